@@ -1,0 +1,114 @@
+"""What every binary shares: flags made from config dataclasses, and one clear line for a bad input.
+
+This is the only module of the library that knows absl, and only binaries import it.
+"""
+
+import dataclasses
+import os
+import sys
+import typing
+from typing import Any, Callable, Dict, List, TypeVar
+
+# Read by TensorFlow when it is first imported: binaries import this module before it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags, logging  # noqa: E402
+
+from audioset_triplet.errors import UserError  # noqa: E402
+
+flags.disclaim_key_flags()
+
+Config = TypeVar("Config")
+
+
+def _config_of(field: dataclasses.Field, owner: type) -> Any:
+    hint = typing.get_type_hints(owner)[field.name]
+    return hint if dataclasses.is_dataclass(hint) else None
+
+
+def define_flags(config_class: type) -> None:
+    """Defines one flag per field of a config, nested ones included; field names are unique over all configs."""
+    for field in dataclasses.fields(config_class):
+        nested = _config_of(field, config_class)
+        if nested:
+            define_flags(nested)
+        else:
+            _define_flag(field, typing.get_type_hints(config_class)[field.name])
+
+
+def _define_flag(field: dataclasses.Field, hint: Any) -> None:
+    name, default, text = field.name, field.default, field.metadata["help"]
+    if field.metadata["choices"]:
+        flags.DEFINE_enum(name, default, list(field.metadata["choices"]), text)
+    elif typing.get_origin(hint) is tuple:
+        flags.DEFINE_list(name, [str(item) for item in default], text)
+    else:
+        define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool, str: flags.DEFINE_string}
+        define[hint](name, default, text)
+
+
+def config_from_flags(base: Config) -> Config:
+    """`base` (a preset, say) with every flag that was given on the command line or in a flagfile put over it."""
+    changes: Dict[str, Any] = {}
+    for field in dataclasses.fields(base):  # type: ignore[arg-type]
+        if _config_of(field, type(base)):
+            changes[field.name] = config_from_flags(getattr(base, field.name))
+        elif flags.FLAGS[field.name].present:
+            changes[field.name] = _flag_value(field.name, typing.get_type_hints(type(base))[field.name])
+    return dataclasses.replace(base, **changes)  # type: ignore[type-var]
+
+
+def _flag_value(name: str, hint: Any) -> Any:
+    value = flags.FLAGS[name].value
+    if typing.get_origin(hint) is not tuple:
+        return value
+    item_type = typing.get_args(hint)[0]
+    try:
+        return tuple(item_type(item) for item in value)
+    except ValueError:
+        raise UserError(f"--{name} needs a comma-separated list of {item_type.__name__}s, not {','.join(value)!r}.")
+
+
+def require_flags(*names: str) -> None:
+    """Raises a UserError that names the first of these flags that was left empty."""
+    for name in names:
+        if not flags.FLAGS[name].value:
+            raise UserError(f"--{name} is required: {flags.FLAGS[name].help}")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags and runs `main`; `--help` exits with 0, a UserError is one line on stderr and exit code 1."""
+
+    def guarded(_: List[str]) -> None:
+        logging.set_verbosity(logging.WARNING)
+        try:
+            main()
+        except UserError as error:
+            _fail(str(error))
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(arguments: List[str]) -> List[str]:
+    if {"--help", "-help", "-h", "--helpshort"} & set(arguments[1:]):
+        app.usage(shorthelp=True, writeto_stdout=True)
+        sys.exit(0)
+    try:
+        rest = flags.FLAGS(arguments)
+    except flags.Error as error:
+        _fail(str(error).replace("\n", " "))
+    if len(rest) > 1:
+        _fail(f"unexpected argument {rest[1]!r}: every argument is a --flag=value.")
+    return rest
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def preset_flag(presets: Dict[str, Callable[[], Any]]) -> None:
+    """Defines `--preset`, whose values are the names of the published settings."""
+    flags.DEFINE_enum("preset", None, sorted(presets), "Published setting to start from; explicit flags override it.")
+
+

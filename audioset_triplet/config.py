@@ -1,0 +1,165 @@
+"""What a run can be told: one frozen dataclass per stage, checked when it is made, with a JSON round trip.
+
+The fields are the single source of the command-line flags (`audioset_triplet.command_line`), of `config.json`
+in a work directory and of the presets. A field's help text and choices stand in its metadata.
+"""
+
+import dataclasses
+import json
+import typing
+from typing import Any, Mapping, Tuple, Type, TypeVar
+
+from audioset_triplet.errors import UserError
+
+Config = TypeVar("Config")
+
+UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
+METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
+
+
+def _option(default: Any, text: str, choices: Tuple[str, ...] = ()) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which records are read, and in what order."""
+
+    data: str = _option("", "TFRecords to read: a glob, or several separated by commas.")
+    folds: Tuple[int, ...] = _option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
+    shuffle_clips: int = _option(2000, "Clips held in the shuffle buffer (about 0.3 MB each at ten seconds).")
+
+    def __post_init__(self) -> None:
+        _require(self.shuffle_clips >= 1, f"--shuffle_clips must be at least 1, not {self.shuffle_clips}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingConfig:
+    """How triplets are made (Jansen et al. 2018, section 3)."""
+
+    method: str = _option("joint", "How positives are made.", METHODS)
+    shares: Tuple[float, ...] = _option(
+        (1.0, 1.0, 1.0, 1.0),
+        "Relative shares of noise, translation, mixing and proximity in the joint method.",
+    )
+    noise_sigma: float = _option(0.5, "Standard deviation of the Gaussian that scales each energy.")
+    shift_bands: int = _option(10, "Largest shift in frequency, in mel bands.")
+    mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's.")
+    proximity_seconds: float = _option(10.0, "Largest distance in time between anchor and positive.")
+
+    def __post_init__(self) -> None:
+        _require(self.method in METHODS, f"--method must be one of {', '.join(METHODS)}, not {self.method!r}.")
+        _require(
+            len(self.shares) == len(UNSUPERVISED_METHODS) and min(self.shares) >= 0 and sum(self.shares) > 0,
+            f"--shares needs four non-negative numbers that are not all zero ({', '.join(UNSUPERVISED_METHODS)}).",
+        )
+        _require(self.noise_sigma >= 0, f"--noise_sigma must not be negative ({self.noise_sigma}).")
+        _require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")
+        _require(self.mixing_alpha >= 0, f"--mixing_alpha must not be negative ({self.mixing_alpha}).")
+        _require(
+            self.proximity_seconds > 0.96,
+            f"--proximity_seconds must be longer than one window of 0.96 s, not {self.proximity_seconds}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The network from a log-mel window to an embedding (Hershey et al. 2017, section 3.1; 128-d head)."""
+
+    width: float = _option(1.0, "Multiplier of every channel count of the ResNet-50.")
+    stem_stride: int = _option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    embedding_size: int = _option(128, "Dimensions of the embedding.")
+
+    def __post_init__(self) -> None:
+        _require(self.width > 0, f"--width must be positive, not {self.width}.")
+        _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
+        _require(self.embedding_size >= 1, f"--embedding_size must be at least 1, not {self.embedding_size}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """The triplet loss (Jansen et al. 2018, equation 1) and where its negatives come from."""
+
+    margin: float = _option(0.1, "Margin of the hinge on squared distances.")
+    negatives: str = _option(
+        "semi_hard",
+        "semi_hard: mined in the batch. own: the negative that the triplet was made with.",
+        ("semi_hard", "own"),
+    )
+
+    def __post_init__(self) -> None:
+        _require(self.margin > 0, f"--margin must be positive, not {self.margin}.")
+        _require(
+            self.negatives in ("semi_hard", "own"),
+            f"--negatives must be semi_hard or own, not {self.negatives!r}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """One training run."""
+
+    batch_size: int = _option(128, "Triplets per step, over all devices together.")
+    steps: int = _option(100_000, "Training steps.")
+    learning_rate: float = _option(1e-4, "Peak learning rate of Adam.")
+    schedule: str = _option("constant", "Learning rate over the run.", ("constant", "cosine"))
+    seed: int = _option(0, "Seed of initial weights, order and sampling.")
+    strategy: str = _option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
+    deterministic: bool = _option(
+        False, "The same weights, bit for bit, from every run of the same command, interrupted or not."
+    )
+    checkpoint_every_steps: int = _option(250, "Steps between two checkpoints.")
+    log_every_steps: int = _option(50, "Steps between two lines of metrics.jsonl.")
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "steps", "checkpoint_every_steps", "log_every_steps"):
+            _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        _require(self.learning_rate > 0, f"--learning_rate must be positive, not {self.learning_rate}.")
+        _require(
+            self.schedule in ("constant", "cosine"),
+            f"--schedule must be constant or cosine, not {self.schedule!r}.",
+        )
+        _require(
+            self.strategy in STRATEGIES, f"--strategy must be one of {', '.join(STRATEGIES)}, not {self.strategy!r}."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TripletConfig:
+    """Everything that decides what `experiments.train_triplet` computes."""
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+def to_json(config: Any) -> str:
+    """The config as indented JSON, nested as the dataclasses are."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(config_class: Type[Config], text: str) -> Config:
+    """The inverse of `to_json`; a missing key takes its default, an unknown key is a UserError."""
+    return from_mapping(config_class, json.loads(text))
+
+
+def from_mapping(config_class: Type[Config], values: Mapping[str, Any]) -> Config:
+    """A config from nested mappings such as parsed JSON."""
+    types = typing.get_type_hints(config_class)
+    unknown = sorted(set(values) - set(types))
+    _require(not unknown, f"{config_class.__name__} has no field {', '.join(unknown)}.")
+
+    def convert(name: str, value: Any) -> Any:
+        if dataclasses.is_dataclass(types[name]):
+            return from_mapping(types[name], value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return config_class(**{name: convert(name, value) for name, value in values.items()})

@@ -1,0 +1,9 @@
+"""The one exception that means "the input is wrong", as opposed to "the program is wrong"."""
+
+
+class UserError(Exception):
+    """A problem that the person at the keyboard can mend.
+
+    The message is one line that says what is wrong, where, and what to do. Binaries print it without a
+    traceback and exit with code 1 (`audioset_triplet.command_line.run`).
+    """

@@ -1,0 +1,36 @@
+"""Published settings: one function each, every value with the place that it comes from."""
+
+from typing import Callable, Dict
+
+from audioset_triplet.config import LossConfig, ModelConfig, SamplingConfig, TrainingConfig, TripletConfig
+
+
+def jansen2018() -> TripletConfig:
+    """Jansen et al. 2018, "Unsupervised Learning of Semantic Audio Representations", joint model.
+
+    The paper's text that could be checked gives the network, the embedding size, the margin (section 4.2), semi-hard
+    mining and equal shares of the four methods (section 3). The optimiser, the batch size and the learning rate are
+    not in it: Adam and 128 are those of Hershey et al. 2017, section 3 (same group), 1e-4 is the rate of the VGGish
+    trainer. The length is a choice: 10 passes over two million clips.
+    """
+    return TripletConfig(
+        sampling=SamplingConfig(method="joint", noise_sigma=0.5, shift_bands=10, mixing_alpha=0.25, proximity_seconds=10.0),
+        model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
+        loss=LossConfig(margin=0.1, negatives="semi_hard"),
+        training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),
+    )
+
+
+def small() -> TripletConfig:
+    """The same method in a few minutes on two CPU cores, for a data set of a thousand clips.
+
+    Not published elsewhere: a quarter of the channels and half the resolution after the stem, chosen for speed; batch
+    64, Adam 1e-3 with cosine decay and 1500 steps.
+    """
+    return TripletConfig(
+        model=ModelConfig(width=0.25, stem_stride=2),
+        training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
+    )
+
+
+PRESETS: Dict[str, Callable[[], TripletConfig]] = {"jansen2018": jansen2018, "small": small}
