@@ -1,0 +1,143 @@
+"""Waveform -> mel energies -> log-mel -> windows, in float32, for any leading dimensions.
+
+Two ways to the magnitude spectrum share one set of constants:
+
+* `fft`: the fastest on a CPU. The butterflies run in float64: in float32 their rounding (1e-7 of the strongest bin)
+  shows in the quiet bands of a full-scale tone as an error of up to 4.4e-4 in the log-mel, in float64 as less than
+  1e-4, the rest being the rounding of the windowed samples.
+* `product`: a DFT by strided convolution with the windowed cosines and sines, for devices and formats that have no
+  FFT (TPU, TFLite, ONNX).
+
+Shapes: L samples, N frames, F = 64 mel bands, W windows, T = 96 frames of a window.
+"""
+
+import functools
+from typing import Callable, Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet.frontend import constants
+
+# The FFT path works through its signals in blocks of this many frames (8 windows): the intermediate results of a
+# block stay in the processor's cache, which makes batches of 512 windows 1.4 times faster.
+_BLOCK_FRAMES = 8 * constants.WINDOW_FRAMES
+
+
+@functools.lru_cache(maxsize=None)
+def mel_matrix() -> np.ndarray:
+    """The weights [257, F], float64, from magnitude bins to mel bands.
+
+    HTK mel scale, triangles that are linear in mel with peak 1 and no area normalisation, DC excluded (VGGish,
+    mel_features.py).
+    """
+    with tf.init_scope():  # a constant, also where a graph is being traced
+        return tf.signal.linear_to_mel_weight_matrix(
+            constants.NUM_BANDS,
+            constants.NUM_BINS,
+            constants.SAMPLE_RATE_HZ,
+            constants.LOWEST_HZ,
+            constants.HIGHEST_HZ,
+            dtype=tf.float64,
+        ).numpy()
+
+
+def hann_window() -> np.ndarray:
+    """The periodic Hann window [400], float64."""
+    phase = 2 * np.pi * np.arange(constants.FRAME_SAMPLES) / constants.FRAME_SAMPLES
+    return 0.5 - 0.5 * np.cos(phase)
+
+
+def num_windows(num_samples: tf.Tensor) -> tf.Tensor:
+    """How many whole windows fit into signals of these lengths; at least 1, because a shorter one is padded."""
+    beyond_first = num_samples - constants.WINDOW_SAMPLES
+    return tf.maximum(1, 1 + tf.math.floordiv(beyond_first, constants.WINDOW_HOP_SAMPLES))
+
+
+def default_spectrum() -> str:
+    """The faster way to the spectrum on the devices at hand: `product` on a TPU, `fft` elsewhere."""
+    return "product" if tf.config.list_logical_devices("TPU") else "fft"
+
+
+def pcm_to_waveform(pcm: tf.Tensor) -> tf.Tensor:
+    """int16 samples -> float32 in [-1, 1), exactly."""
+    return tf.cast(pcm, tf.float32) / constants.PCM_SCALE
+
+
+def mel_energies(waveform: tf.Tensor, spectrum: Optional[str] = None) -> tf.Tensor:
+    """Linear mel energies (magnitude, not power).
+
+    Args:
+        waveform: [..., L] at 16 kHz in [-1, 1], any floating type; L >= 400.
+        spectrum: `fft`, `product`, or None for `default_spectrum()`.
+
+    Returns:
+        [..., N, F] float32, N = 1 + floor((L - 400) / 160): frames are neither centred nor padded.
+    """
+    waveform = tf.cast(tf.convert_to_tensor(waveform), tf.float32)
+    static_leading, static_samples = waveform.shape[:-1], waveform.shape[-1]
+    leading = tf.shape(waveform)[:-1]
+    signals = tf.reshape(waveform, [-1, tf.shape(waveform)[-1] if static_samples is None else static_samples])
+    energies = _PATHS[spectrum or default_spectrum()](signals)
+    energies = tf.reshape(energies, tf.concat([leading, tf.shape(energies)[1:]], 0))
+    num_frames = None
+    if static_samples is not None:
+        num_frames = 1 + (static_samples - constants.FRAME_SAMPLES) // constants.FRAME_HOP_SAMPLES
+    return tf.ensure_shape(energies, static_leading + [num_frames, constants.NUM_BANDS])
+
+
+def log_mel(energies: tf.Tensor) -> tf.Tensor:
+    """Natural log(energies + 0.01), float32, any shape."""
+    return tf.math.log(tf.cast(energies, tf.float32) + constants.LOG_OFFSET)
+
+
+def cut_windows(frames: tf.Tensor) -> tf.Tensor:
+    """[..., N, F] -> [..., W, T, F], windows that do not overlap; an incomplete last one is dropped."""
+    frames = tf.convert_to_tensor(frames)
+    static_frames = frames.shape[-2]
+    count = (tf.shape(frames)[-2] if static_frames is None else static_frames) // constants.WINDOW_FRAMES
+    kept = frames[..., : count * constants.WINDOW_FRAMES, :]
+    window = [constants.WINDOW_FRAMES, constants.NUM_BANDS]
+    windows = tf.reshape(kept, tf.concat([tf.shape(frames)[:-2], [count], window], 0))
+    static_count = None if static_frames is None else count
+    return tf.ensure_shape(windows, frames.shape[:-2] + [static_count] + window)
+
+
+def _fft_energies(signals: tf.Tensor) -> tf.Tensor:
+    """[S, L] -> [S, N, F], in blocks of signals (see _BLOCK_FRAMES)."""
+    num_signals = tf.shape(signals)[0] if signals.shape[0] is None else signals.shape[0]
+    samples = signals.shape[1] or tf.shape(signals)[1]
+    frames_per_signal = 1 + (samples - constants.FRAME_SAMPLES) // constants.FRAME_HOP_SAMPLES
+    block = tf.maximum(1, _BLOCK_FRAMES // tf.maximum(1, frames_per_signal))
+    starts = tf.range(0, num_signals, block)
+    blocks = tf.TensorArray(tf.float32, size=tf.size(starts), infer_shape=False)
+    for index in tf.range(tf.size(starts)):
+        start = starts[index]
+        blocks = blocks.write(index, _fft_energies_of_block(signals[start : start + block]))
+    return blocks.concat()
+
+
+def _fft_energies_of_block(signals: tf.Tensor) -> tf.Tensor:
+    frames = tf.signal.frame(signals, constants.FRAME_SAMPLES, constants.FRAME_HOP_SAMPLES)
+    windowed = tf.cast(frames * tf.constant(hann_window(), tf.float32), tf.float64)
+    bins = tf.cast(tf.signal.rfft(windowed, [constants.FFT_SAMPLES]), tf.complex64)
+    return _energies_of(tf.math.real(bins), tf.math.imag(bins))
+
+
+def _product_energies(signals: tf.Tensor) -> tf.Tensor:
+    """[S, L] -> [S, N, F]: frames, window and DFT are one strided convolution."""
+    samples, bins = np.arange(constants.FRAME_SAMPLES), np.arange(constants.NUM_BINS)
+    angles = 2 * np.pi * np.outer(samples, bins) / constants.FFT_SAMPLES
+    basis = hann_window()[:, None] * np.concatenate([np.cos(angles), -np.sin(angles)], axis=1)
+    parts = tf.nn.conv1d(
+        signals[..., tf.newaxis], tf.constant(basis[:, None, :], tf.float32), constants.FRAME_HOP_SAMPLES, "VALID"
+    )
+    return _energies_of(*tf.split(parts, 2, axis=-1))
+
+
+def _energies_of(real: tf.Tensor, imaginary: tf.Tensor) -> tf.Tensor:
+    magnitudes = tf.sqrt(tf.square(real) + tf.square(imaginary))
+    return tf.matmul(magnitudes, tf.constant(mel_matrix(), tf.float32))
+
+
+_PATHS: Dict[str, Callable[[tf.Tensor], tf.Tensor]] = {"fft": _fft_energies, "product": _product_energies}
