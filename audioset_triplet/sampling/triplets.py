@@ -104,7 +104,7 @@ def sample_triplets(
     )
     # The sets are shuffled together, so that every replica's part of the batch has its share of each.
     end = tf.random.experimental.stateless_shuffle(tf.range(batch_size), end_seed)
-    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, end), batch)
+    return TripletBatch(*(None if tensor is None else tf.gather(tensor, end) for tensor in batch))
 
 
 def _is_one_of(methods: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
