@@ -29,7 +29,8 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
     skipped = first_step if training.deterministic else 0
     seed = training.seed if training.deterministic else training.seed + first_step
 
-    clips = records.read_clips(config.data.data, config.data.folds, training.deterministic)
+    files = records.expand_globs(config.data.data)
+    clips = records.read_clips(files, config.data.folds, training.deterministic)
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"

@@ -63,7 +63,7 @@ def train(config: TripletConfig, workdir: str) -> None:
     recorder = RunRecorder(
         workdir, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
     )
-    with records.named_errors(config.data.data):
+    with records.named_errors(records.expand_globs(config.data.data)):
         model.fit(
             inputs.triplet_batches(config, first_step),
             epochs=1,
