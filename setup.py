@@ -28,7 +28,7 @@ setup(
         "librosa>=0.10,<0.12",
         "matplotlib>=3.7,<4",
         "numpy>=1.23.5,<2",
-        "pyarrow>=14,<27",
+        "pyarrow>=14,<26",  # 26 needs numpy 2 and does not declare it
         "scikit-learn>=1.3,<2",
         "scipy>=1.10,<2",
         "soundfile>=0.12.1,<0.15",

@@ -104,14 +104,14 @@ def _parse(arguments: List[str]) -> List[str]:
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
-        _fail(str(error).replace("\n", " "))
+        _fail(str(error))
     if len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}: every argument is a --flag=value.")
     return rest
 
 
 def _fail(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print("error:", " ".join(message.split()), file=sys.stderr)
     sys.exit(1)
 
 

@@ -1,0 +1,131 @@
+"""setup.py, constraints.txt and the Makefile hold together, and what is installed is what they ask for."""
+
+import ast
+import importlib.metadata
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Dict, List
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import audioset_triplet
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# Where the module is not called like the package.
+MODULES = {"absl-py": "absl", "scikit-learn": "sklearn"}
+
+
+def _setup_argument(name: str):
+    """An argument of the call of setup(), read without running it."""
+    calls = [node for node in ast.walk(ast.parse((ROOT / "setup.py").read_text())) if isinstance(node, ast.Call)]
+    (call,) = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "setup")
+    (value,) = (keyword.value for keyword in call.keywords if keyword.arg == name)
+    return ast.literal_eval(value)
+
+
+def _requirements() -> Dict[str, List[Requirement]]:
+    """Extra -> its requirements; the empty name stands for what everybody installs."""
+    lists = {"": _setup_argument("install_requires"), **_setup_argument("extras_require")}
+    return {extra: [Requirement(text) for text in texts] for extra, texts in lists.items()}
+
+
+def _constraints() -> Dict[str, Requirement]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    assert len({pin.name for pin in pins}) == len(pins)
+    return {canonicalize_name(pin.name): pin for pin in pins}
+
+
+def _module(requirement: Requirement) -> str:
+    return MODULES.get(requirement.name, requirement.name.replace("-", "_"))
+
+
+EXTRAS = sorted(_requirements())
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_every_requirement_has_an_upper_bound(extra):
+    for requirement in _requirements()[extra]:
+        assert {"<", "=="} & {specifier.operator for specifier in requirement.specifier}, str(requirement)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_tested_set_lies_within_the_bounds(extra):
+    constraints = _constraints()
+    for requirement in _requirements()[extra]:
+        (pin,) = constraints[canonicalize_name(requirement.name)].specifier
+        assert pin.operator == "==" and requirement.specifier.contains(pin.version), str(requirement)
+
+
+def test_the_tested_set_is_whole():
+    """Every package that the tested set needs is in it, so that a new release elsewhere changes nothing."""
+    constraints = _constraints()
+    needed = set()
+    for name in constraints:
+        try:
+            texts = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of an extra that is not installed here
+        requirements = [Requirement(text) for text in texts]
+        needed |= {
+            canonicalize_name(requirement.name)
+            for requirement in requirements
+            if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+        }
+    assert len(needed) > 30
+    assert needed - set(constraints) <= {"setuptools"}  # comes with every virtual environment of these Pythons
+
+
+def test_the_tested_set_names_no_place():
+    assert not re.search(r"://|@|--\w*index|find-links", (ROOT / "constraints.txt").read_text())
+
+
+def test_the_version_is_the_packages_own(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "setup.py", "--version"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.split()[-1] == audioset_triplet.__version__
+
+
+def test_an_installation_holds_every_module_and_template(tmp_path):
+    arguments = ["setup.py", "--quiet", "egg_info", "--egg-base", tmp_path, "build", "--build-base", tmp_path]
+    subprocess.run(
+        [sys.executable, *arguments, "--build-lib", tmp_path / "lib"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    for tree in ("audioset_triplet", "data_prep", "experiments"):
+        for pattern in ("*.py", "*.jinja"):
+            kept = {path.relative_to(ROOT) for path in (ROOT / tree).rglob(pattern)}
+            assert kept == {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib" / tree).rglob(pattern)}
+
+
+def test_make_installs_every_extra_but_the_gpus():
+    (line,) = re.findall(r"^EXTRAS \?= (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert sorted(line.split(",")) == [extra for extra in EXTRAS if extra not in ("", "gpu")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra != "gpu"])
+def test_an_extra_is_installed_and_imports(extra):
+    requirements = _requirements()[extra]
+    for requirement in requirements:
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            pytest.skip(
+                f"{requirement.name} of the extra {extra!r} is not installed; `make .venv` installs every extra"
+            )
+        assert requirement.specifier.contains(version), f"{requirement} asked for, {version} installed"
+    code = "\n".join(f"import {_module(requirement)}" for requirement in requirements)
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=240)
+    assert result.returncode == 0, result.stderr
