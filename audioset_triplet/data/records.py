@@ -1,0 +1,134 @@
+"""TFRecord files: which ones, their records as a dataset, and what is wrong with them where something is."""
+
+import contextlib
+import dataclasses
+import struct
+from typing import Iterator, List, Optional, Sequence
+
+import google_crc32c
+import tensorflow as tf
+
+from audioset_triplet.data import schema
+from audioset_triplet.errors import UserError
+
+# Files read at a time: enough to hide the latency of remote storage and to mix the folds of a small data set. Fixed,
+# not tuned at run time, because it decides the order of the records.
+_CYCLE_LENGTH = 16
+
+
+def expand_globs(patterns: str) -> List[str]:
+    """The files that match any of several globs separated by commas, sorted, each once.
+
+    Raises:
+        UserError: a glob that matches no file.
+    """
+    files = set()
+    for pattern in filter(None, (part.strip() for part in patterns.split(","))):
+        try:
+            matches = [path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path)]
+        except tf.errors.OpError as error:
+            raise UserError(f"{pattern}: {error.message}") from error
+        if not matches:
+            hint = (
+                f"it is a folder: say {pattern.rstrip('/')}/*.tfrecord"
+                if tf.io.gfile.isdir(pattern)
+                else "no such file"
+            )
+            raise UserError(f"{pattern}: {hint}")
+        files.update(matches)
+    if not files:
+        raise UserError("no records: the list of files is empty")
+    return sorted(files)
+
+
+def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
+    """Serialized records (string []) of several files, interleaved.
+
+    Args:
+        files: paths, as from `expand_globs`.
+        deterministic: the same order in every run; otherwise whichever file is ready comes first.
+    """
+    return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(_CYCLE_LENGTH, len(files)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=deterministic,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What stands at one place of a TFRecord file: a clip, or the damage that was found there."""
+
+    file: str
+    index: int
+    clip: Optional[schema.Clip]
+    damage: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: record {self.index}: {self.damage or 'no damage'}"
+
+
+def scan(file: str) -> Iterator[Record]:
+    """Every record of a file, going on after a damaged one as far as the framing allows.
+
+    TFRecord framing: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
+    """
+    with tf.io.gfile.GFile(file, "rb") as source:
+        size, offset, index = source.size(), 0, 0
+        while offset < size:
+            header = source.read(12)
+            if len(header) < 12:
+                yield Record(file, index, None, f"truncated: the file ends inside the header at byte {offset}")
+                return
+            length, length_crc = struct.unpack("<QI", header)
+            if _masked_crc(header[:8]) != length_crc:
+                damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
+                yield Record(file, index, None, damage)
+                return
+            if offset + 16 + length > size:
+                missing = offset + 16 + length - size
+                yield Record(file, index, None, f"truncated: {missing} of {length + 16} bytes are missing at the end")
+                return
+            data, (data_crc,) = source.read(length), struct.unpack("<I", source.read(4))
+            yield _checked(file, index, data, data_crc)
+            offset, index = offset + 16 + length, index + 1
+
+
+def first_damage(files: Sequence[str]) -> Optional[str]:
+    """One line that names the first damaged record (file, index, clip, what), or None.
+
+    Reads everything: to be called after a read has failed, not before.
+    """
+    for file in files:
+        for record in scan(file):
+            if record.damage:
+                return str(record)
+    return None
+
+
+@contextlib.contextmanager
+def named_errors(files: Sequence[str]) -> Iterator[None]:
+    """Around code that reads records: a failure that comes from a damaged record becomes a UserError that names it."""
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damage = first_damage(files)
+        if damage is None:
+            raise
+        raise UserError(f"{damage} (data_prep.inspect_tfrecords lists all damage; prepare the file again)") from error
+
+
+def _masked_crc(data: bytes) -> int:
+    """CRC-32C, rotated right by 15 bits plus a constant, as TFRecord stores it."""
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _checked(file: str, index: int, data: bytes, data_crc: int) -> Record:
+    if _masked_crc(data) != data_crc:
+        return Record(file, index, None, "bad checksum: the bytes are not those that were written")
+    try:
+        return Record(file, index, schema.clip_from_example(data))
+    except schema.SchemaError as error:
+        return Record(file, index, None, str(error))

@@ -1,0 +1,186 @@
+"""The record of a clip: one `tf.train.Example`, its only definition, for writers, readers and the graph.
+
+Every feature is a list, as Examples have it; all but `labels` and `label_names` hold exactly one value.
+
+    schema_version  int64     1
+    clip_id         bytes     unique in a data set
+    recording_id    bytes     clips cut from one recording share it
+    start_seconds, end_seconds  float   where in the recording the clip lies
+    labels          int64     class indices, ascending
+    label_names     bytes     their names, in the same order
+    fold            int64     -1: none
+    pcm             bytes     int16 little-endian, mono, 16 kHz; empty where `encoded` is set
+    encoded         bytes     instead of `pcm`: the bytes of a sound file
+    encoding, encoded_type    bytes     what `data.decoding.describe` says of it
+    encoded_rate_hz int64
+    encoded_num_samples  int64    length at 16 kHz, to which the decoded sound is padded with silence or trimmed
+"""
+
+import dataclasses
+import re
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet.data import decoding
+from audioset_triplet.errors import UserError
+
+SCHEMA_VERSION = 1
+
+_TYPES: Dict[str, tf.DType] = {
+    "schema_version": tf.int64,
+    "clip_id": tf.string,
+    "recording_id": tf.string,
+    "start_seconds": tf.float32,
+    "end_seconds": tf.float32,
+    "labels": tf.int64,
+    "label_names": tf.string,
+    "fold": tf.int64,
+    "pcm": tf.string,
+    "encoded": tf.string,
+    "encoding": tf.string,
+    "encoded_type": tf.string,
+    "encoded_rate_hz": tf.int64,
+    "encoded_num_samples": tf.int64,
+}
+_LISTS = ("labels", "label_names")
+_SOUND_KEYS = ("pcm", "encoded", "encoding", "encoded_type", "encoded_rate_hz", "encoded_num_samples")
+_FIELDS = {tf.int64: "int64_list", tf.float32: "float_list", tf.string: "bytes_list"}
+
+
+class SchemaError(UserError):
+    """A record that this version of the project cannot use; the message names the clip and the key."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Clip:
+    """One clip, with its sound either as samples (`pcm`) or as a file's own bytes (`encoded` and what describes it)."""
+
+    clip_id: str
+    recording_id: str
+    start_seconds: float
+    end_seconds: float
+    labels: Tuple[int, ...]
+    label_names: Tuple[str, ...]
+    fold: int
+    pcm: Optional[np.ndarray]  # int16 [L], mono, 16 kHz
+    encoded: bytes = b""
+    encoding: str = ""
+    encoded_type: str = ""
+    encoded_rate_hz: int = 0
+    encoded_num_samples: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.pcm is None) == (not self.encoded):
+            raise ValueError(f"clip {self.clip_id}: needs either pcm or encoded sound")
+        if self.pcm is not None and (self.pcm.dtype != np.int16 or self.pcm.ndim != 1 or not self.pcm.size):
+            raise ValueError(f"clip {self.clip_id}: pcm must be int16 [L], not {self.pcm.dtype} {self.pcm.shape}")
+        if len(self.labels) != len(self.label_names) or list(self.labels) != sorted(set(self.labels)):
+            raise ValueError(f"clip {self.clip_id}: labels must be ascending, with a name each")
+
+    @property
+    def num_samples(self) -> int:
+        """Length at 16 kHz."""
+        return self.encoded_num_samples if self.pcm is None else len(self.pcm)
+
+
+def clip_to_example(clip: Clip) -> bytes:
+    """The serialized Example; equal clips give equal bytes."""
+    values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION)
+    values["pcm"] = b"" if clip.pcm is None else clip.pcm.astype("<i2").tobytes()
+    example = tf.train.Example()
+    for key, dtype in _TYPES.items():
+        items = values[key] if key in _LISTS else [values[key]]
+        encoded = [item.encode() if isinstance(item, str) else item for item in items]
+        getattr(example.features.feature[key], _FIELDS[dtype]).value.extend(encoded)
+    return example.SerializeToString(deterministic=True)
+
+
+def clip_from_example(serialized: bytes) -> Clip:
+    """The inverse of `clip_to_example`.
+
+    Raises:
+        SchemaError: not an Example, another schema version, or a key that is missing or of another type.
+    """
+    try:
+        features = tf.train.Example.FromString(serialized).features.feature
+    except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
+        raise SchemaError("not a tf.train.Example") from error
+    clip_id = b"".join(features["clip_id"].bytes_list.value).decode(errors="replace") if "clip_id" in features else "?"
+    values: Dict[str, Any] = {}
+    for key, dtype in _TYPES.items():
+        items = list(getattr(features[key], _FIELDS[dtype]).value) if key in features else []
+        if key in _LISTS:
+            values[key] = items
+        elif len(items) == 1:
+            values[key] = items[0]
+        else:
+            raise SchemaError(f"clip {clip_id}: {_wrong_count(key, len(items))}")
+        if key == "schema_version" and values[key] != SCHEMA_VERSION:
+            raise SchemaError(f"clip {clip_id}: {_wrong_version(values[key])}")
+    del values["schema_version"]
+    try:
+        for key in ("clip_id", "recording_id", "encoding", "encoded_type"):
+            values[key] = values[key].decode()
+        values["label_names"] = tuple(name.decode() for name in values["label_names"])
+        values["labels"] = tuple(values["labels"])
+        values["pcm"] = None if values["encoded"] else np.frombuffer(values["pcm"], "<i2").astype(np.int16)
+        return Clip(**values)
+    except ValueError as error:
+        raise SchemaError(re.sub(r"^(?!clip )", f"clip {clip_id}: ", str(error))) from error
+
+
+def parse_clip(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """One record, in the graph.
+
+    Args:
+        serialized: string [].
+
+    Returns:
+        clip_id, recording_id: string []; start_seconds, end_seconds: float32 []; fold: int64 []; labels: int64 [n];
+        label_names: string [n]; pcm: int16 [L], decoded where the record holds encoded sound.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when run, on another schema version or a missing key; the message names the
+            clip and the key (`data.records.named_errors` makes a line of it that names the file too).
+    """
+    # Parsed as lists, because a missing key is then an empty list instead of an error without the clip's name.
+    features = {key: tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True) for key, dtype in _TYPES.items()}
+    parsed = tf.io.parse_single_example(serialized, features)
+    clip_name = tf.strings.reduce_join(parsed["clip_id"])
+    version_known = tf.reduce_all(tf.equal(parsed["schema_version"], SCHEMA_VERSION))
+    checks = [tf.debugging.Assert(version_known, [_wrong_version("another"), "clip", clip_name])]
+    for key in _TYPES:
+        if key not in _LISTS:
+            with tf.control_dependencies(checks[:1]):
+                one_value = tf.equal(tf.size(parsed[key]), 1)
+                checks.append(tf.debugging.Assert(one_value, [_wrong_count(key, "not one"), "clip", clip_name]))
+    with tf.control_dependencies(checks):
+        clip = {key: tf.identity(parsed[key]) for key in _LISTS}
+        clip.update({key: tf.reshape(parsed[key], []) for key in _TYPES if key not in _LISTS})
+    del clip["schema_version"]
+    clip["pcm"] = _samples({key: clip.pop(key) for key in _SOUND_KEYS})
+    return clip
+
+
+def _samples(sound: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """int16 [L] from the features of `_SOUND_KEYS`."""
+
+    def decoded() -> tf.Tensor:
+        samples = decoding.decode(sound["encoded"], sound["encoding"], sound["encoded_type"], sound["encoded_rate_hz"])[
+            : sound["encoded_num_samples"]
+        ]
+        return tf.pad(samples, [[0, tf.cast(sound["encoded_num_samples"], tf.int32) - tf.size(samples)]])
+
+    is_pcm = tf.equal(tf.strings.length(sound["encoded"]), 0)
+    samples = tf.cond(is_pcm, lambda: tf.io.decode_raw(sound["pcm"], tf.int16, little_endian=True), decoded)
+    return tf.ensure_shape(samples, [None])
+
+
+def _wrong_version(found: Any) -> str:
+    return f"schema_version is {found}, this code reads {SCHEMA_VERSION}: prepare the records again"
+
+
+def _wrong_count(key: str, found: Any) -> str:
+    return f"key {key!r} holds {found} values of type {_TYPES[key].name} instead of 1"
