@@ -37,13 +37,19 @@ def define_flags(config_class: type) -> None:
 
 
 def _define_flag(field: dataclasses.Field, hint: Any) -> None:
-    name, default, text = field.name, field.default, field.metadata["help"]
+    name, text = field.name, field.metadata["help"]
+    default: Any = field.default
     if field.metadata["choices"]:
         flags.DEFINE_enum(name, default, list(field.metadata["choices"]), text)
     elif typing.get_origin(hint) is tuple:
         flags.DEFINE_list(name, [str(item) for item in default], text)
     else:
-        define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool, str: flags.DEFINE_string}
+        define = {
+            int: flags.DEFINE_integer,
+            float: flags.DEFINE_float,
+            bool: flags.DEFINE_bool,
+            str: flags.DEFINE_string,
+        }
         define[hint](name, default, text)
 
 
@@ -65,8 +71,10 @@ def _flag_value(name: str, hint: Any) -> Any:
     item_type = typing.get_args(hint)[0]
     try:
         return tuple(item_type(item) for item in value)
-    except ValueError:
-        raise UserError(f"--{name} needs a comma-separated list of {item_type.__name__}s, not {','.join(value)!r}.")
+    except ValueError as error:
+        raise UserError(
+            f"--{name} needs a comma-separated list of {item_type.__name__}s, not {','.join(value)!r}."
+        ) from error
 
 
 def require_flags(*names: str) -> None:
@@ -110,5 +118,3 @@ def _fail(message: str) -> None:
 def preset_flag(presets: Dict[str, Callable[[], Any]]) -> None:
     """Defines `--preset`, whose values are the names of the published settings."""
     flags.DEFINE_enum("preset", None, sorted(presets), "Published setting to start from; explicit flags override it.")
-
-

@@ -7,7 +7,7 @@ in a work directory and of the presets. A field's help text and choices stand in
 import dataclasses
 import json
 import typing
-from typing import Any, Mapping, Tuple, Type, TypeVar
+from typing import Any, List, Mapping, Tuple, Type, TypeVar
 
 from audioset_triplet.errors import UserError
 
@@ -163,3 +163,15 @@ def from_mapping(config_class: Type[Config], values: Mapping[str, Any]) -> Confi
         return tuple(value) if isinstance(value, list) else value
 
     return config_class(**{name: convert(name, value) for name, value in values.items()})
+
+
+def differences(first: Any, second: Any) -> List[str]:
+    """The fields in which two configs of one class differ, each as "name: first, now second"."""
+    found: List[str] = []
+    for field in dataclasses.fields(first):
+        before, after = getattr(first, field.name), getattr(second, field.name)
+        if dataclasses.is_dataclass(before):
+            found += differences(before, after)
+        elif before != after:
+            found.append(f"{field.name}: {before}, now {after}")
+    return found

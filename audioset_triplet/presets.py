@@ -14,7 +14,9 @@ def jansen2018() -> TripletConfig:
     trainer. The length is a choice: 10 passes over two million clips.
     """
     return TripletConfig(
-        sampling=SamplingConfig(method="joint", noise_sigma=0.5, shift_bands=10, mixing_alpha=0.25, proximity_seconds=10.0),
+        sampling=SamplingConfig(
+            method="joint", noise_sigma=0.5, shift_bands=10, mixing_alpha=0.25, proximity_seconds=10.0
+        ),
         model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
         loss=LossConfig(margin=0.1, negatives="semi_hard"),
         training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),

@@ -1,0 +1,115 @@
+"""Clips -> pairs of windows: the anchor of a triplet and a companion for it.
+
+Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
+sees new ones. Randomness is stateless: the pairs depend on the seed and on the position in the stream alone.
+"""
+
+from typing import Dict, Tuple
+
+import tensorflow as tf
+
+from audioset_triplet.frontend import constants
+
+# Wide enough for AudioSet, whose clips have at most a dozen labels.
+MAX_LABELS = 16
+
+# Companions do not overlap with their anchor (but for the 15 ms by which successive windows share samples).
+_SMALLEST_GAP = constants.WINDOW_HOP_SAMPLES
+
+Tensors = Dict[str, tf.Tensor]
+
+
+def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor) -> Tuple[tf.Tensor, ...]:
+    """Draws where an anchor and its companion begin in a clip of `num_samples` >= 15600 samples.
+
+    The anchor is uniform over all positions that have a companion, or over all positions if none has. The companion is
+    uniform over the positions that do not overlap with the anchor and are less than `reach_seconds` away.
+
+    Returns:
+        Start of the anchor, start of the companion (int32 []), whether there is a companion (bool []). Without one
+        the second start is the first.
+    """
+    anchor_seed, companion_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    last = num_samples - constants.WINDOW_SAMPLES
+    reach = int(reach_seconds * constants.SAMPLE_RATE_HZ) - 1
+
+    # In a clip of two to three windows the positions in the middle have no companion on either side.
+    usable_each_side = last - _SMALLEST_GAP + 1
+    middle_is_unusable = (usable_each_side > 0) & (usable_each_side < _SMALLEST_GAP)
+    num_positions = tf.where(middle_is_unusable, 2 * usable_each_side, last + 1)
+    anchor = tf.random.stateless_uniform([], anchor_seed, 0, num_positions, tf.int32)
+    anchor += tf.where(
+        middle_is_unusable & (anchor >= usable_each_side), _SMALLEST_GAP - usable_each_side, 0
+    )
+
+    first_before, last_before = tf.maximum(0, anchor - reach), anchor - _SMALLEST_GAP
+    first_after, last_after = anchor + _SMALLEST_GAP, tf.minimum(last, anchor + reach)
+    num_before = tf.maximum(0, last_before - first_before + 1)
+    num_after = tf.maximum(0, last_after - first_after + 1)
+    has_companion = num_before + num_after > 0
+    drawn = tf.random.stateless_uniform([], companion_seed, 0, tf.maximum(1, num_before + num_after), tf.int32)
+    companion = tf.where(drawn < num_before, first_before + drawn, first_after + drawn - num_before)
+    return anchor, tf.where(has_companion, companion, anchor), has_companion
+
+
+def pad_to_window(pcm: tf.Tensor) -> tf.Tensor:
+    """Silence after a clip that is shorter than one window: int16 [L] -> [max(L, 15600)]."""
+    return tf.pad(pcm, [[0, tf.maximum(0, constants.WINDOW_SAMPLES - tf.size(pcm))]])
+
+
+def _cut(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    return tf.ensure_shape(pcm[start : start + constants.WINDOW_SAMPLES], [constants.WINDOW_SAMPLES])
+
+
+def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> tf.data.Dataset:
+    """A pair from each clip; both windows hold the same recording.
+
+    Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 1] (a hash of the recording's id), `has_companion` bool [].
+    """
+
+    def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
+        pcm = pad_to_window(clip["pcm"])
+        anchor, companion, has_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index))
+        recording = tf.strings.to_hash_bucket_fast(clip["recording_id"], tf.int64.max)
+        return {
+            "pcm": tf.stack([_cut(pcm, anchor), _cut(pcm, companion)]),
+            "contents": tf.fill([2, 1], recording),
+            "has_companion": has_companion,
+        }
+
+    return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    """Pairs of windows from two clips with a common label; clips without labels are left out.
+
+    A clip with several labels is paired by one of them, drawn anew on every pass. A class with one clip is paired with
+    itself. Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 16] (the class indices, repeated to fill the row),
+    `has_companion` bool [], always true.
+    """
+
+    def window(index: tf.Tensor, clip: Tensors) -> Tensors:
+        position_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(_seed_of(seed, index), 2))
+        pcm, labels = pad_to_window(clip["pcm"]), clip["labels"]
+        anchor, _, _ = draw_positions(tf.size(pcm), float(MAX_LABELS), position_seed)
+        tf.debugging.assert_less_equal(tf.size(labels), MAX_LABELS, message="a clip has too many labels")
+        drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
+        return {
+            "pcm": _cut(pcm, anchor),
+            "contents": tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)),
+            "label": labels[drawn],
+        }
+
+    def pair(_: tf.Tensor, group: tf.data.Dataset) -> tf.data.Dataset:
+        return group.batch(2, drop_remainder=True)
+
+    labelled = clips.filter(lambda clip: tf.size(clip["labels"]) > 0)
+    windows = labelled.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
+    pairs = windows.group_by_window(lambda element: element["label"], pair, window_size=2)
+    return pairs.map(
+        lambda element: {"pcm": element["pcm"], "contents": element["contents"], "has_companion": tf.constant(True)}
+    )
+
+
+def _seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:
+    return tf.stack([tf.constant(seed, tf.int64), index])

@@ -1,0 +1,60 @@
+"""Devices: which tf.distribute strategy runs a training, and how a loss is scaled under it."""
+
+import json
+import os
+
+import tensorflow as tf
+
+from audioset_triplet.errors import UserError
+
+
+def build_strategy(name: str) -> tf.distribute.Strategy:
+    """The strategy for `--strategy`.
+
+    Args:
+        name: `auto` (a TPU where TPU_NAME names one, the workers of TF_CONFIG where it is set, several GPUs, else one
+            device), `one`, `mirrored` (all GPUs, or all logical CPU devices), `multi_worker` or `tpu`.
+
+    Raises:
+        UserError: the devices that the name asks for are not there.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "auto":
+        if os.environ.get("TPU_NAME"):
+            name = "tpu"
+        elif os.environ.get("TF_CONFIG"):
+            name = "multi_worker"
+        else:
+            name = "mirrored" if len(gpus) > 1 else "one"
+    if name == "one":
+        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
+    if name == "mirrored":
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "multi_worker":
+        if not os.environ.get("TF_CONFIG"):
+            raise UserError("--strategy=multi_worker needs the environment variable TF_CONFIG (cluster and task).")
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return _tpu_strategy()
+
+
+def _tpu_strategy() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(os.environ.get("TPU_NAME", ""))
+    except (ValueError, tf.errors.OpError) as error:
+        raise UserError(f"--strategy=tpu found no TPU (TPU_NAME={os.environ.get('TPU_NAME', '')!r}): {error}") from error
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def is_chief() -> bool:
+    """Whether this process writes the checkpoints and logs of the run: worker 0 of TF_CONFIG, or the only process."""
+    task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
+    return task.get("type", "worker") in ("chief", "worker") and task.get("index", 0) == 0
+
+
+def scale_for_sum(batch_wide_loss: tf.Tensor) -> tf.Tensor:
+    """A replica's mean loss, scaled so that the gradients that the optimizer sums over replicas are their mean.
+
+    The one place where a loss is divided by the number of replicas.
+    """
+    return batch_wide_loss / tf.distribute.get_strategy().num_replicas_in_sync

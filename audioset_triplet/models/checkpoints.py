@@ -1,0 +1,63 @@
+"""Where a work directory keeps its configuration and its weights, for whoever trains or exports them."""
+
+import os
+from typing import Tuple
+
+import tensorflow as tf
+
+from audioset_triplet import config, files
+from audioset_triplet.config import TripletConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.models.resnet import build_resnet50
+
+
+def config_path(workdir: str) -> str:
+    return os.path.join(workdir, "config.json")
+
+
+def write_config(workdir: str, run_config: TripletConfig) -> None:
+    """Writes config.json, or, where a run was begun, checks that it had the same settings.
+
+    Raises:
+        UserError: the work directory belongs to a run with other settings.
+    """
+    os.makedirs(workdir, exist_ok=True)
+    path = config_path(workdir)
+    if not os.path.exists(path):
+        files.write_text(path, config.to_json(run_config))
+        return
+    differences = config.differences(read_config(workdir), run_config)
+    if differences:
+        raise UserError(
+            f"{workdir} holds a run with other settings ({', '.join(differences)}): "
+            "give the same flags to resume it, or another --workdir."
+        )
+
+
+def read_config(workdir: str) -> TripletConfig:
+    """The configuration of the run in a work directory; UserError where there is none."""
+    path = config_path(workdir)
+    if not os.path.exists(path):
+        raise UserError(f"{workdir} is no work directory of a training run: it has no config.json.")
+    with open(path, encoding="utf-8") as file:
+        return config.from_json(TripletConfig, file.read())
+
+
+def checkpoint_folder(workdir: str) -> str:
+    return os.path.join(workdir, "checkpoints")
+
+
+def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
+    """The trained network of a work directory, its configuration and the path of the checkpoint that it came from.
+
+    Raises:
+        UserError: there is no run, or it has not saved a checkpoint yet.
+    """
+    run_config = read_config(workdir)
+    latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
+    if latest is None:
+        raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
+    network = build_resnet50(run_config.model)
+    status = tf.train.Checkpoint(network=network).restore(latest)
+    status.expect_partial().assert_existing_objects_matched()
+    return network, run_config, latest

@@ -1,0 +1,58 @@
+"""ResNet-50 on log-mel windows with a unit-norm embedding.
+
+He et al. 2015 (v1: the stride of a block is in its first 1x1 convolution, as in the original), with the changes of
+Hershey et al. 2017, section 3.1: no stride in the first 7x7 convolution and a 6x4 average pool. The 128-d linear output,
+L2-normalised, is that of Jansen et al. 2018. Batch normalisation follows every convolution; convolutions have no bias.
+"""
+
+import tensorflow as tf
+
+from audioset_triplet.config import ModelConfig
+from audioset_triplet.frontend import constants
+
+layers = tf.keras.layers
+
+_STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels, blocks, stride of the first block
+_EXPANSION = 4
+
+
+def _convolution(x: tf.Tensor, channels: int, size: int, stride: int, name: str, activate: bool = True) -> tf.Tensor:
+    x = layers.Conv2D(
+        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+    )(x)
+    x = layers.BatchNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if activate else x
+
+
+def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
+    output_channels = _EXPANSION * channels
+    shortcut = x
+    if stride != 1 or x.shape[-1] != output_channels:
+        shortcut = _convolution(x, output_channels, 1, stride, f"{name}_shortcut", activate=False)
+    x = _convolution(x, channels, 1, stride, f"{name}_reduce")
+    x = _convolution(x, channels, 3, 1, f"{name}_spatial")
+    x = _convolution(x, output_channels, 1, 1, f"{name}_expand", activate=False)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))
+
+
+def build_resnet50(config: ModelConfig) -> tf.keras.Model:
+    """Log-mel windows [B, 96, 64] -> embeddings [B, D] of unit length, float32.
+
+    At width 1 and stem stride 1 it has 23.8 million weights and takes 1.86 billion multiplications per window.
+    """
+    inputs = tf.keras.Input([constants.WINDOW_FRAMES, constants.NUM_BANDS], name="log_mel")
+    x = layers.Reshape([constants.WINDOW_FRAMES, constants.NUM_BANDS, 1], name="channel")(inputs)
+
+    def scaled(channels: int) -> int:
+        return max(1, round(channels * config.width))
+
+    x = _convolution(x, scaled(64), 7, config.stem_stride, "stem")
+    x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
+    for stage, (channels, num_blocks, stride) in enumerate(_STAGES, start=1):
+        for block in range(1, num_blocks + 1):
+            x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}")
+    # The last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.
+    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
+    x = layers.Dense(config.embedding_size, name="embedding")(x)
+    outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(x)
+    return tf.keras.Model(inputs, outputs, name="resnet50")

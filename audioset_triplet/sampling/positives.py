@@ -1,0 +1,47 @@
+"""Three ways to alter a window without altering what is heard (Jansen et al. 2018, section 3).
+
+All act on linear mel energies [B, T, F], float32, and return the same shape; the logarithm is taken afterwards, because
+a factor on an energy and a ratio of energies have their meaning before it. Randomness is stateless: the same `seed`
+(int [2]) gives the same result.
+"""
+
+from typing import Tuple
+
+import tensorflow as tf
+
+
+def add_noise(energies: tf.Tensor, sigma: float, seed: tf.Tensor) -> tf.Tensor:
+    """x * (1 + |eps|), eps ~ N(0, sigma^2), independent for every frame and band."""
+    eps = tf.random.stateless_normal(tf.shape(energies), seed, stddev=sigma)
+    return energies * (1.0 + tf.abs(eps))
+
+
+def draw_shifts(batch_size: int, num_frames: int, max_bands: int, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Shifts for `translate`: frames uniform in 0..num_frames - 1 and bands uniform in -max_bands..max_bands, int32 [B]."""
+    time_seed, band_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    frames = tf.random.stateless_uniform([batch_size], time_seed, 0, num_frames, tf.int32)
+    bands = tf.random.stateless_uniform([batch_size], band_seed, -max_bands, max_bands + 1, tf.int32)
+    return frames, bands
+
+
+def translate(energies: tf.Tensor, shift_frames: tf.Tensor, shift_bands: tf.Tensor) -> tf.Tensor:
+    """Moves each window later by `shift_frames` [B], circularly, and up by `shift_bands` [B].
+
+    What is pushed over the edge in frequency is lost, and the vacated bands have zero energy.
+    """
+    num_frames, num_bands = energies.shape[1], energies.shape[2]
+    source_frames = (tf.range(num_frames) - shift_frames[:, tf.newaxis]) % num_frames  # [B, T]
+    source_bands = tf.range(num_bands) - shift_bands[:, tf.newaxis]  # [B, F]
+    inside = tf.cast((source_bands >= 0) & (source_bands < num_bands), energies.dtype)
+    moved = tf.gather(energies, source_frames, axis=1, batch_dims=1)
+    moved = tf.gather(moved, tf.clip_by_value(source_bands, 0, num_bands - 1), axis=2, batch_dims=1)
+    return moved * inside[:, tf.newaxis, :]
+
+
+def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: float) -> tf.Tensor:
+    """x_a + alpha * E(x_a) / E(x_n) * x_n, E being the sum over all frames and bands.
+
+    A silent distractor adds nothing, and nothing is added to a silent anchor.
+    """
+    total, distractor_total = (tf.reduce_sum(x, axis=[1, 2], keepdims=True) for x in (energies, distractors))
+    return energies + alpha * tf.math.divide_no_nan(total, distractor_total) * distractors

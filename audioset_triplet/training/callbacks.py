@@ -1,0 +1,73 @@
+"""What a run leaves behind while it trains: metrics, checkpoints, and a stop when the loss is no number."""
+
+import json
+import math
+import os
+from typing import Any, Dict, List, Optional
+
+import tensorflow as tf
+
+from audioset_triplet import files
+from audioset_triplet.errors import UserError
+
+
+class RunRecorder(tf.keras.callbacks.Callback):
+    """Writes metrics.jsonl and TensorBoard scalars, saves checkpoints, and stops on NaN.
+
+    Every `log_every_steps` steps it writes the means since the line before. A checkpoint is written every
+    `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last checkpoint are
+    dropped when it resumes, so that a step has one line.
+    """
+
+    def __init__(
+        self,
+        workdir: str,
+        manager: tf.train.CheckpointManager,
+        first_step: int,
+        last_step: int,
+        log_every_steps: int,
+        checkpoint_every_steps: int,
+    ) -> None:
+        super().__init__()
+        self._metrics_path = os.path.join(workdir, "metrics.jsonl")
+        self._writer = tf.summary.create_file_writer(os.path.join(workdir, "tensorboard"))
+        self._manager = manager
+        self._step = first_step
+        self._last_step = last_step
+        self._log_every_steps = log_every_steps
+        self._checkpoint_every_steps = checkpoint_every_steps
+        lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
+        files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
+
+    def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        logs = logs or {}
+        self._step += 1
+        if not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"the loss is {logs['loss']} at step {self._step}: training stops. The last checkpoint is "
+                f"{self._manager.latest_checkpoint or 'none'}; a lower --learning_rate is the usual cure."
+            )
+        if self._step % self._log_every_steps == 0 or self._step == self._last_step:
+            self._log(logs)
+        if self._step % self._checkpoint_every_steps == 0 or self._step == self._last_step:
+            self._manager.save(checkpoint_number=self._step)
+
+    def _log(self, logs: Dict[str, Any]) -> None:
+        line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}
+        line["learning_rate"] = float(self.model.optimizer.learning_rate)
+        with open(self._metrics_path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        with self._writer.as_default(step=self._step):
+            for name, value in line.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+        self.model.reset_metrics()
+
+
+def read_metrics(workdir: str) -> List[Dict[str, float]]:
+    """The lines of metrics.jsonl; a last line that a killed process left half-written is ignored."""
+    path = os.path.join(workdir, "metrics.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.endswith("\n")]

@@ -1,0 +1,94 @@
+"""One training run in a work directory: build, resume, fit, record.
+
+A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line), metrics.jsonl,
+tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from typing import Any
+
+import tensorflow as tf
+
+from audioset_triplet import __version__, distribution, files
+from audioset_triplet.config import TrainingConfig, TripletConfig
+from audioset_triplet.data import records
+from audioset_triplet.errors import UserError
+from audioset_triplet.models import checkpoints
+from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.training import addons, inputs
+from audioset_triplet.training.callbacks import RunRecorder
+from audioset_triplet.training.triplet import TripletModel
+
+
+def train(config: TripletConfig, workdir: str) -> None:
+    """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
+
+    Raises:
+        UserError: bad or damaged input, a work directory with another run's settings, or a loss that is no number.
+    """
+    training = config.training
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(training.seed)
+    strategy = distribution.build_strategy(training.strategy)
+    num_replicas = strategy.num_replicas_in_sync
+    if training.batch_size % num_replicas:
+        raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
+
+    if not distribution.is_chief():  # every worker takes part in saving, one of them keeps what is saved
+        workdir = tempfile.mkdtemp()
+    checkpoints.write_config(workdir, config)
+    _write_run_record(workdir, strategy)
+
+    with strategy.scope():
+        network = build_resnet50(config.model)
+        model = TripletModel(network, config.loss)
+        optimizer = build_optimizer(training)
+        optimizer.build(network.trainable_variables)
+        model.compile(optimizer=optimizer)
+        manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(network=network, optimizer=optimizer),
+            checkpoints.checkpoint_folder(workdir),
+            max_to_keep=2,
+        )
+        manager.restore_or_initialize()
+    first_step = int(optimizer.iterations.numpy())
+    if first_step >= training.steps:
+        return
+
+    recorder = RunRecorder(
+        workdir, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
+    )
+    with records.named_errors(config.data.data):
+        model.fit(
+            inputs.triplet_batches(config, first_step),
+            epochs=1,
+            steps_per_epoch=training.steps - first_step,
+            callbacks=[recorder, addons.progress_bar()],
+            verbose=0,
+        )
+
+
+def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
+    """Adam, at a constant rate or with a cosine decay to zero over the run."""
+    rate: Any = config.learning_rate
+    if config.schedule == "cosine":
+        rate = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
+    return tf.keras.optimizers.Adam(rate)
+
+
+def _write_run_record(workdir: str, strategy: tf.distribute.Strategy) -> None:
+    record = {
+        "code_version": __version__,
+        "tensorflow": tf.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "strategy": type(strategy).__name__,
+        "devices": list(strategy.extended.worker_devices),
+    }
+    files.write_text(os.path.join(workdir, "run.json"), json.dumps(record, indent=2) + "\n")

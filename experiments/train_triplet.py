@@ -1,0 +1,30 @@
+"""Trains an embedding on triplets made from unlabelled sounds (or, with --method=labels, from labelled ones).
+
+  python -m experiments.train_triplet --data='records/*.tfrecord' --workdir=runs/joint --preset=small
+
+--preset sets a published setting; any other flag overrides it. The work directory receives config.json, metrics.jsonl,
+TensorBoard logs and checkpoints. The same command goes on where a stopped run was; export the result with
+experiments.export_model.
+"""
+
+from absl import flags
+
+from audioset_triplet import command_line
+from audioset_triplet.config import TripletConfig
+from audioset_triplet.presets import PRESETS
+from audioset_triplet.training import runs
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and logs; made if it is missing.")
+command_line.preset_flag(PRESETS)
+command_line.define_flags(TripletConfig)
+
+
+def main() -> None:
+    command_line.require_flags("data", "workdir")
+    base = PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig()
+    runs.train(command_line.config_from_flags(base), FLAGS.workdir)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

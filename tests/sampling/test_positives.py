@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.sampling import positives
+from tests.reference import sampling as reference
+
+SEED = tf.constant([3, 5], tf.int64)
+
+
+def energies(batch=6, frames=96, bands=64, seed=0):
+    return np.random.default_rng(seed).gamma(1.0, 2.0, [batch, frames, bands]).astype(np.float32)
+
+
+def test_noise_scales_every_bin_by_one_plus_a_half_normal():
+    sigma, ones = 0.5, tf.ones([50, 96, 64])
+    factors = positives.add_noise(ones, sigma, SEED).numpy()
+    excess = factors.ravel().astype(np.float64) - 1.0
+    # |N(0, s^2)|: mean s sqrt(2/pi), variance s^2 (1 - 2/pi). Five standard errors of the mean and of the variance.
+    mean, variance = sigma * np.sqrt(2 / np.pi), sigma**2 * (1 - 2 / np.pi)
+    assert excess.min() >= 0
+    assert abs(excess.mean() - mean) < 5 * np.sqrt(variance / excess.size)
+    fourth = np.mean((excess - excess.mean()) ** 4)
+    assert abs(excess.var() - variance) < 5 * np.sqrt((fourth - variance**2) / excess.size)
+    # Independent from bin to bin: no correlation between neighbours in time or in frequency.
+    for first, second in ((factors[:, 1:], factors[:, :-1]), (factors[..., 1:], factors[..., :-1])):
+        assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 5 / np.sqrt(first.size)
+
+
+def test_noise_acts_on_energies_by_a_factor():
+    x = energies()
+    factor = positives.add_noise(tf.constant(x), 0.5, SEED) / x
+    np.testing.assert_allclose(factor, positives.add_noise(tf.ones_like(x), 0.5, SEED), rtol=1e-5)
+    assert float(tf.reduce_max(positives.add_noise(tf.zeros([2, 96, 64]), 0.5, SEED))) == 0.0
+
+
+@pytest.mark.parametrize("frames, bands", [(0, 0), (1, 0), (95, 10), (40, -10), (0, 63), (7, -63)])
+def test_translation_equals_the_loop(frames, bands):
+    x = energies(batch=2)
+    moved = positives.translate(tf.constant(x), tf.constant([frames, 3]), tf.constant([bands, -1])).numpy()
+    np.testing.assert_array_equal(moved[0], reference.translate(x[0], frames, bands))
+    np.testing.assert_array_equal(moved[1], reference.translate(x[1], 3, -1))
+
+
+def test_vacated_bands_have_zero_energy_and_time_keeps_all_of_it():
+    x = energies(batch=2)
+    moved = positives.translate(tf.constant(x), tf.constant([17, 50]), tf.constant([10, -10])).numpy()
+    assert moved[0, :, :10].max() == 0 and moved[1, :, -10:].max() == 0
+    np.testing.assert_allclose(moved[0].sum(), x[0, :, :-10].sum(), rtol=1e-5)
+
+
+def test_shifts_are_uniform_over_their_range():
+    count = 20000
+    frames, bands = positives.draw_shifts(count, 96, 10, SEED)
+    for values, low, high in ((frames.numpy(), 0, 95), (bands.numpy(), -10, 10)):
+        observed = np.bincount(values - low, minlength=high - low + 1)
+        assert len(observed) == high - low + 1
+        expected = count / len(observed)
+        chi_squared = ((observed - expected) ** 2 / expected).sum()
+        degrees = len(observed) - 1
+        assert abs(chi_squared - degrees) < 5 * np.sqrt(2 * degrees)
+    assert abs(np.corrcoef(frames, bands)[0, 1]) < 5 / np.sqrt(count)
+
+
+def test_mixture_equals_the_formula_and_its_energy_ratio():
+    x, noise = energies(seed=1), energies(seed=2) * 40
+    mixed = positives.mix(tf.constant(x), tf.constant(noise), 0.25).numpy()
+    for index in range(len(x)):
+        np.testing.assert_allclose(mixed[index], reference.mix(x[index], noise[index], 0.25), rtol=1e-5)
+    np.testing.assert_allclose(mixed.sum((1, 2)), 1.25 * x.sum((1, 2)), rtol=1e-5)
+
+
+def test_silence_in_a_mixture():
+    x, silence = energies(batch=1), np.zeros([1, 96, 64], np.float32)
+    np.testing.assert_array_equal(positives.mix(tf.constant(x), tf.constant(silence), 0.25), x)
+    np.testing.assert_array_equal(positives.mix(tf.constant(silence), tf.constant(x), 0.25), silence)
+    np.testing.assert_array_equal(positives.mix(tf.constant(silence), tf.constant(silence), 0.25), silence)
+
+
+def test_same_seed_same_positive():
+    x = tf.constant(energies())
+    other = tf.constant([3, 6], tf.int64)
+    np.testing.assert_array_equal(positives.add_noise(x, 0.5, SEED), positives.add_noise(x, 0.5, SEED))
+    assert float(tf.reduce_max(tf.abs(positives.add_noise(x, 0.5, SEED) - positives.add_noise(x, 0.5, other)))) > 0
+    for first, again, different in zip(*(positives.draw_shifts(100, 96, 10, seed) for seed in (SEED, SEED, other))):
+        np.testing.assert_array_equal(first, again)
+        assert (first.numpy() != different.numpy()).any()

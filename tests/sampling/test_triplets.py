@@ -1,0 +1,185 @@
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.config import METHODS, UNSUPERVISED_METHODS, SamplingConfig
+from audioset_triplet.frontend import mel
+from audioset_triplet.sampling.triplets import (
+    contents_intersect,
+    draw_others,
+    rows_per_method,
+    sample_triplets,
+)
+from tests.reference import sampling as reference
+
+SEED = tf.constant([1, 2], tf.int64)
+MIXING = METHODS.index("mixing")
+PROXIMITY = METHODS.index("proximity")
+
+
+def window_pairs(batch=16, recordings=None, has_companion=None, seed=0):
+    """Pairs of noise windows; `recordings` are the ids of each row."""
+    rng = np.random.default_rng(seed)
+    pcm = rng.integers(-8000, 8000, [batch, 2, 15600]).astype(np.int16)
+    recordings = np.arange(batch) if recordings is None else np.asarray(recordings)
+    contents = np.repeat(recordings, 2).reshape(batch, 2, 1)
+    has_companion = np.ones(batch, bool) if has_companion is None else np.asarray(has_companion)
+    return {
+        "pcm": tf.constant(pcm),
+        "contents": tf.constant(contents, tf.int64),
+        "has_companion": tf.constant(has_companion),
+    }
+
+
+def energies_by_recording(pairs):
+    """id -> [2, T, F] energies of anchor and companion, for pairs with one row per recording."""
+    energies = mel.mel_energies(mel.pcm_to_waveform(pairs["pcm"])).numpy()
+    return dict(zip(pairs["contents"].numpy()[:, 0, 0], energies))
+
+
+@functools.lru_cache(maxsize=None)
+def traced_sampler(config, with_negatives):
+    return tf.function(lambda windows, seed: sample_triplets(windows, config, seed, with_negatives))
+
+
+def sample(pairs, with_negatives=True, seed=SEED, **options):
+    sampled = traced_sampler(SamplingConfig(**options), with_negatives)(pairs, seed)
+    return type(sampled)(*(None if part is None else part.numpy() for part in sampled))
+
+
+def test_every_row_is_the_triplet_that_its_method_says():
+    pairs = window_pairs(24)
+    known = energies_by_recording(pairs)
+    triplets = sample(pairs, method="joint")
+    assert sorted(triplets.anchor_contents[:, 0]) == list(range(24))  # every recording once
+    for row in range(24):
+        recording, added = triplets.anchor_contents[row, 0], triplets.positive_contents[row, 1]
+        anchor, companion = known[recording]
+        energies = np.exp(triplets.positive[row].astype(np.float64)) - 0.01
+        np.testing.assert_allclose(triplets.anchor[row], np.log(anchor + 0.01), atol=1e-4)
+        method = METHODS[triplets.method[row]]
+        if method == "noise":
+            factors = energies / anchor
+            assert factors.min() > 0.999 and 0.35 < (factors - 1).mean() < 0.45
+        elif method == "translation":
+            fits = (
+                np.abs(reference.translate(anchor, frames, bands) - energies).max() < 1e-2
+                for frames in range(96)
+                for bands in range(-10, 11)
+            )
+            assert any(fits)
+        elif method == "mixing":
+            assert added != recording
+            np.testing.assert_allclose(energies, reference.mix(anchor, known[added][0], 0.25), rtol=1e-3, atol=1e-3)
+            # The distractor is the negative that the triplet brings itself.
+            np.testing.assert_allclose(triplets.negative[row], np.log(known[added][0] + 0.01), atol=1e-4)
+        else:
+            np.testing.assert_allclose(energies, companion, rtol=1e-3, atol=1e-3)
+        assert (added != recording) == (method == "mixing")
+    assert (triplets.weight == 1).all()
+
+
+@pytest.mark.parametrize("method", UNSUPERVISED_METHODS)
+def test_a_single_method_makes_every_row(method):
+    triplets = sample(window_pairs(8), with_negatives=False, method=method)
+    assert (triplets.method == METHODS.index(method)).all()
+    assert triplets.negative is None
+    assert np.isfinite(triplets.positive).all()
+
+
+def test_joint_shares_are_exact_and_shuffled_over_the_batch():
+    positions = []
+    for seed in range(40):
+        triplets = sample(window_pairs(16), seed=tf.constant([seed, 0], tf.int64), method="joint")
+        assert np.bincount(triplets.method, minlength=4).tolist() == [4, 4, 4, 4]
+        positions.append(triplets.method)
+    # Each position has each method a quarter of the time: within five standard errors over 40 batches.
+    shares = np.stack([(np.stack(positions) == method).mean(axis=0) for method in range(4)])
+    assert np.abs(shares - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / 40)
+
+
+@pytest.mark.parametrize(
+    "batch, shares, expected",
+    [
+        (64, (1, 1, 1, 1), dict(proximity=16, noise=16, translation=16, mixing=16)),
+        (10, (1, 1, 1, 1), dict(proximity=2, noise=3, translation=3, mixing=2)),
+        (10, (0, 1, 0, 3), dict(proximity=7, translation=3)),  # 2.5 and 7.5: the remainders tie, the first is rounded up
+        (3, (0, 0, 1, 0), dict(mixing=3)),
+    ],
+)
+def test_rows_per_method(batch, shares, expected):
+    assert rows_per_method(batch, SamplingConfig(method="joint", shares=shares)) == expected
+
+
+def test_negatives_are_never_of_the_anchor_s_recording():
+    recordings = np.repeat([0, 1, 2], [10, 4, 2])
+    for seed in range(20):
+        triplets = sample(
+            window_pairs(16, recordings), seed=tf.constant([seed, 1], tf.int64), method="mixing"
+        )
+        assert (triplets.positive_contents[:, 1] != triplets.anchor_contents[:, 0]).all()
+        assert (triplets.weight == 1).all()
+
+
+def test_others_are_uniform_over_the_other_recordings():
+    contents = tf.constant([[0], [0], [1], [2], [3]], tf.int64)
+    draws = np.stack([draw_others(contents, tf.constant([seed, 7], tf.int64)) for seed in range(3000)])
+    for row, allowed in enumerate([[2, 3, 4], [2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 4], [0, 1, 2, 3]]):
+        counts = np.bincount(draws[:, row], minlength=5)
+        assert set(np.flatnonzero(counts)) == set(allowed)
+        share = 1 / len(allowed)
+        assert np.abs(counts[allowed] / 3000 - share).max() < 5 * np.sqrt(share * (1 - share) / 3000)
+
+
+def test_a_batch_of_one_recording_has_no_mixtures_and_no_negatives():
+    triplets = sample(window_pairs(4, [5, 5, 5, 5]), method="mixing")
+    assert (triplets.weight == 0).all() and np.isfinite(triplets.positive).all()
+    triplets = sample(window_pairs(4, [5, 5, 5, 5]), with_negatives=False, method="noise")
+    assert (triplets.weight == 1).all()
+
+
+def test_clips_of_one_window_go_to_the_methods_that_can_use_them():
+    for seed in range(10):
+        pairs = window_pairs(16, has_companion=np.arange(16) < 4)  # just enough for the quarter that is proximity
+        triplets = sample(pairs, seed=tf.constant([seed, 2], tf.int64), method="joint")
+        assert (triplets.anchor_contents[triplets.method == PROXIMITY, 0] < 4).all()
+        assert (triplets.weight == 1).all()
+    pairs = window_pairs(16, has_companion=np.arange(16) < 1)  # too few: three rows have no triplet
+    triplets = sample(pairs, method="joint")
+    assert triplets.weight.sum() == 13
+    assert (triplets.method[triplets.weight == 0] == PROXIMITY).all()
+
+
+def test_silent_clips_stay_finite():
+    pairs = window_pairs(8)
+    pairs["pcm"] = tf.zeros_like(pairs["pcm"])
+    triplets = sample(pairs, method="joint")
+    np.testing.assert_allclose(triplets.anchor, np.log(0.01), atol=1e-5)
+    np.testing.assert_allclose(triplets.positive, np.log(0.01), atol=1e-5)
+
+
+def test_label_triplets_take_the_companion_and_exclude_common_labels():
+    pairs = window_pairs(6)
+    labels = np.array([[[0, 1], [1, 1]], [[1, 1], [1, 2]], [[2, 2], [2, 3]], [[3, 3], [3, 3]], [[4, 4], [4, 4]], [[5, 0], [5, 5]]])
+    pairs["contents"] = tf.constant(labels, tf.int64)
+    triplets = sample(pairs, method="labels")
+    assert (triplets.method == METHODS.index("labels")).all()
+    assert set(map(tuple, triplets.anchor_contents)) == set(map(tuple, labels[:, 0]))
+    assert set(map(tuple, triplets.positive_contents[:, :2])) == set(map(tuple, labels[:, 1]))
+
+
+def test_same_seed_same_triplets_and_another_seed_others():
+    pairs = window_pairs(8)
+    first, again = sample(pairs), sample(pairs)
+    other = sample(pairs, seed=tf.constant([1, 3], tf.int64))
+    for a, b in zip(first, again):
+        np.testing.assert_array_equal(a, b)
+    assert (first.positive != other.positive).any()
+
+
+def test_contents_intersect():
+    first = tf.constant([[1, 2], [3, 3]], tf.int64)
+    second = tf.constant([[2], [4], [3]], tf.int64)
+    np.testing.assert_array_equal(contents_intersect(first, second), [[True, False, False], [False, False, True]])
