@@ -1,0 +1,133 @@
+"""Query by example: are clips of one class closer to each other than to the rest?
+
+Jansen et al. 2018, section 4 (and the slides): per class, N target clips and N other clips; the N(N-1)/2 pairs of
+targets and the N*N pairs of a target and another clip are ranked by their cosine; average precision of finding the
+former, mean over classes. A random order would score the share of target pairs: 4950 / 14950 = 0.331 at N = 100.
+
+Shapes: n clips, D embedding size, N targets, M others.
+"""
+
+import dataclasses
+from typing import Dict, List, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from audioset_triplet.data.embeddings import ClipVectors
+from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation import ranking
+
+CLIPS_PER_CLASS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Retrieval:
+    """What query by example says about one set of embeddings."""
+
+    map: float  # mean over classes, then over draws
+    map_std: float  # standard deviation over draws (n - 1 in the denominator; 0 for a single draw)
+    prior: float  # what a random order is expected to score, mean over classes
+    class_average_precision: Dict[int, float]  # mean over draws
+    class_num_clips: Dict[int, int]
+    classes_left_out: List[int]  # fewer than 2 clips, or no other clip
+    num_clips: int
+
+
+def evaluate(clips: ClipVectors, draws: int = 5, seed: int = 0) -> Retrieval:
+    """Query by example over all classes.
+
+    A draw depends on the seed, its number, the class and the ids of the clips, not on their order: two embeddings of
+    the same clips are compared on the same pairs. A clip of several classes is a target of each of them.
+
+    Args:
+        clips: one vector [D] per clip.
+        draws: how often targets (when a class has more than 100) and others are drawn.
+        seed: of the draws.
+
+    Raises:
+        UserError: no class can be evaluated.
+    """
+    members = clips_of_classes(clips)
+    order = np.argsort(np.array(clips.clip_ids))
+    average_precisions: Dict[int, List[float]] = {}
+    priors, left_out = [], []
+    for label in tqdm(sorted(members), desc="retrieval", unit="class", disable=None):
+        is_member = np.zeros(len(order), bool)
+        is_member[members[label]] = True
+        targets, others = order[is_member[order]], order[~is_member[order]]
+        if len(targets) < 2 or not len(others):
+            left_out.append(label)
+            continue
+        num_targets = min(len(targets), CLIPS_PER_CLASS)
+        priors.append(prior(num_targets, min(len(others), num_targets)))
+        average_precisions[label] = []
+        for draw in range(draws):
+            random = np.random.default_rng([seed, draw, label])
+            drawn_targets = _draw(random, targets, num_targets)
+            drawn_others = _draw(random, others, num_targets)
+            average_precisions[label].append(
+                pair_average_precision(clips.vectors[drawn_targets], clips.vectors[drawn_others])
+            )
+    if not average_precisions:
+        raise UserError("no class has two clips and another clip to tell them from: there is nothing to rank.")
+    maps = np.mean(list(average_precisions.values()), axis=0)
+    return Retrieval(
+        map=float(np.mean(maps)),
+        map_std=float(np.std(maps, ddof=1)) if draws > 1 else 0.0,
+        prior=float(np.mean(priors)),
+        class_average_precision={label: float(np.mean(values)) for label, values in average_precisions.items()},
+        class_num_clips={label: len(indices) for label, indices in members.items()},
+        classes_left_out=left_out,
+        num_clips=len(clips.clip_ids),
+    )
+
+
+def clips_of_classes(clips: ClipVectors) -> Dict[int, List[int]]:
+    """Class index -> the rows of the clips that have it."""
+    members: Dict[int, List[int]] = {}
+    for row, labels in enumerate(clips.labels):
+        for label in set(labels):
+            members.setdefault(label, []).append(row)
+    return members
+
+
+def pair_average_precision(targets: np.ndarray, others: np.ndarray) -> float:
+    """Average precision of the pairs of targets among all pairs that hold a target, ranked by cosine.
+
+    Args:
+        targets: [N, D], unit norm, N >= 2.
+        others: [M, D], unit norm, M >= 1.
+    """
+    targets, others = targets.astype(np.float64), others.astype(np.float64)
+    target_pairs = (targets @ targets.T)[np.triu_indices(len(targets), k=1)]
+    mixed_pairs = (targets @ others.T).reshape(-1)
+    relevant = np.repeat([True, False], [target_pairs.size, mixed_pairs.size])
+    # Equal cosines must tie, although the two products may round their sums differently: a network that maps all
+    # clips to one point scores the prior, not by chance 1.
+    cosines = np.round(np.concatenate([target_pairs, mixed_pairs]), 12)
+    return ranking.average_precision(cosines, relevant)
+
+
+def prior(num_targets: int, num_others: int) -> float:
+    """The share of target pairs: (N - 1) / (3 N - 1) where there are as many others as targets."""
+    return (num_targets - 1) / (num_targets - 1 + 2 * num_others)
+
+
+def require_same_clips(clips: ClipVectors, folder: str, compared: ClipVectors, compared_folder: str) -> None:
+    """Raises a UserError unless both hold the same clips with the same labels: else their numbers do not compare."""
+    ours, theirs = dict(zip(clips.clip_ids, clips.labels)), dict(zip(compared.clip_ids, compared.labels))
+    missing = sorted(set(ours) ^ set(theirs))
+    if missing:
+        lacking = compared_folder if missing[0] in ours else folder
+        raise UserError(
+            f"{folder} and {compared_folder} hold different clips: {len(missing)} of them stand in one alone, such as "
+            f"{missing[0]}, which {lacking} lacks; embed the same records for both."
+        )
+    relabelled = next((clip_id for clip_id in ours if set(ours[clip_id]) != set(theirs[clip_id])), None)
+    if relabelled is not None:
+        raise UserError(f"{folder} and {compared_folder} give different labels to clip {relabelled}.")
+
+
+def _draw(random: np.random.Generator, rows: Sequence[int], count: int) -> np.ndarray:
+    """`count` of the rows without repetition; all of them where there are no more."""
+    return random.choice(np.asarray(rows), size=min(count, len(rows)), replace=False)
