@@ -7,8 +7,9 @@ former, mean over classes. A random order would score the share of target pairs:
 Shapes: n clips, D embedding size, N targets, M others.
 """
 
+import collections
 import dataclasses
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Union
 
 import numpy as np
 from tqdm import tqdm
@@ -111,6 +112,30 @@ def pair_average_precision(targets: np.ndarray, others: np.ndarray) -> float:
 def prior(num_targets: int, num_others: int) -> float:
     """The share of target pairs: (N - 1) / (3 N - 1) where there are as many others as targets."""
     return (num_targets - 1) / (num_targets - 1 + 2 * num_others)
+
+
+def class_titles(clips: ClipVectors) -> Dict[int, str]:
+    """Class index -> a name for people, unique: where two classes share one, the index is added."""
+    counts = collections.Counter(clips.class_names.values())
+    return {
+        label: name if name and counts[name] == 1 else f"{name or 'class'} {label}"
+        for label, name in clips.class_names.items()
+    }
+
+
+def flat_numbers(result: Retrieval, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
+    """The numbers of a result under flat keys: PREFIX/map, ..., PREFIX/class/NAME."""
+    numbers: Dict[str, Union[int, float]] = {
+        f"{prefix}/map": result.map,
+        f"{prefix}/map_std": result.map_std,
+        f"{prefix}/prior": result.prior,
+        f"{prefix}/num_classes": len(result.class_average_precision),
+        f"{prefix}/classes_left_out": len(result.classes_left_out),
+        f"{prefix}/num_clips": result.num_clips,
+    }
+    for label, value in sorted(result.class_average_precision.items()):
+        numbers[f"{prefix}/class/{titles[label]}"] = value
+    return numbers
 
 
 def require_same_clips(clips: ClipVectors, folder: str, compared: ClipVectors, compared_folder: str) -> None:

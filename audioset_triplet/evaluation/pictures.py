@@ -1,0 +1,82 @@
+"""Pictures and sounds of a report, as the bytes of PNG and MP3 files."""
+
+import io
+from typing import List
+
+import matplotlib
+import numpy as np
+import soundfile
+import tensorflow as tf
+from PIL import Image
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import constants, mel
+
+# Log-mel energies at the two ends of the colour scale, which is one for all pictures: silence, and loud sound.
+QUIET, LOUD = float(np.log(constants.LOG_OFFSET)), 3.0
+_FILTERS_PER_LINE = 16
+
+
+def spectrogram(waveform: np.ndarray) -> bytes:
+    """The log-mel spectrogram of a waveform [L] in [-1, 1] as a PNG: a pixel per frame and band, low bands below."""
+    padded = np.pad(waveform, (0, max(0, constants.FRAME_SAMPLES - len(waveform))))
+    log_mel = mel.log_mel(mel.mel_energies(padded, "fft")).numpy()
+    return _png((log_mel.T[::-1] - QUIET) / (LOUD - QUIET), "magma")
+
+
+def colour_scale() -> bytes:
+    """The colours of the spectrograms from quiet to loud, 256 pixels wide."""
+    return _png(np.linspace(0, 1, 256)[None], "magma")
+
+
+def filter_grid(kernels: np.ndarray) -> bytes:
+    """First-layer filters [time, band, count] as one PNG: a pixel per weight, time to the right, high bands above.
+
+    Every filter has a scale of its own, from its largest weight in red to the negative of it in blue.
+    """
+    tiles = kernels / np.maximum(np.abs(kernels).max(axis=(0, 1), keepdims=True), 1e-12)
+    tiles = tiles.transpose(2, 1, 0)[:, ::-1] * 0.5 + 0.5  # [count, band, time] in [0, 1]
+    tiles = np.pad(tiles, ((0, -len(tiles) % _FILTERS_PER_LINE), (0, 1), (0, 1)), constant_values=np.nan)
+    lines = [np.concatenate(list(line), axis=1) for line in tiles.reshape(-1, _FILTERS_PER_LINE, *tiles.shape[1:])]
+    return _png(np.concatenate(lines)[:-1, :-1], "RdBu_r")
+
+
+def first_filters(model: str) -> np.ndarray:
+    """The filters [time, band, count] of the first convolution of a SavedModel.
+
+    Raises:
+        UserError: no SavedModel, or none that begins with a convolution of one channel.
+    """
+    try:
+        loaded = tf.saved_model.load(model)  # holds the variables, which a signature alone would not
+        signature = loaded.signatures["serving_default"]
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{model}: not a SavedModel with a serving_default signature; export_model writes one."
+        ) from error
+    kernels: List[np.ndarray] = [
+        variable.numpy()[:, :, 0]
+        for variable in signature.variables
+        if len(variable.shape) == 4 and variable.shape[2] == 1 and variable.shape[0] * variable.shape[1] > 1
+    ]
+    if not kernels:
+        raise UserError(f"{model}: has no convolution of a spectrogram, so that --model shows nothing; leave it out.")
+    return kernels[0]
+
+
+def mp3(waveform: np.ndarray) -> bytes:
+    """A waveform [L] at 16 kHz as MP3."""
+    file = io.BytesIO()
+    soundfile.write(file, waveform, constants.SAMPLE_RATE_HZ, format="MP3")
+    return file.getvalue()
+
+
+def _png(values: np.ndarray, colours: str) -> bytes:
+    """[height, width] in [0, 1] (NaN: transparent) through a colour map of 255 steps: a byte per pixel."""
+    steps = np.where(np.isnan(values), 255, np.clip(np.nan_to_num(values), 0, 1) * 254).round().astype(np.uint8)
+    image = Image.fromarray(steps, mode="P")
+    palette = matplotlib.colormaps[colours](np.linspace(0, 1, 255), bytes=True)[:, :3]
+    image.putpalette(np.concatenate([palette, [[255, 255, 255]]]).astype(np.uint8).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG", transparency=255, optimize=True)
+    return file.getvalue()
