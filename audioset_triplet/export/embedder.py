@@ -114,7 +114,9 @@ def cut_windows(blocks: Iterable[np.ndarray]) -> Iterator[_Window]:
         yield _Window(0.0, np.pad(pending, (0, constants.WINDOW_SAMPLES - len(pending))))
 
 
-def embed(sounds: Iterable[Sound], model: "LoadedModel", writer: Writer, batch_size: int, num_sounds: Optional[int]) -> Totals:
+def embed(
+    sounds: Iterable[Sound], model: "LoadedModel", writer: Writer, batch_size: int, num_sounds: Optional[int]
+) -> Totals:
     """Embeds every sound that the writer does not have yet.
 
     Args:

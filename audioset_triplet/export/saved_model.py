@@ -37,8 +37,6 @@ class EmbeddingModule(tf.Module):
     def __init__(self, network: tf.keras.Model, model_id: str, spectrum: Optional[str] = None) -> None:
         super().__init__()
         self.network = network
-        # For pictures: the kernel [7, 7, 1, channels] of the first layer, or a list without one in the baseline.
-        self.first_layer_filters = [v for v in network.trainable_variables if v.name.startswith("stem_conv/kernel")]
         self._model_id = model_id
         self._spectrum = spectrum or mel.default_spectrum()
 
