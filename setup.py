@@ -24,10 +24,12 @@ setup(
     # with, and it needs numpy 1. constraints.txt has the exact set that was tested.
     install_requires=[
         "absl-py>=1.4,<3",
+        "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
         "librosa>=0.10,<0.12",
         "matplotlib>=3.7,<4",
         "numpy>=1.23.5,<2",
+        "pillow>=9.4,<14",
         "pyarrow>=14,<26",  # 26 needs numpy 2 and does not declare it
         "scikit-learn>=1.3,<2",
         "scipy>=1.10,<2",
@@ -41,8 +43,8 @@ setup(
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.
         "gpu": ["tensorflow[and-cuda]>=2.15.1,<2.16"],
-        # Checksums of records, so that inspect_tfrecords can name the one that is damaged.
-        "data_prep": ["google-crc32c>=1.5,<2"],
+        # What raw archives come in beyond the formats of libsndfile: m4a, mp4, webm, mkv.
+        "data_prep": ["av>=10,<19"],
         # Sound tracks of mp4, webm, mkv and m4a files.
         "video": ["av>=10,<19"],
         "test": ["hypothesis>=6.80,<7", "packaging>=23,<27", "pytest>=7.4,<10", "pytest-timeout>=2.1,<3"],

@@ -91,12 +91,11 @@ def main() -> None:
         output=folder["report"],
     )
     with open(os.path.join(folder["report"], "results.json"), encoding="utf-8") as file:
-        results = json.load(file)
-    print(
-        f"\nRetrieval on fold {held_out} of {source}: mAP {results['retrieval/map']:.3f}, log-mel "
-        f"{results['retrieval/log-mel/map']:.3f}, untrained {results['retrieval/untrained/map']:.3f}, prior "
-        f"{results['retrieval/prior']:.3f}.\nOpen {folder['report']}/report.html; the model is {folder['models']}/trained."
-    )
+        numbers = json.load(file)
+    rows = {"model": "map", "log-mel": "log-mel/map", "untrained": "untrained/map", "prior": "prior"}
+    values = ", ".join(f"{name} {numbers[f'retrieval/{key}']:.3f}" for name, key in rows.items())
+    print(f"\nRetrieval mAP on fold {held_out} of {source}: {values}.")
+    print(f"Open {folder['report']}/report.html; the model is {folder['models']}/trained.")
     if not FLAGS.esc50:
         print("These numbers are about synthetic sounds: they say that everything works, not how well it hears.")
 

@@ -35,6 +35,7 @@ RANKS = {
     "audioset_triplet.files": -1,
     "audioset_triplet": -2,  # the version
 }
+BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
 MAX_BINARY_LINES = 130
 MAIN = 'if __name__ == "__main__":'  # the line that makes a module a binary
 ONE_MODULE_ONLY = ("tensorflow_io", "tensorflow_addons")
@@ -87,7 +88,7 @@ def faults(module: str, source: str) -> List[str]:
         if name.startswith("."):
             found.append(f"{module} imports {name}: write the whole name")
         target = _package(name)
-        if target == "audioset_triplet.command_line" and not binary:
+        if target == "audioset_triplet.command_line" and not (binary or module in BINARY_PACKAGES):
             found.append(f"{module} imports command_line, which only binaries do")
         elif target and target != own and RANKS[target] >= RANKS[own]:
             found.append(f"{module} imports {name}, which is not below it")
@@ -157,8 +158,9 @@ def test_packages_are_plain_namespaces():
     inits = {path: path.read_text() for tree in TREES for path in (ROOT / tree).rglob("__init__.py")}
     assert len(inits) > len(TREES)
     for path, text in inits.items():
-        body = [node for node in ast.parse(text).body if not isinstance(node, (ast.Expr, ast.Assign))]
-        assert not body, f"{path}: an __init__.py holds at most a docstring and the version"
+        body = [ast.unparse(node) for node in ast.parse(text).body if not isinstance(node, (ast.Expr, ast.Assign))]
+        allowed = ["import audioset_triplet.command_line"] if path.parent.name in BINARY_PACKAGES else []
+        assert body == allowed, f"{path}: an __init__.py holds at most a docstring and the version"
 
 
 def _text_files() -> Dict[str, str]:

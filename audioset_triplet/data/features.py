@@ -5,8 +5,8 @@
 
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
 (tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds the half step that makes up for
-the truncation (google/youtube-8m, utils.py). Values of a unit-norm embedding lie within [-1, 1], so a value is off by at
-most 0.0079, and by 0.0045 on average (root mean square).
+the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
+and each is off by at most 0.0079.
 
 A folder holds features-00000.tfrecord, features-00001.tfrecord, ... and features.json, which names the model.
 """

@@ -1,10 +1,11 @@
 """Sounds + SavedModel -> window embeddings in a store, in constant memory.
 
-Sounds are decoded in a thread of their own, cut into windows, and windows of successive sounds share a batch. A sound is
-written when it has been read to its end, so that a file that turns out to be damaged leaves no row. A long one would
+Sounds are decoded in a thread of their own and cut into windows; windows of successive sounds share a batch. A sound
+is written when it has been read to its end, so that a file that turns out to be damaged leaves no row. A long one would
 have to be held back for too long: it is read through once before its first window is written.
 """
 
+import contextlib
 import dataclasses
 import queue
 import threading
@@ -134,7 +135,7 @@ def embed(
 
         def flush() -> None:
             windows = [item for item in items if isinstance(item, _Window)]
-            embeddings = iter(model.embed_windows(np.stack([w.samples for w in windows])) if windows else [])
+            embeddings = iter(model.embed_windows([window.samples for window in windows]))
             for item in items:
                 assembler.add(item, next(embeddings) if isinstance(item, _Window) else None)
             progress.update(totals.num_clips + len(totals.rejects) + totals.num_skipped - progress.n)
@@ -172,10 +173,12 @@ class LoadedModel:
         if front_end_id != constants.FRONT_END_ID:
             raise UserError(f"{folder} has the front end {front_end_id}, this code has {constants.FRONT_END_ID}.")
 
-    def embed_windows(self, samples: np.ndarray) -> np.ndarray:
-        """[R, 15600] float32 -> unit embeddings [R, D]."""
-        lengths = np.full([len(samples)], samples.shape[1], np.int32)
-        return self._serve(waveform=tf.constant(samples), num_samples=tf.constant(lengths))["embedding"].numpy()
+    def embed_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """R windows of 15600 samples, float32 -> unit embeddings [R, D]."""
+        if not windows:
+            return np.zeros([0, self.embedding_size], np.float32)
+        lengths = tf.fill([len(windows)], constants.WINDOW_SAMPLES)
+        return self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)["embedding"].numpy()
 
 
 class _Assembler:
@@ -255,16 +258,15 @@ def _with_end(clip: ClipInfo, num_samples: int) -> ClipInfo:
 
 def _in_background(items: Iterable[_Item], capacity: int) -> Iterator[_Item]:
     """The same items, made in a thread of their own; an exception there is raised here."""
-    pipe: "queue.Queue[object]" = queue.Queue(capacity)
+    pipe: queue.Queue[object] = queue.Queue(capacity)
     stopped = threading.Event()
     end = object()
 
     def put(item: object) -> None:
         while not stopped.is_set():
-            try:
-                return pipe.put(item, timeout=0.1)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                pipe.put(item, timeout=0.1)
+                return
 
     def produce() -> None:
         try:

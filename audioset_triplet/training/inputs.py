@@ -1,8 +1,8 @@
 """Records -> batches of triplets, as one tf.data pipeline.
 
 files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> sample triplets -> prefetch. Clips are
-shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is computed, so
-that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because mixtures and
+shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is computed,
+so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because mixtures and
 negatives need other clips.
 """
 

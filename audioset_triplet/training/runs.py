@@ -1,7 +1,7 @@
 """One training run in a work directory: build, resume, fit, record.
 
-A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line), metrics.jsonl,
-tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
+A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line),
+metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
 """
 
 import json

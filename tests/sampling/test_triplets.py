@@ -39,7 +39,7 @@ def energies_by_recording(pairs):
     return dict(zip(pairs["contents"].numpy()[:, 0, 0], energies))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def traced_sampler(config, with_negatives):
     return tf.function(lambda windows, seed: sample_triplets(windows, config, seed, with_negatives))
 
