@@ -1,15 +1,18 @@
 """setup.py, constraints.txt and the Makefile hold together, and what is installed is what they ask for."""
 
 import ast
+import functools
 import importlib.metadata
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
-from typing import Dict, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
+import setuptools
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -18,20 +21,17 @@ import audioset_triplet
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Where the module is not called like the package.
-MODULES = {"absl-py": "absl", "scikit-learn": "sklearn"}
+MODULES = {"absl-py": "absl", "pillow": "PIL", "scikit-learn": "sklearn"}
 
 
-def _setup_argument(name: str):
-    """An argument of the call of setup(), read without running it."""
-    calls = [node for node in ast.walk(ast.parse((ROOT / "setup.py").read_text())) if isinstance(node, ast.Call)]
-    (call,) = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "setup")
-    (value,) = (keyword.value for keyword in call.keywords if keyword.arg == name)
-    return ast.literal_eval(value)
-
-
+@functools.cache
 def _requirements() -> Dict[str, List[Requirement]]:
-    """Extra -> its requirements; the empty name stands for what everybody installs."""
-    lists = {"": _setup_argument("install_requires"), **_setup_argument("extras_require")}
+    """Extra -> its requirements, as setup.py hands them to setuptools; empty name: what everybody installs."""
+    arguments: Dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", arguments.update)
+        runpy.run_path(str(ROOT / "setup.py"))
+    lists = {"": arguments["install_requires"], **arguments["extras_require"]}
     return {extra: [Requirement(text) for text in texts] for extra, texts in lists.items()}
 
 
@@ -106,6 +106,32 @@ def test_an_installation_holds_every_module_and_template(tmp_path):
         for pattern in ("*.py", "*.jinja"):
             kept = {path.relative_to(ROOT) for path in (ROOT / tree).rglob(pattern)}
             assert kept == {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib" / tree).rglob(pattern)}
+
+
+def _imported(source: str) -> Iterator[Tuple[str, bool]]:
+    """The packages that a source imports, and whether it does so whenever it is imported itself."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node in tree.body) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0], node in tree.body
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names of Python 3.10")
+def test_what_is_imported_is_required():
+    """By everybody, or by an extra where the import waits inside a function until it is needed."""
+    trees = {"audioset_triplet", "data_prep", "experiments"}
+    always = {_module(requirement) for requirement in _requirements()[""]}
+    anywhere = {_module(requirement) for requirements in _requirements().values() for requirement in requirements}
+    missing = [
+        (str(path.relative_to(ROOT)), package)
+        for tree in sorted(trees)
+        for path in (ROOT / tree).rglob("*.py")
+        for package, at_once in _imported(path.read_text())
+        if package not in (always if at_once else anywhere) | trees | sys.stdlib_module_names
+    ]
+    assert missing == []
 
 
 def test_make_installs_every_extra_but_the_gpus():
