@@ -1,0 +1,117 @@
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.data import schema, windows
+from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_SAMPLES
+from tests.tiny_records import make_clip
+
+draw = tf.function(windows.draw_positions, reduce_retracing=True)
+
+
+def positions(num_samples, reach_seconds=10.0, draws=300):
+    drawn = [
+        draw(tf.constant(num_samples), reach_seconds, tf.constant([seed, 0], tf.int64)) for seed in range(draws)
+    ]
+    return np.array([[int(anchor), int(companion), int(has)] for anchor, companion, has in drawn])
+
+
+@pytest.mark.parametrize("seconds, reach_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
+def test_companions_lie_apart_and_within_reach(seconds, reach_seconds):
+    num_samples = round(seconds * 16000)
+    drawn = positions(num_samples, reach_seconds)
+    anchor, companion, has_companion = drawn.T
+    assert has_companion.all()
+    assert drawn[:, :2].min() >= 0 and drawn[:, :2].max() <= num_samples - WINDOW_SAMPLES
+    distance = np.abs(anchor - companion)
+    assert distance.min() >= WINDOW_HOP_SAMPLES
+    assert distance.max() < reach_seconds * 16000
+    assert (companion > anchor).any() and (companion < anchor).any()
+
+
+def test_anchors_are_uniform_over_a_clip():
+    anchor = positions(10 * 16000, draws=1500)[:, 0]
+    last = 10 * 16000 - WINDOW_SAMPLES
+    counts, _ = np.histogram(anchor, bins=5, range=(0, last))
+    assert ((counts - 300) ** 2 / 300).sum() < 4 + 5 * np.sqrt(2 * 4)  # chi squared: its mean plus five deviations
+
+
+@pytest.mark.parametrize("num_samples", [WINDOW_SAMPLES, WINDOW_SAMPLES + 1, WINDOW_SAMPLES + WINDOW_HOP_SAMPLES - 1])
+def test_a_clip_with_room_for_one_window_has_no_companion(num_samples):
+    anchor, companion, has_companion = positions(num_samples, draws=50).T
+    assert not has_companion.any()
+    np.testing.assert_array_equal(anchor, companion)
+    assert anchor.max() <= num_samples - WINDOW_SAMPLES
+
+
+def test_the_shortest_clip_with_a_companion_has_just_two_positions():
+    drawn = positions(WINDOW_SAMPLES + WINDOW_HOP_SAMPLES, draws=50)
+    assert set(map(tuple, drawn)) == {(0, WINDOW_HOP_SAMPLES, 1), (WINDOW_HOP_SAMPLES, 0, 1)}
+
+
+def clips(*made):
+    return tf.data.Dataset.from_generator(
+        lambda: (schema.clip_to_example(clip) for clip in made), output_signature=tf.TensorSpec([], tf.string)
+    ).map(schema.parse_clip)
+
+
+def test_recording_pairs_are_cut_from_their_clip():
+    made = [make_clip(i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3, 1.5, 10.0])]
+    pairs = list(windows.recording_pairs(clips(*made), 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False, False, True]
+    for clip, pair in zip(made, pairs):
+        padded = np.pad(clip.pcm, (0, max(0, WINDOW_SAMPLES - len(clip.pcm))))
+        views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
+        for window in pair["pcm"]:
+            starts = np.flatnonzero(padded[: len(views)] == window[0])
+            assert any((views[start] == window).all() for start in starts)
+    assert len({int(pair["contents"][0, 0]) for pair in pairs}) == 4
+    assert all(pair["contents"][0, 0] == pair["contents"][1, 0] for pair in pairs)
+
+
+def test_clips_of_one_recording_share_their_contents():
+    made = [make_clip(0, recording="same"), make_clip(1, recording="same"), make_clip(2)]
+    first, second, third = (p["contents"][0, 0] for p in windows.recording_pairs(clips(*made), 0, 10.0))
+    assert int(first) == int(second) != int(third)
+
+
+def test_pairs_depend_on_the_seed_alone():
+    def pcm(seed):
+        made = clips(*(make_clip(i) for i in range(4)))
+        return np.stack([pair["pcm"] for pair in windows.recording_pairs(made, seed, 10.0).as_numpy_iterator()])
+
+    np.testing.assert_array_equal(pcm(1), pcm(1))
+    assert (pcm(1) != pcm(2)).any()
+
+
+def test_label_pairs_have_a_common_label_and_two_clips():
+    made = [make_clip(i, label=i % 3) for i in range(12)]
+    pairs = list(windows.label_pairs(clips(*made), 0).as_numpy_iterator())
+    assert len(pairs) == 6
+    for pair in pairs:
+        assert pair["contents"].shape == (2, windows.MAX_LABELS)
+        assert len(set(pair["contents"].ravel())) == 1  # one label, repeated
+        assert (pair["pcm"][0] != pair["pcm"][1]).any()
+
+
+def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
+    def labelled(index, *labels):
+        clip = make_clip(index)
+        return schema.Clip(**{**vars(clip), "labels": labels, "label_names": tuple(map(str, labels))})
+
+    made = [labelled(0, 1, 2), labelled(1, 2, 3), labelled(2), labelled(3, 1), labelled(4, 3)]
+    seen = collections.Counter()
+    for pair in windows.label_pairs(clips(*made).repeat(60), 0).take(60).as_numpy_iterator():
+        first, second = (set(row) for row in pair["contents"])
+        assert first & second
+        seen[frozenset(first | second)] += 1
+    assert len(seen) > 2
+
+
+def test_too_many_labels_are_an_error():
+    labels = tuple(range(windows.MAX_LABELS + 1))
+    clip = schema.Clip(**{**vars(make_clip(0)), "labels": labels, "label_names": tuple(map(str, labels))})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too many labels"):
+        list(windows.label_pairs(clips(clip, clip), 0))

@@ -1,0 +1,142 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.config import LossConfig
+from audioset_triplet.presets import PRESETS
+from audioset_triplet.sampling.triplets import TripletBatch
+from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.training.runs import build_optimizer
+from audioset_triplet.training.triplet import TripletModel, negative_candidates
+from tests import programs
+from tests.reference import triplet_loss as reference
+
+
+def flat_network(size=8):
+    """No batch normalisation, so that a batch may be embedded in parts."""
+    inputs = tf.keras.Input([96, 64])
+    x = tf.keras.layers.Flatten()(tf.keras.layers.AveragePooling1D(8)(inputs))
+    x = tf.keras.layers.Dense(size, kernel_initializer=tf.keras.initializers.GlorotUniform(0))(x)
+    return tf.keras.Model(inputs, tf.keras.layers.UnitNormalization()(x))
+
+
+def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
+    random = np.random.default_rng(seed)
+    recordings = random.integers(0, 6, num_triplets)
+    distractors = np.where(random.random(num_triplets) < 0.5, recordings, random.integers(0, 6, num_triplets))
+
+    def windows():
+        return tf.constant(random.normal(size=[num_triplets, 96, 64]), tf.float32)
+
+    return TripletBatch(
+        anchor=windows(),
+        positive=windows(),
+        negative=windows() if with_negative else None,
+        anchor_contents=tf.constant(recordings[:, None]),
+        positive_contents=tf.constant(np.stack([recordings, distractors], 1)),
+        method=tf.zeros([num_triplets], tf.int32),
+        weight=tf.ones([num_triplets]) if weights is None else tf.constant(weights, tf.float32),
+    )
+
+
+def trained(network, config, batch, optimizer=None):
+    model = TripletModel(network, config)
+    model.compile(optimizer=optimizer or tf.keras.optimizers.SGD(0.1), run_eagerly=True)
+    return model.train_step(batch)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mined_loss_of_a_step_equals_the_loop(weighted):
+    network = flat_network()
+    weights = np.random.default_rng(1).integers(0, 2, 12) if weighted else None
+    batch = batch_of(weights=weights)
+    anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
+    logs = trained(network, LossConfig(margin=0.5), batch)
+    contents = [set(row) for row in batch.anchor_contents.numpy()], [set(row) for row in batch.positive_contents.numpy()]
+    expected = reference.semi_hard_loss(anchors, positives, *contents, 0.5, weights)
+    assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
+    assert expected > 0
+
+
+def test_loss_with_the_triplet_s_own_negative():
+    network = flat_network()
+    batch = batch_of(with_negative=True)
+    a, p, n = (network(x).numpy() for x in (batch.anchor, batch.positive, batch.negative))
+    expected = np.maximum(((a - p) ** 2).sum(1) - ((a - n) ** 2).sum(1) + 0.5, 0).mean()
+    logs = trained(network, LossConfig(margin=0.5, negatives="own"), batch)
+    assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_goes_down_the_gradient():
+    network, batch = flat_network(), batch_of()
+    model = TripletModel(network, LossConfig(margin=0.5))
+    model.compile(optimizer=tf.keras.optimizers.SGD(0.5), run_eagerly=True)
+    losses = []
+    for _ in range(20):
+        losses.append(float(model.train_step(batch)["loss"]))
+        model.reset_metrics()
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
+    # Rows: recordings 0, 1, 2; the positive of row 0 is a mixture with recording 1.
+    anchor = tf.constant([[0], [1], [2]], tf.int64)
+    positive = tf.constant([[0, 1], [1, 1], [2, 2]], tf.int64)
+    expected = [  # anchors 0, 1, 2, then positives 0, 1, 2
+        [False, False, True, False, False, True],  # the distractor's recording is no negative of the mixture
+        [True, False, True, False, False, True],  # nor is a mixture that holds the anchor's recording
+        [True, True, False, True, True, False],
+    ]
+    np.testing.assert_array_equal(negative_candidates(anchor, positive), expected)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_builds_and_takes_a_step(name):
+    config = PRESETS[name]()
+    network = build_resnet50(config.model)
+    before = network.get_layer("embedding").kernel.numpy()
+    logs = trained(network, config.loss, batch_of(4), build_optimizer(config.training))
+    assert np.isfinite(float(logs["loss"]))
+    assert (network.get_layer("embedding").kernel.numpy() != before).any()
+
+
+TWO_REPLICAS = """
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+import numpy as np
+from audioset_triplet import distribution
+from audioset_triplet.config import LossConfig
+from audioset_triplet.training.triplet import TripletModel
+from tests.training.test_triplet import batch_of, flat_network
+
+def weights_after(strategy, batches):
+    with strategy.scope():
+        network = flat_network()
+        model = TripletModel(network, LossConfig(margin=0.5, negatives="own"))
+        model.compile(optimizer=tf.keras.optimizers.SGD(0.1))
+    start = network.get_weights()
+    model.fit(batches, epochs=1, verbose=0)
+    assert np.abs(start[0] - network.get_weights()[0]).max() > 1e-3
+    return network.get_weights()
+
+batch = batch_of(8, with_negative=True)
+batches = tf.data.Dataset.from_tensors(batch).repeat(3)
+mirrored = distribution.build_strategy("mirrored")
+assert mirrored.num_replicas_in_sync == 2
+for one, two in zip(weights_after(distribution.build_strategy("one"), batches), weights_after(mirrored, batches)):
+    np.testing.assert_allclose(one, two, atol=1e-6)
+print("same update")
+"""
+
+
+def test_two_replicas_make_the_update_of_one():
+    # The terms of own negatives are per example, so that half a batch on each replica is the same mathematics.
+    result = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS], cwd=programs.ROOT, capture_output=True, text=True, check=False
+    )
+    assert "same update" in result.stdout, result.stderr
