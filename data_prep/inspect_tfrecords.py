@@ -18,6 +18,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("data", "", "TFRecords to read: a glob, or several separated by commas.")
 flags.DEFINE_integer("limit", 20, "Silent clips, repeated ids and damaged records that are named.", lower_bound=0)
 
+
 def main() -> None:
     command_line.require_flags("data")
     files = records.expand_globs(FLAGS.data)

@@ -11,7 +11,7 @@ import math
 import os
 import pathlib
 import re
-from typing import Callable, Iterator, List, Tuple, Union
+from typing import Any, Callable, Iterator, List, Tuple, Union
 
 import audioread
 import numpy as np
@@ -209,7 +209,7 @@ def _open_av(path: Path, block_seconds: float) -> _Opened:
     return rate_hz, _av_blocks(path, container, rate_hz, block_seconds)
 
 
-def _av_blocks(path: Path, container: "av.container.InputContainer", rate_hz: int, block_seconds: float):  # type: ignore  # noqa: F821
+def _av_blocks(path: Path, container: Any, rate_hz: int, block_seconds: float) -> Iterator[np.ndarray]:
     import av
 
     with container:
@@ -245,7 +245,7 @@ def _open_audioread(path: Path, block_seconds: float) -> _Opened:
     return file.samplerate, _audioread_blocks(path, file)
 
 
-def _audioread_blocks(path: Path, file: "audioread.AudioFile") -> Iterator[np.ndarray]:
+def _audioread_blocks(path: Path, file: Any) -> Iterator[np.ndarray]:
     """audioread chooses the size of its blocks itself: a few thousand samples."""
     with file:
         try:

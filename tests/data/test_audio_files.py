@@ -14,6 +14,7 @@ import soundfile
 from audioset_triplet.data import audio_files
 from tests import datasets
 
+
 def noise(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).standard_normal((round(seconds * rate), channels))
 

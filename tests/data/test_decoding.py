@@ -11,7 +11,6 @@ import tensorflow as tf
 from audioset_triplet.data import audio_files, decoding, schema
 from tests import datasets
 
-
 parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
@@ -37,7 +36,7 @@ def smooth(seconds: float, rate: int, channels: int, highest_hz: float = 6500.0)
     return fade * 0.1 * np.fft.irfft(spectrum, len(samples), axis=0)
 
 
-# Both decoders round the same floats of the codec, but for their last bits, to steps of 1/32768: at most one step apart.
+# Both decoders round the same floats of the codec, but for their last bits, to steps of 1/32768: one step apart at most.
 # Of a lossless codec they round the same numbers by the same rule.
 @pytest.mark.parametrize("extension, steps", [("flac", 0), ("mp3", 1), ("ogg", 1)])
 def test_codecs_of_a_real_clip(extension: str, steps: int) -> None:
@@ -80,7 +79,9 @@ def test_resampling_is_in_time_and_of_the_right_length(tmp_path: pathlib.Path, r
     + [("flac", "PCM_S8", 0), ("flac", "PCM_16", 0), ("flac", "PCM_24", 0), ("ogg", "VORBIS", 1), ("mp3", None, 1)],
 )
 @pytest.mark.parametrize("channels", [1, 2])
-def test_sample_types(tmp_path: pathlib.Path, extension: str, subtype: Optional[str], steps: int, channels: int) -> None:
+def test_sample_types(
+    tmp_path: pathlib.Path, extension: str, subtype: Optional[str], steps: int, channels: int
+) -> None:
     path = tmp_path / f"a.{extension}"
     soundfile.write(path, smooth(0.3, 16000, channels), 16000, subtype=subtype)
     wanted = audio_files.to_pcm(audio_files.load(path)).astype(int)

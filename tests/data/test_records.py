@@ -12,7 +12,6 @@ import tensorflow as tf
 from audioset_triplet.data import records, schema
 from audioset_triplet.errors import UserError
 
-
 parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
