@@ -1,7 +1,7 @@
 """The graph's decoder gives what the decoder of files gives."""
 
 import pathlib
-from typing import List, Optional
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def smooth(seconds: float, rate: int, channels: int, highest_hz: float = 6500.0)
     return fade * 0.1 * np.fft.irfft(spectrum, len(samples), axis=0)
 
 
-# Both decoders round the same floats of the codec, but for their last bits, to steps of 1/32768: one step apart at most.
+# Both decoders round the same floats of the codec, but for the last bits, to steps of 1/32768: one step apart at most.
 # Of a lossless codec they round the same numbers by the same rule.
 @pytest.mark.parametrize("extension, steps", [("flac", 0), ("mp3", 1), ("ogg", 1)])
 def test_codecs_of_a_real_clip(extension: str, steps: int) -> None:
@@ -112,7 +112,9 @@ def test_describe_declines_what_is_no_sound() -> None:
     assert decoding.describe(b"text" * 100) is None
 
 
-@pytest.mark.parametrize("arguments", [[b"RIFFxx", "wav", "int16"], [b"", "aac", "float32"]])
-def test_bytes_that_do_not_decode(arguments: List) -> None:
+@pytest.mark.parametrize(
+    "encoded, encoding, sample_type", [(b"RIFFxx", "wav", "int16"), (b"fLaC", "flac", "int16"), (b"", "aac", "float32")]
+)
+def test_bytes_that_do_not_decode(encoded: bytes, encoding: str, sample_type: str) -> None:
     with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError)):
-        decoding.decode(*arguments, tf.constant(16000, tf.int64))
+        decoding.decode(encoded, encoding, sample_type, tf.constant(16000, tf.int64))

@@ -1,11 +1,11 @@
 """The report says what is in records, and names what is wrong with them."""
 
 import pathlib
-import struct
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
 from audioset_triplet.data import records, schema
@@ -14,7 +14,7 @@ from tests import processes
 
 
 def clip(name: str, peak: int = 1000, **changes: Any) -> schema.Clip:
-    fields = {
+    fields: Dict[str, Any] = {
         "clip_id": name,
         "recording_id": name,
         "start_seconds": 0.0,
@@ -63,11 +63,9 @@ def test_silence_and_repeated_ids(tmp_path: pathlib.Path) -> None:
 
 
 def test_encoded_sound_is_decoded(tmp_path: pathlib.Path) -> None:
-    header = (
-        b"RIFF" + struct.pack("<I", 36 + 32000) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16000, 32000, 2, 16)
-    )
-    silence = header + b"data" + struct.pack("<I", 32000) + bytes(32000)
-    sound = {"pcm": None, "encoding": "wav", "encoded_type": "int16", "encoded_rate_hz": 16000}
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    silence = (tmp_path / "silence.wav").read_bytes()
+    sound: Dict[str, Any] = {"pcm": None, "encoding": "wav", "encoded_type": "int16", "encoded_rate_hz": 16000}
     clips = [clip("silence", encoded=silence, encoded_num_samples=16000, **sound)]
     clips.append(clip("noise", encoded=b"not a wav file", encoded_num_samples=16000, **sound))
     report = report_of(write(tmp_path / "a", clips))

@@ -50,6 +50,7 @@ def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     assert (clip.recording_id, clip.labels, clip.label_names, clip.fold) == ("1101", (1,), ("class_1",), 2)
     assert (clip.start_seconds, clip.end_seconds) == (0.0, 5.0)
     wanted = audio_files.to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav"))
+    assert clip.pcm is not None
     np.testing.assert_array_equal(clip.pcm, wanted)
     for name in names:
         shard = [record.clip for record in records.scan(str(tmp_path / "out" / name)) if record.clip]
