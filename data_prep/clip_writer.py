@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from audioset_triplet import files
 from audioset_triplet.data import audio_files, decoding, schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
@@ -90,6 +91,7 @@ def write_clips(
     rejects: List[Reject] = []
     num_samples = 0
     with _appearing_together(folder) as begin:
+        description = begin("records.json")  # the first: it appears when all else is there
         with contextlib.ExitStack() as stack:
             writers = {
                 name: stack.enter_context(tf.io.TFRecordWriter(begin(name)))
@@ -108,9 +110,9 @@ def write_clips(
         if not num_clips:
             raise UserError(f"none of {len(requests)} clips can be used ({count_reasons(rejects)}): nothing is written")
         _write_rejects(begin("rejects.csv"), rejects)
-        _write_description(begin("records.json"), settings, requests, rejects)
-    files = tuple(str(folder / name) for group in names.values() for name in group)
-    return Summary(num_clips, num_samples / SAMPLE_RATE_HZ / 3600, tuple(rejects), files)
+        _write_description(description, settings, requests, rejects)
+    paths = tuple(str(folder / name) for group in names.values() for name in group)
+    return Summary(num_clips, num_samples / SAMPLE_RATE_HZ / 3600, tuple(rejects), paths)
 
 
 def count_reasons(rejects: Iterable[Reject]) -> str:
@@ -182,24 +184,17 @@ def _refuse_other_records(folder: pathlib.Path, settings: Mapping[str, Any], nam
 
 @contextlib.contextmanager
 def _appearing_together(folder: pathlib.Path) -> Iterator[Callable[[str], str]]:
-    """Gives a function from final to temporary names; all files get their final names at the end, or none does."""
-    pending: Dict[str, str] = {}
+    """Gives a function from final to temporary paths; the files get their final names at the end, the first one last.
 
-    def begin(name: str) -> str:
-        pending[name] = str(folder / f"{name}.tmp-{os.getpid()}")
-        return pending[name]
-
+    An exception leaves none of them, and no folder where there was none.
+    """
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(folder)
-        yield begin
-        for name, temporary in pending.items():
-            os.replace(temporary, folder / name)
+        with contextlib.ExitStack() as pending:
+            yield lambda name: pending.enter_context(files.atomic_path(str(folder / name)))
     except BaseException as error:
-        for temporary in pending.values():
-            with contextlib.suppress(OSError):
-                os.remove(temporary)
         if is_new:
             with contextlib.suppress(OSError):
                 folder.rmdir()

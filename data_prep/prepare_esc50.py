@@ -72,34 +72,38 @@ def read_requests(root: pathlib.Path, folds: Sequence[int], esc10_only: bool) ->
     return list(requests.values())
 
 
+def prepare(
+    source: pathlib.Path, output: pathlib.Path, folds: Sequence[int], subset: str, audio: str, num_shards: int
+) -> clip_writer.Summary:
+    """Reads `source` and writes the records; the arguments are the flags."""
+    root = find_root(source)
+    requests = read_requests(root, folds, subset == "esc10")
+    found = sorted({request.fold for request in requests})
+    absent = sorted(set(folds) - set(found))
+    if absent or not found:
+        raise UserError(f"{root}: no clips of {f'fold {absent[0]}' if absent else f'subset {subset}'}")
+    groups = {f"fold{fold}": [request for request in requests if request.fold == fold] for fold in found}
+    settings = {"data_set": "ESC-50", "subset": subset, "folds": found}
+    return clip_writer.write_clips(groups, output, num_shards, audio, settings)
+
+
 def main() -> None:
     command_line.require_flags("source", "output")
     started = time.monotonic()
-    root = find_root(pathlib.Path(FLAGS.source))
     try:
-        wanted = [int(fold) for fold in FLAGS.folds]
+        folds = [int(fold) for fold in FLAGS.folds]
     except ValueError:
         raise UserError(f"--folds={','.join(FLAGS.folds)}: needs numbers separated by commas, e.g. 1,2,3") from None
-    requests = read_requests(root, wanted, FLAGS.subset == "esc10")
-    folds = sorted({request.fold for request in requests})
-    absent = sorted(set(wanted) - set(folds))
-    if absent or not folds:
-        raise UserError(f"{root}: no clips of {'fold ' + str(absent[0]) if absent else 'subset ' + FLAGS.subset}")
-    summary = clip_writer.write_clips(
-        {f"fold{fold}": [request for request in requests if request.fold == fold] for fold in folds},
-        FLAGS.output,
-        FLAGS.num_shards,
-        FLAGS.audio,
-        {"data_set": "ESC-50", "subset": FLAGS.subset, "folds": folds},
-    )
+    output = pathlib.Path(FLAGS.output)
+    summary = prepare(pathlib.Path(FLAGS.source), output, folds, FLAGS.subset, FLAGS.audio, FLAGS.num_shards)
     if summary.rejects:
         for reject in summary.rejects[:NUM_NAMED_REJECTS]:
             print(f"rejected: {reject.message}", file=sys.stderr)
         reasons = clip_writer.count_reasons(summary.rejects)
-        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {FLAGS.output}/rejects.csv", file=sys.stderr)
+        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {output / 'rejects.csv'}", file=sys.stderr)
     print(
         f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, "
-        f"{time.monotonic() - started:.1f} s -> {FLAGS.output} ({len(summary.files)} files)"
+        f"{time.monotonic() - started:.1f} s -> {output} ({len(summary.files)} files)"
     )
 
 

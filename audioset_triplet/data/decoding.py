@@ -74,7 +74,7 @@ def decode(encoded: tf.Tensor, encoding: tf.Tensor, sample_type: tf.Tensor, rate
         int16 [L]: 16 kHz, channels averaged before the resampling.
 
     Raises:
-        tf.errors.InvalidArgumentError: when run, on bytes that do not decode.
+        tf.errors.InvalidArgumentError or OutOfRangeError: when run, on bytes that do not decode.
     """
     kinds = sorted({(container.lower(), sample_type) for (container, _), sample_type in _SAMPLE_TYPES.items()})
     key = tf.strings.join([encoding, sample_type], ":")

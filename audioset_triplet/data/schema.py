@@ -148,21 +148,26 @@ def parse_clip(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
     # Parsed as lists, because a missing key is then an empty list instead of an error without the clip's name.
     features = {key: tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True) for key, dtype in _TYPES.items()}
     parsed = tf.io.parse_single_example(serialized, features)
-    clip_name = tf.strings.reduce_join(parsed["clip_id"])
+    clip_name = _the_only(parsed["clip_id"])
     version_known = tf.reduce_all(tf.equal(parsed["schema_version"], SCHEMA_VERSION))
     checks = [tf.debugging.Assert(version_known, ["clip", clip_name, _wrong_version("another")])]
     with tf.control_dependencies(checks):
-        num_labels = tf.reduce_sum(parsed["num_labels"])
+        num_labels = _the_only(parsed["num_labels"])
         for key in _TYPES:
             num_values = tf.size(parsed[key], tf.int64)
             complete = tf.equal(num_values, num_labels if key in _LISTS else 1)
             checks.append(tf.debugging.Assert(complete, ["clip", clip_name, _wrong_count(key, "another number of")]))
     with tf.control_dependencies(checks):
-        clip = {key: tf.identity(parsed[key]) for key in _LISTS}
-        clip.update({key: tf.reshape(parsed[key], []) for key in _TYPES if key not in _LISTS})
+        checked = {key: tf.identity(values) for key, values in parsed.items()}
+    clip = {key: values if key in _LISTS else _the_only(values) for key, values in checked.items()}
     del clip["schema_version"], clip["num_labels"]
     clip["pcm"] = _samples({key: clip.pop(key) for key in _SOUND_KEYS})
     return clip
+
+
+def _the_only(values: tf.Tensor) -> tf.Tensor:
+    """[1] -> []; of no values or of several it makes something too, so that only the checks above can fail."""
+    return tf.strings.reduce_join(values) if values.dtype == tf.string else tf.reduce_sum(values)
 
 
 def _samples(sound: Dict[str, tf.Tensor]) -> tf.Tensor:

@@ -1,0 +1,147 @@
+"""TFRecord files are found, read in order, and their damage is named."""
+
+import pathlib
+import re
+import struct
+from typing import List
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.data import records, schema
+from audioset_triplet.errors import UserError
+
+parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+
+
+def serialized(number: int) -> bytes:
+    pcm = np.full(1000, number, np.int16)
+    return schema.clip_to_example(schema.Clip(f"clip{number}", "r", 0.0, 1.0, (0,), ("a",), 1, pcm))
+
+
+def write(path: pathlib.Path, examples: List[bytes]) -> str:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(example)
+    return str(path)
+
+
+def read(files: List[str]) -> List[str]:
+    return [parse_in_graph(record)["clip_id"].numpy().decode() for record in records.read_records(files, True)]
+
+
+def message_of_reading(files: List[str]) -> str:
+    with pytest.raises(UserError) as caught, records.named_errors(files):
+        read(files)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def three(tmp_path: pathlib.Path) -> pathlib.Path:
+    write(tmp_path / "a.tfrecord", [serialized(number) for number in range(3)])
+    return tmp_path / "a.tfrecord"
+
+
+def flip(path: pathlib.Path, offset: int) -> None:
+    contents = bytearray(path.read_bytes())
+    contents[offset] ^= 0x10
+    path.write_bytes(contents)
+
+
+def second_record(path: pathlib.Path) -> int:
+    """Where the second record begins: after the first's length, two checksums and bytes."""
+    return 16 + struct.unpack("<Q", path.read_bytes()[:8])[0]
+
+
+def test_expand_globs(tmp_path: pathlib.Path) -> None:
+    for name in ("b1", "a1", "a2", "c"):
+        (tmp_path / name).write_bytes(b"")
+    assert records.expand_globs(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
+        f"{tmp_path}/{name}" for name in ("a1", "a2", "b1")
+    ]
+    for pattern, problem in (
+        (f"{tmp_path}/a1,{tmp_path}/x*", "x.*no such file"),
+        (f"{tmp_path}/absent/*", "no such file"),
+        (str(tmp_path), r"is a folder: say .*/\*\.tfrecord"),
+        (" , ", "empty"),
+    ):
+        with pytest.raises(UserError, match=problem):
+            records.expand_globs(pattern)
+
+
+def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> None:
+    counts = [3, 0, 5, 1]
+    numbers = iter(range(100))
+    files = [
+        write(tmp_path / f"{index}", [serialized(next(numbers)) for _ in range(count)])
+        for index, count in enumerate(counts)
+    ]
+    found = read(files)
+    assert sorted(found) == [f"clip{number}" for number in range(sum(counts))]
+    assert found == read(files)
+    assert found[:3] == ["clip0", "clip3", "clip8"]  # one of each file in turn
+    with records.named_errors(files):
+        assert sorted(read(files)) == sorted(found)
+
+
+def test_scan_of_a_sound_file(three: pathlib.Path) -> None:
+    found = list(records.scan(str(three)))
+    assert [(record.index, record.clip.clip_id, record.damage) for record in found if record.clip] == [
+        (index, f"clip{index}", "") for index in range(3)
+    ]
+    assert records.first_damage([str(three)]) is None
+
+
+def test_bit_flip_in_the_bytes_is_named_and_passed_over(three: pathlib.Path) -> None:
+    flip(three, second_record(three) + 500)
+    found = list(records.scan(str(three)))
+    assert [record.clip.clip_id if record.clip else None for record in found] == ["clip0", None, "clip2"]
+    assert re.search(r"a\.tfrecord: record 1: bad checksum", message_of_reading([str(three)]))
+
+
+def test_bit_flip_in_the_length_ends_the_scan(three: pathlib.Path) -> None:
+    flip(three, second_record(three))
+    found = list(records.scan(str(three)))
+    assert [record.damage != "" for record in found] == [False, True]
+    assert re.search(r"a\.tfrecord: record 1: bad checksum of the length", message_of_reading([str(three)]))
+
+
+@pytest.mark.parametrize("kept", [1, 5, 12, 300])
+def test_scan_of_a_truncated_file(three: pathlib.Path, kept: int) -> None:
+    three.write_bytes(three.read_bytes()[: second_record(three) + kept])
+    assert [record.damage[:9] for record in records.scan(str(three))] == ["", "truncated"]
+
+
+def test_reading_a_truncated_file(three: pathlib.Path) -> None:
+    three.write_bytes(three.read_bytes()[: second_record(three) + 300])
+    assert re.search(r"a\.tfrecord: record 1: truncated: \d+ of \d+ bytes", message_of_reading([str(three)]))
+
+
+def test_file_that_is_no_tfrecord(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.txt").write_text("this is a text file, not records")
+    assert "a.txt: record 0: bad checksum of the length" in message_of_reading([str(tmp_path / "a.txt")])
+
+
+def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
+    other, without = (tf.train.Example.FromString(serialized(number)) for number in (7, 8))
+    other.features.feature["schema_version"].int64_list.value[0] = 2
+    del without.features.feature["fold"]
+    good = write(tmp_path / "good", [serialized(0)])
+    bad = write(tmp_path / "bad", [serialized(1), other.SerializeToString(), without.SerializeToString()])
+    assert f"{bad}: record 1: clip clip7: schema_version is 2, this code reads 1" in message_of_reading([good, bad])
+    assert "clip clip8: key 'fold' holds 0 values" in str(list(records.scan(bad))[2])
+
+
+def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
+    other = tf.train.Example.FromString(serialized(7))
+    other.features.feature["schema_version"].int64_list.value[0] = 2
+    files = [write(tmp_path / "bad", [other.SerializeToString()])]
+    with pytest.raises(UserError, match="bad: record 0: clip clip7: schema_version"), records.named_errors(files):
+        list(records.read_records(files, deterministic=False).map(schema.parse_clip))
+
+
+def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError), records.named_errors([str(three)]):
+        tf.debugging.assert_equal(1, 2)

@@ -1,0 +1,250 @@
+"""An ESC-50 folder becomes records, and what is wrong with it is said."""
+
+import csv
+import json
+import pathlib
+import signal
+import subprocess
+import time
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+import soundfile
+
+from audioset_triplet.data import audio_files, records, schema
+from audioset_triplet.errors import UserError
+from data_prep import clip_writer, prepare_esc50
+from tests import datasets, processes
+from tests.tiny_esc50 import HEADER, write_csv, write_tiny_esc50
+
+DEFAULTS: Dict[str, Any] = {"folds": (), "subset": "all", "audio": "pcm", "num_shards": 2}
+
+
+def prepare(source: pathlib.Path, output: pathlib.Path, **options: Any) -> clip_writer.Summary:
+    return prepare_esc50.prepare(source, output, **{**DEFAULTS, **options})
+
+
+def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
+    found = [record for file in sorted(folder.glob("*.tfrecord")) for record in records.scan(str(file))]
+    assert not [record for record in found if record.damage]
+    clips = {record.clip.clip_id: record.clip for record in found if record.clip}
+    assert len(clips) == len(found)
+    return clips
+
+
+def contents(folder: pathlib.Path) -> Dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", classes=3, clips_per_class=4, folds=2, rate=16000)
+    summary = prepare(root, tmp_path / "out")
+    assert (summary.num_clips, summary.rejects) == (12, ())
+    assert summary.hours == pytest.approx(12 * 5 / 3600)
+    names = [f"fold{fold}-{shard:05d}-of-00002.tfrecord" for fold in (1, 2) for shard in (0, 1)]
+    assert sorted(summary.files) == [str(tmp_path / "out" / name) for name in names]
+    assert sorted(contents(tmp_path / "out")) == [*names, "records.json", "rejects.csv"]
+    clips = read(tmp_path / "out")
+    clip = clips["2-1101-A-1"]
+    assert (clip.recording_id, clip.labels, clip.label_names, clip.fold) == ("1101", (1,), ("class_1",), 2)
+    assert (clip.start_seconds, clip.end_seconds) == (0.0, 5.0)
+    wanted = audio_files.to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav"))
+    assert clip.pcm is not None
+    np.testing.assert_array_equal(clip.pcm, wanted)
+    for name in names:
+        shard = [record.clip for record in records.scan(str(tmp_path / "out" / name)) if record.clip]
+        assert {clip.fold for clip in shard} == {int(name[4])}
+        assert len(shard) == 3  # 12 clips in 2 folds and 2 shards
+    description = json.loads((tmp_path / "out" / "records.json").read_text())
+    assert description["class_names"] == {"0": "class_0", "1": "class_1", "2": "class_2"}
+    assert (description["num_clips"], description["num_rejects"]) == (12, 0)
+
+
+def test_folds_and_esc10_keep_the_class_numbers(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", classes=3, clips_per_class=4, folds=4, rate=16000)
+    prepare(root, tmp_path / "out", folds=(2, 3), subset="esc10")
+    clips = read(tmp_path / "out").values()
+    assert sorted((clip.labels, clip.fold) for clip in clips) == [((0,), 2), ((0,), 3), ((2,), 2), ((2,), 3)]
+    with pytest.raises(UserError, match="no clips of fold 5"):
+        prepare(root, tmp_path / "out5", folds=(1, 5))
+    assert not (tmp_path / "out5").exists()
+
+
+@pytest.mark.parametrize("extension, rate", [("flac", 16000), ("ogg", 44100)])
+def test_the_csv_names_the_files(tmp_path: pathlib.Path, extension: str, rate: int) -> None:
+    """In a folder around the data set, as a zip file unpacks; clips are trimmed or padded to five seconds."""
+    write_tiny_esc50(tmp_path / "ESC-50-master", 1, 2, 2, extension, rate, seconds=5.01)
+    prepare(tmp_path, tmp_path / "out", num_shards=1)
+    assert [len(clip.pcm) for clip in read(tmp_path / "out").values() if clip.pcm is not None] == [80000, 80000]
+
+
+def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 1, 2, 1, "ogg", 22050, seconds=4.5)
+    soundfile.write(root / "audio" / "1-1001-A-0.ogg", np.full(100, 0.1), 16000, format="WAV", subtype="DOUBLE")
+    prepare(root, tmp_path / "pcm", num_shards=1)
+    prepare(root, tmp_path / "encoded", num_shards=1, audio="encoded")
+    clips, wanted = read(tmp_path / "encoded"), read(tmp_path / "pcm")
+    assert clips["1-1000-A-0"].encoded == (root / "audio" / "1-1000-A-0.ogg").read_bytes()
+    assert clips["1-1001-A-0"].encoded == b""  # the graph cannot decode 64-bit WAV
+    for record in records.read_records([str(tmp_path / "encoded" / "fold1-00000-of-00001.tfrecord")], True):
+        parsed = schema.parse_clip(record)
+        pcm = wanted[parsed["clip_id"].numpy().decode()].pcm
+        assert parsed["pcm"].shape == (80000,)
+        assert np.corrcoef(parsed["pcm"], pcm)[0, 1] > 0.999  # two resamplers: see test_decoding
+
+
+def test_real_clips() -> None:
+    """What the CSV as published gives: 400 clips per fold, 8 of each class; no clip is read here."""
+    requests = prepare_esc50.read_requests(datasets.esc50(), (1, 2), esc10_only=True)
+    assert len(requests) == 160
+    labels = [request.labels[0] for request in requests if request.fold == 2]
+    assert sorted(set(labels)) == [0, 1, 10, 11, 12, 20, 21, 38, 40, 41]
+    assert {labels.count(label) for label in labels} == {8}
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("filename,fold\na.wav,1\n", "no column 'src_file'"),
+        (",".join(HEADER) + "\na.wav,one,0,dog,True,7,A\n", "line 2: .*'one'"),
+        (",".join(HEADER) + "\na.wav,1\n", "line 2"),
+        (",".join(HEADER) + "\na.wav,1,0,dog,True,7,A\na.flac,1,0,dog,True,7,A\n", "line 3: a is named twice"),
+        (",".join(HEADER) + "\n", "no clips"),
+        ("", "no clips"),
+    ],
+)
+def test_bad_csv(tmp_path: pathlib.Path, text: str, problem: str) -> None:
+    (tmp_path / "esc" / "meta").mkdir(parents=True)
+    (tmp_path / "esc" / "meta" / "esc50.csv").write_text(text)
+    with pytest.raises(UserError, match=problem):
+        prepare(tmp_path / "esc", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", classes=1, clips_per_class=1, folds=1, rate=44100)
+    audio = root / "audio"
+    generator = np.random.default_rng(0)
+    rows: List[tuple] = [("1-1000-A-0.wav", 1, 0, "class_0", "True", "1000", "A")]
+
+    def add(name: str) -> pathlib.Path:
+        rows.append((name, 1, 0, "class_0", "True", name, "A"))
+        return audio / name
+
+    add("absent.wav")
+    soundfile.write(add("cut.flac"), 0.1 * generator.standard_normal(80000), 16000)
+    (audio / "cut.flac").write_bytes((audio / "cut.flac").read_bytes()[:50000])
+    soundfile.write(add("empty.wav"), np.zeros(0), 16000)
+    soundfile.write(add("nan.wav"), np.full(80000, np.nan), 16000, subtype="FLOAT")
+    add("text.wav").write_text("no sound at all")
+    soundfile.write(add("ten_samples.wav"), np.full(10, 0.5), 16000)
+    soundfile.write(add("stereo.wav"), np.tile([0.5, -0.25], (80000, 1)), 16000)
+    soundfile.write(add("8kHz.wav"), np.full(40000, 0.25), 8000)
+    soundfile.write(add("96kHz.wav"), np.full(480000, 0.25), 96000)
+    write_csv(root, rows)
+
+    result = processes.run("data_prep.prepare_esc50", f"--source={root}", f"--output={tmp_path / 'out'}")
+    assert result.returncode == 0, result.stderr
+    assert "5 clips, 0.01 hours, 5 rejected" in result.stdout
+    counts = "rejected 5 clips (empty 1, missing 1, not finite 1, truncated 1, unreadable 1)"
+    assert counts in result.stderr and "Traceback" not in result.stderr
+    with open(tmp_path / "out" / "rejects.csv", newline="") as file:
+        rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
+    assert rejects == {
+        "absent": "missing",
+        "cut": "truncated",
+        "empty": "empty",
+        "nan": "not finite",
+        "text": "unreadable",
+    }
+    clips = {name: clip.pcm for name, clip in read(tmp_path / "out").items() if clip.pcm is not None}
+    assert sorted(clips) == ["1-1000-A-0", "8kHz", "96kHz", "stereo", "ten_samples"]
+    assert {len(pcm) for pcm in clips.values()} == {80000}
+    assert clips["ten_samples"].tolist() == 10 * [16384] + 79990 * [0]
+    assert set(clips["stereo"].tolist()) == {4096}  # the mean of 0.5 and -0.25
+    for name in ("8kHz", "96kHz"):
+        assert np.abs(clips[name][1000:-1000] - 8192).max() <= 1  # the edges ring
+
+
+def test_missing_folder_is_one_line_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
+    result = processes.run("data_prep.prepare_esc50", f"--source={tmp_path / 'absent'}", f"--output={tmp_path / 'out'}")
+    assert processes.error_of(result) == f"error: --source={tmp_path / 'absent'}: no such folder"
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_that_is_no_esc50(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(UserError, match="no meta/esc50.csv"):
+        prepare(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("output_exists", [False, True])
+def test_nothing_usable_leaves_nothing(tmp_path: pathlib.Path, output_exists: bool) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 1, 2, 1, rate=16000)
+    for path in (root / "audio").iterdir():
+        path.write_bytes(b"")
+    if output_exists:
+        (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match=r"none of 2 clips can be used \(empty 2\)"):
+        prepare(root, tmp_path / "out")
+    assert (tmp_path / "out").exists() == output_exists
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_same_command_again_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 3, 4, 2, rate=16000)
+    prepare(root, tmp_path / "out")
+    first = contents(tmp_path / "out")
+    prepare(root, tmp_path / "out")
+    assert contents(tmp_path / "out") == first
+
+
+def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 1, 2, 2, rate=16000)
+    prepare(root, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with pytest.raises(UserError, match="num_shards 2, now 3"):
+        prepare(root, tmp_path / "out", num_shards=3)
+    with pytest.raises(UserError, match=r"folds \[1, 2\], now \[1\]"):
+        prepare(root, tmp_path / "out", folds=(1,))
+    assert contents(tmp_path / "out") == before
+    (tmp_path / "out" / "records.json").unlink()
+    with pytest.raises(UserError, match="holds other records"):
+        prepare(root, tmp_path / "out", num_shards=1)
+
+
+def test_output_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 1, 1, 1, rate=16000)
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UserError, match="out: cannot be written"):
+        prepare(root, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_killed_midway_leaves_no_half_file_and_runs_again(tmp_path: pathlib.Path) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", 1, 1, 1, rate=96000)
+    original = root / "audio" / "1-1000-A-0.wav"
+    rows = []
+    for index in range(150):
+        name = f"1-{index}-A-0.wav"
+        (root / "audio" / name).symlink_to(original)
+        rows.append((name, 1, 0, "class_0", "True", str(index), "A"))
+    write_csv(root, rows)
+    output = tmp_path / "out"
+    process = subprocess.Popen(
+        processes.command("data_prep.prepare_esc50", f"--source={root}", f"--output={output}"),
+        env=processes.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not [path for path in output.glob("*") if path.stat().st_size > 1_000_000]:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert {path.suffix for path in output.iterdir()} == {f".tmp-{process.pid}"}
+
+    prepare(root, output)
+    prepare(root, tmp_path / "undisturbed")
+    assert contents(output) == contents(tmp_path / "undisturbed")  # the leftovers are gone, too
