@@ -49,7 +49,8 @@ def retrieval_task(sets: Dict[str, embeddings.ClipVectors]) -> Dict[str, Any]:
         numbers.update(retrieval.flat_numbers(one.result, titles, f"retrieval/{one.name}"))
         numbers[f"retrieval/{one.name}/model_id"] = one.model_id
     facts = [
-        ("clips", f"{model.result.num_clips}, of fold {','.join(map(str, sorted(set(clips.folds.tolist()))))}"),
+        ("clips", str(model.result.num_clips)),
+        ("folds", ", ".join(str(fold) if fold >= 0 else "none" for fold in sorted(set(clips.folds.tolist())))),
         ("classes", f"{len(titles)}, of which {len(model.result.classes_left_out)} left out"),
         ("pairs", f"{FLAGS.draws} draws of at most {retrieval.CLIPS_PER_CLASS} clips per class, seed {FLAGS.seed}"),
         ("embeddings", os.path.abspath(FLAGS.embeddings)),
