@@ -133,7 +133,7 @@ def _columns(rows: List[Any]) -> List[List[Any]]:
 
 
 def _map(clips: ClipVectors, class_titles: Dict[int, str], seed: int) -> Dict[str, Any]:
-    classes = []
+    classes: List[Dict[str, Any]] = []
     for index, one in enumerate(projection.lay_out(clips, class_titles, seed)):
         light, dark = _class_colours(index)
         title = class_titles.get(one.label, "no class")
