@@ -20,7 +20,7 @@ SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
 # The stamp is written last, so that an installation that failed is taken up again by the next make.
 .venv/installed: setup.py constraints.txt
-	@set -e; \
+	@set -e; found=; \
 	if ! { $(RUN) -c '$(SUPPORTED)' && $(RUN) -m pip --version; } >/dev/null 2>&1; then \
 		for python in $(PYTHON) $(if $(PYTHON),,python3.11 python3.10 python3.9 python3 python); do \
 			if "$$python" -c '$(SUPPORTED)' >/dev/null 2>&1; then found="$$python"; break; fi; \
@@ -42,11 +42,11 @@ SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 			exit 1; \
 		} >&2; \
 	fi; \
-	echo "Installing into .venv: the set of constraints.txt, about 600 MB to download the first time"; \
+	echo "Installing into .venv: the set of constraints.txt, about 700 MB to download the first time"; \
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]' || { \
 		echo "error: the installation failed; pip says why above. What to check:"; \
 		echo "  - is the package index reachable?    $(RUN) -m pip download --no-deps --dest /tmp absl-py"; \
-		echo "  - is there space?                    .venv needs 2.5 GB"; \
+		echo "  - is there space?                    .venv needs 3 GB"; \
 		echo "  - \"no matching distribution\"?        ready-built packages exist for Linux on x86_64 and for macOS; on"; \
 		echo "                                       Windows use WSL 2"; \
 		echo "Then run make again: it goes on from here."; \

@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parent
 
 # Read as text: importing the package is not possible before what it needs is installed.
 VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "audioset_triplet" / "__init__.py").read_text(), re.M)[0]
+VIDEO = ["av>=10,<19"]
 
 setup(
     name="audioset-triplet",
@@ -24,11 +25,14 @@ setup(
     # with, and it needs numpy 1. constraints.txt has the exact set that was tested.
     install_requires=[
         "absl-py>=1.4,<3",
+        "audioread>=3,<4",
+        "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
         "librosa>=0.10,<0.12",
         "matplotlib>=3.7,<4",
         "numpy>=1.23.5,<2",
-        "pyarrow>=14,<27",
+        "pillow>=9.4,<14",
+        "pyarrow>=14,<26",  # 26 needs numpy 2 and does not declare it
         "scikit-learn>=1.3,<2",
         "scipy>=1.10,<2",
         "soundfile>=0.12.1,<0.15",
@@ -41,10 +45,9 @@ setup(
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.
         "gpu": ["tensorflow[and-cuda]>=2.15.1,<2.16"],
-        # Checksums of records, so that inspect_tfrecords can name the one that is damaged.
-        "data_prep": ["google-crc32c>=1.5,<2"],
-        # Sound tracks of mp4, webm, mkv and m4a files.
-        "video": ["av>=10,<19"],
+        # Sound tracks of mp4, webm, mkv and m4a files: for preparing downloads, and for embedding such files.
+        "data_prep": VIDEO,
+        "video": VIDEO,
         "test": ["hypothesis>=6.80,<7", "packaging>=23,<27", "pytest>=7.4,<10", "pytest-timeout>=2.1,<3"],
         "lint": ["mypy>=1.8,<3", "ruff>=0.5,<0.18"],
     },

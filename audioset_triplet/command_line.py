@@ -4,15 +4,17 @@ This is the only module of the library that knows absl, and only binaries import
 """
 
 import dataclasses
+import logging
 import os
 import sys
 import typing
 from typing import Any, Callable, Dict, List, TypeVar
 
 # Read by TensorFlow when it is first imported: binaries import this module before it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from absl import app, flags, logging  # noqa: E402
+from absl import app, flags
+from absl import logging as absl_logging  # noqa: E402
 
 from audioset_triplet.errors import UserError  # noqa: E402
 
@@ -88,11 +90,14 @@ def run(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; `--help` exits with 0, a UserError is one line on stderr and exit code 1."""
 
     def guarded(_: List[str]) -> None:
-        logging.set_verbosity(logging.WARNING)
+        absl_logging.set_verbosity(absl_logging.WARNING)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         try:
             main()
-        except UserError as error:
+        except (UserError, OSError) as error:  # OSError: a full disk, a folder that may not be written
             _fail(str(error))
+        except KeyboardInterrupt:
+            sys.exit(130)
 
     app.run(guarded, flags_parser=_parse)
 
@@ -104,14 +109,14 @@ def _parse(arguments: List[str]) -> List[str]:
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
-        _fail(str(error).replace("\n", " "))
+        _fail(str(error))
     if len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}: every argument is a --flag=value.")
     return rest
 
 
 def _fail(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print("error:", " ".join(message.split()), file=sys.stderr)
     sys.exit(1)
 
 

@@ -6,6 +6,7 @@ in a work directory and of the presets. A field's help text and choices stand in
 
 import dataclasses
 import json
+import math
 import typing
 from typing import Any, List, Mapping, Tuple, Type, TypeVar
 
@@ -56,12 +57,12 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         _require(self.method in METHODS, f"--method must be one of {', '.join(METHODS)}, not {self.method!r}.")
         _require(
-            len(self.shares) == len(UNSUPERVISED_METHODS) and min(self.shares) >= 0 and sum(self.shares) > 0,
+            len(self.shares) == len(UNSUPERVISED_METHODS) and min(self.shares) >= 0 and 0 < sum(self.shares) < math.inf,
             f"--shares needs four non-negative numbers that are not all zero ({', '.join(UNSUPERVISED_METHODS)}).",
         )
-        _require(self.noise_sigma >= 0, f"--noise_sigma must not be negative ({self.noise_sigma}).")
+        _require(0 <= self.noise_sigma < math.inf, f"--noise_sigma must be 0 or more, not {self.noise_sigma}.")
         _require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")
-        _require(self.mixing_alpha >= 0, f"--mixing_alpha must not be negative ({self.mixing_alpha}).")
+        _require(0 <= self.mixing_alpha < math.inf, f"--mixing_alpha must be 0 or more, not {self.mixing_alpha}.")
         _require(
             self.proximity_seconds > 0.96,
             f"--proximity_seconds must be longer than one window of 0.96 s, not {self.proximity_seconds}.",
@@ -77,7 +78,7 @@ class ModelConfig:
     embedding_size: int = _option(128, "Dimensions of the embedding.")
 
     def __post_init__(self) -> None:
-        _require(self.width > 0, f"--width must be positive, not {self.width}.")
+        _require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
         _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
         _require(self.embedding_size >= 1, f"--embedding_size must be at least 1, not {self.embedding_size}.")
 
@@ -94,7 +95,7 @@ class LossConfig:
     )
 
     def __post_init__(self) -> None:
-        _require(self.margin > 0, f"--margin must be positive, not {self.margin}.")
+        _require(0 < self.margin < math.inf, f"--margin must be positive, not {self.margin}.")
         _require(
             self.negatives in ("semi_hard", "own"),
             f"--negatives must be semi_hard or own, not {self.negatives!r}.",
@@ -120,7 +121,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps", "checkpoint_every_steps", "log_every_steps"):
             _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
-        _require(self.learning_rate > 0, f"--learning_rate must be positive, not {self.learning_rate}.")
+        _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
         _require(
             self.schedule in ("constant", "cosine"),
             f"--schedule must be constant or cosine, not {self.schedule!r}.",
@@ -147,8 +148,12 @@ def to_json(config: Any) -> str:
 
 
 def from_json(config_class: Type[Config], text: str) -> Config:
-    """The inverse of `to_json`; a missing key takes its default, an unknown key is a UserError."""
-    return from_mapping(config_class, json.loads(text))
+    """The inverse of `to_json`; a missing key takes its default; an unknown key or broken JSON is a UserError."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{config_class.__name__} cannot be read: {error}.") from error
+    return from_mapping(config_class, values)
 
 
 def from_mapping(config_class: Type[Config], values: Mapping[str, Any]) -> Config:

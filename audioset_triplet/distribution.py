@@ -42,7 +42,9 @@ def _tpu_strategy() -> tf.distribute.Strategy:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(os.environ.get("TPU_NAME", ""))
     except (ValueError, tf.errors.OpError) as error:
-        raise UserError(f"--strategy=tpu found no TPU (TPU_NAME={os.environ.get('TPU_NAME', '')!r}): {error}") from error
+        raise UserError(
+            f"--strategy=tpu found no TPU (TPU_NAME={os.environ.get('TPU_NAME', '')!r}): {error}"
+        ) from error
     return tf.distribute.TPUStrategy(resolver)
 
 

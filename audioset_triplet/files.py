@@ -1,19 +1,25 @@
-"""Files that appear under their name only when they are whole."""
+"""Files and folders that appear under their name only when they are whole."""
 
 import contextlib
 import os
+import shutil
 from typing import Iterator
 
 
 @contextlib.contextmanager
 def atomic_path(path: str) -> Iterator[str]:
-    """A temporary path beside `path`; renamed to it when the block ends, removed when the block raises."""
+    """A temporary path beside `path`, for a file or a folder; renamed to it when the block ends, removed when it raises.
+
+    A folder replaces an empty folder only.
+    """
     temporary = f"{path}.tmp-{os.getpid()}"
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
-        if os.path.exists(temporary):
+        if os.path.isdir(temporary):
+            shutil.rmtree(temporary)
+        elif os.path.exists(temporary):
             os.remove(temporary)
 
 

@@ -3,22 +3,28 @@
 The only module that imports tensorflow-io. Its decoders must be told the type of the samples, and they give no rate:
 both are read from the file when the record is written (`describe`) and stand in the record.
 
-Departure from `audio_files`: the resampler is the Speex one of tensorflow-io, not soxr. It lags by 32 samples (64 and
-more when it raises the rate), which is undone here to within half a sample.
+The resampling is done here: tensorflow-io's resampler (Speex) returns its result 32 samples late and without its end.
 """
 
 import io
+import math
 from typing import Callable, Dict, Optional, Tuple
 
+import numpy as np
 import soundfile
 import tensorflow as tf
 import tensorflow_io as tfio
 
 from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
 
-# Half the length of the Speex filter in samples of the lower of the two rates [measured: lags of 32.0 at 96, 48, 32
-# and 24 kHz, 31.9 at 44.1 kHz, 46.4 at 11.025 kHz, 64.0 at 8 kHz].
-_HALF_FILTER_SAMPLES = 32
+# The interpolation filter of VGGish's resampler (resampy 0.2.2, kaiser_best): a sinc of 64 zero crossings to either
+# side, cut off at this part of the lower Nyquist frequency, in a Kaiser window.
+_ZERO_CROSSINGS = 64
+_ROLLOFF = 0.9475937167399596
+_KAISER_BETA = 14.769656459379492
+# Output phases of the polyphase filter that are worth computing: 640 serves 11.025 kHz, 44.1 kHz needs 160, 48 kHz 1.
+# A rate that has hardly a divisor in common with 16000 would need thousands.
+_MOST_PHASES = 640
 
 # What tensorflow-io decodes rightly. 32-bit integer WAV is not here: it is taken for floats. 64-bit WAV is refused.
 _SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
@@ -34,6 +40,11 @@ _SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
 }
 
 
+_RATE_DIVISORS = [divisor for divisor in range(1, SAMPLE_RATE_HZ + 1) if SAMPLE_RATE_HZ % divisor == 0]
+# Fewest output samples per block of the product below: fewer would copy every input sample many times into blocks.
+_FEWEST_PHASES = 128
+
+
 def describe(encoded: bytes) -> Optional[Tuple[str, str, int]]:
     """(encoding, type of its samples, rate in Hz) of a file's bytes; None if the graph cannot decode them.
 
@@ -45,7 +56,10 @@ def describe(encoded: bytes) -> Optional[Tuple[str, str, int]]:
         return None
     container = {"WAVEX": "WAV", "MPEG": "MP3"}.get(info.format, info.format)
     sample_type = _SAMPLE_TYPES.get((container, info.subtype))
-    return (container.lower(), sample_type, info.samplerate) if sample_type else None
+    num_phases = SAMPLE_RATE_HZ // math.gcd(info.samplerate, SAMPLE_RATE_HZ)
+    if sample_type is None or num_phases > _MOST_PHASES:
+        return None
+    return container.lower(), sample_type, info.samplerate
 
 
 def decode(encoded: tf.Tensor, encoding: tf.Tensor, sample_type: tf.Tensor, rate_hz: tf.Tensor) -> tf.Tensor:
@@ -96,11 +110,32 @@ def _to_floats(samples: tf.Tensor) -> tf.Tensor:
 
 
 def _resample(waveform: tf.Tensor, rate_hz: tf.Tensor) -> tf.Tensor:
-    """float32 [L] at `rate_hz` -> [ceil(L * 16000 / rate_hz)] at 16 kHz, in time with the input."""
-    ratio = SAMPLE_RATE_HZ / tf.cast(rate_hz, tf.float64)
-    num_samples = tf.cast(tf.math.ceil(tf.cast(tf.size(waveform), tf.float64) * ratio), tf.int32)
-    lag = tf.cast(tf.round(_HALF_FILTER_SAMPLES * tf.maximum(ratio, 1.0)), tf.int32)
-    flush = tf.cast(tf.math.ceil(tf.cast(lag, tf.float64) / ratio), tf.int32) + 1
-    padded = tf.pad(waveform, [[0, flush]])[:, tf.newaxis]
-    resampled = tfio.audio.resample(padded, rate_in=rate_hz, rate_out=tf.constant(SAMPLE_RATE_HZ, tf.int64))
-    return resampled[lag : lag + num_samples, 0]
+    """float32 [L] at `rate_hz` -> [ceil(L * 16000 / rate_hz)] at 16 kHz, in time with the input.
+
+    With 16000 / rate_hz = P / Q, every Q input samples give P output samples by the same P filters: one product of
+    overlapping blocks of the input with a matrix of P columns.
+    """
+    divisors = tf.constant(_RATE_DIVISORS, tf.int64)
+    divisor = tf.reduce_max(tf.where(rate_hz % divisors == 0, divisors, 1))
+    repeats = 1 + (_FEWEST_PHASES - 1) * divisor // SAMPLE_RATE_HZ
+    phases, stride = repeats * SAMPLE_RATE_HZ // divisor, repeats * rate_hz // divisor
+    cutoff = tf.minimum(tf.constant(1.0, tf.float64), SAMPLE_RATE_HZ / rate_hz)  # of the input's Nyquist frequency
+    half_width = tf.cast(tf.math.ceil(_ZERO_CROSSINGS / cutoff), tf.int64)
+    tap = tf.cast(tf.range(-half_width, half_width + stride), tf.float64)
+    centre = tf.range(phases) * rate_hz / SAMPLE_RATE_HZ
+    filters = cutoff * _kaiser_sinc(cutoff * (tap[:, tf.newaxis] - centre))
+
+    num_samples = tf.size(waveform, tf.int64)
+    num_resampled = (num_samples * SAMPLE_RATE_HZ + rate_hz - 1) // rate_hz
+    missing = stride - 1 - (num_samples - 1) % stride
+    padded = tf.pad(waveform, [[half_width, missing + half_width]])
+    blocks = tf.signal.frame(padded, tf.size(tap), tf.cast(stride, tf.int32))
+    return tf.reshape(tf.matmul(blocks, tf.cast(filters, tf.float32)), [-1])[:num_resampled]
+
+
+def _kaiser_sinc(crossing: tf.Tensor) -> tf.Tensor:
+    """The filter at a distance from its centre that is given in zero crossings."""
+    arch = tf.sqrt(tf.nn.relu(1.0 - tf.square(crossing / _ZERO_CROSSINGS)))
+    window = tf.cast(arch > 0, arch.dtype) * tf.math.bessel_i0(_KAISER_BETA * arch) / np.i0(_KAISER_BETA)
+    angle = math.pi * _ROLLOFF * crossing
+    return _ROLLOFF * window * tf.where(angle == 0, tf.ones_like(angle), tf.sin(angle) / angle)

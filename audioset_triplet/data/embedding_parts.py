@@ -20,13 +20,15 @@ _NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloa
 
 @dataclasses.dataclass(frozen=True)
 class ClipInfo:
-    """What every row of a clip repeats."""
+    """What every row of a clip repeats; the times are kept by the TFRecord format (`data.features`) only."""
 
     clip_id: str
     recording_id: str
     labels: Tuple[int, ...] = ()
     label_names: Tuple[str, ...] = ()
     fold: int = -1
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,6 +56,17 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
     )
 
 
+def read_clips(files: Sequence[str], folds: Sequence[int], deterministic: bool) -> tf.data.Dataset:
+    """The parsed clips (`schema.parse_clip`) of several files; only those of `folds`, or all where it is empty."""
+    clips = read_records(files, deterministic).map(
+        schema.parse_clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
+    )
+    if not folds:
+        return clips
+    wanted = tf.constant(list(folds), tf.int64)
+    return clips.filter(lambda clip: tf.reduce_any(clip["fold"] == wanted))
+
+
 @dataclasses.dataclass(frozen=True)
 class Record:
     """What stands at one place of a TFRecord file: a clip, or the damage that was found there."""

@@ -1,11 +1,13 @@
 """The record of a clip: one `tf.train.Example`, its only definition, for writers, readers and the graph.
 
-Every feature is a list, as Examples have it; all but `labels` and `label_names` hold exactly one value.
+Every feature is a list, as Examples have it; all but `labels` and `label_names` hold exactly one value, and those two
+hold `num_labels` (without that number a missing list of labels would pass for a clip without labels).
 
     schema_version  int64     1
     clip_id         bytes     unique in a data set
     recording_id    bytes     clips cut from one recording share it
     start_seconds, end_seconds  float   where in the recording the clip lies
+    num_labels      int64
     labels          int64     class indices, ascending
     label_names     bytes     their names, in the same order
     fold            int64     -1: none
@@ -34,6 +36,7 @@ _TYPES: Dict[str, tf.DType] = {
     "recording_id": tf.string,
     "start_seconds": tf.float32,
     "end_seconds": tf.float32,
+    "num_labels": tf.int64,
     "labels": tf.int64,
     "label_names": tf.string,
     "fold": tf.int64,
@@ -87,7 +90,7 @@ class Clip:
 
 def clip_to_example(clip: Clip) -> bytes:
     """The serialized Example; equal clips give equal bytes."""
-    values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION)
+    values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION, num_labels=len(clip.labels))
     values["pcm"] = b"" if clip.pcm is None else clip.pcm.astype("<i2").tobytes()
     example = tf.train.Example()
     for key, dtype in _TYPES.items():
@@ -111,15 +114,12 @@ def clip_from_example(serialized: bytes) -> Clip:
     values: Dict[str, Any] = {}
     for key, dtype in _TYPES.items():
         items = list(getattr(features[key], _FIELDS[dtype]).value) if key in features else []
-        if key in _LISTS:
-            values[key] = items
-        elif len(items) == 1:
-            values[key] = items[0]
-        else:
+        if len(items) != (values["num_labels"] if key in _LISTS else 1):
             raise SchemaError(f"clip {clip_id}: {_wrong_count(key, len(items))}")
+        values[key] = items if key in _LISTS else items[0]
         if key == "schema_version" and values[key] != SCHEMA_VERSION:
             raise SchemaError(f"clip {clip_id}: {_wrong_version(values[key])}")
-    del values["schema_version"]
+    del values["schema_version"], values["num_labels"]
     try:
         for key in ("clip_id", "recording_id", "encoding", "encoded_type"):
             values[key] = values[key].decode()
@@ -150,16 +150,17 @@ def parse_clip(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
     parsed = tf.io.parse_single_example(serialized, features)
     clip_name = tf.strings.reduce_join(parsed["clip_id"])
     version_known = tf.reduce_all(tf.equal(parsed["schema_version"], SCHEMA_VERSION))
-    checks = [tf.debugging.Assert(version_known, [_wrong_version("another"), "clip", clip_name])]
-    for key in _TYPES:
-        if key not in _LISTS:
-            with tf.control_dependencies(checks[:1]):
-                one_value = tf.equal(tf.size(parsed[key]), 1)
-                checks.append(tf.debugging.Assert(one_value, [_wrong_count(key, "not one"), "clip", clip_name]))
+    checks = [tf.debugging.Assert(version_known, ["clip", clip_name, _wrong_version("another")])]
+    with tf.control_dependencies(checks):
+        num_labels = tf.reduce_sum(parsed["num_labels"])
+        for key in _TYPES:
+            num_values = tf.size(parsed[key], tf.int64)
+            complete = tf.equal(num_values, num_labels if key in _LISTS else 1)
+            checks.append(tf.debugging.Assert(complete, ["clip", clip_name, _wrong_count(key, "another number of")]))
     with tf.control_dependencies(checks):
         clip = {key: tf.identity(parsed[key]) for key in _LISTS}
         clip.update({key: tf.reshape(parsed[key], []) for key in _TYPES if key not in _LISTS})
-    del clip["schema_version"]
+    del clip["schema_version"], clip["num_labels"]
     clip["pcm"] = _samples({key: clip.pop(key) for key in _SOUND_KEYS})
     return clip
 
@@ -183,4 +184,5 @@ def _wrong_version(found: Any) -> str:
 
 
 def _wrong_count(key: str, found: Any) -> str:
-    return f"key {key!r} holds {found} values of type {_TYPES[key].name} instead of 1"
+    wanted = "num_labels" if key in _LISTS else "1"
+    return f"key {key!r} holds {found} values of type {_TYPES[key].name} instead of {wanted}"

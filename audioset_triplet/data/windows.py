@@ -38,9 +38,7 @@ def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor
     middle_is_unusable = (usable_each_side > 0) & (usable_each_side < _SMALLEST_GAP)
     num_positions = tf.where(middle_is_unusable, 2 * usable_each_side, last + 1)
     anchor = tf.random.stateless_uniform([], anchor_seed, 0, num_positions, tf.int32)
-    anchor += tf.where(
-        middle_is_unusable & (anchor >= usable_each_side), _SMALLEST_GAP - usable_each_side, 0
-    )
+    anchor += tf.where(middle_is_unusable & (anchor >= usable_each_side), _SMALLEST_GAP - usable_each_side, 0)
 
     first_before, last_before = tf.maximum(0, anchor - reach), anchor - _SMALLEST_GAP
     first_after, last_after = anchor + _SMALLEST_GAP, tf.minimum(last, anchor + reach)

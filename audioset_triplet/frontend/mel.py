@@ -24,7 +24,7 @@ from audioset_triplet.frontend import constants
 _BLOCK_FRAMES = 8 * constants.WINDOW_FRAMES
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def mel_matrix() -> np.ndarray:
     """The weights [257, F], float64, from magnitude bins to mel bands.
 

@@ -15,16 +15,9 @@ def config_path(workdir: str) -> str:
     return os.path.join(workdir, "config.json")
 
 
-def write_config(workdir: str, run_config: TripletConfig) -> None:
-    """Writes config.json, or, where a run was begun, checks that it had the same settings.
-
-    Raises:
-        UserError: the work directory belongs to a run with other settings.
-    """
-    os.makedirs(workdir, exist_ok=True)
-    path = config_path(workdir)
-    if not os.path.exists(path):
-        files.write_text(path, config.to_json(run_config))
+def check_config(workdir: str, run_config: TripletConfig) -> None:
+    """Raises a UserError if the work directory belongs to a run with other settings."""
+    if not os.path.exists(config_path(workdir)):
         return
     differences = config.differences(read_config(workdir), run_config)
     if differences:
@@ -32,6 +25,11 @@ def write_config(workdir: str, run_config: TripletConfig) -> None:
             f"{workdir} holds a run with other settings ({', '.join(differences)}): "
             "give the same flags to resume it, or another --workdir."
         )
+
+
+def write_config(workdir: str, run_config: TripletConfig) -> None:
+    os.makedirs(workdir, exist_ok=True)
+    files.write_text(config_path(workdir), config.to_json(run_config))
 
 
 def read_config(workdir: str) -> TripletConfig:

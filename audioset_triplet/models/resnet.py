@@ -1,8 +1,9 @@
 """ResNet-50 on log-mel windows with a unit-norm embedding.
 
 He et al. 2015 (v1: the stride of a block is in its first 1x1 convolution, as in the original), with the changes of
-Hershey et al. 2017, section 3.1: no stride in the first 7x7 convolution and a 6x4 average pool. The 128-d linear output,
-L2-normalised, is that of Jansen et al. 2018. Batch normalisation follows every convolution; convolutions have no bias.
+Hershey et al. 2017, section 3.1: no stride in the first 7x7 convolution and a 6x4 average pool. The 128-d linear
+output, L2-normalised, is that of Jansen et al. 2018. Batch normalisation follows every convolution; convolutions have
+no bias.
 """
 
 import tensorflow as tf

@@ -17,7 +17,7 @@ def add_noise(energies: tf.Tensor, sigma: float, seed: tf.Tensor) -> tf.Tensor:
 
 
 def draw_shifts(batch_size: int, num_frames: int, max_bands: int, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Shifts for `translate`: frames uniform in 0..num_frames - 1 and bands uniform in -max_bands..max_bands, int32 [B]."""
+    """Shifts for `translate`, int32 [B] each: frames uniform in 0..num_frames - 1, bands in -max_bands..max_bands."""
     time_seed, band_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     frames = tf.random.stateless_uniform([batch_size], time_seed, 0, num_frames, tf.int32)
     bands = tf.random.stateless_uniform([batch_size], band_seed, -max_bands, max_bands + 1, tf.int32)

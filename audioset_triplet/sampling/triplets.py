@@ -112,9 +112,7 @@ def _is_one_of(methods: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
     return tf.reduce_any(methods[:, tf.newaxis] == indices, axis=1)
 
 
-def _assign_rows(
-    has_companion: tf.Tensor, counts: Dict[str, int], seed: tf.Tensor
-) -> Tuple[tf.Tensor, tf.Tensor]:
+def _assign_rows(has_companion: tf.Tensor, counts: Dict[str, int], seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
     """The rows in a new order, int32 [B], in which each method's rows lie together, and the method of each, int32 [B].
 
     The order is random, except that rows without a companion come last: the methods that need one stand first.

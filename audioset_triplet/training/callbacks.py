@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 from typing import Any, Dict, List, Optional
 
 import tensorflow as tf
@@ -36,8 +37,14 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._last_step = last_step
         self._log_every_steps = log_every_steps
         self._checkpoint_every_steps = checkpoint_every_steps
+        self._line_is_complete = False
         lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
         files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
+
+    def on_train_batch_begin(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        if self._line_is_complete:
+            self.model.reset_metrics()
+            self._line_is_complete = False
 
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         logs = logs or {}
@@ -61,7 +68,10 @@ class RunRecorder(tf.keras.callbacks.Callback):
             for name, value in line.items():
                 tf.summary.scalar(name, value)
         self._writer.flush()
-        self.model.reset_metrics()
+        if not sys.stderr.isatty():  # where a progress bar would fill a log file
+            values = "  ".join(f"{name} {value:.4g}" for name, value in line.items() if name != "step")
+            print(f"step {self._step}/{self._last_step}  {values}", file=sys.stderr, flush=True)
+        self._line_is_complete = True
 
 
 def read_metrics(workdir: str) -> List[Dict[str, float]]:

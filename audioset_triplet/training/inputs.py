@@ -1,8 +1,8 @@
 """Records -> batches of triplets, as one tf.data pipeline.
 
 files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> sample triplets -> prefetch. Clips are
-shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is computed, so
-that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because mixtures and
+shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is computed,
+so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because mixtures and
 negatives need other clips.
 """
 
@@ -29,7 +29,8 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
     skipped = first_step if training.deterministic else 0
     seed = training.seed if training.deterministic else training.seed + first_step
 
-    clips = records.read_clips(config.data.data, config.data.folds, training.deterministic)
+    files = records.expand_globs(config.data.data)
+    clips = records.read_clips(files, config.data.folds, training.deterministic)
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"

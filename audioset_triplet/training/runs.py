@@ -1,7 +1,7 @@
 """One training run in a work directory: build, resume, fit, record.
 
-A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line), metrics.jsonl,
-tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
+A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line),
+metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
 """
 
 import json
@@ -41,8 +41,7 @@ def train(config: TripletConfig, workdir: str) -> None:
 
     if not distribution.is_chief():  # every worker takes part in saving, one of them keeps what is saved
         workdir = tempfile.mkdtemp()
-    checkpoints.write_config(workdir, config)
-    _write_run_record(workdir, strategy)
+    checkpoints.check_config(workdir, config)
 
     with strategy.scope():
         network = build_resnet50(config.model)
@@ -58,17 +57,21 @@ def train(config: TripletConfig, workdir: str) -> None:
         manager.restore_or_initialize()
     first_step = int(optimizer.iterations.numpy())
     if first_step >= training.steps:
+        print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
         return
 
-    recorder = RunRecorder(
-        workdir, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
-    )
-    with records.named_errors(config.data.data):
+    with records.named_errors(records.expand_globs(config.data.data)):
+        batches = inputs.triplet_batches(config, first_step)
+        checkpoints.write_config(workdir, config)
+        _write_run_record(workdir, strategy)
+        recorder = RunRecorder(
+            workdir, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
+        )
         model.fit(
-            inputs.triplet_batches(config, first_step),
+            batches,
             epochs=1,
             steps_per_epoch=training.steps - first_step,
-            callbacks=[recorder, addons.progress_bar()],
+            callbacks=[recorder, *addons.progress_bars()],
             verbose=0,
         )
 

@@ -71,6 +71,4 @@ def negative_candidates(anchor_contents: tf.Tensor, positive_contents: tf.Tensor
     Those in which nothing is heard that is heard in the triplet's anchor or positive.
     """
     pair = tf.concat([anchor_contents, positive_contents], axis=1)  # [B, M + M']
-    return ~tf.concat(
-        [contents_intersect(pair, anchor_contents), contents_intersect(pair, positive_contents)], axis=1
-    )
+    return ~tf.concat([contents_intersect(pair, anchor_contents), contents_intersect(pair, positive_contents)], axis=1)

@@ -35,9 +35,12 @@ def test_mel_matrix_is_the_oracle_s():
     assert np.count_nonzero(weights) == 461
     assert weights.sum() == pytest.approx(230.913599, abs=1e-6)
     # librosa's HTK filters are triangles in Hz: the same bands, other slopes.
-    assert (weights.argmax(axis=0) == librosa.filters.mel(
-        sr=16000, n_fft=512, n_mels=64, fmin=125, fmax=7500, htk=True, norm=None
-    ).T.argmax(axis=0)).mean() > 0.9
+    assert (
+        weights.argmax(axis=0)
+        == librosa.filters.mel(sr=16000, n_fft=512, n_mels=64, fmin=125, fmax=7500, htk=True, norm=None).T.argmax(
+            axis=0
+        )
+    ).mean() > 0.9
 
 
 @pytest.mark.parametrize("spectrum", SPECTRA)
@@ -111,7 +114,8 @@ def test_windows_are_successive_runs_of_96_frames():
 
 
 @pytest.mark.parametrize(
-    "num_samples, expected", [(1, 1), (15599, 1), (15600, 1), (16000, 1), (30959, 1), (30960, 2), (48000, 3), (160000, 10)]
+    "num_samples, expected",
+    [(1, 1), (15599, 1), (15600, 1), (16000, 1), (30959, 1), (30960, 2), (48000, 3), (160000, 10)],
 )
 def test_number_of_windows(num_samples, expected):
     assert int(mel.num_windows(tf.constant(num_samples))) == expected

@@ -39,7 +39,7 @@ def energies_by_recording(pairs):
     return dict(zip(pairs["contents"].numpy()[:, 0, 0], energies))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def traced_sampler(config, with_negatives):
     return tf.function(lambda windows, seed: sample_triplets(windows, config, seed, with_negatives))
 
@@ -105,7 +105,11 @@ def test_joint_shares_are_exact_and_shuffled_over_the_batch():
     [
         (64, (1, 1, 1, 1), dict(proximity=16, noise=16, translation=16, mixing=16)),
         (10, (1, 1, 1, 1), dict(proximity=2, noise=3, translation=3, mixing=2)),
-        (10, (0, 1, 0, 3), dict(proximity=7, translation=3)),  # 2.5 and 7.5: the remainders tie, the first is rounded up
+        (
+            10,
+            (0, 1, 0, 3),
+            dict(proximity=7, translation=3),
+        ),  # 2.5 and 7.5: the remainders tie, the first is rounded up
         (3, (0, 0, 1, 0), dict(mixing=3)),
     ],
 )
@@ -116,9 +120,7 @@ def test_rows_per_method(batch, shares, expected):
 def test_negatives_are_never_of_the_anchor_s_recording():
     recordings = np.repeat([0, 1, 2], [10, 4, 2])
     for seed in range(20):
-        triplets = sample(
-            window_pairs(16, recordings), seed=tf.constant([seed, 1], tf.int64), method="mixing"
-        )
+        triplets = sample(window_pairs(16, recordings), seed=tf.constant([seed, 1], tf.int64), method="mixing")
         assert (triplets.positive_contents[:, 1] != triplets.anchor_contents[:, 0]).all()
         assert (triplets.weight == 1).all()
 
@@ -162,7 +164,9 @@ def test_silent_clips_stay_finite():
 
 def test_label_triplets_take_the_companion_and_exclude_common_labels():
     pairs = window_pairs(6)
-    labels = np.array([[[0, 1], [1, 1]], [[1, 1], [1, 2]], [[2, 2], [2, 3]], [[3, 3], [3, 3]], [[4, 4], [4, 4]], [[5, 0], [5, 5]]])
+    labels = np.array(
+        [[[0, 1], [1, 1]], [[1, 1], [1, 2]], [[2, 2], [2, 3]], [[3, 3], [3, 3]], [[4, 4], [4, 4]], [[5, 0], [5, 5]]]
+    )
     pairs["contents"] = tf.constant(labels, tf.int64)
     triplets = sample(pairs, method="labels")
     assert (triplets.method == METHODS.index("labels")).all()

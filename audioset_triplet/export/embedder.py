@@ -1,0 +1,293 @@
+"""Sounds + SavedModel -> window embeddings in a store, in constant memory.
+
+Sounds are decoded in a thread of their own and cut into windows; windows of successive sounds share a batch. A sound
+is written when it has been read to its end, so that a file that turns out to be damaged leaves no row. A long one would
+have to be held back for too long: it is read through once before its first window is written.
+"""
+
+import contextlib
+import dataclasses
+import queue
+import threading
+from typing import Callable, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from audioset_triplet.data import audio_files, records
+from audioset_triplet.data.audio_files import AudioError
+from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import constants
+
+_HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
+_QUEUED_WINDOWS = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """A clip and a way to read it: `read()` yields float32 blocks at 16 kHz and may raise an AudioError."""
+
+    clip: ClipInfo
+    read: Callable[[], Iterator[np.ndarray]]
+
+
+class Writer(Protocol):
+    """What `EmbeddingWriter` and `FeatureWriter` have in common."""
+
+    clip_ids_done: Set[str]
+
+    def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None: ...
+
+
+@dataclasses.dataclass
+class Totals:
+    """What a call of `embed` did."""
+
+    num_clips: int = 0
+    num_windows: int = 0
+    num_skipped: int = 0  # done by an earlier run
+    audio_seconds: float = 0.0
+    rejects: List[Tuple[str, AudioError]] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Window:
+    start_seconds: float
+    samples: np.ndarray  # float32 [15600]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sound:
+    """The sound that the windows around belong to can be read to its end; `is_end`: there are no more windows."""
+
+    clip: ClipInfo
+    is_end: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reject:
+    clip: ClipInfo
+    error: AudioError
+
+
+_Item = Union[_Window, _Sound, _Reject]
+
+
+def file_sounds(paths: Sequence[str], clip_ids: Sequence[str]) -> Iterator[Sound]:
+    """Sound files, each a recording of its own."""
+    for path, clip_id in zip(paths, clip_ids):
+        yield Sound(ClipInfo(clip_id, clip_id), lambda path=path: audio_files.stream(path))  # type: ignore[misc]
+
+
+def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]:
+    """The clips of TFRecord files, in order, with their labels."""
+    with records.named_errors(files):
+        for clip in records.read_clips(files, folds, deterministic=True).as_numpy_iterator():
+            info = ClipInfo(
+                clip_id=clip["clip_id"].decode(),
+                recording_id=clip["recording_id"].decode(),
+                labels=tuple(int(label) for label in clip["labels"]),
+                label_names=tuple(name.decode() for name in clip["label_names"]),
+                fold=int(clip["fold"]),
+                start_seconds=float(clip["start_seconds"]),
+                end_seconds=float(clip["end_seconds"]),
+            )
+            waveform = clip["pcm"].astype(np.float32) / np.float32(constants.PCM_SCALE)
+            yield Sound(info, lambda waveform=waveform: iter([waveform]))  # type: ignore[misc]
+
+
+def cut_windows(blocks: Iterable[np.ndarray]) -> Iterator[_Window]:
+    """Successive windows of a signal that comes in blocks; a signal shorter than a window is padded with silence.
+
+    An incomplete last window is dropped, as in `frontend.mel.cut_windows`.
+    """
+    pending = np.zeros(0, np.float32)
+    index = 0
+    for block in blocks:
+        pending = np.concatenate([pending, block])
+        while len(pending) >= constants.WINDOW_SAMPLES:
+            yield _Window(index * constants.WINDOW_HOP_SECONDS, pending[: constants.WINDOW_SAMPLES].copy())
+            pending = pending[constants.WINDOW_HOP_SAMPLES :]
+            index += 1
+    if index == 0:
+        yield _Window(0.0, np.pad(pending, (0, constants.WINDOW_SAMPLES - len(pending))))
+
+
+def embed(
+    sounds: Iterable[Sound], model: "LoadedModel", writer: Writer, batch_size: int, num_sounds: Optional[int]
+) -> Totals:
+    """Embeds every sound that the writer does not have yet.
+
+    Args:
+        sounds: what to embed.
+        model: the SavedModel.
+        writer: where window embeddings go.
+        batch_size: windows per call of the model.
+        num_sounds: how many sounds there are, for the progress bar; None if that is not known.
+    """
+    totals = Totals()
+    items: List[_Item] = []
+    num_windows = 0
+    assembler = _Assembler(writer, totals)
+    with tqdm(total=num_sounds, desc="embedding", unit=" clips", disable=None) as progress:
+
+        def flush() -> None:
+            windows = [item for item in items if isinstance(item, _Window)]
+            embeddings = iter(model.embed_windows([window.samples for window in windows]))
+            for item in items:
+                assembler.add(item, next(embeddings) if isinstance(item, _Window) else None)
+            progress.update(totals.num_clips + len(totals.rejects) + totals.num_skipped - progress.n)
+            progress.set_postfix_str(f"{totals.audio_seconds / 3600:.2f} h of audio")
+            items.clear()
+
+        for item in _in_background(_items(sounds, writer.clip_ids_done, totals), _QUEUED_WINDOWS):
+            items.append(item)
+            num_windows += isinstance(item, _Window)
+            if num_windows == batch_size:
+                flush()
+                num_windows = 0
+        flush()
+    return totals
+
+
+class LoadedModel:
+    """An exported SavedModel.
+
+    Raises:
+        UserError: the folder holds none, or one that does not map waveforms to embeddings.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if not tf.saved_model.contains_saved_model(folder):
+            raise UserError(f"{folder} holds no SavedModel: experiments.export_model writes one.")
+        self._model = tf.saved_model.load(folder)
+        try:
+            self._serve = self._model.signatures["serving_default"]
+            self.model_id = self._model.model_id().numpy().decode()
+            front_end_id = self._model.front_end_id().numpy().decode()
+            self.embedding_size = int(self._serve.structured_outputs["embedding"].shape[-1])
+        except (AttributeError, KeyError) as error:
+            raise UserError(f"{folder} holds a SavedModel that experiments.export_model did not write.") from error
+        if front_end_id != constants.FRONT_END_ID:
+            raise UserError(f"{folder} has the front end {front_end_id}, this code has {constants.FRONT_END_ID}.")
+
+    def embed_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """R windows of 15600 samples, float32 -> unit embeddings [R, D]."""
+        if not windows:
+            return np.zeros([0, self.embedding_size], np.float32)
+        lengths = tf.fill([len(windows)], constants.WINDOW_SAMPLES)
+        return self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)["embedding"].numpy()
+
+
+class _Assembler:
+    """Puts embedded windows back together to clips and hands them to the writer."""
+
+    def __init__(self, writer: Writer, totals: Totals) -> None:
+        self._writer = writer
+        self._totals = totals
+        self._clip: Optional[ClipInfo] = None  # set as soon as the windows may be written
+        self._starts: List[float] = []
+        self._embeddings: List[np.ndarray] = []
+
+    def add(self, item: _Item, embedding: Optional[np.ndarray]) -> None:
+        if isinstance(item, _Window):
+            assert embedding is not None
+            self._starts.append(item.start_seconds)
+            self._embeddings.append(embedding)
+            if self._clip is not None and len(self._starts) >= _HELD_WINDOWS:
+                self._write()
+        elif isinstance(item, _Sound):
+            self._clip = item.clip
+            self._write()
+            if item.is_end:
+                self._totals.num_clips += 1
+                self._totals.audio_seconds += item.clip.end_seconds - item.clip.start_seconds
+                self._clip = None
+        else:
+            self._totals.rejects.append((item.clip.clip_id, item.error))
+            self._starts, self._embeddings = [], []
+
+    def _write(self) -> None:
+        if self._starts:
+            assert self._clip is not None
+            self._writer.write(self._clip, np.array(self._starts, np.float32), np.stack(self._embeddings))
+            self._totals.num_windows += len(self._starts)
+            self._starts, self._embeddings = [], []
+
+
+def _items(sounds: Iterable[Sound], done: Set[str], totals: Totals) -> Iterator[_Item]:
+    for sound in sounds:
+        if sound.clip.clip_id in done:
+            totals.num_skipped += 1
+        else:
+            yield from _items_of(sound)
+
+
+def _items_of(sound: Sound) -> Iterator[_Item]:
+    counter = _SampleCounter()
+    try:
+        for index, window in enumerate(cut_windows(counter.count(sound.read()))):
+            if index == _HELD_WINDOWS:
+                whole = _SampleCounter()
+                for _ in whole.count(sound.read()):
+                    pass
+                yield _Sound(_with_end(sound.clip, whole.num_samples), is_end=False)
+            yield window
+        yield _Sound(_with_end(sound.clip, counter.num_samples), is_end=True)
+    except AudioError as error:
+        yield _Reject(sound.clip, error)
+
+
+class _SampleCounter:
+    def __init__(self) -> None:
+        self.num_samples = 0
+
+    def count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            self.num_samples += len(block)
+            yield block
+
+
+def _with_end(clip: ClipInfo, num_samples: int) -> ClipInfo:
+    if clip.end_seconds > clip.start_seconds:
+        return clip
+    return dataclasses.replace(clip, end_seconds=clip.start_seconds + num_samples / constants.SAMPLE_RATE_HZ)
+
+
+def _in_background(items: Iterable[_Item], capacity: int) -> Iterator[_Item]:
+    """The same items, made in a thread of their own; an exception there is raised here."""
+    pipe: queue.Queue[object] = queue.Queue(capacity)
+    stopped = threading.Event()
+    end = object()
+
+    def put(item: object) -> None:
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                pipe.put(item, timeout=0.1)
+                return
+
+    def produce() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stopped.is_set():
+                    return
+            put(end)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = pipe.get()
+            if item is end:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,146 @@
+"""A network -> a SavedModel that maps waveforms to embeddings and needs nothing of this project to be loaded.
+
+    model = tf.saved_model.load(folder)
+    model(waveform)["embedding"]                     # float32 [B, L] or [L] at 16 kHz in [-1, 1]
+    model(waveform, num_samples)["embedding"]        # int32 [B]: what lies beyond is ignored
+    model.signatures["serving_default"](waveform=..., num_samples=...)
+
+Shapes: B clips, L samples, W windows, T = 96 frames by F = 64 bands, D embedding size.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from typing import Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet import __version__
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import constants, mel
+
+_PARITY_TOLERANCE = 1e-5
+
+
+class EmbeddingModule(tf.Module):
+    """Waveforms -> embeddings.
+
+    The result is a dictionary:
+        embedding: float32 [B, D], the mean of the clip's window embeddings, brought back to unit length.
+        window_embeddings: float32 [B, W, D], unit length; zero beyond a clip's own windows.
+        window_start_seconds: float32 [W].
+        num_windows: int32 [B], at least 1: a clip shorter than a window is padded with silence.
+    """
+
+    def __init__(self, network: tf.keras.Model, model_id: str, spectrum: Optional[str] = None) -> None:
+        super().__init__()
+        self.network = network
+        self._model_id = model_id
+        self._spectrum = spectrum or mel.default_spectrum()
+
+    @tf.function(input_signature=[])
+    def model_id(self) -> tf.Tensor:
+        """The name of the model, string []: embeddings of two models are never compared."""
+        return tf.constant(self._model_id)
+
+    @tf.function(input_signature=[])
+    def front_end_id(self) -> tf.Tensor:
+        return tf.constant(constants.FRONT_END_ID)
+
+    @tf.function
+    def __call__(self, waveform: tf.Tensor, num_samples: Optional[tf.Tensor] = None) -> Dict[str, tf.Tensor]:
+        if waveform.shape.rank == 1:
+            waveform = waveform[tf.newaxis]
+        if num_samples is None:
+            num_samples = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
+        return self._embed(waveform, num_samples)
+
+    def _embed(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
+        num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
+        inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])
+        waveform = tf.where(inside, waveform, 0.0)
+        missing = tf.maximum(0, constants.WINDOW_SAMPLES - tf.shape(waveform)[1])
+        waveform = tf.pad(waveform, [[0, 0], [0, missing]])
+
+        windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform, self._spectrum)))  # [B, W, T, F]
+        batch, count = tf.shape(windows)[0], tf.shape(windows)[1]
+        flat = tf.reshape(windows, [-1, constants.WINDOW_FRAMES, constants.NUM_BANDS])
+        embeddings = tf.reshape(self.network(flat, training=False), [batch, count, self.network.output_shape[-1]])
+        num_windows = mel.num_windows(num_samples)
+        embeddings *= tf.sequence_mask(num_windows, count, tf.float32)[..., tf.newaxis]
+        return {
+            "embedding": tf.math.l2_normalize(tf.reduce_sum(embeddings, axis=1), axis=1),
+            "window_embeddings": embeddings,
+            "window_start_seconds": tf.cast(tf.range(count), tf.float32) * constants.WINDOW_HOP_SECONDS,
+            "num_windows": num_windows,
+        }
+
+
+def model_id_of(network: tf.keras.Model) -> str:
+    """A name that changes with the weights: the network's name, the embedding size and a digest of every weight."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return f"{network.name}-{network.output_shape[-1]}-{digest.hexdigest()[:12]}"
+
+
+def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spectrum: Optional[str] = None) -> str:
+    """Writes the SavedModel of a network, loads it again and compares the two.
+
+    Args:
+        network: log-mel windows [B, T, F] -> unit embeddings [B, D].
+        folder: where to write; an older SavedModel there is replaced, anything else is left alone.
+        origin: where the weights come from, kept in embedding_model.json beside the graph.
+        spectrum: `fft` or `product` (see `frontend.mel`); None: the faster one on this machine.
+
+    Returns:
+        The model id.
+
+    Raises:
+        UserError: the folder holds something else than a SavedModel.
+        RuntimeError: the written model does not compute what the network computes.
+    """
+    if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
+        raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
+    module = EmbeddingModule(network, model_id_of(network), spectrum)
+    batch = tf.TensorSpec([None, None], tf.float32, "waveform")
+    lengths = tf.TensorSpec([None], tf.int32, "num_samples")
+    module.__call__.get_concrete_function(batch)
+    module.__call__.get_concrete_function(tf.TensorSpec([None], tf.float32, "waveform"))
+    serving = module.__call__.get_concrete_function(batch, lengths)
+
+    parent = os.path.dirname(os.path.abspath(folder))
+    os.makedirs(parent, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as scratch:
+        written = os.path.join(scratch, "new")
+        tf.saved_model.save(module, written, signatures={"serving_default": serving})
+        record = {
+            "model_id": model_id_of(network),
+            "front_end_id": constants.FRONT_END_ID,
+            "embedding_size": network.output_shape[-1],
+            "code_version": __version__,
+            **origin,
+        }
+        with open(os.path.join(written, "embedding_model.json"), "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=2)
+        _check_parity(network, written)
+        if os.path.exists(folder):
+            os.rename(folder, os.path.join(scratch, "old"))
+        os.rename(written, folder)
+    return model_id_of(network)
+
+
+def _check_parity(network: tf.keras.Model, folder: str) -> None:
+    """Compares the written model with the network on two clips, one of them shorter than a window."""
+    loaded = tf.saved_model.load(folder)
+    waveform = np.random.default_rng(0).normal(0, 0.1, [2, 3 * constants.WINDOW_SAMPLES]).astype(np.float32)
+    num_samples = np.array([waveform.shape[1], constants.WINDOW_SAMPLES // 2], np.int32)
+    result = loaded(tf.constant(waveform), tf.constant(num_samples))
+    waveform[1, num_samples[1] :] = 0
+    for clip, count in enumerate(result["num_windows"].numpy()):
+        windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform[clip])))[:count]
+        difference = np.abs(network(windows, training=False) - result["window_embeddings"][clip, :count]).max()
+        if not difference <= _PARITY_TOLERANCE:
+            raise RuntimeError(f"the exported model differs from the network by {difference:.2g}")

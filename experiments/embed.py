@@ -1,0 +1,99 @@
+"""Embeds sounds with an exported model: one embedding per window of 0.96 s.
+
+  python -m experiments.embed --model=models/joint --input=archive/ --output=embeddings
+  python -m experiments.embed --model=models/joint --input='records/fold4-*.tfrecord' --output=embeddings
+
+--input is a sound file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
+rate, length and number of channels will do. --format=parquet writes rows that pandas, polars and duckdb read;
+--format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run goes on where it was; files
+that cannot be used are listed on stderr and in rejects.csv, and the rest is embedded.
+"""
+
+import csv
+import glob
+import io
+import os
+import sys
+import time
+from typing import Iterator, List, Optional, Tuple
+
+from absl import flags
+
+from audioset_triplet import command_line, files
+from audioset_triplet.data import audio_files, records
+from audioset_triplet.data.embeddings import EmbeddingWriter
+from audioset_triplet.data.features import FeatureWriter
+from audioset_triplet.errors import UserError
+from audioset_triplet.export import embedder
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
+flags.DEFINE_string("input", "", "Sound file, folder of sound files, glob, or TFRecords (several separated by commas).")
+flags.DEFINE_string("output", "", "Folder of the embeddings; one model per folder.")
+flags.DEFINE_enum("format", "parquet", ["parquet", "tfrecord"], "How the embeddings are written.")
+flags.DEFINE_list("folds", [], "Only clips of these folds (of TFRecords).")
+flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", lower_bound=1)
+
+
+def main() -> None:
+    command_line.require_flags("model", "input", "output")
+    sounds, num_sounds = _sounds()
+    model = embedder.LoadedModel(FLAGS.model)
+    writer_class = EmbeddingWriter if FLAGS.format == "parquet" else FeatureWriter
+    started = time.monotonic()
+    with writer_class(FLAGS.output, model.model_id, model.embedding_size) as writer:
+        totals = embedder.embed(sounds, model, writer, FLAGS.batch_size, num_sounds)
+    elapsed = time.monotonic() - started
+
+    _report_rejects(totals.rejects)
+    if not totals.num_clips + totals.num_skipped:
+        raise UserError(f"{FLAGS.input}: none of {len(totals.rejects)} sounds could be used.")
+    hours = totals.audio_seconds / 3600
+    print(
+        f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows, {hours:.2f} hours of audio in "
+        f"{elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
+        f"{totals.num_skipped} clips were there already, {len(totals.rejects)} rejected"
+    )
+
+
+def _sounds() -> Tuple[Iterator[embedder.Sound], Optional[int]]:
+    if os.path.isdir(FLAGS.input):
+        paths = [str(path) for path in audio_files.find_audio_files(FLAGS.input)]
+        if not paths:
+            tfrecords = os.path.join(FLAGS.input, "*.tfrecord")
+            if glob.glob(tfrecords):
+                return _record_sounds(tfrecords)
+            raise UserError(f"{FLAGS.input}: no sound file in this folder.")
+        root = FLAGS.input
+    else:
+        paths = records.expand_globs(FLAGS.input)
+        if all(".tfrecord" in os.path.basename(path) for path in paths):
+            return _record_sounds(FLAGS.input)
+        root = os.path.commonpath([os.path.dirname(path) or "." for path in paths])
+    if FLAGS.folds:
+        raise UserError("--folds goes with TFRecords: sound files have no folds.")
+    clip_ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+    return embedder.file_sounds(paths, clip_ids), len(paths)
+
+
+def _record_sounds(patterns: str) -> Tuple[Iterator[embedder.Sound], Optional[int]]:
+    try:
+        folds = [int(fold) for fold in FLAGS.folds]
+    except ValueError:
+        raise UserError(f"--folds needs whole numbers, not {','.join(FLAGS.folds)!r}.") from None
+    return embedder.record_sounds(records.expand_globs(patterns), folds), None
+
+
+def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:
+    for _, error in rejects:
+        print(f"rejected: {error}", file=sys.stderr)
+    if rejects:
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(["clip_id", "reason", "detail"])
+        rows.writerows([clip_id, error.reason, str(error)] for clip_id, error in rejects)
+        files.write_text(os.path.join(FLAGS.output, "rejects.csv"), table.getvalue())
+
+
+if __name__ == "__main__":
+    command_line.run(main)

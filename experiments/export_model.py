@@ -1,0 +1,55 @@
+"""Writes the SavedModel of a trained embedding: waveform in, embeddings out.
+
+  python -m experiments.export_model --workdir=runs/joint --output=models/joint
+
+The model is loaded with tf.saved_model.load alone, without this project:
+
+  model = tf.saved_model.load("models/joint")
+  model(waveform)["embedding"]        # waveform: float32 [clips, samples], 16 kHz, between -1 and 1
+
+What is written is loaded again and compared with the live network. --network=log_mel and --network=untrained write the
+two baselines in the same form, so that they can be embedded and evaluated in the same way.
+"""
+
+import tensorflow as tf
+from absl import flags
+
+from audioset_triplet import command_line
+from audioset_triplet.export import saved_model
+from audioset_triplet.models import checkpoints
+from audioset_triplet.models.baselines import build_log_mel
+from audioset_triplet.models.resnet import build_resnet50
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("workdir", "", "Work directory of the training run (not needed for log_mel).")
+flags.DEFINE_string("output", "", "Folder of the SavedModel; an older one there is replaced.")
+flags.DEFINE_enum(
+    "network",
+    "trained",
+    ["trained", "untrained", "log_mel"],
+    "trained: the last checkpoint. untrained: the network that the run started from. log_mel: the input itself.",
+)
+flags.DEFINE_enum(
+    "spectrum", "auto", ["auto", "fft", "product"], "How the model computes the spectrum; auto: the faster one here."
+)
+
+
+def main() -> None:
+    command_line.require_flags("output")
+    spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
+    if FLAGS.network == "log_mel":
+        network, origin = build_log_mel(), "log_mel"
+    else:
+        command_line.require_flags("workdir")
+        if FLAGS.network == "trained":
+            network, _, origin = checkpoints.restore_network(FLAGS.workdir)
+        else:
+            config = checkpoints.read_config(FLAGS.workdir)
+            tf.keras.utils.set_random_seed(config.training.seed)
+            network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
+    model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
+    print(f"{FLAGS.output}: {model_id}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

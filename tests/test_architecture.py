@@ -1,0 +1,190 @@
+"""The tree as its layout promises: imports go down only, each borrowed library has its place, binaries are short.
+
+Rules work on source text, so that each can be shown a source that breaks it.
+"""
+
+import ast
+import pathlib
+import re
+import subprocess
+from typing import Dict, Iterator, List
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TREES = ("audioset_triplet", "data_prep", "experiments")
+
+# A module imports from lower ranks and from its own package; two packages on one rank do not know each other.
+RANKS = {
+    "experiments": 5,
+    "audioset_triplet.training": 4,
+    "audioset_triplet.evaluation": 4,
+    "audioset_triplet.export": 4,
+    "audioset_triplet.sampling": 3,
+    "audioset_triplet.models": 3,
+    "audioset_triplet.losses": 3,
+    "data_prep": 3,
+    "audioset_triplet.data": 2,
+    "audioset_triplet.frontend": 1,
+    "audioset_triplet.distribution": 1,
+    "audioset_triplet.presets": 1,
+    "audioset_triplet.config": 0,
+    "audioset_triplet.labels": 0,
+    "audioset_triplet.command_line": 0,
+    "audioset_triplet.errors": -1,
+    "audioset_triplet.files": -1,
+    "audioset_triplet": -2,  # the version
+}
+BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
+MAX_BINARY_LINES = 130
+MAIN = 'if __name__ == "__main__":'  # the line that makes a module a binary
+ONE_MODULE_ONLY = ("tensorflow_io", "tensorflow_addons")
+PRIVATE = ("tensorflow.python", "tensorflow_core", "keras")
+# The roots under which people and machines keep their files.
+MACHINE_PATH = re.compile(r"(?<![\w.~<{-])/(?:root|home|work|mnt|Users|private|workspace)/\w")
+
+
+def _sources() -> Dict[str, str]:
+    """Module name -> source text, of every module of the three trees."""
+    sources = {}
+    for tree in TREES:
+        for path in sorted((ROOT / tree).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            sources[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text()
+    return sources
+
+
+def _imports(source: str) -> Iterator[str]:
+    """Every name that is imported, anywhere in the source, with its module: `from a.b import c` gives a.b.c."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def _within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def _package(name: str) -> str:
+    """The longest entry of RANKS that holds this module (or name in a module)."""
+    return max((package for package in RANKS if _within(name, package)), key=len, default="")
+
+
+def _is_binary(source: str) -> bool:
+    return f"\n{MAIN}\n" in source
+
+
+def faults(module: str, source: str) -> List[str]:
+    """What one module does against the rules."""
+    found = []
+    own = _package(module)
+    if own not in RANKS or (own == "audioset_triplet" and module != own):
+        found.append(f"{module} has no rank: add its package to RANKS")
+        return found
+    binary = _is_binary(source)
+    for name in _imports(source):
+        if name.startswith("."):
+            found.append(f"{module} imports {name}: write the whole name")
+        target = _package(name)
+        if target == "audioset_triplet.command_line" and not (binary or module in BINARY_PACKAGES):
+            found.append(f"{module} imports command_line, which only binaries do")
+        elif target and target != own and RANKS[target] >= RANKS[own]:
+            found.append(f"{module} imports {name}, which is not below it")
+        if _within(name, "absl") and not binary and module != "audioset_triplet.command_line":
+            found.append(f"{module} imports absl, which only binaries and command_line do")
+        if any(_within(name, private) for private in PRIVATE):
+            found.append(f"{module} imports {name}: only the public tf.keras is used")
+    if own == "experiments" and len(source.splitlines()) > MAX_BINARY_LINES:
+        found.append(f"{module} is longer than {MAX_BINARY_LINES} lines: move its work into the library")
+    return found
+
+
+def importers(sources: Dict[str, str], library: str) -> List[str]:
+    """The modules that import a library."""
+    return [module for module, source in sources.items() if any(_within(name, library) for name in _imports(source))]
+
+
+@pytest.mark.parametrize("module", sorted(_sources()))
+def test_a_module_keeps_the_rules(module):
+    assert faults(module, _sources()[module]) == []
+
+
+@pytest.mark.parametrize("library", ONE_MODULE_ONLY)
+def test_a_library_that_may_go_is_imported_in_one_module(library):
+    assert len(importers(_sources(), library)) <= 1
+
+
+@pytest.mark.parametrize(
+    "module, source, fault",
+    [
+        ("audioset_triplet.data.a", "from audioset_triplet.training import b", "not below"),
+        ("audioset_triplet.models.a", "import audioset_triplet.losses.b", "not below"),
+        ("audioset_triplet.data.a", "def f():\n    from audioset_triplet import sampling", "not below"),
+        ("audioset_triplet.data.a", "from data_prep import b", "not below"),
+        ("audioset_triplet.data.a", "from . import b", "whole name"),
+        ("audioset_triplet.data.a", "from absl import logging", "absl"),
+        ("data_prep.a", "from absl import flags", "absl"),
+        ("data_prep.a", "from audioset_triplet import command_line", "only binaries"),
+        ("audioset_triplet.models.a", "from tensorflow.python.ops import b", "public"),
+        ("audioset_triplet.models.a", "from keras.src import b", "public"),
+        ("audioset_triplet.new.a", "", "no rank"),
+        ("experiments.a", "\n" * (MAX_BINARY_LINES + 1), "longer"),
+    ],
+)
+def test_a_module_that_breaks_a_rule_is_named(module, source, fault):
+    assert [line for line in faults(module, source) if module in line and fault in line]
+
+
+@pytest.mark.parametrize(
+    "module, source",
+    [
+        ("audioset_triplet.data.a", "from audioset_triplet.data import b\nfrom audioset_triplet import frontend"),
+        ("audioset_triplet.training.a", "import tensorflow as tf\nfrom audioset_triplet.losses import b"),
+        ("experiments.a", f"from absl import flags\nfrom audioset_triplet import command_line\n\n{MAIN}\n    pass"),
+    ],
+)
+def test_a_module_that_keeps_the_rules_is_left_alone(module, source):
+    assert faults(module, source) == []
+
+
+def test_an_import_inside_a_function_counts():
+    sources = {"a": "import tensorflow as tf", "b": "def f():\n    import tensorflow_io as tfio", "c": ""}
+    assert importers(sources, "tensorflow_io") == ["b"]
+
+
+def test_packages_are_plain_namespaces():
+    inits = {path: path.read_text() for tree in TREES for path in (ROOT / tree).rglob("__init__.py")}
+    assert len(inits) > len(TREES)
+    for path, text in inits.items():
+        body = [ast.unparse(node) for node in ast.parse(text).body if not isinstance(node, (ast.Expr, ast.Assign))]
+        allowed = ["import audioset_triplet.command_line"] if path.parent.name in BINARY_PACKAGES else []
+        assert body == allowed, f"{path}: an __init__.py holds at most a docstring and the version"
+
+
+def _text_files() -> Dict[str, str]:
+    """Path -> text of every file of the repository, as git lists them."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listing.returncode:
+        pytest.skip(f"needs git and a checkout to know which files belong to the repository: {listing.stderr.strip()}")
+    names = [name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return {name: (ROOT / name).read_bytes().decode("utf-8", "ignore") for name in names}
+
+
+def test_no_file_names_a_path_of_one_machine():
+    files = _text_files()
+    assert "setup.py" in files
+    named = [(name, match.group()) for name, text in files.items() for match in MACHINE_PATH.finditer(text)]
+    assert named == []
+
+
+def test_a_path_of_one_machine_is_recognised():
+    folder = "/".join(["", "home", "someone"])
+    assert MACHINE_PATH.search(f"see {folder}") and MACHINE_PATH.search(f'"{folder}/x"')
+    assert not MACHINE_PATH.search("https://example.com" + folder) and not MACHINE_PATH.search("data/home/x")

@@ -1,0 +1,128 @@
+"""What a user of any binary meets, seen from outside: a real program in a process of its own."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from audioset_triplet import config
+from audioset_triplet.presets import PRESETS
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+PROGRAM = '''"""Prints the config that its flags make.
+
+    python program.py --preset=small --title=x
+"""
+
+from absl import flags
+
+from audioset_triplet import command_line, config, presets
+from audioset_triplet.errors import UserError
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("title", "", "A name for the run.")
+flags.DEFINE_string("fail", "", "A message to fail with.")
+command_line.preset_flag(presets.PRESETS)
+command_line.define_flags(config.TripletConfig)
+
+
+def main() -> None:
+    command_line.require_flags("title")
+    if FLAGS.fail:
+        raise UserError(FLAGS.fail)
+    base = presets.PRESETS[FLAGS.preset]() if FLAGS.preset else config.TripletConfig()
+    print(config.to_json(command_line.config_from_flags(base)))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
+'''
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    path = tmp_path_factory.mktemp("program") / "program.py"
+    path.write_text(PROGRAM)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = dict(os.environ, PYTHONPATH=str(ROOT))
+        return subprocess.run(
+            [sys.executable, str(path), *arguments], capture_output=True, text=True, env=environment, timeout=60
+        )
+
+    return run
+
+
+def _made(result: subprocess.CompletedProcess) -> config.TripletConfig:
+    assert result.returncode == 0, result.stderr
+    return config.from_json(config.TripletConfig, result.stdout)
+
+
+def _one_line(result: subprocess.CompletedProcess) -> str:
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(program, flag):
+    result = program(flag)
+    assert (result.returncode, result.stderr) == (0, "")
+    text = " ".join(result.stdout.split())
+    assert "Prints the config that its flags make." in text
+    for line in (
+        "--title: A name for the run.",
+        "--preset: <jansen2018|small>: Published setting to start from",
+        "--steps: Training steps. (default: '100000')",
+        "--learning_rate: Peak learning rate of Adam. (default: '0.0001')",
+        "--[no]deterministic: The same weights",
+        "--negatives: <semi_hard|own>:",
+        "--shares: Relative shares of noise",
+    ):
+        assert line in text, line
+
+
+def test_without_flags_the_defaults_stand(program):
+    assert _made(program("--title=x")) == config.TripletConfig()
+
+
+def test_an_explicit_flag_overrides_the_preset_even_with_the_value_that_is_the_default_without_one(program):
+    made = _made(program("--title=x", "--preset=small", "--width=1.0", "--steps=7", "--deterministic"))
+    preset = PRESETS["small"]()
+    assert preset.model.width != 1.0 == config.ModelConfig().width
+    assert (made.model.width, made.training.steps, made.training.deterministic) == (1.0, 7, True)
+    assert (made.model.stem_stride, made.training.schedule) == (preset.model.stem_stride, preset.training.schedule)
+
+
+def test_lists_arrive_with_the_type_of_their_field(program):
+    made = _made(program("--title=x", "--folds=1,2", "--shares=1,0,0.5,1"))
+    assert (made.data.folds, made.sampling.shares) == ((1, 2), (1.0, 0.0, 0.5, 1.0))
+
+
+def test_a_flagfile_counts_as_explicit(program, tmp_path):
+    (tmp_path / "flags").write_text("# a comment\n--preset=small\n--batch_size=3\n--title=x\n")
+    made = _made(program(f"--flagfile={tmp_path / 'flags'}"))
+    assert (made.training.batch_size, made.training.steps) == (3, PRESETS["small"]().training.steps)
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (["--stepz=3"], ["stepz", "steps"]),
+        (["--steps=many"], ["--steps", "many"]),
+        (["--steps=0"], ["--steps", "0"]),
+        (["--preset=large"], ["--preset", "large", "small"]),
+        (["--negatives=hard"], ["--negatives", "semi_hard"]),
+        (["--folds=1,x"], ["--folds", "1,x"]),
+        (["--flagfile=/nowhere/flags"], ["/nowhere/flags"]),
+        (["stray"], ["stray"]),
+        (["--title="], ["--title", "A name for the run"]),
+        (["--fail=first\nsecond"], ["first second"]),
+    ],
+)
+def test_a_bad_input_is_one_line_and_exit_code_1(program, arguments, named):
+    line = _one_line(program("--title=x", *arguments))
+    assert [word for word in named if word not in line] == []

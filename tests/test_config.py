@@ -1,0 +1,113 @@
+import dataclasses
+import json
+import math
+from typing import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audioset_triplet import config
+from audioset_triplet.config import (
+    DataConfig,
+    LossConfig,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+    TripletConfig,
+)
+from audioset_triplet.errors import UserError
+
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+configs = st.builds(
+    TripletConfig,
+    data=st.builds(DataConfig, data=st.text(), folds=st.lists(st.integers()).map(tuple)),
+    sampling=st.builds(SamplingConfig, method=st.sampled_from(config.METHODS), noise_sigma=positive),
+    model=st.builds(ModelConfig, width=positive, stem_stride=st.sampled_from([1, 2])),
+    loss=st.builds(LossConfig, negatives=st.sampled_from(["semi_hard", "own"])),
+    training=st.builds(TrainingConfig, learning_rate=positive, deterministic=st.booleans()),
+)
+
+
+def _fields(config_class: type) -> Iterator[dataclasses.Field]:
+    for field in dataclasses.fields(config_class):
+        if dataclasses.is_dataclass(field.default_factory):
+            yield from _fields(field.default_factory)
+        else:
+            yield field
+
+
+@given(configs)
+def test_json_gives_back_the_config(settings):
+    assert config.from_json(TripletConfig, config.to_json(settings)) == settings
+
+
+def test_json_is_nested_as_the_config_is():
+    values = json.loads(config.to_json(TripletConfig(data=DataConfig(folds=(1, 2)))))
+    assert values["data"]["folds"] == [1, 2]
+    assert values["training"]["batch_size"] == TrainingConfig().batch_size
+
+
+def test_a_missing_key_takes_its_default():
+    read = config.from_json(TripletConfig, '{"loss": {"margin": 0.2}}')
+    assert read == TripletConfig(loss=LossConfig(margin=0.2))
+
+
+@pytest.mark.parametrize("text", ['{"lots": {}}', '{"loss": {"lots": 1}}'])
+def test_an_unknown_key_is_named(text):
+    with pytest.raises(UserError, match="no field lots"):
+        config.from_json(TripletConfig, text)
+
+
+@pytest.mark.parametrize("text", ["", '{"loss": {"margin": 0.2'])
+def test_broken_json_is_the_users_to_mend(text):
+    with pytest.raises(UserError, match="TripletConfig cannot be read"):
+        config.from_json(TripletConfig, text)
+
+
+@pytest.mark.parametrize(
+    "config_class, name, value",
+    [
+        (DataConfig, "shuffle_clips", 0),
+        (SamplingConfig, "method", "lables"),
+        (SamplingConfig, "shares", (1.0, 1.0, 1.0)),
+        (SamplingConfig, "shares", (0.0, 0.0, 0.0, 0.0)),
+        (SamplingConfig, "shares", (1.0, -1.0, 1.0, 1.0)),
+        (SamplingConfig, "shares", (1.0, math.inf, 1.0, 1.0)),
+        (SamplingConfig, "noise_sigma", -0.1),
+        (SamplingConfig, "shift_bands", 64),
+        (SamplingConfig, "shift_bands", -1),
+        (SamplingConfig, "mixing_alpha", math.nan),
+        (SamplingConfig, "proximity_seconds", 0.96),
+        (ModelConfig, "width", 0.0),
+        (ModelConfig, "stem_stride", 3),
+        (ModelConfig, "embedding_size", 0),
+        (LossConfig, "margin", 0.0),
+        (LossConfig, "negatives", "hard"),
+        (TrainingConfig, "batch_size", 0),
+        (TrainingConfig, "steps", 0),
+        (TrainingConfig, "learning_rate", math.inf),
+        (TrainingConfig, "schedule", "linear"),
+        (TrainingConfig, "strategy", "none"),
+        (TrainingConfig, "checkpoint_every_steps", 0),
+        (TrainingConfig, "log_every_steps", 0),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_flag(config_class, name, value):
+    with pytest.raises(UserError, match=f"--{name} "):
+        config_class(**{name: value})
+
+
+def test_differences_names_the_fields_of_nested_configs():
+    changed = TripletConfig(loss=LossConfig(margin=0.2), training=TrainingConfig(steps=7))
+    assert config.differences(TripletConfig(), TripletConfig()) == []
+    assert config.differences(TripletConfig(), changed) == ["margin: 0.1, now 0.2", "steps: 100000, now 7"]
+
+
+def test_a_name_means_one_flag():
+    names = [field.name for field in _fields(TripletConfig)]
+    assert len(names) > 20 and len(names) == len(set(names))
+
+
+def test_every_field_says_what_it_means():
+    assert [field.name for field in _fields(TripletConfig) if len(field.metadata["help"]) < 15] == []

@@ -1,0 +1,37 @@
+import os
+
+import pytest
+
+from audioset_triplet import files
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path):
+    path = str(tmp_path / "file")
+    with files.atomic_path(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("whole")
+        assert not os.path.exists(path)
+    assert open(path).read() == "whole" and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    path = str(tmp_path / "folder")
+    with files.atomic_path(path) as temporary:
+        os.makedirs(os.path.join(temporary, "inner"))
+        assert not os.path.exists(path)
+    assert os.listdir(path) == ["inner"] and os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("make", [lambda path: open(path, "w").close(), lambda path: os.makedirs(f"{path}/inner")])
+def test_a_block_that_raises_leaves_nothing(tmp_path, make):
+    with pytest.raises(KeyError), files.atomic_path(str(tmp_path / "name")) as temporary:
+        make(temporary)
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
+def test_text_replaces_the_old_one(tmp_path):
+    path = str(tmp_path / "text")
+    files.write_text(path, "old")
+    files.write_text(path, "neu: ä\n")
+    assert open(path, encoding="utf-8").read() == "neu: ä\n" and os.listdir(tmp_path) == ["text"]
