@@ -44,12 +44,13 @@ def retrieval_task(sets: Dict[str, embeddings.ClipVectors]) -> Dict[str, Any]:
     print(f"{'random order (prior)':24}{model.result.prior:8.3f}")
     counts = f"{len(model.result.class_average_precision)} classes, {model.result.num_clips} clips, {FLAGS.draws} draws"
     print(f"{counts}; left out for want of clips: {len(model.result.classes_left_out)} classes")
-    numbers = retrieval.flat_numbers(model.result, titles, "retrieval")
+    numbers: Dict[str, Any] = retrieval.flat_numbers(model.result, titles, "retrieval")
     for one in compared:
         numbers.update(retrieval.flat_numbers(one.result, titles, f"retrieval/{one.name}"))
         numbers[f"retrieval/{one.name}/model_id"] = one.model_id
     facts = [
-        ("clips", f"{model.result.num_clips}, of fold {','.join(map(str, sorted(set(clips.folds.tolist()))))}"),
+        ("clips", str(model.result.num_clips)),
+        ("folds", ", ".join(str(fold) if fold >= 0 else "none" for fold in sorted(set(clips.folds.tolist())))),
         ("classes", f"{len(titles)}, of which {len(model.result.classes_left_out)} left out"),
         ("pairs", f"{FLAGS.draws} draws of at most {retrieval.CLIPS_PER_CLASS} clips per class, seed {FLAGS.seed}"),
         ("embeddings", os.path.abspath(FLAGS.embeddings)),

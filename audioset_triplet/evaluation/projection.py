@@ -4,6 +4,7 @@ import dataclasses
 from typing import Dict, List
 
 import numpy as np
+import threadpoolctl
 from sklearn.manifold import TSNE
 
 from audioset_triplet.data.embeddings import ClipVectors
@@ -11,6 +12,7 @@ from audioset_triplet.evaluation.retrieval import clips_of_classes
 
 # Enough to see the shape of a data set; t-SNE takes about ten seconds for them, and a page with more is slow to draw.
 MAX_CLIPS = 2000
+MAX_NAMES = 60  # more of them hide the clips
 WIDTH, HEIGHT, MARGIN = 1000, 700, 36  # of the map, in pixels
 _LETTER_WIDTH, _LINE_HEIGHT = 6.9, 15.0  # of a name on it, in pixels
 
@@ -34,7 +36,9 @@ def project(vectors: np.ndarray, seed: int) -> np.ndarray:
     # Principal components keep the large distances meaningful, which a random start does not.
     start = "pca" if np.count_nonzero(spread) >= 2 else "random"
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors.astype(np.float32))
+    # One thread: the sums of several come in no fixed order, and t-SNE of so few points waits more than it works.
+    with threadpoolctl.threadpool_limits(1):
+        return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors.astype(np.float32))
 
 
 def lay_out(clips: ClipVectors, class_titles: Dict[int, str], seed: int) -> List[ClassOnMap]:
@@ -77,10 +81,12 @@ def _middle(points: np.ndarray) -> np.ndarray:
 def _place_names(
     middles: Dict[int, np.ndarray], titles: Dict[int, str], sizes: Dict[int, int]
 ) -> Dict[int, np.ndarray]:
-    """Label -> middle of its name, for those that can be written without overlap; the largest classes first."""
+    """Label -> middle of its name, for at most MAX_NAMES that do not overlap; the largest classes first."""
     placed: List[np.ndarray] = []
-    names = {}
+    names: Dict[int, np.ndarray] = {}
     for label in sorted(titles, key=lambda one: (-sizes.get(one, 0), one)):
+        if len(names) == MAX_NAMES:
+            break
         half = np.array([len(titles[label]) * _LETTER_WIDTH, _LINE_HEIGHT]) / 2
         for offset in ([0, -13], [0, 15], [half[0] + 9, 0], [-half[0] - 9, 0]):  # above, below, right, left
             middle = middles[label] + offset

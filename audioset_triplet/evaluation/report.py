@@ -7,15 +7,16 @@ and with PNG pictures and MP3 sounds inside it; it refers to no other file and t
 import base64
 import colorsys
 import dataclasses
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import jinja2
 import numpy as np
 
 from audioset_triplet import files
 from audioset_triplet.data.embeddings import ClipVectors
-from audioset_triplet.evaluation import examples, pictures, projection, sounds
+from audioset_triplet.evaluation import examples, projection
 from audioset_triplet.evaluation.retrieval import Retrieval
+from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
 _SOUND_SECONDS = 10.0  # of each clip that can be seen and heard
 _TWO_COLUMNS_FROM = 16  # classes
@@ -68,7 +69,9 @@ def write(
     )
     class_titles = {label: title.replace("_", " ") for label, title in class_titles.items()}
     environment.trim_blocks = environment.lstrip_blocks = True
+    # What can fail on a bad input comes before the map, which takes its time.
     filters = _filters(saved_model) if saved_model else None
+    queries = _queries(clips, class_titles, model.result, seed, data)
     page = environment.get_template("report.html.jinja").render(
         model=model,
         sets=_sets(model, compared),
@@ -76,8 +79,8 @@ def write(
         left_out=len(model.result.classes_left_out),
         class_groups=_class_groups(model, compared, class_titles),
         map=_map(clips, class_titles, seed),
-        queries=_queries(clips, class_titles, model.result, seed, data),
-        colour_scale=_data_uri("image/png", pictures.colour_scale()) if data else "",
+        queries=queries,
+        colour_scale=_colour_scale() if data else "",
         filters=filters,
     )
     files.write_text(path, page)
@@ -130,7 +133,7 @@ def _columns(rows: List[Any]) -> List[List[Any]]:
 
 
 def _map(clips: ClipVectors, class_titles: Dict[int, str], seed: int) -> Dict[str, Any]:
-    classes = []
+    classes: List[Dict[str, Any]] = []
     for index, one in enumerate(projection.lay_out(clips, class_titles, seed)):
         light, dark = _class_colours(index)
         title = class_titles.get(one.label, "no class")
@@ -173,18 +176,12 @@ def _queries(
 ) -> List[Dict[str, Any]]:
     queries = examples.choose_queries(clips, result, seed)
     shown = {row for query in queries for row in [query.row, *(one.row for one in query.neighbours)]}
-    waveforms = sounds.waveforms(data, [clips.clip_ids[row] for row in shown], _SOUND_SECONDS) if data else {}
+    media = _media(data, [clips.clip_ids[row] for row in shown]) if data else {}
 
     def card(row: int) -> Dict[str, Any]:
         clip_id = clips.clip_ids[row]
         names = [class_titles[label] for label in clips.labels[row]]
-        card: Dict[str, Any] = {"clip_id": clip_id, "classes": ", ".join(names) or "no class", "seconds": None}
-        if waveforms:
-            waveform = waveforms[clip_id]
-            card["seconds"] = len(waveform) / pictures.constants.SAMPLE_RATE_HZ
-            card["spectrogram"] = _data_uri("image/png", pictures.spectrogram(waveform))
-            card["sound"] = _data_uri("audio/mpeg", pictures.mp3(waveform))
-        return card
+        return {"clip_id": clip_id, "classes": ", ".join(names) or "no class", "media": media.get(clip_id)}
 
     return [
         {
@@ -198,7 +195,32 @@ def _queries(
     ]
 
 
-def _filters(saved_model: str) -> Optional[Dict[str, Any]]:
+# The three below import TensorFlow, which takes seconds that a report without pictures need not wait for.
+
+
+def _media(data: str, clip_ids: List[str]) -> Dict[str, Dict[str, Any]]:
+    """Clip id -> what its card shows and plays."""
+    from audioset_triplet.evaluation import pictures, sounds
+
+    return {
+        clip_id: {
+            "seconds": len(waveform) / SAMPLE_RATE_HZ,
+            "spectrogram": _data_uri("image/png", pictures.spectrogram(waveform)),
+            "sound": _data_uri("audio/mpeg", pictures.mp3(waveform)),
+        }
+        for clip_id, waveform in sounds.waveforms(data, clip_ids, _SOUND_SECONDS).items()
+    }
+
+
+def _colour_scale() -> str:
+    from audioset_triplet.evaluation import pictures
+
+    return _data_uri("image/png", pictures.colour_scale())
+
+
+def _filters(saved_model: str) -> Dict[str, Any]:
+    from audioset_triplet.evaluation import pictures
+
     kernels = pictures.first_filters(saved_model)
     num_frames, num_bands, count = kernels.shape
     return {

@@ -9,7 +9,7 @@ Shapes: n clips, D embedding size, N targets, M others.
 
 import collections
 import dataclasses
-from typing import Dict, List, Sequence, Union
+from typing import Dict, List, Union
 
 import numpy as np
 from tqdm import tqdm
@@ -153,6 +153,6 @@ def require_same_clips(clips: ClipVectors, folder: str, compared: ClipVectors, c
         raise UserError(f"{folder} and {compared_folder} give different labels to clip {relabelled}.")
 
 
-def _draw(random: np.random.Generator, rows: Sequence[int], count: int) -> np.ndarray:
+def _draw(random: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
     """`count` of the rows without repetition; all of them where there are no more."""
-    return random.choice(np.asarray(rows), size=min(count, len(rows)), replace=False)
+    return random.choice(rows, size=min(count, len(rows)), replace=False)

@@ -1,0 +1,178 @@
+"""experiments.evaluate as a real process on real files."""
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from PIL import Image
+
+from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter, clip_vectors
+from audioset_triplet.evaluation import retrieval
+from audioset_triplet.frontend.constants import FRONT_END_ID
+from tests.evaluation.test_pictures import Convolution, tone, write_records
+
+NUM_CLASSES, CLIPS_PER_CLASS = 6, 8
+CLIPS = [
+    ClipInfo(
+        f"clip_{row:03d}", f"recording{row // 2}", (row % NUM_CLASSES,), (f"class_{row % NUM_CLASSES} <&>",), row % 2
+    )
+    for row in range(NUM_CLASSES * CLIPS_PER_CLASS)
+] + [ClipInfo("clip_lonely", "recording_lonely", (77,), ("lonely",), 0)]
+
+
+def write_embeddings(folder, model_id, noise, clips=CLIPS):
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(100, 16))
+    with EmbeddingWriter(str(folder), model_id, 16) as writer:
+        for clip in clips:
+            vectors = centres[clip.labels[0]] + noise * random.normal(size=(5, 16))
+            writer.write(clip, 0.96 * np.arange(5), vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def evaluate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.evaluate", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Embeddings of a good model and of a poor one, records of their clips, and a model."""
+    root = tmp_path_factory.mktemp("evaluate")
+    write_embeddings(root / "good", "good-model", 0.5)
+    write_embeddings(root / "poor", "poor-model", 5.0)
+    write_records(root / "clips.tfrecord", {clip.clip_id: tone(200 + 50 * clip.labels[0], 1.0) for clip in CLIPS})
+    model = Convolution([7, 7, 1, 16])
+    tf.saved_model.save(model, str(root / "model"), signatures={"serving_default": model.__call__})
+    return root
+
+
+@pytest.fixture(scope="module")
+def full_run(folders):
+    process = evaluate(
+        f"--embeddings={folders}/good",
+        f"--compare=poor one={folders}/poor",
+        f"--data={folders}/*.tfrecord",
+        f"--model={folders}/model",
+        f"--output={folders}/full",
+        "--seed=3",
+        "--draws=2",
+    )
+    assert process.returncode == 0, process.stderr
+    page = (folders / "full" / "report.html").read_text()
+    return process, json.loads((folders / "full" / "results.json").read_text()), page
+
+
+def test_results_are_those_of_the_library_under_flat_keys(folders, full_run):
+    process, numbers, _ = full_run
+    expected = retrieval.evaluate(clip_vectors(str(folders / "good")), draws=2, seed=3)
+    poor = retrieval.evaluate(clip_vectors(str(folders / "poor")), draws=2, seed=3)
+    assert numbers["retrieval/map"] == pytest.approx(expected.map, abs=1e-12)
+    assert numbers["retrieval/map_std"] == pytest.approx(expected.map_std, abs=1e-12)
+    assert numbers["retrieval/prior"] == pytest.approx((8 * 7 / 2) / (8 * 7 / 2 + 64))
+    assert numbers["retrieval/num_classes"] == 6 and numbers["retrieval/classes_left_out"] == 1
+    assert numbers["retrieval/num_clips"] == 49
+    assert numbers["retrieval/class/class_2 <&>"] == pytest.approx(expected.class_average_precision[2], abs=1e-12)
+    assert numbers["retrieval/poor one/map"] == pytest.approx(poor.map, abs=1e-12)
+    assert numbers["retrieval/poor one/class/class_2 <&>"] == pytest.approx(poor.class_average_precision[2], abs=1e-12)
+    assert (numbers["model_id"], numbers["retrieval/poor one/model_id"]) == ("good-model", "poor-model")
+    assert (numbers["front_end_id"], numbers["seed"], numbers["draws"]) == (FRONT_END_ID, 3, 2)
+    assert numbers["code_version"]
+    assert poor.map < expected.map  # the two are not mixed up
+    assert not any(isinstance(value, (dict, list)) for value in numbers.values())
+    table = [line.split() for line in process.stdout.splitlines()]
+    assert ["model", f"{expected.map:.3f}", f"{expected.map_std:.3f}"] in table
+    assert ["poor", "one", f"{poor.map:.3f}", f"{poor.map_std:.3f}"] in table
+    assert "left out for want of clips: 1 classes" in process.stdout
+
+
+def test_the_report_has_every_section_and_refers_to_nothing_outside(full_run):
+    _, numbers, page = full_run
+    for section in ("headline", "classes", "map", "queries", "filters"):
+        assert f'<section id="{section}"' in page or f'<section class="card" id="{section}"' in page
+    for text in (
+        f"{numbers['retrieval/map']:.3f}",
+        f"{numbers['retrieval/poor one/map']:.3f}",
+        "poor one",
+        "good-model",
+    ):
+        assert text in page
+    assert "http" not in page.lower() and "@import" not in page
+    references = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)|url\(([^)]*)""", page)
+    assert references and all(attribute.startswith("data:") and not url for attribute, url in references)
+    assert "class 2 &lt;&amp;&gt;" in page and "<&>" not in page  # names are escaped
+    assert page.count("<circle") == 49
+    assert page.count('class="card query"') == 6 and "✓ right" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_the_pictures_and_sounds_of_the_report_are_real(full_run):
+    _, _, page = full_run
+    pictures = [
+        Image.open(io.BytesIO(base64.b64decode(data))) for data in re.findall(r"image/png;base64,([^\"]+)", page)
+    ]
+    sizes = [picture.size for picture in pictures]
+    assert sizes.count((98, 64)) == 6 * 6  # spectrograms of one second
+    assert (256, 1) in sizes and (16 * 8 - 1, 7) in sizes  # the colour scale and 16 filters
+    for picture in pictures:
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 10
+    sounds = [base64.b64decode(data) for data in re.findall(r"audio/mpeg;base64,([^\"]+)", page)]
+    assert len(sounds) == 6 * 6
+    decoded, rate_hz = soundfile.read(io.BytesIO(sounds[0]))
+    assert rate_hz == 16000 and len(decoded) >= 15000 and np.abs(decoded).max() > 0.3
+
+
+def test_another_process_gives_the_same_numbers_and_map_and_less_input_a_shorter_page(folders, full_run):
+    _, numbers, full_page = full_run
+    process = evaluate(f"--embeddings={folders}/good", "--seed=3", "--draws=2", f"--output={folders}/plain")
+    assert process.returncode == 0, process.stderr
+    plain = json.loads((folders / "plain" / "results.json").read_text())
+    assert {key: numbers[key] for key in plain} == plain
+    assert not any("poor" in key for key in plain)
+    page = (folders / "plain" / "report.html").read_text()
+    svg = re.compile(r"<svg.*</svg>", re.DOTALL)
+    assert svg.search(page).group() == svg.search(full_page).group()
+    assert "<audio" not in page and "<img" not in page and 'id="filters"' not in page and "poor" not in page
+    assert sorted(os.listdir(folders / "plain")) == ["report.html", "results.json"]
+
+
+def test_folds_select_clips(folders):
+    process = evaluate(f"--embeddings={folders}/good", "--folds=1", f"--output={folders}/fold")
+    assert process.returncode == 0, process.stderr
+    # Rows of odd number: the odd classes with all of their clips, the even ones with none.
+    numbers = json.loads((folders / "fold" / "results.json").read_text())
+    assert numbers["retrieval/num_clips"] == 24 and numbers["retrieval/num_classes"] == 3
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(folders, tmp_path):
+    write_embeddings(tmp_path / "fewer", "fewer", 1.0, CLIPS[:-1])
+    write_embeddings(tmp_path / "mixed", "one", 1.0, CLIPS[:20])
+    write_embeddings(tmp_path / "second", "two", 1.0, CLIPS[20:])
+    os.rename(tmp_path / "second/embeddings-00000.parquet", tmp_path / "mixed/embeddings-00001.parquet")
+    good = f"--embeddings={folders}/good"
+    cases = {
+        "no such folder of embeddings": [f"--embeddings={tmp_path}/nowhere"],
+        "has model_id one, but": [f"--embeddings={tmp_path}/mixed"],
+        "clip_lonely, which": [good, f"--compare=fewer={tmp_path}/fewer"],
+        "--compare needs name=DIR": [good, "--compare=fewer"],
+        "--folds needs": [good, "--folds=one"],
+        "no such file": [good, f"--data={tmp_path}/*.tfrecord"],
+    }
+    for message, arguments in cases.items():
+        process = evaluate(*arguments, f"--output={tmp_path}/output")
+        assert process.returncode == 1, (message, process.stderr)
+        errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1 and message in errors[0], (message, process.stderr)
+        assert "Traceback" not in process.stderr
+    assert not (tmp_path / "output").exists() or not os.listdir(tmp_path / "output")
