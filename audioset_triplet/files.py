@@ -8,9 +8,9 @@ from typing import Iterator
 
 @contextlib.contextmanager
 def atomic_path(path: str) -> Iterator[str]:
-    """A temporary path beside `path`, for a file or a folder; renamed to it when the block ends, removed when it raises.
+    """A temporary path beside `path`; renamed to it when the block ends, removed when the block raises.
 
-    A folder replaces an empty folder only.
+    For a file, which replaces an older one, or a folder, which replaces an empty one only.
     """
     temporary = f"{path}.tmp-{os.getpid()}"
     try:
