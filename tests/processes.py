@@ -19,6 +19,17 @@ def environment() -> Dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
 
 
+def flags(**options: object) -> List[str]:
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def start(module: str, *arguments: object) -> "subprocess.Popen[bytes]":
+    """The same in the background, silently, to be killed."""
+    return subprocess.Popen(
+        command(module, *arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
 def run(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """`python -m module --arguments`, to its end, with its output as text."""
     return subprocess.run(

@@ -12,9 +12,7 @@ draw = tf.function(windows.draw_positions, reduce_retracing=True)
 
 
 def positions(num_samples, reach_seconds=10.0, draws=300):
-    drawn = [
-        draw(tf.constant(num_samples), reach_seconds, tf.constant([seed, 0], tf.int64)) for seed in range(draws)
-    ]
+    drawn = [draw(tf.constant(num_samples), reach_seconds, tf.constant([seed, 0], tf.int64)) for seed in range(draws)]
     return np.array([[int(anchor), int(companion), int(has)] for anchor, companion, has in drawn])
 
 

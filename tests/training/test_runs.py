@@ -10,11 +10,19 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet import config
-from audioset_triplet.config import DataConfig, LossConfig, ModelConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config import (
+    METHODS,
+    DataConfig,
+    LossConfig,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+    TripletConfig,
+)
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
 from audioset_triplet.training import callbacks, inputs, runs
-from tests import programs, tiny_records
+from tests import processes, tiny_records
 
 MODULE = "experiments.train_triplet"
 TINY = dict(preset="small", width=0.0625, embedding_size=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
@@ -42,44 +50,72 @@ def weights(workdir):
     return {name: reader.get_tensor(name) for name in names}
 
 
-@pytest.mark.parametrize("method", ["joint", "labels", "proximity"])
-def test_a_run_leaves_its_record(data, tmp_path, method):
-    runs.train(tiny_config(data, method), str(tmp_path))
-    assert checkpoints.read_config(str(tmp_path)) == tiny_config(data, method)
-    lines = callbacks.read_metrics(str(tmp_path))
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """The work directory of a run of four steps."""
+    workdir = tmp_path_factory.mktemp("run")
+    runs.train(tiny_config(data), str(workdir))
+    return workdir
+
+
+def test_a_run_leaves_its_record(data, finished):
+    assert checkpoints.read_config(str(finished)) == tiny_config(data)
+    lines = callbacks.read_metrics(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(list(line.values())).all() for line in lines)
-    record = json.loads((tmp_path / "run.json").read_text())
+    record = json.loads((finished / "run.json").read_text())
     assert record["tensorflow"] == tf.__version__
-    assert list((tmp_path / "tensorboard").glob("events*"))
-    network, _, _ = checkpoints.restore_network(str(tmp_path))
+    assert list((finished / "tensorboard").glob("events*"))
+    network, _, _ = checkpoints.restore_network(str(finished))
     assert network.output_shape == (None, 8)
 
 
-def test_the_same_command_again_changes_nothing(data, tmp_path):
-    runs.train(tiny_config(data), str(tmp_path))
-    before = weights(tmp_path)
-    runs.train(tiny_config(data), str(tmp_path))
-    for name, values in weights(tmp_path).items():
-        np.testing.assert_array_equal(values, before[name])
-    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path))] == [2, 4]
+def test_the_same_command_again_changes_nothing(data, finished, capsys):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    runs.train(tiny_config(data), str(finished))
+    assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    assert "is trained" in capsys.readouterr().err
 
 
-def test_other_settings_in_a_work_directory_are_refused(data, tmp_path):
-    runs.train(tiny_config(data), str(tmp_path))
+def test_other_settings_in_a_work_directory_are_refused(data, finished):
     with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
-        runs.train(tiny_config(data, learning_rate=0.5), str(tmp_path))
+        runs.train(tiny_config(data, learning_rate=0.5), str(finished))
 
 
-def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path):
-    with pytest.raises(UserError, match=r"the loss is (nan|inf) at step \d+"):
-        runs.train(tiny_config(data, learning_rate=1e38, steps=20), str(tmp_path))
-    for values in weights(tmp_path).values() if (tmp_path / "checkpoints").exists() else ():
-        assert np.isfinite(values).all()
+def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(tf.keras.optimizers.SGD(0.0), "mse")
+    values = np.array([[1.0], [2.0], [3.0], [np.nan], [1.0]], np.float32)
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(tmp_path / "checkpoints"), 5)
+    recorder = callbacks.RunRecorder(str(tmp_path), manager, 0, 5, log_every_steps=1, checkpoint_every_steps=2)
+    with pytest.raises(UserError, match=r"the loss is nan at step 4"):
+        model.fit(values, values, batch_size=1, shuffle=False, callbacks=[recorder], verbose=0)
+    assert manager.latest_checkpoint.endswith("ckpt-2")
+    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path))] == [1, 2, 3]
+
+
+def test_a_line_of_metrics_is_the_mean_since_the_line_before(tmp_path):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(tf.keras.optimizers.SGD(0.0), "mse")
+    values = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]], np.float32)
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(tmp_path / "checkpoints"), 5)
+    recorder = callbacks.RunRecorder(str(tmp_path), manager, 0, 5, log_every_steps=2, checkpoint_every_steps=5)
+    model.fit(values, values, batch_size=1, shuffle=False, callbacks=[recorder], verbose=0)
+    losses = {line["step"]: line["loss"] for line in callbacks.read_metrics(str(tmp_path))}
+    assert losses == {2: (1 + 4) / 2, 4: (9 + 16) / 2, 5: 25}  # the network answers 0: the loss is the square
+
+
+def test_lines_behind_the_checkpoint_are_dropped_on_resume(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 1}\n{"step": 4, "loss": 1}\n{"step": 6, "lo')
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(), str(tmp_path / "checkpoints"), 5)
+    callbacks.RunRecorder(str(tmp_path), manager, 3, 9, log_every_steps=2, checkpoint_every_steps=3)
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 2, "loss": 1}\n'
 
 
 def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
-    one_window = tiny_records.write(tmp_path / "short.tfrecord", [tiny_records.make_clip(i, seconds=1) for i in range(3)])
+    one_window = tiny_records.write(
+        tmp_path / "short.tfrecord", [tiny_records.make_clip(i, seconds=1) for i in range(3)]
+    )
     empty = tiny_records.write(tmp_path / "empty.tfrecord", [])
     bad = {
         "clip of another fold": (TripletConfig(data=DataConfig(data=data, folds=(7,))), "--folds=7 holds no clip"),
@@ -93,16 +129,29 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_clips_of_one_window_train_jointly(tmp_path):
+def batches(settings, count, first_step=0):
+    for batch in inputs.triplet_batches(settings, first_step).take(count):
+        yield type(batch)(*(None if part is None else part.numpy() for part in batch))
+
+
+@pytest.mark.parametrize("method", ["joint", "noise", "translation", "mixing", "proximity", "labels"])
+def test_every_method_reads_records(data, method):
+    (batch,) = batches(tiny_config(data, method), 1)
+    expected = range(4) if method == "joint" else [METHODS.index(method)]
+    assert set(batch.method) == set(expected)
+    assert np.isfinite(batch.anchor).all() and np.isfinite(batch.positive).all()
+    assert (batch.weight == 1).all()
+
+
+def test_clips_of_one_window_serve_all_methods_but_proximity(tmp_path):
     short = tiny_records.write(tmp_path / "short.tfrecord", [tiny_records.make_clip(i, seconds=0.5) for i in range(12)])
-    runs.train(tiny_config(short), str(tmp_path / "run"))
-    assert np.isfinite(callbacks.read_metrics(str(tmp_path / "run"))[-1]["loss"])
+    (batch,) = batches(tiny_config(short), 1)
+    np.testing.assert_array_equal(batch.weight == 0, batch.method == METHODS.index("proximity"))
 
 
 def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(data):
     settings = tiny_config(data, deterministic=True)
-    whole = list(inputs.triplet_batches(settings).take(4).as_numpy_iterator())
-    resumed = list(inputs.triplet_batches(settings, first_step=2).take(2).as_numpy_iterator())
+    whole, resumed = list(batches(settings, 4)), list(batches(settings, 2, first_step=2))
     for expected, batch in zip(whole[2:], resumed):
         for first, second in zip(expected, batch):
             np.testing.assert_array_equal(first, second)
@@ -123,35 +172,36 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
     )
     made = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
     expected = {int(tf.strings.to_hash_bucket_fast(clip.recording_id, tf.int64.max)) for clip in made}
-    seen = {int(i) for b in inputs.triplet_batches(settings).take(8).as_numpy_iterator() for i in b.anchor_contents[:, 0]}
-    assert seen == expected
+    assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_contents[:, 0]} == expected
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_named(data, tmp_path):
     damaged = tmp_path / "damaged.tfrecord"
     damaged.write_bytes(open(data, "rb").read()[:-1000])
-    line = programs.fail(MODULE, data=damaged, workdir=tmp_path / "run", steps=30, **TINY)
+    arguments = processes.flags(**TINY, data=damaged, workdir=tmp_path / "run", steps=30)
+    line = processes.error_of(processes.run(MODULE, *arguments))
     assert f"{damaged}: record 15" in line and "truncated" in line
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
-    options = dict(TINY, data=data, steps=14, deterministic=True)
-    programs.succeed(MODULE, workdir=tmp_path / "alone", **options)
+    arguments = processes.flags(**TINY, data=data, steps=14, deterministic=True)
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    assert processes.run(MODULE, *arguments, f"--workdir={alone}").returncode == 0
     for round_number in range(2):
-        process = programs.start(MODULE, workdir=tmp_path / "killed", **options)
-        wanted = tmp_path / "killed" / "checkpoints" / f"ckpt-{3 + 6 * round_number}.index"
+        process = processes.start(MODULE, *arguments, f"--workdir={killed}")
+        wanted = killed / "checkpoints" / f"ckpt-{3 + 6 * round_number}.index"
         while not wanted.exists() and process.poll() is None:
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    programs.succeed(MODULE, workdir=tmp_path / "killed", **options)
-    alone, killed = weights(tmp_path / "alone"), weights(tmp_path / "killed")
-    assert alone.keys() == killed.keys()
-    for name, values in alone.items():
-        np.testing.assert_array_equal(values, killed[name], err_msg=name)
-    steps = [line["step"] for line in callbacks.read_metrics(str(tmp_path / "killed"))]
+        assert process.wait() == -signal.SIGKILL
+    assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
+    expected, found = weights(alone), weights(killed)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    steps = [line["step"] for line in callbacks.read_metrics(str(killed))]
     assert steps == [2, 4, 6, 8, 10, 12, 14]
 
 

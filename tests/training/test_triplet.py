@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config import LossConfig
+from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
-from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.training.runs import build_optimizer
 from audioset_triplet.training.triplet import TripletModel, negative_candidates
-from tests import programs
+from tests import processes
 from tests.reference import triplet_loss as reference
 
 
@@ -55,7 +55,10 @@ def test_mined_loss_of_a_step_equals_the_loop(weighted):
     batch = batch_of(weights=weights)
     anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
     logs = trained(network, LossConfig(margin=0.5), batch)
-    contents = [set(row) for row in batch.anchor_contents.numpy()], [set(row) for row in batch.positive_contents.numpy()]
+    contents = (
+        [set(row) for row in batch.anchor_contents.numpy()],
+        [set(row) for row in batch.positive_contents.numpy()],
+    )
     expected = reference.semi_hard_loss(anchors, positives, *contents, 0.5, weights)
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
     assert expected > 0
@@ -98,7 +101,7 @@ def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
     network = build_resnet50(config.model)
     before = network.get_layer("embedding").kernel.numpy()
-    logs = trained(network, config.loss, batch_of(4), build_optimizer(config.training))
+    logs = trained(network, config.loss, batch_of(2), build_optimizer(config.training))
     assert np.isfinite(float(logs["loss"]))
     assert (network.get_layer("embedding").kernel.numpy() != before).any()
 
@@ -137,6 +140,6 @@ print("same update")
 def test_two_replicas_make_the_update_of_one():
     # The terms of own negatives are per example, so that half a batch on each replica is the same mathematics.
     result = subprocess.run(
-        [sys.executable, "-c", TWO_REPLICAS], cwd=programs.ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", TWO_REPLICAS], cwd=processes.ROOT, capture_output=True, text=True, check=False
     )
     assert "same update" in result.stdout, result.stderr
