@@ -1,0 +1,253 @@
+"""`experiments.embed` and the library call behind it, on real files in real formats."""
+
+import csv
+import tracemalloc
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import tensorflow as tf
+
+from audioset_triplet.config import ModelConfig
+from audioset_triplet.data import audio_files, embeddings, features
+from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.errors import UserError
+from audioset_triplet.export import embedder, saved_model
+from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.models.resnet import build_resnet50
+from tests import datasets, processes, tiny_records
+
+MODULE = "experiments.embed"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    tf.keras.utils.set_random_seed(0)
+    path = str(tmp_path_factory.mktemp("models") / "tiny")
+    saved_model.export(build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8)), path, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return embedder.LoadedModel(folder)
+
+
+def sound(seconds, rate=16000, channels=1, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.1, [round(seconds * rate), channels]).astype(np.float32)
+
+
+def sounds_of(*waveforms):
+    for index, waveform in enumerate(waveforms):
+        yield embedder.Sound(ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform]))
+
+
+def rows(folder):
+    return pq.read_table(folder).to_pylist()
+
+
+def embed_to(output, model, sounds, batch_size=4):
+    with embeddings.EmbeddingWriter(str(output), model.model_id, model.embedding_size) as writer:
+        return embedder.embed(sounds, model, writer, batch_size, None)
+
+
+@pytest.mark.parametrize("block", [100, 15600, 16000, 100000])
+@pytest.mark.parametrize("num_samples", [0, 10, 15600, 30959, 30960, 70000])
+def test_windows_are_those_of_the_whole_signal_whatever_the_blocks(block, num_samples):
+    signal = np.arange(num_samples, dtype=np.float32)
+    windows = list(embedder.cut_windows(signal[start : start + block] for start in range(0, num_samples, block)))
+    expected = 1 + max(0, (num_samples - WINDOW_SAMPLES) // WINDOW_HOP_SAMPLES)
+    assert len(windows) == expected
+    padded = np.pad(signal, (0, max(0, WINDOW_SAMPLES - num_samples)))
+    for index, window in enumerate(windows):
+        start = index * WINDOW_HOP_SAMPLES
+        assert window.start_seconds == pytest.approx(index * WINDOW_HOP_SECONDS)
+        np.testing.assert_array_equal(window.samples, padded[start : start + WINDOW_SAMPLES])
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 1000])
+def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_size):
+    waveforms = [sound(seconds, seed=i)[:, 0] for i, seconds in enumerate([2.5, 0.2, 6.0, 1.0])]
+    totals = embed_to(tmp_path, model, sounds_of(*waveforms), batch_size)
+    assert (totals.num_clips, totals.num_windows) == (4, 2 + 1 + 6 + 1)
+    assert totals.audio_seconds == pytest.approx(9.7)
+    stored = rows(tmp_path)
+    plain = tf.saved_model.load(folder)
+    for index, waveform in enumerate(waveforms):
+        own = [row for row in stored if row["clip_id"] == f"clip{index}"]
+        result = plain(waveform[None])
+        np.testing.assert_allclose([row["embedding"] for row in own], result["window_embeddings"][0], atol=1e-5)
+        np.testing.assert_allclose([r["window_start_seconds"] for r in own], result["window_start_seconds"])
+    vectors = embeddings.clip_vectors(str(tmp_path))
+    np.testing.assert_allclose(vectors.vectors[2], plain(waveforms[2][None])["embedding"][0], atol=1e-5)
+
+
+def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
+    def noise(minutes):
+        random = np.random.default_rng(0)
+        return embedder.Sound(
+            ClipInfo("long", "long"),
+            lambda: (random.normal(0, 0.1, 16000 * 10).astype(np.float32) for _ in range(6 * minutes)),
+        )
+
+    def peak(minutes):
+        tracemalloc.start()
+        totals = embed_to(tmp_path / str(minutes), model, [noise(minutes)], 64)
+        assert totals.audio_seconds == 60 * minutes
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    short, long = peak(5), peak(40)
+    assert long < 1.25 * short  # eight times the sound
+    stored = rows(tmp_path / "40")
+    np.testing.assert_allclose(
+        [row["window_start_seconds"] for row in stored], np.arange(len(stored)) * WINDOW_HOP_SECONDS, rtol=1e-5
+    )
+    assert len(stored) == (40 * 60 * 16000 - WINDOW_SAMPLES) // WINDOW_HOP_SAMPLES + 1
+
+
+@pytest.mark.parametrize("good_blocks", [1, 150])
+def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
+    def broken():
+        for seed in range(good_blocks):
+            yield sound(10, seed=seed)[:, 0]
+        raise audio_files.AudioError("x.flac", "truncated", "at the end")
+
+    good = sound(3)[:, 0]
+    sounds = [
+        embedder.Sound(ClipInfo("before", "before"), lambda: iter([good])),
+        embedder.Sound(ClipInfo("broken", "broken"), broken),
+        embedder.Sound(ClipInfo("after", "after"), lambda: iter([good])),
+    ]
+    totals = embed_to(tmp_path, model, sounds)
+    assert [(clip_id, error.reason) for clip_id, error in totals.rejects] == [("broken", "truncated")]
+    assert {row["clip_id"] for row in rows(tmp_path)} == {"before", "after"}
+    assert len(rows(tmp_path)) == 6
+
+
+def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
+    def buggy():
+        raise ZeroDivisionError
+        yield
+
+    with pytest.raises(ZeroDivisionError):
+        embed_to(tmp_path, model, [embedder.Sound(ClipInfo("x", "x"), buggy)])
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """Sounds as people have them, some of them damaged."""
+    root = tmp_path_factory.mktemp("archive")
+    (root / "deep" / "er").mkdir(parents=True)
+    soundfile.write(root / "stereo.wav", sound(3, 44100, 2), 44100)
+    soundfile.write(root / "deep" / "low.flac", sound(3, 8000), 8000)
+    soundfile.write(root / "deep" / "er" / "high.wav", sound(3, 96000), 96000)
+    soundfile.write(root / "compressed.ogg", sound(3, 32000), 32000)
+    soundfile.write(root / "ten samples.wav", sound(10 / 16000), 16000)
+    soundfile.write(root / "empty.wav", sound(0), 16000)
+    soundfile.write(root / "not a number.wav", np.full([16000, 1], np.nan), 16000, subtype="FLOAT")
+    soundfile.write(root / "whole.flac", sound(5), 16000)
+    (root / "truncated.flac").write_bytes((root / "whole.flac").read_bytes()[:-30000])
+    (root / "text.wav").write_text("no sound")
+    (root / "notes.txt").write_text("not meant to be one")
+    return root
+
+
+def test_a_folder_of_sounds_good_and_bad(folder, archive, tmp_path):
+    arguments = processes.flags(model=folder, input=archive, output=tmp_path / "out")
+    result = processes.run(MODULE, *arguments)
+    assert result.returncode == 0, result.stderr
+    good = {"stereo.wav", "deep/low.flac", "deep/er/high.wav", "compressed.ogg", "ten samples.wav", "whole.flac"}
+    assert {row["clip_id"] for row in rows(tmp_path / "out")} == good
+    with open(tmp_path / "out" / "rejects.csv", newline="") as file:
+        rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
+    assert rejects == {
+        "empty.wav": "empty",
+        "not a number.wav": "not finite",
+        "truncated.flac": "truncated",
+        "text.wav": "unreadable",
+    }
+    assert "6 clips" in result.stdout and "4 rejected" in result.stdout and "hours of audio per hour" in result.stdout
+    assert result.stderr.count("rejected: ") == 4 and "Traceback" not in result.stderr
+    again = processes.run(MODULE, *arguments)
+    assert again.returncode == 0 and "6 clips were there already" in again.stdout
+
+
+def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp_path):
+    import librosa
+
+    path = archive / "stereo.wav"
+    embed_to(tmp_path, model, embedder.file_sounds([str(path)], ["stereo.wav"]))
+    waveform, _ = librosa.load(path, sr=16000, mono=True)
+    expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
+    np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
+
+
+def test_records_keep_their_labels_folds_and_times(model, tmp_path):
+    made = tiny_records.make_clips(8)
+    path = tiny_records.write(tmp_path / "clips.tfrecord", made)
+    totals = embed_to(tmp_path / "out", model, embedder.record_sounds([path], [2]))
+    assert totals.num_clips == 4
+    stored = {row["clip_id"]: row for row in rows(tmp_path / "out")}
+    for clip in made:
+        if clip.fold == 2:
+            row = stored.pop(clip.clip_id)
+            assert (row["recording_id"], row["labels"], row["label_names"], row["fold"]) == (
+                clip.recording_id,
+                list(clip.labels),
+                list(clip.label_names),
+                2,
+            )
+    assert not stored
+
+
+def test_feature_records_hold_the_same_embeddings(model, tmp_path):
+    waveform = sound(5)[:, 0]
+    embed_to(tmp_path / "parquet", model, sounds_of(waveform))
+    with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
+        embedder.embed(sounds_of(waveform), model, writer, 4, None)
+    (record,) = tf.data.TFRecordDataset(str(tmp_path / "features" / "features-00000.tfrecord")).as_numpy_iterator()
+    clip_id, codes = features.read_sequence_example(record)
+    context = tf.train.SequenceExample.FromString(record).context.feature
+    assert clip_id == "clip0" and context["end_time_seconds"].float_list.value[0] == 5.0
+    expected = [row["embedding"] for row in rows(tmp_path / "parquet")]
+    np.testing.assert_allclose(features.dequantize(codes), expected, atol=0.0079)
+
+
+@pytest.mark.slow
+def test_bad_calls_are_one_clear_line(folder, archive, tmp_path):
+    out = tmp_path / "out"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    damaged = tmp_path / "damaged.tfrecord"
+    tiny_records.write(damaged, tiny_records.make_clips(4))
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    for options, message in [
+        (dict(model=empty, input=archive), "holds no SavedModel"),
+        (dict(model=folder, input=tmp_path / "none"), "no such file"),
+        (dict(model=folder, input=empty), "no sound file"),
+        (dict(model=folder, input=damaged), "record 3: truncated"),
+        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 sounds could be used"),
+        (dict(model=folder, input=archive, folds=1), "--folds goes with TFRecords"),
+    ]:
+        result = processes.run(MODULE, *processes.flags(output=out, **options))
+        last = result.stderr.strip().splitlines()[-1]
+        assert result.returncode == 1 and last.startswith("error: ") and message in last, result.stderr
+        assert not list(out.glob("*.parquet*"))
+
+
+def test_another_model_s_folder_is_refused(model, tmp_path):
+    embed_to(tmp_path, model, sounds_of(sound(1)[:, 0]))
+    with pytest.raises(UserError, match="one model"), embeddings.EmbeddingWriter(str(tmp_path), "another", 8):
+        pass
+
+
+def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
+    clips = datasets.clips()
+    paths = sorted(str(path) for path in clips.glob("21100_36_48.*"))
+    totals = embed_to(tmp_path, model, embedder.file_sounds(paths, [path[-4:] for path in paths]))
+    assert totals.num_clips == 4
+    vectors = embeddings.clip_vectors(str(tmp_path)).vectors
+    assert (vectors @ vectors.T).min() > 0.99

@@ -1,0 +1,144 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.config import ModelConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.export import saved_model
+from audioset_triplet.frontend.constants import WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.models.baselines import build_log_mel
+from audioset_triplet.models.resnet import build_resnet50
+from tests.reference import log_mel as reference
+
+
+@pytest.fixture(scope="module")
+def network():
+    tf.keras.utils.set_random_seed(0)
+    return build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8))
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("models") / "tiny")
+    saved_model.export(network, folder, {"weights": "test"})
+    return folder
+
+
+def waveforms(batch, seconds, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.1, [batch, round(seconds * 16000)]).astype(np.float32)
+
+
+def by_hand(network, waveform):
+    """Window embeddings and the clip's vector, one window at a time, from the front end's oracle."""
+    padded = np.pad(waveform, (0, max(0, WINDOW_SAMPLES - len(waveform))))
+    frames = reference.log_mel(padded).astype(np.float32)
+    windows = [frames[start : start + 96] for start in range(0, len(frames) - 95, 96)]
+    embeddings = np.stack([network(window[None], training=False)[0] for window in windows])
+    mean = embeddings.mean(axis=0)
+    return embeddings, mean / np.linalg.norm(mean)
+
+
+PLAIN_LOADING = """
+import sys
+sys.path[:] = [path for path in sys.path if path]  # not from the current folder
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+waveform = np.load(sys.argv[2])
+np.save(sys.argv[3], model(waveform)["embedding"].numpy())
+assert not any(name.split(".")[0] == "audioset_triplet" for name in sys.modules)
+"""
+
+
+def test_loads_without_the_project_and_computes_the_same(network, exported, tmp_path):
+    waveform = waveforms(2, 3.0)
+    np.save(tmp_path / "waveform.npy", waveform)
+    arguments = [sys.executable, "-c", PLAIN_LOADING, exported, tmp_path / "waveform.npy", tmp_path / "embedding.npy"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    expected = np.stack([by_hand(network, clip)[1] for clip in waveform])
+    np.testing.assert_allclose(np.load(tmp_path / "embedding.npy"), expected, atol=1e-5)
+
+
+def test_lengths_are_respected(network, exported):
+    model = tf.saved_model.load(exported)
+    waveform = waveforms(4, 4.0)
+    num_samples = [64000, 20000, 7000, 0]
+    result = model.signatures["serving_default"](
+        waveform=tf.constant(waveform), num_samples=tf.constant(num_samples, tf.int32)
+    )
+    assert result["num_windows"].numpy().tolist() == [4, 1, 1, 1]
+    np.testing.assert_allclose(result["window_start_seconds"], np.arange(4) * WINDOW_HOP_SECONDS, rtol=1e-6)
+    for index, count in enumerate(num_samples):
+        windows, vector = by_hand(network, waveform[index, :count])
+        np.testing.assert_allclose(result["window_embeddings"][index, : len(windows)], windows, atol=1e-5)
+        assert not result["window_embeddings"][index, len(windows) :].numpy().any()
+        np.testing.assert_allclose(result["embedding"][index], vector, atol=1e-5)
+
+
+def test_one_waveform_without_a_batch_is_a_batch_of_one(exported):
+    model = tf.saved_model.load(exported)
+    waveform = waveforms(1, 2.0)
+    np.testing.assert_allclose(model(waveform[0])["embedding"], model(waveform)["embedding"], atol=1e-6)
+    short = model(waveform[0, :5])
+    assert short["embedding"].shape == [1, 8]
+    np.testing.assert_allclose(tf.norm(short["embedding"], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("spectrum", ["fft", "product"])
+def test_either_way_to_the_spectrum_can_be_exported(network, exported, tmp_path, spectrum):
+    saved_model.export(network, str(tmp_path / spectrum), {}, spectrum)
+    waveform = waveforms(1, 2.0)
+    model, other = tf.saved_model.load(str(tmp_path / spectrum)), tf.saved_model.load(exported)
+    np.testing.assert_allclose(model(waveform)["embedding"], other(waveform)["embedding"], atol=1e-5)
+    operations = {op.type for op in model.signatures["serving_default"].graph.get_operations()}
+    functions = model.signatures["serving_default"].graph.as_graph_def().library.function
+    operations |= {node.op for function in functions for node in function.node_def}
+    assert ("RFFT" in operations) == (spectrum == "fft")
+
+
+def test_ids_name_the_weights_and_the_front_end(network, exported):
+    model = tf.saved_model.load(exported)
+    other = build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8))
+    model_id = model.model_id().numpy().decode()
+    assert model_id == saved_model.model_id_of(network) != saved_model.model_id_of(other)
+    record = json.loads(open(os.path.join(exported, "embedding_model.json")).read())
+    assert record["model_id"] == model_id and record["weights"] == "test"
+    assert record["front_end_id"] == model.front_end_id().numpy().decode()
+
+
+def test_log_mel_is_a_model_too(tmp_path):
+    saved_model.export(build_log_mel(), str(tmp_path / "log_mel"), {})
+    waveform = waveforms(1, 1.0)
+    result = tf.saved_model.load(str(tmp_path / "log_mel"))(waveform)
+    expected = reference.log_mel(waveform[0])[:96].ravel()
+    np.testing.assert_allclose(result["embedding"][0], expected / np.linalg.norm(expected), atol=1e-6)
+
+
+def test_an_older_model_is_replaced_and_other_folders_are_left_alone(network, tmp_path):
+    folder = tmp_path / "model"
+    saved_model.export(build_log_mel(), str(folder), {})
+    saved_model.export(network, str(folder), {})
+    assert tf.saved_model.load(str(folder))(waveforms(1, 1.0))["embedding"].shape == [1, 8]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "thesis.txt").write_text("important")
+    with pytest.raises(UserError, match="no SavedModel"):
+        saved_model.export(network, str(tmp_path / "papers"), {})
+    assert (tmp_path / "papers" / "thesis.txt").read_text() == "important"
+
+
+def test_a_difference_is_found(network, tmp_path, monkeypatch):
+    class Wrong(saved_model.EmbeddingModule):
+        def _embed(self, waveform, num_samples):
+            return super()._embed(waveform * 1.01, num_samples)
+
+    monkeypatch.setattr(saved_model, "EmbeddingModule", Wrong)
+    with pytest.raises(RuntimeError, match="differs"):
+        saved_model.export(network, str(tmp_path / "wrong"), {})
+    assert not list(tmp_path.iterdir())
