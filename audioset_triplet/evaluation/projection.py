@@ -1,11 +1,10 @@
 """The embedding in two dimensions: where the clips lie, and where the names of their classes fit."""
 
 import dataclasses
+import os
 from typing import Dict, List
 
 import numpy as np
-import threadpoolctl
-from sklearn.manifold import TSNE
 
 from audioset_triplet.data.embeddings import ClipVectors
 from audioset_triplet.evaluation.retrieval import clips_of_classes
@@ -30,15 +29,17 @@ class ClassOnMap:
 
 def project(vectors: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE: unit vectors [n, D] -> [n, 2], the same for the same seed; no unit, only nearness has a meaning."""
+    # Read when scikit-learn loads OpenMP: threads that wait in a loop slow t-SNE down several times on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from sklearn.manifold import TSNE
+
     spread = np.ptp(vectors, axis=0)
     if len(vectors) < 3 or not spread.any():  # nothing to arrange
         return np.random.default_rng(seed).normal(size=(len(vectors), 2))
     # Principal components keep the large distances meaningful, which a random start does not.
     start = "pca" if np.count_nonzero(spread) >= 2 else "random"
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    # One thread: the sums of several come in no fixed order, and t-SNE of so few points waits more than it works.
-    with threadpoolctl.threadpool_limits(1):
-        return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors.astype(np.float32))
+    return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors.astype(np.float32))
 
 
 def lay_out(clips: ClipVectors, class_titles: Dict[int, str], seed: int) -> List[ClassOnMap]:
