@@ -40,7 +40,6 @@ setup(
         "tensorflow>=2.15,<2.16",
         "tensorflow-addons==0.23.0",
         "tensorflow-io==0.36.0",
-        "threadpoolctl>=3.1,<4",
         "tqdm>=4.65,<5",
     ],
     extras_require={

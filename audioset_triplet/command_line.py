@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import typing
-from typing import Any, Callable, Dict, List, TypeVar
+from typing import Any, Callable, Dict, List, Tuple, TypeVar
 
 # Read by TensorFlow when it is first imported: binaries import this module before it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -77,6 +77,11 @@ def _flag_value(name: str, hint: Any) -> Any:
         raise UserError(
             f"--{name} needs a comma-separated list of {item_type.__name__}s, not {','.join(value)!r}."
         ) from error
+
+
+def integers(name: str) -> Tuple[int, ...]:
+    """The value of a list flag whose items are whole numbers, such as `--folds=1,2,3`."""
+    return _flag_value(name, Tuple[int, ...])
 
 
 def require_flags(*names: str) -> None:

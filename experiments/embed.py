@@ -77,11 +77,8 @@ def _sounds() -> Tuple[Iterator[embedder.Sound], Optional[int]]:
 
 
 def _record_sounds(patterns: str) -> Tuple[Iterator[embedder.Sound], Optional[int]]:
-    try:
-        folds = [int(fold) for fold in FLAGS.folds]
-    except ValueError:
-        raise UserError(f"--folds needs whole numbers, not {','.join(FLAGS.folds)!r}.") from None
-    return embedder.record_sounds(records.expand_globs(patterns), folds), None
+    files_of_records = records.expand_globs(patterns)
+    return embedder.record_sounds(files_of_records, command_line.integers("folds")), None
 
 
 def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:

@@ -85,10 +85,7 @@ def named_folder(text: str) -> Tuple[str, str]:
 
 def main() -> None:
     command_line.require_flags("embeddings", "output")
-    try:
-        folds = [int(fold) for fold in FLAGS.folds]
-    except ValueError:
-        raise UserError(f"--folds needs a comma-separated list of ints, not {','.join(FLAGS.folds)!r}.") from None
+    folds = command_line.integers("folds")
     compared = dict(map(named_folder, FLAGS.compare))
     if len(compared) < len(FLAGS.compare):
         raise UserError(f"--compare has a name twice: {','.join(FLAGS.compare)}.")

@@ -8,7 +8,6 @@ inspect -> train -> export -> embed -> evaluate, with the log-mel input and the 
 last fold is held out. Run it again to go on where it was stopped. It takes 10 minutes or so on two CPU cores.
 """
 
-import csv
 import json
 import os
 import pathlib
@@ -23,6 +22,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.data import synthetic
 from audioset_triplet.errors import UserError
+from data_prep import esc50
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "demo", "Folder for everything that is made.")
@@ -45,15 +45,12 @@ def run(module: str, **options: object) -> None:
 
 
 def folds_of(source: str) -> List[int]:
-    """The folds that the CSV of an ESC-50 style folder names, ascending."""
-    paths = [pathlib.Path(source, "meta", "esc50.csv"), *pathlib.Path(source).glob("*/meta/esc50.csv")]
-    for path in filter(pathlib.Path.is_file, paths):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            folds = sorted({int(row["fold"]) for row in csv.DictReader(file)})
-        if len(folds) < 2:
-            raise UserError(f"{path} names one fold only: nothing is left to evaluate on.")
-        return folds
-    raise UserError(f"--esc50={source}: no meta/esc50.csv in it: is this an ESC-50 folder?")
+    """The folds of an ESC-50 style folder, ascending."""
+    requests = esc50.read_requests(esc50.find_root(pathlib.Path(source)), [], esc10_only=False)
+    folds = sorted({request.fold for request in requests})
+    if len(folds) < 2:
+        raise UserError(f"{source} has one fold only: nothing is left to evaluate on.")
+    return folds
 
 
 def main() -> None:

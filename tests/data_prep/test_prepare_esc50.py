@@ -14,7 +14,7 @@ import soundfile
 
 from audioset_triplet.data import audio_files, records, schema
 from audioset_triplet.errors import UserError
-from data_prep import clip_writer, prepare_esc50
+from data_prep import clip_writer, esc50
 from tests import datasets, processes
 from tests.tiny_esc50 import HEADER, write_csv, write_tiny_esc50
 
@@ -22,7 +22,7 @@ DEFAULTS: Dict[str, Any] = {"folds": (), "subset": "all", "audio": "pcm", "num_s
 
 
 def prepare(source: pathlib.Path, output: pathlib.Path, **options: Any) -> clip_writer.Summary:
-    return prepare_esc50.prepare(source, output, **{**DEFAULTS, **options})
+    return esc50.prepare(source, output, **{**DEFAULTS, **options})
 
 
 def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
@@ -96,7 +96,7 @@ def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.
 
 def test_real_clips() -> None:
     """What the CSV as published gives: 400 clips per fold, 8 of each class; no clip is read here."""
-    requests = prepare_esc50.read_requests(datasets.esc50(), (1, 2), esc10_only=True)
+    requests = esc50.read_requests(datasets.esc50(), (1, 2), esc10_only=True)
     assert len(requests) == 160
     labels = [request.labels[0] for request in requests if request.fold == 2]
     assert sorted(set(labels)) == [0, 1, 10, 11, 12, 20, 21, 38, 40, 41]

@@ -13,14 +13,7 @@ from audioset_triplet.training.runs import build_optimizer
 from audioset_triplet.training.triplet import TripletModel, negative_candidates
 from tests import processes
 from tests.reference import triplet_loss as reference
-
-
-def flat_network(size=8):
-    """No batch normalisation, so that a batch may be embedded in parts."""
-    inputs = tf.keras.Input([96, 64])
-    x = tf.keras.layers.Flatten()(tf.keras.layers.AveragePooling1D(8)(inputs))
-    x = tf.keras.layers.Dense(size, kernel_initializer=tf.keras.initializers.GlorotUniform(0))(x)
-    return tf.keras.Model(inputs, tf.keras.layers.UnitNormalization()(x))
+from tests.tiny_network import build_tiny_network
 
 
 def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
@@ -50,7 +43,7 @@ def trained(network, config, batch, optimizer=None):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_mined_loss_of_a_step_equals_the_loop(weighted):
-    network = flat_network()
+    network = build_tiny_network()
     weights = np.random.default_rng(1).integers(0, 2, 12) if weighted else None
     batch = batch_of(weights=weights)
     anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
@@ -65,7 +58,7 @@ def test_mined_loss_of_a_step_equals_the_loop(weighted):
 
 
 def test_loss_with_the_triplet_s_own_negative():
-    network = flat_network()
+    network = build_tiny_network()
     batch = batch_of(with_negative=True)
     a, p, n = (network(x).numpy() for x in (batch.anchor, batch.positive, batch.negative))
     expected = np.maximum(((a - p) ** 2).sum(1) - ((a - n) ** 2).sum(1) + 0.5, 0).mean()
@@ -74,7 +67,7 @@ def test_loss_with_the_triplet_s_own_negative():
 
 
 def test_a_step_goes_down_the_gradient():
-    network, batch = flat_network(), batch_of()
+    network, batch = build_tiny_network(), batch_of()
     model = TripletModel(network, LossConfig(margin=0.5))
     model.compile(optimizer=tf.keras.optimizers.SGD(0.5), run_eagerly=True)
     losses = []
@@ -115,11 +108,12 @@ import numpy as np
 from audioset_triplet import distribution
 from audioset_triplet.config import LossConfig
 from audioset_triplet.training.triplet import TripletModel
-from tests.training.test_triplet import batch_of, flat_network
+from tests.tiny_network import build_tiny_network
+from tests.training.test_triplet import batch_of
 
 def weights_after(strategy, batches):
     with strategy.scope():
-        network = flat_network()
+        network = build_tiny_network()
         model = TripletModel(network, LossConfig(margin=0.5, negatives="own"))
         model.compile(optimizer=tf.keras.optimizers.SGD(0.1))
     start = network.get_weights()

@@ -1,0 +1,39 @@
+"""The whole way, from sounds to a report, as real programs."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.data import embeddings
+from tests import processes
+
+MODULE = "experiments.quickstart"
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_report_and_again(tmp_path):
+    arguments = processes.flags(output=tmp_path / "demo", steps=4, clips_per_class=5)
+    result = processes.run(MODULE, *arguments)
+    assert result.returncode == 0, result.stderr
+    numbers = json.loads((tmp_path / "demo" / "report" / "results.json").read_text())
+    shown = result.stdout.strip().splitlines()[-3]
+    for key in ("retrieval/map", "retrieval/log-mel/map", "retrieval/untrained/map", "retrieval/prior"):
+        assert 0 < numbers[key] < 1 and f"{numbers[key]:.3f}" in shown
+    assert "synthetic" in result.stdout.splitlines()[-1]
+    assert (tmp_path / "demo" / "report" / "report.html").stat().st_size > 100_000
+
+    # The model computes what was stored, from the waveform alone.
+    model = tf.saved_model.load(str(tmp_path / "demo" / "models" / "trained"))
+    stored = embeddings.read_info(str(tmp_path / "demo" / "embeddings" / "trained"))
+    assert stored.model_id == model.model_id().numpy().decode() == numbers["model_id"]
+
+    again = processes.run(MODULE, *arguments)
+    assert again.returncode == 0, again.stderr
+    assert "is trained: step 4 of 4" in again.stderr and "clips were there already" in again.stdout
+    assert json.loads((tmp_path / "demo" / "report" / "results.json").read_text()) == numbers
+
+
+def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path):
+    line = processes.error_of(processes.run(MODULE, *processes.flags(output=tmp_path / "demo", esc50=tmp_path)))
+    assert "esc50.csv" in line
