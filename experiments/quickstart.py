@@ -28,6 +28,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "demo", "Folder for everything that is made.")
 flags.DEFINE_string("esc50", "", "ESC-50 folder to use instead of synthetic sounds.")
 flags.DEFINE_integer("steps", 0, "Training steps; 0: as many as the preset `small` has.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed of the training.")
 flags.DEFINE_integer("clips_per_class", 40, "Synthetic clips per class.", lower_bound=5)
 
 NETWORKS = ("trained", "untrained", "log_mel")
@@ -71,7 +72,7 @@ def main() -> None:
     run("data_prep.inspect_tfrecords", data=records)
     steps = {"steps": FLAGS.steps} if FLAGS.steps else {}
     train_data = {"data": records, "folds": ",".join(map(str, train_folds))}
-    run("experiments.train_triplet", **train_data, workdir=folder["run"], preset="small", **steps)
+    run("experiments.train_triplet", **train_data, workdir=folder["run"], preset="small", seed=FLAGS.seed, **steps)
     embeddings = {}
     for network in NETWORKS:
         model = os.path.join(folder["models"], network)
