@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -203,6 +205,41 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
         np.testing.assert_array_equal(values, found[name], err_msg=name)
     steps = [line["step"] for line in callbacks.read_metrics(str(killed))]
     assert steps == [2, 4, 6, 8, 10, 12, 14]
+
+
+MIRRORED = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from audioset_triplet.training import runs
+from tests.training.test_runs import tiny_config
+
+runs.train(tiny_config(sys.argv[1], strategy="mirrored"), sys.argv[2])
+try:
+    runs.train(tiny_config(sys.argv[1], strategy="mirrored", batch_size=5), sys.argv[2] + "-odd")
+except runs.UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_on_two_devices(data, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", MIRRORED, data, str(tmp_path / "run")],
+        cwd=processes.ROOT,
+        env=processes.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "--batch_size=5 does not divide into 2 devices" in result.stdout
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["strategy"] == "MirroredStrategy" and len(record["devices"]) == 2
+    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path / "run"))] == [2, 4]
+    assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
 
 
 def test_settings_differ_by_name():
