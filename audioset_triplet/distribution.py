@@ -18,24 +18,19 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         UserError: the devices that the name asks for are not there.
     """
-    gpus = tf.config.list_logical_devices("GPU")
-    if name == "auto":
-        if os.environ.get("TPU_NAME"):
-            name = "tpu"
-        elif os.environ.get("TF_CONFIG"):
-            name = "multi_worker"
-        else:
-            name = "mirrored" if len(gpus) > 1 else "one"
-    if name == "one":
-        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
-    if name == "mirrored":
-        devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if name == "multi_worker":
+    if name == "auto" and os.environ.get("TPU_NAME"):
+        name = "tpu"
+    if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
         if not os.environ.get("TF_CONFIG"):
             raise UserError("--strategy=multi_worker needs the environment variable TF_CONFIG (cluster and task).")
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    return _tpu_strategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()  # before anything asks for devices
+    if name == "tpu":
+        return _tpu_strategy()
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "one" or (name == "auto" and len(gpus) < 2):
+        return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def _tpu_strategy() -> tf.distribute.Strategy:

@@ -5,7 +5,7 @@ window of the same recording or a window of another clip with a common label. Ev
 method. Which rows get which method is drawn, how many do is fixed by the shares.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -23,12 +23,13 @@ class TripletBatch(NamedTuple):
 
     `contents` say what is heard in a window, so that nothing is pushed away from itself: the ids of the recordings, or
     for label-based triplets the classes. Two windows whose contents intersect are never taken for a negative pair.
-    M is the number of ids per window; shorter lists repeat an id.
+    M is the number of ids per window; shorter lists repeat an id. An absent negative is () and not None, which
+    tf.distribute does not pass on to workers.
     """
 
     anchor: tf.Tensor  # float32 [B, T, F]
     positive: tf.Tensor  # float32 [B, T, F]
-    negative: Optional[tf.Tensor]  # float32 [B, T, F], or None when negatives are mined in the batch
+    negative: Union[tf.Tensor, Tuple[()]]  # float32 [B, T, F], or () when negatives are mined in the batch
     anchor_contents: tf.Tensor  # int64 [B, M]
     positive_contents: tf.Tensor  # int64 [B, M]
     method: tf.Tensor  # int32 [B], index into config.METHODS
@@ -92,7 +93,7 @@ def sample_triplets(
     batch = TripletBatch(
         anchor=mel.log_mel(anchor),
         positive=mel.log_mel(_positives(windows["pcm"][:, 1], anchor, others, counts, config, positive_seed)),
-        negative=mel.log_mel(tf.gather(anchor, others)) if with_negatives else None,
+        negative=mel.log_mel(tf.gather(anchor, others)) if with_negatives else (),
         anchor_contents=anchor_contents,
         positive_contents=tf.concat([companion_contents, added_contents], axis=1),
         method=methods,
@@ -104,7 +105,7 @@ def sample_triplets(
     )
     # The sets are shuffled together, so that every replica's part of the batch has its share of each.
     end = tf.random.experimental.stateless_shuffle(tf.range(batch_size), end_seed)
-    return TripletBatch(*(None if tensor is None else tf.gather(tensor, end) for tensor in batch))
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, end), batch)
 
 
 def _is_one_of(methods: tf.Tensor, names: Sequence[str]) -> tf.Tensor:

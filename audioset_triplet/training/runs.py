@@ -31,10 +31,10 @@ def train(config: TripletConfig, workdir: str) -> None:
         UserError: bad or damaged input, a work directory with another run's settings, or a loss that is no number.
     """
     training = config.training
+    strategy = distribution.build_strategy(training.strategy)  # first: workers connect before anything else
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(training.seed)
-    strategy = distribution.build_strategy(training.strategy)
     num_replicas = strategy.num_replicas_in_sync
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")

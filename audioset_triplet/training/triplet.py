@@ -24,6 +24,7 @@ class TripletModel(tf.keras.Model):
     def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
         super().__init__(name="triplet_model")
         self.network = network
+        self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
         self._config = config
         self._means = [
             tf.keras.metrics.Mean(name) for name in ("loss", "active", "positive_distance", "negative_distance")

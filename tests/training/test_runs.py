@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,7 +134,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
 
 def batches(settings, count, first_step=0):
     for batch in inputs.triplet_batches(settings, first_step).take(count):
-        yield type(batch)(*(None if part is None else part.numpy() for part in batch))
+        yield tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
 
 
 @pytest.mark.parametrize("method", ["joint", "noise", "translation", "mixing", "proximity", "labels"])
@@ -238,7 +239,30 @@ def test_a_run_on_two_devices(data, tmp_path):
     assert "--batch_size=5 does not divide into 2 devices" in result.stdout
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["strategy"] == "MirroredStrategy" and len(record["devices"]) == 2
-    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path / "run"))] == [2, 4]
+    lines = callbacks.read_metrics(str(tmp_path / "run"))
+    assert [line["step"] for line in lines] == [2, 4]
+    assert all(0 < line["active"] <= 1 and line["positive_distance"] <= 4 for line in lines)  # not summed over devices
+    assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
+
+
+@pytest.mark.slow
+def test_a_run_on_two_workers(data, tmp_path):
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("localhost", 0))
+        second.bind(("localhost", 0))
+        workers = [f"localhost:{one.getsockname()[1]}" for one in (first, second)]
+    arguments = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=4, strategy="multi_worker")
+    running = []
+    for index in range(2):
+        cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = {**processes.environment(), "TF_CONFIG": json.dumps(cluster)}
+        command = processes.command(MODULE, *arguments)
+        running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in running:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
+    lines = callbacks.read_metrics(str(tmp_path / "run"))
+    assert [line["step"] for line in lines] == [2, 4] and all(line["active"] <= 1 for line in lines)
     assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
 
 

@@ -27,7 +27,7 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
     return TripletBatch(
         anchor=windows(),
         positive=windows(),
-        negative=windows() if with_negative else None,
+        negative=windows() if with_negative else (),
         anchor_contents=tf.constant(recordings[:, None]),
         positive_contents=tf.constant(np.stack([recordings, distractors], 1)),
         method=tf.zeros([num_triplets], tf.int32),
