@@ -36,7 +36,10 @@ class EmbeddingModule(tf.Module):
 
     def __init__(self, network: tf.keras.Model, model_id: str, spectrum: Optional[str] = None) -> None:
         super().__init__()
-        self.network = network
+        # The variables and a closure, not the Keras model: else each of its 170 layers is written a second time.
+        self.network_variables = list(network.variables)
+        self._network = lambda windows: network(windows, training=False)
+        self._embedding_size = network.output_shape[-1]
         self._model_id = model_id
         self._spectrum = spectrum or mel.default_spectrum()
 
@@ -57,6 +60,8 @@ class EmbeddingModule(tf.Module):
             num_samples = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
         return self._embed(waveform, num_samples)
 
+    # Traced once; every way of calling the model shares it.
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)])
     def _embed(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
         num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
         inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])
@@ -67,7 +72,7 @@ class EmbeddingModule(tf.Module):
         windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform, self._spectrum)))  # [B, W, T, F]
         batch, count = tf.shape(windows)[0], tf.shape(windows)[1]
         flat = tf.reshape(windows, [-1, constants.WINDOW_FRAMES, constants.NUM_BANDS])
-        embeddings = tf.reshape(self.network(flat, training=False), [batch, count, self.network.output_shape[-1]])
+        embeddings = tf.reshape(self._network(flat), [batch, count, self._embedding_size])
         num_windows = mel.num_windows(num_samples)
         embeddings *= tf.sequence_mask(num_windows, count, tf.float32)[..., tf.newaxis]
         return {
