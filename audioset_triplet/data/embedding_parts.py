@@ -6,6 +6,7 @@ Shapes: R rows (windows), W windows of a clip, D embedding size.
 import contextlib
 import dataclasses
 import glob
+import json
 import os
 from typing import Iterator, List, Sequence, Tuple
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from audioset_triplet.errors import UserError
 
+FEATURES_INFO = "features.json"  # beside the parts of `data.features`: their StoreInfo
 _NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
 
 
@@ -126,6 +128,20 @@ def check_same_model(first: StoreInfo, first_place: str, second: StoreInfo, seco
                 f"{first_place} has {name} {ours}, but {second_place} has {theirs}: "
                 "a folder holds the embeddings of one model; choose another folder."
             )
+
+
+def check_folder(folder: str, info: StoreInfo) -> None:
+    """Raises a UserError if a folder holds embeddings of another model or front end, in either format."""
+    for path in part_paths(folder):
+        check_same_model(read_info(path), path, info, "this run")
+    path = os.path.join(folder, FEATURES_INFO)
+    if os.path.exists(path):
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = StoreInfo(**json.load(file))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({error}); choose another folder.") from error
+        check_same_model(found, path, info, "this run")
 
 
 @contextlib.contextmanager

@@ -91,8 +91,8 @@ class EmbeddingWriter:
         self._schema = embedding_parts.build_schema(self._info)
         self.clip_ids_done: Set[str] = set()
         self._next_part = 0
+        embedding_parts.check_folder(folder, self._info)
         for path in embedding_parts.part_paths(folder):
-            embedding_parts.check_same_model(embedding_parts.read_info(path), path, self._info, "this run")
             with embedding_parts.damage_named(path):
                 self.clip_ids_done.update(pq.read_table(path, columns=["clip_id"])["clip_id"].unique().to_pylist())
             self._next_part = 1 + embedding_parts.part_number(path)

@@ -21,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import __version__, files
-from audioset_triplet.data.embedding_parts import ClipInfo, StoreInfo, check_same_model
+from audioset_triplet.data import embedding_parts
+from audioset_triplet.data.embedding_parts import ClipInfo, StoreInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import FRONT_END_ID
 
@@ -77,19 +78,21 @@ class FeatureWriter:
         self._folder = folder
         self._clips_per_part = clips_per_part
         self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, __version__)
-        self._info_path = os.path.join(folder, "features.json")
-        if os.path.exists(self._info_path):
-            with open(self._info_path, encoding="utf-8") as file:
-                check_same_model(StoreInfo(**json.load(file)), folder, self._info, "this run")
-        self._parts = sorted(glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord")))
-        self.clip_ids_done: Set[str] = {clip_id for path in self._parts for clip_id in _clip_ids(path)}
+        embedding_parts.check_folder(folder, self._info)
+        parts = glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord"))
+        # Behind the last one, not as many as there are: a damaged part may have been removed from between.
+        self._next_part = 1 + max(map(_part_number, parts), default=-1)
+        self.clip_ids_done: Set[str] = {clip_id for path in parts for clip_id in _clip_ids(path)}
         self._finished: Dict[str, bytes] = {}
         self._clip: Optional[ClipInfo] = None
         self._codes: List[np.ndarray] = []
 
     def __enter__(self) -> "FeatureWriter":
         os.makedirs(self._folder, exist_ok=True)
-        files.write_text(self._info_path, json.dumps(dataclasses.asdict(self._info), indent=2) + "\n")
+        for leftover in glob.glob(os.path.join(glob.escape(self._folder), "features-*.tfrecord.tmp-*")):
+            os.remove(leftover)  # of a writer that was killed
+        info_path = os.path.join(self._folder, embedding_parts.FEATURES_INFO)
+        files.write_text(info_path, json.dumps(dataclasses.asdict(self._info), indent=2) + "\n")
         return self
 
     def __exit__(self, exception_type: Optional[type], *_: object) -> None:
@@ -98,7 +101,13 @@ class FeatureWriter:
             self._finish_part()
 
     def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None:
-        """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row."""
+        """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
+
+        Raises:
+            UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
+        """
+        ids = [clip.clip_id] * len(embeddings)
+        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
         if self._clip is None or clip.clip_id != self._clip.clip_id:
             self._finish_clip()
             if clip.clip_id in self.clip_ids_done or clip.clip_id in self._finished:
@@ -117,13 +126,20 @@ class FeatureWriter:
     def _finish_part(self) -> None:
         if not self._finished:
             return
-        path = os.path.join(self._folder, f"features-{len(self._parts):05d}.tfrecord")
+        path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
         with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:  # closed, then renamed
             for serialized in self._finished.values():
                 writer.write(serialized)
-        self._parts.append(path)
+        self._next_part += 1
         self.clip_ids_done |= set(self._finished)
         self._finished = {}
+
+
+def _part_number(path: str) -> int:
+    number = os.path.basename(path)[len("features-") : -len(".tfrecord")]
+    if not number.isdigit():
+        raise UserError(f"{path}: not a name that experiments.embed gives (features-00000.tfrecord); move it away.")
+    return int(number)
 
 
 def _clip_ids(path: str) -> List[str]:

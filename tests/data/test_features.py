@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from audioset_triplet.data import features
 from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.data.embeddings import EmbeddingWriter
 from audioset_triplet.errors import UserError
 
 CLIP = ClipInfo("a/b.wav", "r", labels=(3, 7), label_names=("x", "y"), start_seconds=30.0, end_seconds=40.0)
@@ -103,3 +104,42 @@ def test_another_model_or_a_damaged_part_is_refused(tmp_path):
     part.write_bytes(part.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"features-00000.tfrecord: damaged"):
         features.FeatureWriter(str(tmp_path), "model", 128)
+
+
+def test_a_part_that_was_removed_leaves_the_others_alone(tmp_path):
+    def write(*numbers):
+        with features.FeatureWriter(str(tmp_path), "model", 128, clips_per_part=1) as writer:
+            for number in numbers:
+                clip = dataclasses.replace(CLIP, clip_id=f"clip{number}")
+                if clip.clip_id not in writer.clip_ids_done:
+                    writer.write(clip, np.arange(2), embeddings(2))
+
+    write(0, 1, 2)
+    (tmp_path / "features-00001.tfrecord").unlink()  # as the message about a damaged part says
+    (tmp_path / "features-00003.tfrecord.tmp-1").write_text("of a writer that was killed")
+    write(0, 1, 2)
+    found = [record for path in tmp_path.glob("*.tfrecord") for record in tf.data.TFRecordDataset(str(path))]
+    assert sorted(features.read_sequence_example(record.numpy())[0] for record in found) == ["clip0", "clip1", "clip2"]
+    assert not list(tmp_path.glob("*.tmp-*"))
+
+
+def test_what_a_writer_is_given_is_checked(tmp_path):
+    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+        for wrong in (np.full([1, 128], np.nan), 2 * embeddings(1)):
+            with pytest.raises(UserError, match="a/b.wav has the norm"):
+                writer.write(CLIP, np.arange(1), wrong)
+    assert not list(tmp_path.glob("*.tfrecord"))
+
+
+def test_a_folder_holds_one_model_whatever_the_format(tmp_path):
+    with features.FeatureWriter(str(tmp_path / "a"), "model", 128):
+        pass
+    with pytest.raises(UserError, match=r"features.json has model_id model, but this run has other"):
+        EmbeddingWriter(str(tmp_path / "a"), "other", 128)
+    with EmbeddingWriter(str(tmp_path / "b"), "model", 128) as writer:
+        writer.write(CLIP, np.arange(2), embeddings(2))
+    with pytest.raises(UserError, match=r"00000.parquet has model_id model, but this run has other"):
+        features.FeatureWriter(str(tmp_path / "b"), "other", 128)
+    (tmp_path / "a" / "features.json").write_text("{")
+    with pytest.raises(UserError, match=r"features.json: damaged"):
+        features.FeatureWriter(str(tmp_path / "a"), "model", 128)
