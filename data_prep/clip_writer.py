@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -82,6 +83,7 @@ def write_clips(
     """
     folder = pathlib.Path(output)
     settings = dict(settings, num_shards=num_shards, audio=audio, schema_version=schema.SCHEMA_VERSION)
+    settings["clips"] = _digest(groups)
     names = {
         group: [f"{group}-{shard:05d}-of-{num_shards:05d}.tfrecord" for shard in range(num_shards)] for group in groups
     }
@@ -143,6 +145,16 @@ def _example_or_reject(request: ClipRequest, encoded: bool) -> Union[Tuple[bytes
         }
     fields = {field: value for field, value in vars(request).items() if field != "path"}
     return schema.clip_to_example(schema.Clip(**fields, **sound)), num_samples
+
+
+def _digest(groups: Mapping[str, Sequence[ClipRequest]]) -> str:
+    """A name for a list of clips, wherever their files lie: it tells two data sets of one layout apart."""
+    listed = [
+        (group, request.path.name, *(value for field, value in vars(request).items() if field != "path"))
+        for group, requests in groups.items()
+        for request in requests
+    ]
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
 
 
 def _in_order(function: Callable[[ClipRequest], Any], requests: Sequence[ClipRequest]) -> Iterator[Any]:

@@ -207,6 +207,9 @@ def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
         prepare(root, tmp_path / "out", num_shards=3)
     with pytest.raises(UserError, match=r"folds \[1, 2\], now \[1\]"):
         prepare(root, tmp_path / "out", folds=(1,))
+    other_clips = write_tiny_esc50(tmp_path / "other", 2, 2, 2, rate=16000)
+    with pytest.raises(UserError, match=r"clips '\w+', now '\w+'"):
+        prepare(other_clips, tmp_path / "out")
     assert contents(tmp_path / "out") == before
     (tmp_path / "out" / "records.json").unlink()
     with pytest.raises(UserError, match="holds other records"):
