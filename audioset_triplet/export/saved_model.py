@@ -104,9 +104,11 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
         The model id.
 
     Raises:
-        UserError: the folder holds something else than a SavedModel.
+        UserError: the folder holds something else than a SavedModel, or is a file.
         RuntimeError: the written model does not compute what the network computes.
     """
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UserError(f"{folder} is a file: give another --output.")
     if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
         raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
     module = EmbeddingModule(network, model_id_of(network), spectrum)
