@@ -43,10 +43,18 @@ def _tpu_strategy() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
-def is_chief() -> bool:
-    """Whether this process writes the checkpoints and logs of the run: worker 0 of TF_CONFIG, or the only process."""
-    task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
-    return task.get("type", "worker") in ("chief", "worker") and task.get("index", 0) == 0
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the checkpoints and logs of the run: one of several workers, or the only process."""
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return not several or is_chief_task(os.environ["TF_CONFIG"])
+
+
+def is_chief_task(tf_config: str) -> bool:
+    """Whether a TF_CONFIG (JSON) is that of the chief; in a cluster that names none that is worker 0."""
+    settings = json.loads(tf_config)
+    task = settings.get("task", {})
+    chief = "chief" if "chief" in settings.get("cluster", {}) else "worker"
+    return (task.get("type", "worker"), task.get("index", 0)) == (chief, 0)
 
 
 def scale_for_sum(batch_wide_loss: tf.Tensor) -> tf.Tensor:

@@ -27,11 +27,23 @@ from audioset_triplet.training.triplet import TripletModel
 def train(config: TripletConfig, workdir: str) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
+    Of several workers all go on from the checkpoint in `workdir`, which has to be one folder that they all see; the
+    chief alone writes there.
+
     Raises:
         UserError: bad or damaged input, a work directory with another run's settings, or a loss that is no number.
     """
+    strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
+    if distribution.is_chief(strategy):
+        _train(config, strategy, workdir, workdir)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:  # every worker takes part in saving, one keeps what is saved
+            _train(config, strategy, workdir, scratch)
+
+
+def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str, kept: str) -> None:
+    """Goes on from the checkpoint in `workdir` and writes to `kept`."""
     training = config.training
-    strategy = distribution.build_strategy(training.strategy)  # first: workers connect before anything else
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(training.seed)
@@ -39,8 +51,6 @@ def train(config: TripletConfig, workdir: str) -> None:
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
 
-    if not distribution.is_chief():  # every worker takes part in saving, one of them keeps what is saved
-        workdir = tempfile.mkdtemp()
     checkpoints.check_config(workdir, config)
 
     with strategy.scope():
@@ -49,12 +59,11 @@ def train(config: TripletConfig, workdir: str) -> None:
         optimizer = build_optimizer(training)
         optimizer.build(network.trainable_variables)
         model.compile(optimizer=optimizer)
-        manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(network=network, optimizer=optimizer),
-            checkpoints.checkpoint_folder(workdir),
-            max_to_keep=2,
-        )
-        manager.restore_or_initialize()
+        checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
+        latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
+        if latest:
+            checkpoint.restore(latest)
+        manager = tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(kept), max_to_keep=2)
     first_step = int(optimizer.iterations.numpy())
     if first_step >= training.steps:
         print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
@@ -62,10 +71,10 @@ def train(config: TripletConfig, workdir: str) -> None:
 
     with records.named_errors(records.expand_globs(config.data.data)):
         batches = inputs.triplet_batches(config, first_step)
-        checkpoints.write_config(workdir, config)
-        _write_run_record(workdir, strategy)
+        checkpoints.write_config(kept, config)
+        _write_run_record(kept, strategy)
         recorder = RunRecorder(
-            workdir, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
+            kept, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
         )
         model.fit(
             batches,
