@@ -60,25 +60,25 @@ def _sounds() -> Tuple[Iterator[embedder.Sound], Optional[int]]:
     if os.path.isdir(FLAGS.input):
         paths = [str(path) for path in audio_files.find_audio_files(FLAGS.input)]
         if not paths:
-            tfrecords = os.path.join(FLAGS.input, "*.tfrecord")
-            if glob.glob(tfrecords):
+            tfrecords = sorted(glob.glob(os.path.join(glob.escape(FLAGS.input), "*.tfrecord")))
+            if tfrecords:
                 return _record_sounds(tfrecords)
             raise UserError(f"{FLAGS.input}: no sound file in this folder.")
         root = FLAGS.input
     else:
-        paths = records.expand_globs(FLAGS.input)
+        # The name of a file may hold commas and brackets, which a list of globs may not.
+        paths = [FLAGS.input] if os.path.isfile(FLAGS.input) else records.expand_globs(FLAGS.input)
         if all(".tfrecord" in os.path.basename(path) for path in paths):
-            return _record_sounds(FLAGS.input)
-        root = os.path.commonpath([os.path.dirname(path) or "." for path in paths])
+            return _record_sounds(paths)
+        root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
     if FLAGS.folds:
         raise UserError("--folds goes with TFRecords: sound files have no folds.")
     clip_ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
     return embedder.file_sounds(paths, clip_ids), len(paths)
 
 
-def _record_sounds(patterns: str) -> Tuple[Iterator[embedder.Sound], Optional[int]]:
-    files_of_records = records.expand_globs(patterns)
-    return embedder.record_sounds(files_of_records, command_line.integers("folds")), None
+def _record_sounds(paths: List[str]) -> Tuple[Iterator[embedder.Sound], Optional[int]]:
+    return embedder.record_sounds(paths, command_line.integers("folds")), None
 
 
 def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:
