@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import queue
 import threading
-from typing import Callable, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
+from typing import Callable, FrozenSet, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -126,6 +126,9 @@ def embed(
         writer: where window embeddings go.
         batch_size: windows per call of the model.
         num_sounds: how many sounds there are, for the progress bar; None if that is not known.
+
+    Raises:
+        UserError: what `writer.write` raises; a damaged record; a long sound that changes while it is read.
     """
     totals = Totals()
     items: List[_Item] = []
@@ -142,7 +145,8 @@ def embed(
             progress.set_postfix_str(f"{totals.audio_seconds / 3600:.2f} h of audio")
             items.clear()
 
-        for item in _in_background(_items(sounds, writer.clip_ids_done, totals), _QUEUED_WINDOWS):
+        done = frozenset(writer.clip_ids_done)  # before this run: an id that comes twice in it is an error
+        for item in _in_background(_items(sounds, done, totals), _QUEUED_WINDOWS):
             items.append(item)
             num_windows += isinstance(item, _Window)
             if num_windows == batch_size:
@@ -205,6 +209,8 @@ class _Assembler:
                 self._totals.num_clips += 1
                 self._totals.audio_seconds += item.clip.end_seconds - item.clip.start_seconds
                 self._clip = None
+        elif self._clip is not None:  # it was whole a moment ago, and some of it is written: no row of it may stay
+            raise item.error
         else:
             self._totals.rejects.append((item.clip.clip_id, item.error))
             self._starts, self._embeddings = [], []
@@ -217,7 +223,7 @@ class _Assembler:
             self._starts, self._embeddings = [], []
 
 
-def _items(sounds: Iterable[Sound], done: Set[str], totals: Totals) -> Iterator[_Item]:
+def _items(sounds: Iterable[Sound], done: FrozenSet[str], totals: Totals) -> Iterator[_Item]:
     for sound in sounds:
         if sound.clip.clip_id in done:
             totals.num_skipped += 1

@@ -126,6 +126,22 @@ def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
     assert len(rows(tmp_path)) == 6
 
 
+def test_a_long_sound_that_changes_while_it_is_read_stops_the_run_and_leaves_no_row(model, tmp_path):
+    reads = []
+
+    def changing():
+        own = len(reads)
+        reads.append(own)
+        for seed in range(150):
+            yield sound(10, seed=seed % 3)[:, 0]
+        if own == 0:  # the first to begin is the last to end: it is read through once in between
+            raise audio_files.AudioError("x.flac", "truncated", "after it had been read to its end")
+
+    with pytest.raises(UserError, match="after it had been read"):
+        embed_to(tmp_path, model, [embedder.Sound(ClipInfo("changing", "changing"), changing)])
+    assert reads == [0, 1] and not list(tmp_path.iterdir())
+
+
 def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
     def buggy():
         raise ZeroDivisionError
@@ -172,6 +188,15 @@ def test_a_folder_of_sounds_good_and_bad(folder, archive, tmp_path):
     assert result.stderr.count("rejected: ") == 4 and "Traceback" not in result.stderr
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0 and "6 clips were there already" in again.stdout
+
+
+@pytest.mark.slow
+def test_any_name_of_a_file_will_do(folder, tmp_path):
+    name = "a, b [take 1] (x*).wav"
+    soundfile.write(tmp_path / name, sound(1), 16000)
+    result = processes.run(MODULE, *processes.flags(model=folder, input=tmp_path / name, output=tmp_path / "out"))
+    assert result.returncode == 0, result.stderr
+    assert [row["clip_id"] for row in rows(tmp_path / "out")] == [name]
 
 
 def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp_path):
