@@ -8,7 +8,7 @@ negatives need other clips.
 
 import tensorflow as tf
 
-from audioset_triplet.config import SamplingConfig, TripletConfig
+from audioset_triplet.config import TripletConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.sampling.triplets import rows_per_method, sample_triplets
@@ -35,7 +35,7 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"
     _require_any(clips, f"{where} holds no clip.")
-    usable = _pairs(clips, config.sampling, seed)
+    usable = _pairs(clips, config, seed)
     _require_any(usable, f"{where} holds no clip that --method={config.sampling.method} can use.")
 
     def sample(step: tf.Tensor, batch: dict) -> tuple:
@@ -43,18 +43,18 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
         return sample_triplets(batch, config.sampling, step_seed, with_negatives=config.loss.negatives == "own")
 
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
-    batches = _pairs(clips, config.sampling, seed).batch(training.batch_size, drop_remainder=True)
+    batches = _pairs(clips, config, seed).batch(training.batch_size, drop_remainder=True)
     triplets = batches.enumerate().skip(skipped).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = training.deterministic
     return triplets.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def _pairs(clips: tf.data.Dataset, config: SamplingConfig, seed: int) -> tf.data.Dataset:
-    if config.method == "labels":
+def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:
+    if config.sampling.method == "labels":
         return windows.label_pairs(clips, seed)
-    pairs = windows.recording_pairs(clips, seed, config.proximity_seconds)
-    if set(rows_per_method(1, config)) == {"proximity"}:
+    pairs = windows.recording_pairs(clips, seed, config.sampling.proximity_seconds)
+    if set(rows_per_method(config.training.batch_size, config.sampling)) == {"proximity"}:
         return pairs.filter(lambda pair: pair["has_companion"])
     return pairs
 

@@ -1,5 +1,6 @@
 """Training as a person runs it: real records, real processes."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -148,8 +149,10 @@ def test_every_method_reads_records(data, method):
 
 def test_clips_of_one_window_serve_all_methods_but_proximity(tmp_path):
     short = tiny_records.write(tmp_path / "short.tfrecord", [tiny_records.make_clip(i, seconds=0.5) for i in range(12)])
-    (batch,) = batches(tiny_config(short), 1)
-    np.testing.assert_array_equal(batch.weight == 0, batch.method == METHODS.index("proximity"))
+    mostly_proximity = dataclasses.replace(tiny_config(short), sampling=SamplingConfig(shares=(1, 1, 1, 2)))
+    for settings in (tiny_config(short), mostly_proximity):
+        (batch,) = batches(settings, 1)
+        np.testing.assert_array_equal(batch.weight == 0, batch.method == METHODS.index("proximity"))
 
 
 def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(data):
