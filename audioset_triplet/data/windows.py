@@ -4,14 +4,18 @@ Windows are cut before anything is computed on them, at any sample (not on a gri
 sees new ones. Randomness is stateless: the pairs depend on the seed and on the position in the stream alone.
 """
 
-from typing import Dict, Tuple
+import contextlib
+import re
+from typing import Dict, Iterator, Tuple
 
 import tensorflow as tf
 
+from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import constants
 
 # Wide enough for AudioSet, whose clips have at most a dozen labels.
 MAX_LABELS = 16
+_TOO_MANY_LABELS = f"has more than {MAX_LABELS} labels"
 
 # Companions do not overlap with their anchor (but for the 15 ms by which successive windows share samples).
 _SMALLEST_GAP = constants.WINDOW_HOP_SAMPLES
@@ -31,7 +35,7 @@ def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor
     """
     anchor_seed, companion_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     last = num_samples - constants.WINDOW_SAMPLES
-    reach = int(reach_seconds * constants.SAMPLE_RATE_HZ) - 1
+    reach = int(min(reach_seconds * constants.SAMPLE_RATE_HZ, tf.int32.max // 2)) - 1  # the sums below are int32
 
     # In a clip of two to three windows the positions in the middle have no companion on either side.
     usable_each_side = last - _SMALLEST_GAP + 1
@@ -68,10 +72,9 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
         pcm = pad_to_window(clip["pcm"])
         anchor, companion, has_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index))
-        recording = tf.strings.to_hash_bucket_fast(clip["recording_id"], tf.int64.max)
         return {
             "pcm": tf.stack([_cut(pcm, anchor), _cut(pcm, companion)]),
-            "contents": tf.fill([2, 1], recording),
+            "contents": tf.fill([2, 1], _hash_of_recording(clip)),
             "has_companion": has_companion,
         }
 
@@ -82,19 +85,26 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     """Pairs of windows from two clips with a common label; clips without labels are left out.
 
     A clip with several labels is paired by one of them, drawn anew on every pass. A class with one clip is paired with
-    itself. Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 16] (the class indices, repeated to fill the row),
-    `has_companion` bool [], always true.
+    itself. Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 17] (the class indices, repeated to fill 16 places,
+    and a hash of the recording's id: its clips may have other labels), `has_companion` bool [], always true.
+
+    Raises:
+        UserError: when run inside `too_many_labels_named`, on a clip of more than 16 labels.
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
         position_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(_seed_of(seed, index), 2))
         pcm, labels = pad_to_window(clip["pcm"]), clip["labels"]
-        anchor, _, _ = draw_positions(tf.size(pcm), float(MAX_LABELS), position_seed)
-        tf.debugging.assert_less_equal(tf.size(labels), MAX_LABELS, message="a clip has too many labels")
+        num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
+        start = tf.random.stateless_uniform([], position_seed, 0, num_positions, tf.int32)
+        few_enough = tf.debugging.Assert(tf.size(labels) <= MAX_LABELS, ["clip", clip["clip_id"], _TOO_MANY_LABELS])
+        with tf.control_dependencies([few_enough]):
+            labels = tf.identity(labels)
+        recording = -1 - _hash_of_recording(clip)  # negative: no class index
         drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
         return {
-            "pcm": _cut(pcm, anchor),
-            "contents": tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)),
+            "pcm": _cut(pcm, start),
+            "contents": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
         }
 
@@ -107,6 +117,22 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     return pairs.map(
         lambda element: {"pcm": element["pcm"], "contents": element["contents"], "has_companion": tf.constant(True)}
     )
+
+
+@contextlib.contextmanager
+def too_many_labels_named() -> Iterator[None]:
+    """Around code that reads `label_pairs`: a clip of more labels than there is room for becomes a UserError."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(rf"\[clip\] \[(.*?)\] \[({_TOO_MANY_LABELS})\]", error.message)
+        if not found:
+            raise
+        raise UserError(f"clip {found[1]} {found[2]}: --method=labels cannot use it") from error
+
+
+def _hash_of_recording(clip: Tensors) -> tf.Tensor:
+    return tf.strings.to_hash_bucket_fast(clip["recording_id"], tf.int64.max)
 
 
 def _seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:

@@ -21,8 +21,8 @@ COMPANION_METHODS = ("proximity", "labels")
 class TripletBatch(NamedTuple):
     """B triplets, as log-mel windows of T = 96 frames by F = 64 bands.
 
-    `contents` say what is heard in a window, so that nothing is pushed away from itself: the ids of the recordings, or
-    for label-based triplets the classes. Two windows whose contents intersect are never taken for a negative pair.
+    `contents` say what is heard in a window, so that nothing is pushed away from itself: the ids of the recordings, and
+    for label-based triplets the classes too. Two windows whose contents intersect are never taken for a negative pair.
     M is the number of ids per window; shorter lists repeat an id. An absent negative is () and not None, which
     tf.distribute does not pass on to workers.
     """

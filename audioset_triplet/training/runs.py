@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from audioset_triplet import __version__, distribution, files
 from audioset_triplet.config import TrainingConfig, TripletConfig
-from audioset_triplet.data import records
+from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50
@@ -69,7 +69,8 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
         print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
         return
 
-    with records.named_errors(records.expand_globs(config.data.data)):
+    files_read = records.expand_globs(config.data.data)
+    with records.named_errors(files_read), windows.too_many_labels_named():
         batches = inputs.triplet_batches(config, first_step)
         checkpoints.write_config(kept, config)
         _write_run_record(kept, strategy)

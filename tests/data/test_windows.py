@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.data import schema, windows
+from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_SAMPLES
 from tests.tiny_records import make_clip
 
@@ -89,8 +90,10 @@ def test_label_pairs_have_a_common_label_and_two_clips():
     pairs = list(windows.label_pairs(clips(*made), 0).as_numpy_iterator())
     assert len(pairs) == 6
     for pair in pairs:
-        assert pair["contents"].shape == (2, windows.MAX_LABELS)
-        assert len(set(pair["contents"].ravel())) == 1  # one label, repeated
+        assert pair["contents"].shape == (2, windows.MAX_LABELS + 1)
+        assert len(set(pair["contents"][:, :-1].ravel())) == 1  # one label, repeated
+        assert (pair["contents"][:, -1] < 0).all()  # the recordings, which are no classes
+        assert len(set(pair["contents"][:, -1])) == 2
         assert (pair["pcm"][0] != pair["pcm"][1]).any()
 
 
@@ -102,7 +105,7 @@ def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
     made = [labelled(0, 1, 2), labelled(1, 2, 3), labelled(2), labelled(3, 1), labelled(4, 3)]
     seen = collections.Counter()
     for pair in windows.label_pairs(clips(*made).repeat(60), 0).take(60).as_numpy_iterator():
-        first, second = (set(row) for row in pair["contents"])
+        first, second = (set(row[:-1]) for row in pair["contents"])
         assert first & second
         seen[frozenset(first | second)] += 1
     assert len(seen) > 2
@@ -111,5 +114,42 @@ def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
 def test_too_many_labels_are_an_error():
     labels = tuple(range(windows.MAX_LABELS + 1))
     clip = schema.Clip(**{**vars(make_clip(0)), "labels": labels, "label_names": tuple(map(str, labels))})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="too many labels"):
+    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), windows.too_many_labels_named():
         list(windows.label_pairs(clips(clip, clip), 0))
+
+
+def test_clips_of_one_recording_with_other_labels_are_no_negatives():
+    made = [make_clip(i, label=i // 2, recording="same" if i in (0, 2) else "") for i in range(4)]
+    first, second = windows.label_pairs(clips(*made), 0).as_numpy_iterator()
+    assert set(first["contents"].ravel()) & set(second["contents"].ravel())
+    assert not set(first["contents"][:, :-1].ravel()) & set(second["contents"][:, :-1].ravel())
+
+
+def test_label_windows_are_uniform_over_a_clip():
+    # Two and a half windows: the anchor of a proximity pair never lies in the middle, a window by label does.
+    clip = make_clip(0, seconds=2.4)
+    views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 100)[: len(clip.pcm) - WINDOW_SAMPLES + 1]
+    starts = {view.tobytes(): start for start, view in enumerate(views)}
+    pairs = windows.label_pairs(clips(clip).repeat(600), 0).as_numpy_iterator()
+    drawn = [starts[window[:100].tobytes()] for pair in pairs for window in pair["pcm"]]
+    counts, _ = np.histogram(drawn, bins=5, range=(0, len(views)))
+    expected = len(drawn) / 5
+    assert ((counts - expected) ** 2 / expected).sum() < 4 + 5 * np.sqrt(2 * 4)  # its mean plus five deviations
+
+
+def test_companions_are_uniform_over_the_positions_within_reach():
+    num_samples, reach = 30 * 16000, 10 * 16000 - 1
+    ranks = []
+    for anchor, companion, _ in positions(num_samples, 10.0, draws=1000):
+        last = num_samples - WINDOW_SAMPLES
+        before = range(max(0, anchor - reach), max(0, anchor - WINDOW_HOP_SAMPLES + 1))
+        after = range(anchor + WINDOW_HOP_SAMPLES, min(last, anchor + reach) + 1)
+        rank = before.index(companion) if companion < anchor else len(before) + after.index(companion)
+        ranks.append(rank / (len(before) + len(after)))
+    counts, _ = np.histogram(ranks, bins=10, range=(0, 1))
+    assert ((counts - 100) ** 2 / 100).sum() < 9 + 5 * np.sqrt(2 * 9)
+
+
+@pytest.mark.parametrize("reach_seconds", [1e6, float("inf")])
+def test_any_reach_will_do(reach_seconds):
+    assert positions(5 * 16000, reach_seconds, draws=20)[:, 2].all()
