@@ -168,10 +168,22 @@ def test_label_triplets_take_the_companion_and_exclude_common_labels():
         [[[0, 1], [1, 1]], [[1, 1], [1, 2]], [[2, 2], [2, 3]], [[3, 3], [3, 3]], [[4, 4], [4, 4]], [[5, 0], [5, 5]]]
     )
     pairs["contents"] = tf.constant(labels, tf.int64)
-    triplets = sample(pairs, method="labels")
-    assert (triplets.method == METHODS.index("labels")).all()
-    assert set(map(tuple, triplets.anchor_contents)) == set(map(tuple, labels[:, 0]))
-    assert set(map(tuple, triplets.positive_contents[:, :2])) == set(map(tuple, labels[:, 1]))
+    energies = mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pairs["pcm"]))).numpy()
+
+    def row_of(window, column):
+        (row,) = np.flatnonzero(np.abs(energies[:, column] - window).max(axis=(1, 2)) < 1e-4)
+        return row
+
+    for seed in range(5):
+        triplets = sample(pairs, seed=tf.constant([seed, 3], tf.int64), method="labels")
+        assert (triplets.method == METHODS.index("labels")).all() and (triplets.weight == 1).all()
+        anchors = [row_of(window, 0) for window in triplets.anchor]
+        assert sorted(anchors) == list(range(6))
+        assert [row_of(window, 1) for window in triplets.positive] == anchors
+        np.testing.assert_array_equal(triplets.anchor_contents, labels[anchors, 0])
+        np.testing.assert_array_equal(triplets.positive_contents[:, :2], labels[anchors, 1])
+        for anchor, window in zip(anchors, triplets.negative):
+            assert not set(labels[anchor, 0]) & set(labels[row_of(window, 0), 0])
 
 
 def test_same_seed_same_triplets_and_another_seed_others():
