@@ -119,8 +119,13 @@ class TrainingConfig:
     log_every_steps: int = _option(50, "Steps between two lines of metrics.jsonl.")
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "steps", "checkpoint_every_steps", "log_every_steps"):
+        for name in ("steps", "checkpoint_every_steps", "log_every_steps"):
             _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        _require(
+            self.batch_size >= 2,
+            f"--batch_size must be at least 2, not {self.batch_size}: negatives are of other triplets of the batch.",
+        )
+        _require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
         _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
         _require(
             self.schedule in ("constant", "cosine"),

@@ -50,6 +50,8 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
     num_replicas = strategy.num_replicas_in_sync
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
+    if training.batch_size == num_replicas:
+        raise UserError(f"--batch_size={training.batch_size} leaves no negative to a device: {num_replicas} share it.")
 
     checkpoints.check_config(workdir, config)
 
