@@ -63,3 +63,8 @@ def scale_for_sum(batch_wide_loss: tf.Tensor) -> tf.Tensor:
     The one place where a loss is divided by the number of replicas.
     """
     return batch_wide_loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def unscale(scaled: tf.Tensor) -> tf.Tensor:
+    """The inverse of `scale_for_sum`, for what is reported of a scaled loss."""
+    return scaled * tf.distribute.get_strategy().num_replicas_in_sync

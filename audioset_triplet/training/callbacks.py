@@ -49,11 +49,13 @@ class RunRecorder(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         logs = logs or {}
         self._step += 1
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"the loss is {logs['loss']} at step {self._step}: training stops. The last checkpoint is "
-                f"{self._manager.latest_checkpoint or 'none'}; a lower --learning_rate is the usual cure."
-            )
+        for name in ("loss", "gradient_norm"):  # a gradient that is no number has spoilt the weights already
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise UserError(
+                    f"the {name.replace('_', ' ')} is {logs[name]} at step {self._step}: training stops. The last "
+                    f"checkpoint is {self._manager.latest_checkpoint or 'none'}; a lower --learning_rate is the usual "
+                    "cure."
+                )
         if self._step % self._log_every_steps == 0 or self._step == self._last_step:
             self._log(logs)
         if self._step % self._checkpoint_every_steps == 0 or self._step == self._last_step:

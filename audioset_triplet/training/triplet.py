@@ -18,7 +18,7 @@ class TripletModel(tf.keras.Model):
     positive is a candidate, which rules out the anchor's recording and the distractor of a mixture.
 
     Metrics: `loss`, `active` (share of triplets whose hinge is above zero), `positive_distance` and
-    `negative_distance` (mean squared distances).
+    `negative_distance` (mean squared distances), `gradient_norm` (of a replica's loss, over all weights).
     """
 
     def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
@@ -29,10 +29,11 @@ class TripletModel(tf.keras.Model):
         self._means = [
             tf.keras.metrics.Mean(name) for name in ("loss", "active", "positive_distance", "negative_distance")
         ]
+        self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
 
     @property
     def metrics(self) -> list:
-        return self._means
+        return [*self._means, self._gradient_norm]
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.network(inputs, training=training)
@@ -44,11 +45,13 @@ class TripletModel(tf.keras.Model):
             loss = triplet.weighted_mean(terms, weights)
             scaled = distribution.scale_for_sum(loss)
         variables = self.network.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables))
         active = tf.cast(terms > 0, tf.float32)
         for mean, values in zip(self._means, (terms, active, positive_distances, negative_distances)):
             mean.update_state(values, sample_weight=weights)
-        return {mean.name: mean.result() for mean in self._means}
+        self._gradient_norm.update_state(distribution.unscale(tf.linalg.global_norm(gradients)))
+        return {metric.name: metric.result() for metric in self.metrics}
 
     def _distances(self, batch: TripletBatch) -> tuple:
         """Squared distances to the positive and to the negative, and the weights: [B] each."""

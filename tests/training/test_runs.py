@@ -98,6 +98,14 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
     assert [line["step"] for line in callbacks.read_metrics(str(tmp_path))] == [1, 2, 3]
 
 
+def test_a_gradient_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(), str(tmp_path / "checkpoints"), 5)
+    recorder = callbacks.RunRecorder(str(tmp_path), manager, 0, 1, log_every_steps=1, checkpoint_every_steps=1)
+    with pytest.raises(UserError, match=r"the gradient norm is nan at step 1"):
+        recorder.on_train_batch_end(0, {"loss": 1.0, "gradient_norm": float("nan")})
+    assert manager.latest_checkpoint is None and callbacks.read_metrics(str(tmp_path)) == []
+
+
 def test_a_line_of_metrics_is_the_mean_since_the_line_before(tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(tf.keras.optimizers.SGD(0.0), "mse")

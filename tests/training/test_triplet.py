@@ -66,6 +66,14 @@ def test_loss_with_the_triplet_s_own_negative():
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_gradient_norm_is_that_of_the_step():
+    network = build_tiny_network()
+    before = network.get_weights()
+    logs = trained(network, LossConfig(margin=0.5), batch_of(), tf.keras.optimizers.SGD(0.1))
+    steps = [(old - new) / 0.1 for old, new in zip(before, network.get_weights())]
+    assert float(logs["gradient_norm"]) == pytest.approx(np.sqrt(sum((step**2).sum() for step in steps)), rel=1e-3)
+
+
 def test_a_step_goes_down_the_gradient():
     network, batch = build_tiny_network(), batch_of()
     model = TripletModel(network, LossConfig(margin=0.5))
