@@ -47,7 +47,7 @@ def read_requests(root: pathlib.Path, folds: Sequence[int], esc10_only: bool) ->
                     requests[request.clip_id] = request
         except KeyError as error:
             raise UserError(f"{path}: no column {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (csv.Error, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path}: line {reader.line_num}: {error}") from error
     return list(requests.values())
 
