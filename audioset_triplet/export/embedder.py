@@ -166,7 +166,10 @@ class LoadedModel:
     def __init__(self, folder: str) -> None:
         if not tf.saved_model.contains_saved_model(folder):
             raise UserError(f"{folder} holds no SavedModel: experiments.export_model writes one.")
-        self._model = tf.saved_model.load(folder)
+        try:
+            self._model = tf.saved_model.load(folder)
+        except (OSError, LookupError, tf.errors.OpError) as error:  # LookupError: a file that ends too soon
+            raise UserError(f"{folder}: the SavedModel is damaged ({error}); export it again.") from error
         try:
             self._serve = self._model.signatures["serving_default"]
             self.model_id = self._model.model_id().numpy().decode()

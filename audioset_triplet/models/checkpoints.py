@@ -1,7 +1,7 @@
 """Where a work directory keeps its configuration and its weights, for whoever trains or exports them."""
 
 import os
-from typing import Tuple
+from typing import Any, Tuple
 
 import tensorflow as tf
 
@@ -45,17 +45,32 @@ def checkpoint_folder(workdir: str) -> str:
     return os.path.join(workdir, "checkpoints")
 
 
+def restore(checkpoint: tf.train.Checkpoint, path: str) -> Any:
+    """Restores a checkpoint and returns TensorFlow's status of it.
+
+    Raises:
+        UserError: its files are damaged or missing.
+    """
+    try:
+        return checkpoint.restore(path)
+    except (tf.errors.OpError, LookupError) as error:  # LookupError: a file that ends too soon
+        raise UserError(
+            f"{path}: damaged ({error}); name an older checkpoint in the file `checkpoint` beside it, or start again "
+            "in another --workdir."
+        ) from error
+
+
 def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
     """The trained network of a work directory, its configuration and the path of the checkpoint that it came from.
 
     Raises:
-        UserError: there is no run, or it has not saved a checkpoint yet.
+        UserError: there is no run, it has not saved a checkpoint yet, or the checkpoint is damaged.
     """
     run_config = read_config(workdir)
     latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
     if latest is None:
         raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
     network = build_resnet50(run_config.model)
-    status = tf.train.Checkpoint(network=network).restore(latest)
+    status = restore(tf.train.Checkpoint(network=network), latest)
     status.expect_partial().assert_existing_objects_matched()
     return network, run_config, latest

@@ -64,7 +64,7 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
         checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:
-            checkpoint.restore(latest)
+            checkpoints.restore(checkpoint, latest)
         manager = tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(kept), max_to_keep=2)
     first_step = int(optimizer.iterations.numpy())
     if first_step >= training.steps:

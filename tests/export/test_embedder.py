@@ -1,6 +1,7 @@
 """`experiments.embed` and the library call behind it, on real files in real formats."""
 
 import csv
+import shutil
 import tracemalloc
 
 import numpy as np
@@ -260,6 +261,14 @@ def test_bad_calls_are_one_clear_line(folder, archive, tmp_path):
         last = result.stderr.strip().splitlines()[-1]
         assert result.returncode == 1 and last.startswith("error: ") and message in last, result.stderr
         assert not list(out.glob("*.parquet*"))
+
+
+def test_a_damaged_model_is_one_clear_line(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "model")
+    (path,) = (tmp_path / "model" / "variables").glob("*.data*")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match="model: the SavedModel is damaged"):
+        embedder.LoadedModel(str(tmp_path / "model"))
 
 
 def test_another_model_s_folder_is_refused(model, tmp_path):

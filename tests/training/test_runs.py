@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,6 +80,17 @@ def test_the_same_command_again_changes_nothing(data, finished, capsys):
     runs.train(tiny_config(data), str(finished))
     assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     assert "is trained" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+def test_a_damaged_checkpoint_is_one_clear_line(data, finished, tmp_path, suffix):
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / f"ckpt-4.{suffix}"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match="ckpt-4: damaged"):
+        runs.train(tiny_config(data), str(tmp_path / "run"))
+    with pytest.raises(UserError, match="ckpt-4: damaged"):
+        checkpoints.restore_network(str(tmp_path / "run"))
 
 
 def test_other_settings_in_a_work_directory_are_refused(data, finished):
