@@ -12,7 +12,7 @@ Shapes: L samples, N frames, F = 64 mel bands, W windows, T = 96 frames of a win
 """
 
 import functools
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -110,10 +110,14 @@ def _fft_energies(signals: tf.Tensor) -> tf.Tensor:
     frames_per_signal = 1 + (samples - constants.FRAME_SAMPLES) // constants.FRAME_HOP_SAMPLES
     block = tf.maximum(1, _BLOCK_FRAMES // tf.maximum(1, frames_per_signal))
     starts = tf.range(0, num_signals, block)
+
+    def compute(index: tf.Tensor, blocks: tf.TensorArray) -> Tuple[tf.Tensor, tf.TensorArray]:
+        part = signals[starts[index] : starts[index] + block]
+        return index + 1, blocks.write(index, _fft_energies_of_block(part))
+
+    # Not a Python loop, which only works where AutoGraph has converted everything that leads here.
     blocks = tf.TensorArray(tf.float32, size=tf.size(starts), infer_shape=False)
-    for index in tf.range(tf.size(starts)):
-        start = starts[index]
-        blocks = blocks.write(index, _fft_energies_of_block(signals[start : start + block]))
+    _, blocks = tf.while_loop(lambda index, _: index < tf.size(starts), compute, (tf.constant(0), blocks))
     return blocks.concat()
 
 

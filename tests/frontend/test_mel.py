@@ -95,6 +95,13 @@ def test_static_shapes_stay_static_and_unknown_ones_work(spectrum):
     assert dynamic(tf.zeros([2, 80000])).shape == [2, 5, 96, 64]
 
 
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_works_where_autograph_is_off(spectrum):
+    waveform = tf.constant(np.random.default_rng(3).uniform(-1, 1, [19, constants.WINDOW_SAMPLES]), tf.float32)
+    traced = tf.function(lambda signals: mel.mel_energies(signals, spectrum), autograph=False)
+    np.testing.assert_allclose(traced(waveform), mel.mel_energies(waveform, spectrum), rtol=1e-5, atol=1e-5)
+
+
 def test_float32_whatever_the_policy():
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
