@@ -84,12 +84,13 @@ def _record_sounds(paths: List[str]) -> Tuple[Iterator[embedder.Sound], Optional
 def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:
     for _, error in rejects:
         print(f"rejected: {error}", file=sys.stderr)
-    if rejects:
+    path = os.path.join(FLAGS.output, "rejects.csv")
+    if rejects or os.path.exists(path):  # one of an earlier run no longer holds
         table = io.StringIO()
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["clip_id", "reason", "detail"])
         rows.writerows([clip_id, error.reason, str(error)] for clip_id, error in rejects)
-        files.write_text(os.path.join(FLAGS.output, "rejects.csv"), table.getvalue())
+        files.write_text(path, table.getvalue())
 
 
 if __name__ == "__main__":
