@@ -16,13 +16,17 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
             device), `one`, `mirrored` (all GPUs, or all logical CPU devices), `multi_worker` or `tpu`.
 
     Raises:
-        UserError: the devices that the name asks for are not there.
+        UserError: the devices that the name asks for are not there, or TF_CONFIG cannot be read.
     """
     if name == "auto" and os.environ.get("TPU_NAME"):
         name = "tpu"
     if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
         if not os.environ.get("TF_CONFIG"):
             raise UserError("--strategy=multi_worker needs the environment variable TF_CONFIG (cluster and task).")
+        try:
+            json.loads(os.environ["TF_CONFIG"])
+        except ValueError as error:
+            raise UserError(f"the environment variable TF_CONFIG is no JSON: {error}.") from error
         return tf.distribute.MultiWorkerMirroredStrategy()  # before anything asks for devices
     if name == "tpu":
         return _tpu_strategy()

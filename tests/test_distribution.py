@@ -3,6 +3,7 @@ import json
 import pytest
 
 from audioset_triplet import distribution
+from audioset_triplet.errors import UserError
 
 WITH_CHIEF = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
 WORKERS = {"worker": ["a:1", "b:1"]}
@@ -26,3 +27,12 @@ def test_a_cluster_has_one_chief(cluster, task, expected):
 def test_one_process_is_its_own_chief_whatever_the_cluster(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 1}}))
     assert distribution.is_chief(distribution.build_strategy("one"))
+
+
+@pytest.mark.parametrize("tf_config, problem", [(None, "needs the environment variable"), ("{bad", "is no JSON")])
+def test_a_cluster_that_is_not_described_is_one_clear_line(monkeypatch, tf_config, problem):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if tf_config:
+        monkeypatch.setenv("TF_CONFIG", tf_config)
+    with pytest.raises(UserError, match=problem):
+        distribution.build_strategy("multi_worker")
