@@ -39,7 +39,8 @@ def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tenso
 def build_resnet50(config: ModelConfig) -> tf.keras.Model:
     """Log-mel windows [B, 96, 64] -> embeddings [B, D] of unit length, float32.
 
-    At width 1 and stem stride 1 it has 23.76 million trainable weights and takes 1.86 billion multiplications per window.
+    At width 1 and stem stride 1 it has 23.76 million trainable weights and takes 1.85 billion multiplications per
+    window.
     """
     inputs = tf.keras.Input([constants.WINDOW_FRAMES, constants.NUM_BANDS], name="log_mel")
     x = layers.Reshape([constants.WINDOW_FRAMES, constants.NUM_BANDS, 1], name="channel")(inputs)

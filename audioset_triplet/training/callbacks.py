@@ -15,8 +15,8 @@ from audioset_triplet.errors import UserError
 class RunRecorder(tf.keras.callbacks.Callback):
     """Writes metrics.jsonl and TensorBoard scalars, saves checkpoints, and stops on NaN.
 
-    Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is written every
-    `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last checkpoint are
+    Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is
+    written every `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last checkpoint are
     dropped when it resumes, so that a step has one line.
     """
 
