@@ -1,7 +1,7 @@
 # Everything from install to report. Needs make, a Python 3.9-3.11 and a package index; nothing else.
 #
 #   make demo                      install, then prepare -> train -> export -> embed -> evaluate -> report
-#   make demo ESC50_DIR=FOLDER     the same on ESC-50 instead of synthetic sounds
+#   make demo ESC50_DIR=FOLDER     the same on ESC-50 instead of synthetic sounds, into demo-esc50/
 #   make test                      the unit tests (under 3 minutes);  make test-all adds the slow ones
 #   make lint                      ruff and mypy
 #   make .venv                     only install;  PYTHON=python3.10 chooses the Python
@@ -55,7 +55,7 @@ SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 	touch $@
 
 demo: .venv/installed
-	$(RUN) -m experiments.quickstart --output=demo $(if $(ESC50_DIR),--esc50='$(ESC50_DIR)')
+	$(RUN) -m experiments.quickstart $(if $(ESC50_DIR),--output=demo-esc50 --esc50='$(ESC50_DIR)',--output=demo)
 
 test: .venv/installed
 	$(RUN) -m pytest -m "not slow"
@@ -71,5 +71,5 @@ lint: .venv/installed
 	$(RUN) -m mypy
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo demo-esc50 build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

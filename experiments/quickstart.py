@@ -8,6 +8,7 @@ inspect -> train -> export -> embed -> evaluate, with the log-mel input and the 
 last fold is held out. Run it again to go on where it was stopped. It takes 10 minutes or so on two CPU cores.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ from typing import List
 
 from absl import flags
 
-from audioset_triplet import command_line
+from audioset_triplet import command_line, files
 from audioset_triplet.data import synthetic
 from audioset_triplet.errors import UserError
 from data_prep import esc50
@@ -54,6 +55,25 @@ def folds_of(source: str) -> List[int]:
     return folds
 
 
+def keep_to_one_data_set(output: str, source: str) -> None:
+    """Raises a UserError if `output` was made from other sounds: its run, model and embeddings are theirs.
+
+    A data set is known by its list of clips, so that its folder may move.
+    """
+    clip_list = esc50.find_root(pathlib.Path(source)) / "meta" / "esc50.csv"
+    description = os.path.join(output, "data_set.json")
+    now = {"source": source, "clip_list_sha256": hashlib.sha256(clip_list.read_bytes()).hexdigest()}
+    if os.path.exists(description):
+        with open(description, encoding="utf-8") as file:
+            before = json.load(file)
+        if before["clip_list_sha256"] != now["clip_list_sha256"]:
+            raise UserError(
+                f"{output} was made from {before['source']}, not from {source}: choose another --output, or delete it."
+            )
+    else:
+        files.write_text(description, json.dumps(now, indent=2) + "\n")
+
+
 def main() -> None:
     command_line.require_flags("output")
     os.makedirs(FLAGS.output, exist_ok=True)
@@ -64,6 +84,7 @@ def main() -> None:
             print(f"Synthesising sounds into {source}", flush=True)
             synthetic.write_world(source, clips_per_class=FLAGS.clips_per_class)
     *train_folds, held_out = folds_of(source)
+    keep_to_one_data_set(FLAGS.output, source)
     folder = {name: os.path.join(FLAGS.output, name) for name in ("records", "run", "models", "embeddings", "report")}
     records = os.path.join(folder["records"], "*.tfrecord")
     held_out_records = os.path.join(folder["records"], f"fold{held_out}-*.tfrecord")

@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.data import embeddings
+from audioset_triplet.errors import UserError
+from experiments import quickstart
 from tests import processes
 
 MODULE = "experiments.quickstart"
@@ -28,6 +30,12 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
     stored = embeddings.read_info(str(tmp_path / "demo" / "embeddings" / "trained"))
     assert stored.model_id == model.model_id().numpy().decode() == numbers["model_id"]
 
+    (tmp_path / "other" / "meta").mkdir(parents=True)
+    clip_list = (tmp_path / "demo" / "sounds" / "meta" / "esc50.csv").read_text()
+    (tmp_path / "other" / "meta" / "esc50.csv").write_text(clip_list.replace("siren", "dog"))
+    line = processes.error_of(processes.run(MODULE, *arguments, f"--esc50={tmp_path / 'other'}"))
+    assert "was made from" in line and str(tmp_path / "other") in line
+
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0, again.stderr
     assert "is trained: step 4 of 4" in again.stderr and "clips were there already" in again.stdout
@@ -37,3 +45,13 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
 def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path):
     line = processes.error_of(processes.run(MODULE, *processes.flags(output=tmp_path / "demo", esc50=tmp_path)))
     assert "esc50.csv" in line
+
+
+def test_an_output_folder_keeps_to_one_data_set(tmp_path):
+    for name, rows in (("here", "a\n"), ("moved", "a\n"), ("other", "b\n")):
+        (tmp_path / name / "meta").mkdir(parents=True)
+        (tmp_path / name / "meta" / "esc50.csv").write_text(rows)
+    quickstart.keep_to_one_data_set(str(tmp_path), str(tmp_path / "here"))
+    quickstart.keep_to_one_data_set(str(tmp_path), str(tmp_path / "moved"))
+    with pytest.raises(UserError, match="here, not from .*other: choose another --output"):
+        quickstart.keep_to_one_data_set(str(tmp_path), str(tmp_path / "other"))
