@@ -15,7 +15,7 @@ MODULE = "experiments.quickstart"
 
 @pytest.mark.slow
 def test_from_nothing_to_a_report_and_again(tmp_path):
-    arguments = processes.flags(output=tmp_path / "demo", steps=4, clips_per_class=5)
+    arguments = processes.flags(output=tmp_path / "demo", steps=4, clips_per_class=10)
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     numbers = json.loads((tmp_path / "demo" / "report" / "results.json").read_text())
