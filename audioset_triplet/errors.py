@@ -7,3 +7,8 @@ class UserError(Exception):
     The message is one line that says what is wrong, where, and what to do. Binaries print it without a
     traceback and exit with code 1 (`audioset_triplet.command_line.run`).
     """
+
+
+def op_reason(message: str) -> str:
+    """The message of a failed TensorFlow op without the op's own name: `{{node ...}} REASON [Op:SaveV2]` -> REASON."""
+    return message.split("}} ")[-1].split(" [Op:")[0]

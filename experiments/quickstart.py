@@ -29,7 +29,7 @@ flags.DEFINE_string("output", "demo", "Folder for everything that is made.")
 flags.DEFINE_string("esc50", "", "ESC-50 folder to use instead of synthetic sounds.")
 flags.DEFINE_integer("steps", 0, "Training steps; 0: as many as the preset `small` has.", lower_bound=0)
 flags.DEFINE_integer("seed", 0, "Seed of the training.")
-flags.DEFINE_integer("clips_per_class", 40, "Synthetic clips per class.", lower_bound=5)
+flags.DEFINE_integer("clips_per_class", 40, "Synthetic clips per class, a fifth of them in each fold.", lower_bound=10)
 
 NETWORKS = ("trained", "untrained", "log_mel")
 

@@ -18,6 +18,7 @@ Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size, n cl
 """
 
 import collections
+import contextlib
 import dataclasses
 import glob
 import os
@@ -113,11 +114,14 @@ class EmbeddingWriter:
         return self
 
     def __exit__(self, exception_type: Optional[type], *_: object) -> None:
-        if exception_type is None:
-            self._finish_part()
-        elif self._part is not None:
-            self._part.close()
-            os.remove(self._temporary_path())
+        try:
+            if exception_type is None:
+                self._finish_part()
+        finally:
+            if self._part is not None:  # not finished: what is written of it must not keep a full disk full
+                with contextlib.suppress(OSError):
+                    self._part.close()
+                os.remove(self._temporary_path())
 
     def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None:
         """Appends windows of a clip: all of them at once, or a long clip's in several calls in a row.
@@ -153,11 +157,12 @@ class EmbeddingWriter:
         self._clip_ids_in_part.add(clip_id)
 
     def _flush(self) -> None:
-        if self._part is None:
-            # Dictionaries suit ids that repeat over the windows of a clip, not floats.
-            repeating = ["clip_id", "recording_id", "label_names.list.element"]
-            self._part = pq.ParquetWriter(self._temporary_path(), self._schema, use_dictionary=repeating)
-        self._part.write_table(pa.Table.from_batches(self._buffer))
+        with self._failure_named():
+            if self._part is None:
+                # Dictionaries suit ids that repeat over the windows of a clip, not floats.
+                repeating = ["clip_id", "recording_id", "label_names.list.element"]
+                self._part = pq.ParquetWriter(self._temporary_path(), self._schema, use_dictionary=repeating)
+            self._part.write_table(pa.Table.from_batches(self._buffer))
         self._buffer, self._buffer_bytes = [], 0
 
     def _finish_part(self) -> None:
@@ -166,11 +171,19 @@ class EmbeddingWriter:
         if self._buffer:
             self._flush()
         assert self._part is not None
-        self._part.close()
-        os.replace(self._temporary_path(), self._path())
+        with self._failure_named():
+            self._part.close()
+            os.replace(self._temporary_path(), self._path())
         self.clip_ids_done |= self._clip_ids_in_part
         self._next_part += 1
         self._start_part()
+
+    @contextlib.contextmanager
+    def _failure_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # a full disk: the message of Arrow names no file
+            raise UserError(f"{self._path()}: cannot be written: {error}") from error
 
     def _path(self) -> str:
         return os.path.join(self._folder, f"embeddings-{self._next_part:05d}.parquet")

@@ -127,9 +127,15 @@ class FeatureWriter:
         if not self._finished:
             return
         path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
-        with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:  # closed, then renamed
-            for serialized in self._finished.values():
-                writer.write(serialized)
+        try:
+            with (
+                files.atomic_path(path) as temporary,
+                tf.io.TFRecordWriter(temporary) as writer,
+            ):  # closed, then renamed
+                for serialized in self._finished.values():
+                    writer.write(serialized)
+        except tf.errors.OpError as error:  # a full disk
+            raise UserError(f"{path}: cannot be written: {error.message}") from error
         self._next_part += 1
         self.clip_ids_done |= set(self._finished)
         self._finished = {}

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import __version__
-from audioset_triplet.errors import UserError
+from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.frontend import constants, mel
 
 _PARITY_TOLERANCE = 1e-5
@@ -104,11 +104,11 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
         The model id.
 
     Raises:
-        UserError: the folder holds something else than a SavedModel, or is a file.
+        UserError: the folder holds something else than a SavedModel, is a file, or cannot be written.
         RuntimeError: the written model does not compute what the network computes.
     """
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise UserError(f"{folder} is a file: give another --output.")
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UserError(f"{folder} is a file, not a folder: give another --output.")
     if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
         raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
     module = EmbeddingModule(network, model_id_of(network), spectrum)
@@ -122,7 +122,10 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
     os.makedirs(parent, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as scratch:
         written = os.path.join(scratch, "new")
-        tf.saved_model.save(module, written, signatures={"serving_default": serving})
+        try:
+            tf.saved_model.save(module, written, signatures={"serving_default": serving})
+        except tf.errors.OpError as error:  # a full disk: TensorFlow writes the weights with an op of its own
+            raise UserError(f"{folder}: the model cannot be written: {op_reason(error.message)}") from error
         record = {
             "model_id": model_id_of(network),
             "front_end_id": constants.FRONT_END_ID,

@@ -3,21 +3,22 @@
 import json
 import math
 import os
+import shutil
 import sys
 from typing import Any, Dict, List, Optional
 
 import tensorflow as tf
 
 from audioset_triplet import files
-from audioset_triplet.errors import UserError
+from audioset_triplet.errors import UserError, op_reason
 
 
 class RunRecorder(tf.keras.callbacks.Callback):
     """Writes metrics.jsonl and TensorBoard scalars, saves checkpoints, and stops on NaN.
 
     Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is
-    written every `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last checkpoint are
-    dropped when it resumes, so that a step has one line.
+    written every `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last
+    checkpoint are dropped when it resumes, so that a step has one line.
     """
 
     def __init__(
@@ -59,7 +60,19 @@ class RunRecorder(tf.keras.callbacks.Callback):
         if self._step % self._log_every_steps == 0 or self._step == self._last_step:
             self._log(logs)
         if self._step % self._checkpoint_every_steps == 0 or self._step == self._last_step:
+            self._save()
+
+    def _save(self) -> None:
+        try:
             self._manager.save(checkpoint_number=self._step)
+        except tf.errors.OpError as error:  # a full disk, which TensorFlow reports as an op that failed
+            leftover = os.path.join(self._manager.directory, f"ckpt-{self._step}_temp")
+            shutil.rmtree(leftover, ignore_errors=True)  # the half-written file keeps the disk full
+            raise UserError(
+                f"{self._manager.directory}: the checkpoint of step {self._step} cannot be written: "
+                f"{op_reason(error.message)}. The last checkpoint is {self._manager.latest_checkpoint or 'none'}; the "
+                "same command goes on from there."
+            ) from error
 
     def _log(self, logs: Dict[str, Any]) -> None:
         line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}

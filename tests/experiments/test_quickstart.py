@@ -28,6 +28,13 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
     stored = embeddings.read_info(str(tmp_path / "demo" / "embeddings" / "trained"))
     assert stored.model_id == model.model_id().numpy().decode() == numbers["model_id"]
 
+    (tmp_path / "other" / "meta").mkdir(parents=True)
+    clip_list = (tmp_path / "demo" / "sounds" / "meta" / "esc50.csv").read_text()
+    (tmp_path / "other" / "meta" / "esc50.csv").write_text(clip_list.replace("siren", "dog"))
+    other = processes.run(MODULE, *arguments, f"--esc50={tmp_path / 'other'}")
+    assert other.returncode == 1 and "prepare_esc50 failed" in other.stderr.splitlines()[-1]
+    assert str(tmp_path / "demo" / "records") in other.stderr.splitlines()[0]
+
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0, again.stderr
     assert "is trained: step 4 of 4" in again.stderr and "clips were there already" in again.stdout

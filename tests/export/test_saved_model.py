@@ -132,6 +132,9 @@ def test_an_older_model_is_replaced_and_other_folders_are_left_alone(network, tm
     with pytest.raises(UserError, match="is a file"):
         saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), {})
     assert (tmp_path / "papers" / "thesis.txt").read_text() == "important"
+    with pytest.raises(UserError, match="is a file"):
+        saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), {})
+    assert (tmp_path / "papers" / "thesis.txt").read_text() == "important"
 
 
 def test_a_difference_is_found(network, tmp_path, monkeypatch):

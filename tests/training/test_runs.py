@@ -118,6 +118,24 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path)
     assert manager.latest_checkpoint is None and callbacks.read_metrics(str(tmp_path)) == []
 
 
+def test_a_checkpoint_that_cannot_be_written_is_one_clear_line(tmp_path):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile(tf.keras.optimizers.SGD(0.0), "mse")
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(tmp_path / "checkpoints"), 5)
+    recorder = callbacks.RunRecorder(str(tmp_path), manager, 0, 3, log_every_steps=1, checkpoint_every_steps=1)
+    leftover = tmp_path / "checkpoints" / "ckpt-1_temp"
+    leftover.mkdir(parents=True)
+    manager.save = full_disk
+    values = np.ones([3, 1], np.float32)
+    with pytest.raises(UserError, match="checkpoint of step 1 cannot be written: a file; No space.*none"):
+        model.fit(values, values, batch_size=1, callbacks=[recorder], verbose=0)
+    assert not leftover.exists()
+
+
+def full_disk(checkpoint_number):
+    raise tf.errors.ResourceExhaustedError(None, None, "{{node save}} a file; No space left on device [Op:SaveV2]")
+
+
 def test_a_line_of_metrics_is_the_mean_since_the_line_before(tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(tf.keras.optimizers.SGD(0.0), "mse")
