@@ -6,7 +6,7 @@
 --input is a sound file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
 rate, length and number of channels will do. --format=parquet writes rows that pandas, polars and duckdb read;
 --format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run goes on where it was; files
-that cannot be used are listed on stderr and in rejects.csv, and the rest is embedded.
+that cannot be used are listed on stderr and in _rejects.csv, and the rest is embedded.
 """
 
 import csv
@@ -29,7 +29,11 @@ from audioset_triplet.export import embedder
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
 flags.DEFINE_string("input", "", "Sound file, folder of sound files, glob, or TFRecords (several separated by commas).")
-flags.DEFINE_string("output", "", "Folder of the embeddings; one model per folder.")
+flags.DEFINE_string(
+    "output",
+    "",
+    "Folder of the embeddings: one model and one --input per folder, since clips are known by their path in it.",
+)
 flags.DEFINE_enum("format", "parquet", ["parquet", "tfrecord"], "How the embeddings are written.")
 flags.DEFINE_list("folds", [], "Only clips of these folds (of TFRecords).")
 flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", lower_bound=1)
@@ -84,7 +88,7 @@ def _record_sounds(paths: List[str]) -> Tuple[Iterator[embedder.Sound], Optional
 def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:
     for _, error in rejects:
         print(f"rejected: {error}", file=sys.stderr)
-    path = os.path.join(FLAGS.output, "rejects.csv")
+    path = os.path.join(FLAGS.output, "_rejects.csv")  # readers of Parquet folders skip names with _
     if rejects or os.path.exists(path):  # one of an earlier run no longer holds
         table = io.StringIO()
         rows = csv.writer(table, lineterminator="\n")

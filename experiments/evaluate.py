@@ -53,7 +53,7 @@ def retrieval_task(sets: Dict[str, embeddings.ClipVectors]) -> Dict[str, Any]:
         ("folds", ", ".join(str(fold) if fold >= 0 else "none" for fold in sorted(set(clips.folds.tolist())))),
         ("classes", f"{len(titles)}, of which {len(model.result.classes_left_out)} left out"),
         ("pairs", f"{FLAGS.draws} draws of at most {retrieval.CLIPS_PER_CLASS} clips per class, seed {FLAGS.seed}"),
-        ("embeddings", os.path.abspath(FLAGS.embeddings)),
+        ("embeddings", FLAGS.embeddings),
         *((one.name, one.model_id) for one in results.values()),
         ("front end", clips.info.front_end_id),
         ("code version", audioset_triplet.__version__),

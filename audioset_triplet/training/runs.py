@@ -71,6 +71,9 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
         print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
         return
 
+    if first_step:
+        print(f"{workdir}: goes on after step {first_step} of {training.steps}.", file=sys.stderr)
+
     files_read = records.expand_globs(config.data.data)
     with records.named_errors(files_read), windows.too_many_labels_named():
         batches = inputs.triplet_batches(config, first_step)

@@ -177,7 +177,8 @@ def test_a_folder_of_sounds_good_and_bad(folder, archive, tmp_path):
     assert result.returncode == 0, result.stderr
     good = {"stereo.wav", "deep/low.flac", "deep/er/high.wav", "compressed.ogg", "ten samples.wav", "whole.flac"}
     assert {row["clip_id"] for row in rows(tmp_path / "out")} == good
-    with open(tmp_path / "out" / "rejects.csv", newline="") as file:
+    assert pq.read_table(tmp_path / "out").num_rows == len(rows(tmp_path / "out"))  # the folder is a table as it is
+    with open(tmp_path / "out" / "_rejects.csv", newline="") as file:
         rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
     assert rejects == {
         "empty.wav": "empty",
