@@ -5,6 +5,8 @@
     model(waveform, num_samples)["embedding"]        # int32 [B]: what lies beyond is ignored
     model.signatures["serving_default"](waveform=..., num_samples=...)
 
+Samples that are not finite are not detected: `experiments.embed` rejects such files before they get here.
+
 Shapes: B clips, L samples, W windows, T = 96 frames by F = 64 bands, D embedding size.
 """
 
