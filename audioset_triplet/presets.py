@@ -8,9 +8,9 @@ from audioset_triplet.config import LossConfig, ModelConfig, SamplingConfig, Tra
 def jansen2018() -> TripletConfig:
     """Jansen et al. 2018, "Unsupervised Learning of Semantic Audio Representations", joint model.
 
-    The paper's text that could be checked gives the network, the embedding size, the margin (section 4.2), semi-hard
-    mining and equal shares of the four methods (section 3). The optimiser, the batch size and the learning rate are
-    not in it: Adam and 128 are those of Hershey et al. 2017, section 3 (same group), 1e-4 is the rate of the VGGish
+    The authors' slides give the network, the embedding size and equal shares of the four methods; others who read the
+    paper report the margin and semi-hard mining (section 4.2). The optimiser, the batch size and the learning rate are
+    in neither: Adam and 128 are those of Hershey et al. 2017, section 3 (same group), 1e-4 is the rate of the VGGish
     trainer. The length is a choice: 10 passes over two million clips.
     """
     return TripletConfig(

@@ -23,7 +23,7 @@ import tensorflow as tf
 from audioset_triplet import __version__, files
 from audioset_triplet.data import embedding_parts
 from audioset_triplet.data.embedding_parts import ClipInfo, StoreInfo
-from audioset_triplet.errors import UserError
+from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.frontend.constants import FRONT_END_ID
 
 CLIPS_PER_PART = 4096
@@ -135,7 +135,7 @@ class FeatureWriter:
                 for serialized in self._finished.values():
                     writer.write(serialized)
         except tf.errors.OpError as error:  # a full disk
-            raise UserError(f"{path}: cannot be written: {error.message}") from error
+            raise UserError(f"{path}: cannot be written: {op_reason(error.message)}") from error
         self._next_part += 1
         self.clip_ids_done |= set(self._finished)
         self._finished = {}

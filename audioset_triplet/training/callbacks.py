@@ -76,9 +76,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
 
     def _log(self, logs: Dict[str, Any]) -> None:
         line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}
-        line["learning_rate"] = float(
-            tf.convert_to_tensor(self.model.optimizer.learning_rate)
-        )  # one per replica otherwise
+        learning_rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)  # itself one variable per replica
+        line["learning_rate"] = float(learning_rate)
         with open(self._metrics_path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         with self._writer.as_default(step=self._step):
