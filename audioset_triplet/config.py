@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 import typing
-from typing import Any, List, Mapping, Tuple, Type, TypeVar
+from typing import Any, List, Mapping, Protocol, Tuple, Type, TypeVar
 
 from audioset_triplet.errors import UserError
 
@@ -106,7 +106,7 @@ class LossConfig:
 class TrainingConfig:
     """One training run."""
 
-    batch_size: int = _option(128, "Triplets per step, over all devices together.")
+    batch_size: int = _option(128, "Examples (triplets, say) per step, over all devices together.")
     steps: int = _option(100_000, "Training steps.")
     learning_rate: float = _option(1e-4, "Peak learning rate of Adam.")
     schedule: str = _option("constant", "Learning rate over the run.", ("constant", "cosine"))
@@ -123,7 +123,8 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
         _require(
             self.batch_size >= 2,
-            f"--batch_size must be at least 2, not {self.batch_size}: negatives are of other triplets of the batch.",
+            f"--batch_size must be at least 2, not {self.batch_size}: an example needs others beside it, as negatives "
+            "and to be normalised with.",
         )
         _require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
         _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
@@ -145,6 +146,19 @@ class TripletConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+class RunConfig(Protocol):
+    """What the configs of all objectives have in common: a frozen dataclass with at least these fields."""
+
+    @property
+    def data(self) -> DataConfig: ...
+
+    @property
+    def model(self) -> ModelConfig: ...
+
+    @property
+    def training(self) -> TrainingConfig: ...
 
 
 def to_json(config: Any) -> str:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.config import TripletConfig
 from audioset_triplet.export import saved_model
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.baselines import build_log_mel
@@ -44,7 +45,7 @@ def main() -> None:
         if FLAGS.network == "trained":
             network, _, origin = checkpoints.restore_network(FLAGS.workdir)
         else:
-            config = checkpoints.read_config(FLAGS.workdir)
+            config = checkpoints.read_config(FLAGS.workdir, TripletConfig)
             tf.keras.utils.set_random_seed(config.training.seed)
             network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)

@@ -12,7 +12,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config import TripletConfig
 from audioset_triplet.presets import PRESETS
-from audioset_triplet.training import runs
+from audioset_triplet.training import triplet
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and logs; made if it is missing.")
@@ -23,7 +23,7 @@ command_line.define_flags(TripletConfig)
 def main() -> None:
     command_line.require_flags("data", "workdir")
     base = PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig()
-    runs.train(command_line.config_from_flags(base), FLAGS.workdir)
+    triplet.train(command_line.config_from_flags(base), FLAGS.workdir)
 
 
 if __name__ == "__main__":

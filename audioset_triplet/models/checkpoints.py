@@ -1,25 +1,27 @@
 """Where a work directory keeps its configuration and its weights, for whoever trains or exports them."""
 
 import os
-from typing import Any, Tuple
+from typing import Any, Tuple, Type, TypeVar
 
 import tensorflow as tf
 
 from audioset_triplet import config, files
-from audioset_triplet.config import TripletConfig
+from audioset_triplet.config import RunConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.models.resnet import build_resnet50
+
+Config = TypeVar("Config", bound=RunConfig)
 
 
 def config_path(workdir: str) -> str:
     return os.path.join(workdir, "config.json")
 
 
-def check_config(workdir: str, run_config: TripletConfig) -> None:
+def check_config(workdir: str, run_config: RunConfig) -> None:
     """Raises a UserError if the work directory belongs to a run with other settings."""
     if not os.path.exists(config_path(workdir)):
         return
-    differences = config.differences(read_config(workdir), run_config)
+    differences = config.differences(read_config(workdir, type(run_config)), run_config)
     if differences:
         raise UserError(
             f"{workdir} holds a run with other settings ({', '.join(differences)}): "
@@ -27,18 +29,26 @@ def check_config(workdir: str, run_config: TripletConfig) -> None:
         )
 
 
-def write_config(workdir: str, run_config: TripletConfig) -> None:
+def write_config(workdir: str, run_config: RunConfig) -> None:
     os.makedirs(workdir, exist_ok=True)
     files.write_text(config_path(workdir), config.to_json(run_config))
 
 
-def read_config(workdir: str) -> TripletConfig:
-    """The configuration of the run in a work directory; UserError where there is none."""
+def read_config(workdir: str, config_class: Type[Config]) -> Config:
+    """The configuration of the run in a work directory.
+
+    Raises:
+        UserError: there is no run, or its settings are not those of a `config_class`: it trains something else.
+    """
     path = config_path(workdir)
     if not os.path.exists(path):
         raise UserError(f"{workdir} is no work directory of a training run: it has no config.json.")
     with open(path, encoding="utf-8") as file:
-        return config.from_json(TripletConfig, file.read())
+        text = file.read()
+    try:
+        return config.from_json(config_class, text)
+    except UserError as error:
+        raise UserError(f"{path} does not hold the settings of such a run: {error}") from error
 
 
 def checkpoint_folder(workdir: str) -> str:
@@ -61,12 +71,12 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> Any:
 
 
 def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
-    """The trained network of a work directory, its configuration and the path of the checkpoint that it came from.
+    """The trained embedding of a work directory, its configuration and the path of the checkpoint that it came from.
 
     Raises:
-        UserError: there is no run, it has not saved a checkpoint yet, or the checkpoint is damaged.
+        UserError: there is no run, it trains no embedding, it has no checkpoint yet, or its checkpoint is damaged.
     """
-    run_config = read_config(workdir)
+    run_config = read_config(workdir, TripletConfig)
     latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
     if latest is None:
         raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")

@@ -1,4 +1,6 @@
-"""One training run in a work directory: build, resume, fit, record.
+"""One training run in a work directory, whatever its objective: build, resume, fit, record.
+
+An objective brings its config, a Keras model and its batches (`train`); `training/triplet.py` is one.
 
 A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line),
 metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
@@ -9,22 +11,27 @@ import os
 import platform
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Callable
 
 import tensorflow as tf
 
 from audioset_triplet import __version__, distribution, files
-from audioset_triplet.config import TrainingConfig, TripletConfig
+from audioset_triplet.config import RunConfig, TrainingConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.models.resnet import build_resnet50
-from audioset_triplet.training import addons, inputs
+from audioset_triplet.training import addons
 from audioset_triplet.training.callbacks import RunRecorder
-from audioset_triplet.training.triplet import TripletModel
+
+# Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
+# checkpoints keep them. Called in the scope of the run's strategy.
+BuildModel = Callable[[], tf.keras.Model]
+
+# The number of steps done -> an endless stream of what `train_step` takes.
+ReadBatches = Callable[[int], tf.data.Dataset]
 
 
-def train(config: TripletConfig, workdir: str) -> None:
+def train(config: RunConfig, workdir: str, build_model: BuildModel, read_batches: ReadBatches) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
     Of several workers all go on from the checkpoint in `workdir`, which has to be one folder that they all see; the
@@ -35,13 +42,20 @@ def train(config: TripletConfig, workdir: str) -> None:
     """
     strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
     if distribution.is_chief(strategy):
-        _train(config, strategy, workdir, workdir)
+        _train(config, build_model, read_batches, strategy, workdir, workdir)
     else:
         with tempfile.TemporaryDirectory() as scratch:  # every worker takes part in saving, one keeps what is saved
-            _train(config, strategy, workdir, scratch)
+            _train(config, build_model, read_batches, strategy, workdir, scratch)
 
 
-def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str, kept: str) -> None:
+def _train(
+    config: RunConfig,
+    build_model: BuildModel,
+    read_batches: ReadBatches,
+    strategy: tf.distribute.Strategy,
+    workdir: str,
+    kept: str,
+) -> None:
     """Goes on from the checkpoint in `workdir` and writes to `kept`."""
     training = config.training
     if training.deterministic:
@@ -50,18 +64,15 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
     num_replicas = strategy.num_replicas_in_sync
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
-    if training.batch_size == num_replicas:
-        raise UserError(f"--batch_size={training.batch_size} leaves no negative to a device: {num_replicas} share it.")
 
     checkpoints.check_config(workdir, config)
 
     with strategy.scope():
-        network = build_resnet50(config.model)
-        model = TripletModel(network, config.loss)
+        model = build_model()
         optimizer = build_optimizer(training)
-        optimizer.build(network.trainable_variables)
+        optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer)
-        checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
+        checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:
             checkpoints.restore(checkpoint, latest)
@@ -76,7 +87,7 @@ def _train(config: TripletConfig, strategy: tf.distribute.Strategy, workdir: str
 
     files_read = records.expand_globs(config.data.data)
     with records.named_errors(files_read), windows.too_many_labels_named():
-        batches = inputs.triplet_batches(config, first_step)
+        batches = read_batches(first_step)
         checkpoints.write_config(kept, config)
         _write_run_record(kept, strategy)
         recorder = RunRecorder(

@@ -1,13 +1,32 @@
-"""The Keras model that trains an embedding network on triplets."""
+"""Training an embedding network on triplets: the Keras model, and a run of it."""
 
+import functools
 from typing import Dict
 
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.config import LossConfig
+from audioset_triplet.config import LossConfig, TripletConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.losses import triplet
+from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
+from audioset_triplet.training import inputs, runs
+
+
+def train(config: TripletConfig, workdir: str) -> None:
+    """Trains an embedding in `workdir`, or goes on there (see `runs.train`)."""
+    runs.train(
+        config, workdir, functools.partial(_build_model, config), functools.partial(inputs.triplet_batches, config)
+    )
+
+
+def _build_model(config: TripletConfig) -> "TripletModel":
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    batch_size = config.training.batch_size
+    if batch_size == num_replicas:
+        raise UserError(f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it.")
+    return TripletModel(build_resnet50(config.model), config.loss)
 
 
 class TripletModel(tf.keras.Model):
@@ -24,6 +43,7 @@ class TripletModel(tf.keras.Model):
     def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
         super().__init__(name="triplet_model")
         self.network = network
+        self.parts = {"network": network}
         self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
         self._config = config
         self._means = [

@@ -26,7 +26,7 @@ from audioset_triplet.config import (
 )
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import callbacks, inputs, runs
+from audioset_triplet.training import callbacks, inputs, triplet
 from tests import processes, tiny_records
 
 MODULE = "experiments.train_triplet"
@@ -59,12 +59,12 @@ def weights(workdir):
 def finished(data, tmp_path_factory):
     """The work directory of a run of four steps."""
     workdir = tmp_path_factory.mktemp("run")
-    runs.train(tiny_config(data), str(workdir))
+    triplet.train(tiny_config(data), str(workdir))
     return workdir
 
 
 def test_a_run_leaves_its_record(data, finished):
-    assert checkpoints.read_config(str(finished)) == tiny_config(data)
+    assert checkpoints.read_config(str(finished), TripletConfig) == tiny_config(data)
     lines = callbacks.read_metrics(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(list(line.values())).all() for line in lines)
@@ -77,7 +77,7 @@ def test_a_run_leaves_its_record(data, finished):
 
 def test_the_same_command_again_changes_nothing(data, finished, capsys):
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
-    runs.train(tiny_config(data), str(finished))
+    triplet.train(tiny_config(data), str(finished))
     assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     assert "is trained" in capsys.readouterr().err
 
@@ -88,14 +88,14 @@ def test_a_damaged_checkpoint_is_one_clear_line(data, finished, tmp_path, suffix
     path = tmp_path / "run" / "checkpoints" / f"ckpt-4.{suffix}"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="ckpt-4: damaged"):
-        runs.train(tiny_config(data), str(tmp_path / "run"))
+        triplet.train(tiny_config(data), str(tmp_path / "run"))
     with pytest.raises(UserError, match="ckpt-4: damaged"):
         checkpoints.restore_network(str(tmp_path / "run"))
 
 
 def test_other_settings_in_a_work_directory_are_refused(data, finished):
     with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
-        runs.train(tiny_config(data, learning_rate=0.5), str(finished))
+        triplet.train(tiny_config(data, learning_rate=0.5), str(finished))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
@@ -167,7 +167,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     }
     for settings, message in bad.values():
         with pytest.raises(UserError, match=message):
-            runs.train(settings, str(tmp_path / "run"))
+            triplet.train(settings, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -255,13 +255,14 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from audioset_triplet.training import runs
+from audioset_triplet.errors import UserError
+from audioset_triplet.training import triplet
 from tests.training.test_runs import tiny_config
 
-runs.train(tiny_config(sys.argv[1], strategy="mirrored"), sys.argv[2])
+triplet.train(tiny_config(sys.argv[1], strategy="mirrored"), sys.argv[2])
 try:
-    runs.train(tiny_config(sys.argv[1], strategy="mirrored", batch_size=5), sys.argv[2] + "-odd")
-except runs.UserError as error:
+    triplet.train(tiny_config(sys.argv[1], strategy="mirrored", batch_size=5), sys.argv[2] + "-odd")
+except UserError as error:
     print(error)
 """
 
