@@ -16,6 +16,7 @@ Config = TypeVar("Config")
 
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
+COMBINED_METHODS = ("joint", "labels")  # for which combination=pairs has a meaning
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
@@ -49,6 +50,12 @@ class SamplingConfig:
         (1.0, 1.0, 1.0, 1.0),
         "Relative shares of noise, translation, mixing and proximity in the joint method.",
     )
+    combination: str = _option(
+        "rows",
+        "rows: every triplet by one method, as published. pairs (of joint and labels): both windows of every triplet, "
+        "two of one recording (joint) or class (labels), are mixed, translated and made noisy.",
+        ("rows", "pairs"),
+    )
     noise_sigma: float = _option(0.5, "Standard deviation of the Gaussian that scales each energy.")
     shift_bands: int = _option(10, "Largest shift in frequency, in mel bands.")
     mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's.")
@@ -59,6 +66,13 @@ class SamplingConfig:
         _require(
             len(self.shares) == len(UNSUPERVISED_METHODS) and min(self.shares) >= 0 and 0 < sum(self.shares) < math.inf,
             f"--shares needs four non-negative numbers that are not all zero ({', '.join(UNSUPERVISED_METHODS)}).",
+        )
+        _require(
+            self.combination in ("rows", "pairs"), f"--combination must be rows or pairs, not {self.combination!r}."
+        )
+        _require(
+            self.combination == "rows" or self.method in COMBINED_METHODS,
+            f"--combination=pairs needs --method={' or '.join(COMBINED_METHODS)}: {self.method} stands alone.",
         )
         _require(0 <= self.noise_sigma < math.inf, f"--noise_sigma must be 0 or more, not {self.noise_sigma}.")
         _require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")

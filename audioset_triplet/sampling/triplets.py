@@ -1,8 +1,9 @@
 """Windows -> triplets, in graph and vectorised over the batch (Jansen et al. 2018, section 3).
 
 A batch of window pairs comes in (`audioset_triplet.data.windows`): an anchor, and a companion that is either another
-window of the same recording or a window of another clip with a common label. Every row becomes one triplet by one
-method. Which rows get which method is drawn, how many do is fixed by the shares.
+window of the same recording or a window of another clip with a common label. Every row becomes one triplet, in one of
+two ways: by one method, as published (which rows get which is drawn, how many do is fixed by the shares), or by all
+constraints at once (`combination="pairs"`).
 """
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
@@ -42,12 +43,13 @@ def contents_intersect(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(equal, axis=[2, 3])
 
 
-def draw_others(contents: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """For each row a uniformly drawn other row that has nothing in common with it: [B, M] -> int32 [B].
+def draw_others(contents: tf.Tensor, candidates: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """For each row of `contents` [B, M] a uniformly drawn row of `candidates` [B, M'] with which it shares nothing.
 
-    Where there is no such row (a batch of one recording) the row itself is returned.
+    Returns:
+        int32 [B]; the row's own number where there is none (a batch of one recording).
     """
-    allowed = ~contents_intersect(contents, contents)  # [B, B]
+    allowed = ~contents_intersect(contents, candidates)  # [B, B]
     scores = tf.random.stateless_uniform(tf.shape(allowed), seed)
     drawn = tf.argmax(tf.where(allowed, scores, -1.0), axis=1, output_type=tf.int32)
     return tf.where(tf.reduce_any(allowed, axis=1), drawn, tf.range(contents.shape[0]))
@@ -73,10 +75,19 @@ def sample_triplets(
     Args:
         windows: `pcm` int16 [B, 2, 15600] anchor and companion, `contents` int64 [B, 2, M], `has_companion` bool [B];
             B static.
-        config: methods, shares and constants.
+        config: methods, how they are combined, shares and constants.
         seed: int [2]; the same seed gives the same triplets.
         with_negatives: whether each triplet brings a negative of its own (in mixing: the distractor).
     """
+    if config.combination == "pairs":
+        return _sample_pairs(windows, config, seed, with_negatives)
+    return _sample_rows(windows, config, seed, with_negatives)
+
+
+def _sample_rows(
+    windows: Dict[str, tf.Tensor], config: SamplingConfig, seed: tf.Tensor, with_negatives: bool
+) -> TripletBatch:
+    """Each row by one method."""
     batch_size = windows["pcm"].shape[0]
     order_seed, other_seed, positive_seed, end_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
     counts = rows_per_method(batch_size, config)
@@ -85,7 +96,7 @@ def sample_triplets(
 
     anchor = mel.mel_energies(mel.pcm_to_waveform(windows["pcm"][:, 0]))  # [B, T, F]
     anchor_contents, companion_contents = tf.unstack(windows["contents"], axis=1)
-    others = draw_others(anchor_contents, other_seed)  # [B]
+    others = draw_others(anchor_contents, anchor_contents, other_seed)  # [B]
     has_other = others != tf.range(batch_size)
     is_mixture = methods == METHODS.index("mixing")
     added_contents = tf.where(is_mixture[:, tf.newaxis], tf.gather(anchor_contents, others), companion_contents)
@@ -106,6 +117,38 @@ def sample_triplets(
     # The sets are shuffled together, so that every replica's part of the batch has its share of each.
     end = tf.random.experimental.stateless_shuffle(tf.range(batch_size), end_seed)
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, end), batch)
+
+
+def _sample_pairs(
+    windows: Dict[str, tf.Tensor], config: SamplingConfig, seed: tf.Tensor, with_negatives: bool
+) -> TripletBatch:
+    """Each row by all constraints: anchor and companion, both mixed, then translated, then made noisy.
+
+    The two are mixed with distractors of their own: one that both share would tell them from all others. Where a clip
+    has no companion the anchor's own window takes its place.
+    """
+    batch_size = windows["pcm"].shape[0]
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
+    anchor, companion = tf.unstack(mel.mel_energies(mel.pcm_to_waveform(windows["pcm"])), axis=1)  # [B, T, F]
+    anchor_contents, companion_contents = tf.unstack(windows["contents"], axis=1)
+    pair_contents = tf.concat([anchor_contents, companion_contents], axis=1)
+    first_others, second_others, negatives = (draw_others(pair_contents, anchor_contents, one) for one in seeds[:3])
+
+    def altered(energies: tf.Tensor, others: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        shift_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        shifts = positives.draw_shifts(batch_size, anchor.shape[1], config.shift_bands, shift_seed)
+        mixed = positives.mix(energies, tf.gather(anchor, others), config.mixing_alpha)
+        return mel.log_mel(positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed))
+
+    return TripletBatch(
+        anchor=altered(anchor, first_others, seeds[3]),
+        positive=altered(companion, second_others, seeds[4]),
+        negative=mel.log_mel(tf.gather(anchor, negatives)) if with_negatives else (),
+        anchor_contents=tf.concat([anchor_contents, tf.gather(anchor_contents, first_others)], axis=1),
+        positive_contents=tf.concat([companion_contents, tf.gather(anchor_contents, second_others)], axis=1),
+        method=tf.fill([batch_size], METHODS.index(config.method)),
+        weight=tf.cast((negatives != tf.range(batch_size)) | (not with_negatives), tf.float32),
+    )
 
 
 def _is_one_of(methods: tf.Tensor, names: Sequence[str]) -> tf.Tensor:

@@ -127,7 +127,7 @@ def test_negatives_are_never_of_the_anchor_s_recording():
 
 def test_others_are_uniform_over_the_other_recordings():
     contents = tf.constant([[0], [0], [1], [2], [3]], tf.int64)
-    draws = np.stack([draw_others(contents, tf.constant([seed, 7], tf.int64)) for seed in range(3000)])
+    draws = np.stack([draw_others(contents, contents, tf.constant([seed, 7], tf.int64)) for seed in range(3000)])
     for row, allowed in enumerate([[2, 3, 4], [2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 4], [0, 1, 2, 3]]):
         counts = np.bincount(draws[:, row], minlength=5)
         assert set(np.flatnonzero(counts)) == set(allowed)
@@ -199,3 +199,63 @@ def test_contents_intersect():
     first = tf.constant([[1, 2], [3, 3]], tf.int64)
     second = tf.constant([[2], [4], [3]], tf.int64)
     np.testing.assert_array_equal(contents_intersect(first, second), [[True, False, False], [False, False, True]])
+
+
+def test_pairs_of_all_constraints_without_their_strength_are_the_two_windows():
+    pairs = window_pairs(12)
+    known = energies_by_recording(pairs)
+    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=0, mixing_alpha=0.0)
+    assert triplets.anchor_contents[:, 0].tolist() == list(range(12))
+    for row in range(12):
+        for window, energies in ((triplets.anchor[row], known[row][0]), (triplets.positive[row], known[row][1])):
+            moved = [np.roll(np.log(energies + 0.01), frames, axis=0) for frames in range(96)]
+            assert min(np.abs(window - one).max() for one in moved) < 1e-4  # the shift in time is what is left
+
+
+def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
+    pairs = window_pairs(12)
+    known = energies_by_recording(pairs)
+    # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
+    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=3)
+    noisy = sample(pairs, method="joint", combination="pairs", noise_sigma=0.5, shift_bands=3)
+    for row in range(12):
+        for window, contents, energies in (
+            (triplets.anchor[row], triplets.anchor_contents[row], known[row][0]),
+            (triplets.positive[row], triplets.positive_contents[row], known[row][1]),
+        ):
+            assert contents[0] == row and contents[1] != row
+            mixed = reference.mix(energies, known[contents[1]][0], 0.25)
+            found = np.exp(window.astype(np.float64)) - 0.01
+            fits = (
+                np.abs(reference.translate(mixed, frames, bands) - found).max() < 1e-2 * mixed.max()
+                for frames in range(96)
+                for bands in range(-3, 4)
+            )
+            assert any(fits)
+    for clean, window in ((triplets.anchor, noisy.anchor), (triplets.positive, noisy.positive)):
+        energies = np.exp(clean.astype(np.float64)) - 0.01
+        factors = ((np.exp(window.astype(np.float64)) - 0.01) / energies)[energies > 1]
+        assert factors.min() > 0.99 and 0.35 < (factors - 1).mean() < 0.45  # E|eps| = 0.5 sqrt(2 / pi) = 0.399
+    np.testing.assert_array_equal(triplets.method, METHODS.index("joint"))
+    assert (triplets.anchor_contents[:, 1] != triplets.positive_contents[:, 1]).any()  # distractors of their own
+    negatives = [int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(12)])) for x in triplets.negative]
+    assert all(negative != row for row, negative in enumerate(negatives))
+
+
+def test_pairs_of_a_class_never_hold_a_distractor_of_that_class():
+    pairs = window_pairs(8)
+    labels = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    pairs["contents"] = tf.constant(np.repeat(labels, 2).reshape(8, 2, 1), tf.int64)
+    for seed in range(10):
+        triplets = sample(pairs, seed=tf.constant([seed, 4], tf.int64), method="labels", combination="pairs")
+        for contents in (triplets.anchor_contents, triplets.positive_contents):
+            assert (contents[:, 0] != contents[:, 1]).all()
+        assert (triplets.weight == 1).all() and (triplets.method == METHODS.index("labels")).all()
+
+
+def test_pairs_of_one_recording_alone_are_not_mixed_and_have_no_negative():
+    pairs = window_pairs(4, [5, 5, 5, 5])
+    assert (sample(pairs, method="joint", combination="pairs").weight == 0).all()
+    triplets = sample(pairs, with_negatives=False, method="joint", combination="pairs")
+    assert (triplets.weight == 1).all() and triplets.negative == ()
+    assert np.isfinite(triplets.positive).all() and (triplets.positive_contents == 5).all()
