@@ -6,6 +6,7 @@ from typing import Dict, Iterable, List, Sequence
 from tqdm import tqdm
 
 from audioset_triplet.data import records
+from audioset_triplet.data.clips import add_class_names
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.errors import UserError
 
@@ -35,7 +36,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
                 values = {field.name: getattr(clip, field.name) for field in dataclasses.fields(ClipInfo)}
                 found[clip.clip_id] = ClipInfo(**values)
     if not found:
-        raise UserError(f"{data} holds no clip{f' of fold {format_list(folds)}' if folds else ''}.")
+        raise UserError(f"{data} holds no clip{f' of fold {", ".join(map(str, folds))}' if folds else ''}.")
     return list(found.values())
 
 
@@ -47,9 +48,7 @@ def class_names(clips: Iterable[ClipInfo]) -> Dict[int, str]:
     """
     names: Dict[int, str] = {}
     for clip in clips:
-        for index, name in zip(clip.labels, clip.label_names):
-            if names.setdefault(index, name) != name:
-                raise UserError(f"clip {clip.clip_id}: class {index} is called both {names[index]!r} and {name!r}.")
+        add_class_names(names, zip(clip.labels, clip.label_names), f"clip {clip.clip_id}")
     return dict(sorted(names.items()))
 
 
@@ -74,11 +73,11 @@ def only(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
     return [clip for clip in clips if clip.clip_id in wanted]
 
 
-def require_apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> int:
-    """How many of the evaluated clips were cut from a recording that is trained on too.
+def apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[ClipInfo]:
+    """The clips to be trained on that were not cut from a recording that is evaluated on.
 
     Raises:
-        UserError: a clip stands on both sides.
+        UserError: a clip stands on both sides, or nothing is left to train on.
     """
     common = sorted({clip.clip_id for clip in trained} & {clip.clip_id for clip in evaluated})
     if common:
@@ -86,9 +85,8 @@ def require_apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) ->
             f"{len(common)} clips are both to be trained on and to be evaluated on, such as {common[0]}: "
             "choose other folds for the one or the other (--folds, --eval_folds)."
         )
-    recordings = {clip.recording_id for clip in trained}
-    return sum(clip.recording_id in recordings for clip in evaluated)
-
-
-def format_list(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
+    recordings = {clip.recording_id for clip in evaluated}
+    usable = [clip for clip in trained if clip.recording_id not in recordings]
+    if not usable:
+        raise UserError("every clip to be trained on is of a recording that is evaluated on: choose other folds.")
+    return usable

@@ -62,7 +62,7 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
 
     Args:
         config: the settings.
-        clips: `training_clips(config)`.
+        clips: what to learn from: `training_clips(config)` or some of them.
         workdir: the work directory.
 
     Raises:
@@ -71,19 +71,22 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
     classes = Classes(
         clip_labels.class_names(clips), all(len(clip.labels) == 1 for clip in clips), num_clips=len(clips)
     )
-    wanted = [clip.clip_id for clip in clips] if config.labels.clips else []
     runs.train(
         config,
         workdir,
         functools.partial(_build_model, config, classes, workdir),
-        functools.partial(inputs.labelled_batches, config, list(classes.names), wanted),
+        functools.partial(inputs.labelled_batches, config, list(classes.names), [clip.clip_id for clip in clips]),
     )
 
 
 def _build_model(config: ClassifierConfig, classes: Classes, workdir: str) -> "ClassifierModel":
     if distribution.is_chief(tf.distribute.get_strategy()):
         _keep_classes(workdir, classes)
-    loss = "softmax, as every clip has one label" if classes.one_per_clip else "sigmoids, as some clips have several labels"
+    loss = (
+        "softmax, as every clip has one label"
+        if classes.one_per_clip
+        else "sigmoids, as some clips have several labels"
+    )
     print(f"{classes.num_clips} clips of {len(classes.names)} classes: {loss}.", file=sys.stderr)
     return ClassifierModel(build_resnet50_classifier(config.model, len(classes.names)), classes.one_per_clip)
 
