@@ -36,7 +36,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
                 values = {field.name: getattr(clip, field.name) for field in dataclasses.fields(ClipInfo)}
                 found[clip.clip_id] = ClipInfo(**values)
     if not found:
-        raise UserError(f"{data} holds no clip{f' of fold {", ".join(map(str, folds))}' if folds else ''}.")
+        raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
     return list(found.values())
 
 

@@ -66,11 +66,13 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         workdir: the work directory.
 
     Raises:
-        UserError: what `runs.train` raises; the clips are not those that the run began with.
+        UserError: what `runs.train` raises; one class alone; the clips are not those that the run began with.
     """
     classes = Classes(
         clip_labels.class_names(clips), all(len(clip.labels) == 1 for clip in clips), num_clips=len(clips)
     )
+    if len(classes.names) < 2:
+        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to tell apart.")
     runs.train(
         config,
         workdir,
@@ -100,7 +102,7 @@ def _keep_classes(workdir: str, classes: Classes) -> None:
         raise UserError(
             f"{workdir} holds a run on other clips: {read_classes(workdir).num_clips} of "
             f"{len(read_classes(workdir).names)} classes, now {classes.num_clips} of {len(classes.names)}. "
-            "Give the same records and --clips to resume it, or another --workdir."
+            "Give the same flags and the same records to resume it, or another --workdir."
         )
 
 
