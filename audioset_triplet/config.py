@@ -108,21 +108,34 @@ class ModelConfig(BackboneConfig):
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """The triplet loss (Jansen et al. 2018, equation 1) and where its negatives come from."""
+    """The loss on triplets or pairs, and where its negatives come from."""
 
+    loss: str = _option(
+        "triplet",
+        "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
+        "negatives of the batch (Chen et al. 2020, equation 1).",
+        ("triplet", "nt_xent"),
+    )
     margin: float = _option(0.1, "Margin of the hinge on squared distances.")
     negatives: str = _option(
         "semi_hard",
-        "semi_hard: mined in the batch. own: the negative that the triplet was made with.",
+        "Of the triplet loss. semi_hard: mined in the batch. own: the negative that the triplet was made with.",
         ("semi_hard", "own"),
     )
+    temperature: float = _option(0.1, "What nt_xent divides cosines by.")
 
     def __post_init__(self) -> None:
+        _require(self.loss in ("triplet", "nt_xent"), f"--loss must be triplet or nt_xent, not {self.loss!r}.")
         _require(0 < self.margin < math.inf, f"--margin must be positive, not {self.margin}.")
         _require(
             self.negatives in ("semi_hard", "own"),
             f"--negatives must be semi_hard or own, not {self.negatives!r}.",
         )
+        _require(
+            self.loss == "triplet" or self.negatives == "semi_hard",
+            "--negatives=own needs --loss=triplet: nt_xent takes all negatives of the batch.",
+        )
+        _require(0 < self.temperature < math.inf, f"--temperature must be positive, not {self.temperature}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,8 +40,3 @@ def semi_hard_distances(
 def hinge(positive_distances: tf.Tensor, negative_distances: tf.Tensor, margin: float) -> tf.Tensor:
     """[d(a, p) - d(a, n) + margin]_+ per triplet, [B], on squared distances (equation 1)."""
     return tf.maximum(positive_distances - negative_distances + margin, 0.0)
-
-
-def weighted_mean(terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """sum(weights * terms) / sum(weights), and 0 where all weights are 0; [B], [B] -> scalar."""
-    return tf.math.divide_no_nan(tf.reduce_sum(weights * terms), tf.reduce_sum(weights))

@@ -27,6 +27,7 @@ from audioset_triplet.losses import classification
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
 from audioset_triplet.training import inputs, runs
+from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 _SCORED_WINDOWS = 128  # at a time
 
@@ -123,41 +124,21 @@ def read_classes(workdir: str) -> Classes:
         raise UserError(f"{_classes_path(workdir)}: damaged ({error}); train in another --workdir.") from error
 
 
-class ClassifierModel(tf.keras.Model):
+class ClassifierModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> logits [B, C]) on `LabelledBatch`es.
 
-    Metrics: `loss`, `accuracy` (share of windows whose likeliest class is one of theirs) and `gradient_norm` (of a
-    replica's loss, over all weights).
+    Monitors `accuracy` (share of windows whose likeliest class is one of theirs).
     """
 
     def __init__(self, network: tf.keras.Model, one_per_clip: bool) -> None:
-        super().__init__(name="classifier_model")
-        self.network = network
-        self.parts = {"network": network}
-        self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
+        super().__init__({"network": network}, ("accuracy",))
         self._one_per_clip = one_per_clip
-        self._means = [tf.keras.metrics.Mean(name) for name in ("loss", "accuracy", "gradient_norm")]
 
-    @property
-    def metrics(self) -> list:
-        return self._means
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.network(inputs, training=training)
-
-    def train_step(self, batch: inputs.LabelledBatch) -> Dict[str, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            logits = self.network(batch.windows, training=True)
-            terms = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
-            scaled = distribution.scale_for_sum(tf.reduce_mean(terms))
-        variables = self.network.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables))
+    def terms(self, batch: inputs.LabelledBatch) -> Terms:
+        logits = self.parts["network"](batch.windows, training=True)
+        loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
-        gradient_norm = distribution.unscale(tf.linalg.global_norm(gradients))
-        for mean, values in zip(self._means, (terms, is_right, gradient_norm)):
-            mean.update_state(values)
-        return {metric.name: metric.result() for metric in self.metrics}
+        return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})
 
 
 def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.losses import triplet
+from audioset_triplet.training.objective import weighted_mean
 from audioset_triplet.training.triplet import negative_candidates
 from tests.reference import triplet_loss as reference
 
@@ -21,7 +22,7 @@ def mined_loss(anchor, positive, anchor_contents, positive_contents, margin=0.1)
         triplet.squared_distances(anchor, tf.concat([anchor, positive], axis=0)),
         negative_candidates(anchor_contents, positive_contents),
     )
-    return triplet.weighted_mean(triplet.hinge(distances, negative, margin), tf.cast(exists, tf.float32))
+    return weighted_mean(triplet.hinge(distances, negative, margin), tf.cast(exists, tf.float32))
 
 
 def test_squared_distances_against_numpy():
@@ -115,5 +116,5 @@ def test_no_negative_at_all_gives_zero_and_no_gradient():
 
 
 def test_weighted_mean():
-    assert float(triplet.weighted_mean(tf.constant([1.0, 2.0, 9.0]), tf.constant([1.0, 1.0, 0.0]))) == 1.5
-    assert float(triplet.weighted_mean(tf.constant([1.0]), tf.constant([0.0]))) == 0.0
+    assert float(weighted_mean(tf.constant([1.0, 2.0, 9.0]), tf.constant([1.0, 1.0, 0.0]))) == 1.5
+    assert float(weighted_mean(tf.constant([1.0]), tf.constant([0.0]))) == 0.0

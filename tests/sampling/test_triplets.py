@@ -238,7 +238,9 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
         assert factors.min() > 0.99 and 0.35 < (factors - 1).mean() < 0.45  # E|eps| = 0.5 sqrt(2 / pi) = 0.399
     np.testing.assert_array_equal(triplets.method, METHODS.index("joint"))
     assert (triplets.anchor_contents[:, 1] != triplets.positive_contents[:, 1]).any()  # distractors of their own
-    negatives = [int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(12)])) for x in triplets.negative]
+    negatives = [
+        int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(12)])) for x in triplets.negative
+    ]
     assert all(negative != row for row, negative in enumerate(negatives))
 
 

@@ -10,8 +10,9 @@ from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
 from audioset_triplet.training.runs import build_optimizer
-from audioset_triplet.training.triplet import TripletModel, negative_candidates
+from audioset_triplet.training.triplet import ContrastiveModel, TripletModel, negative_candidates
 from tests import processes
+from tests.reference import nt_xent as nt_xent_reference
 from tests.reference import triplet_loss as reference
 from tests.tiny_network import build_tiny_network
 
@@ -36,7 +37,7 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
 
 
 def trained(network, config, batch, optimizer=None):
-    model = TripletModel(network, config)
+    model = (ContrastiveModel if config.loss == "nt_xent" else TripletModel)(network, config)
     model.compile(optimizer=optimizer or tf.keras.optimizers.SGD(0.1), run_eagerly=True)
     return model.train_step(batch)
 
@@ -66,10 +67,28 @@ def test_loss_with_the_triplet_s_own_negative():
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_gradient_norm_is_that_of_the_step():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_nt_xent_of_a_step_equals_the_loop(weighted):
+    network = build_tiny_network()
+    weights = np.random.default_rng(1).integers(0, 2, 12) if weighted else np.ones(12)
+    batch = batch_of(weights=weights)
+    anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
+    logs = trained(network, LossConfig(loss="nt_xent", temperature=0.2), batch)
+    is_negative = negative_candidates(batch.anchor_contents, batch.positive_contents).numpy()
+    rows = [row for row in range(12) if weights[row] and is_negative[row].any()]
+    losses = [nt_xent_reference.pair_loss(row, anchors, positives, is_negative[row], 0.2) for row in rows]
+    assert float(logs["loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
+    cosines = anchors @ np.concatenate([anchors, positives]).T
+    nearest = [cosines[row, 12 + row] >= cosines[row][is_negative[row]].max() for row in rows]
+    assert float(logs["accuracy"]) == pytest.approx(np.mean(nearest))
+    assert 0 < np.mean(nearest) < 1
+
+
+@pytest.mark.parametrize("loss", ["triplet", "nt_xent"])
+def test_the_gradient_norm_is_that_of_the_step(loss):
     network = build_tiny_network()
     before = network.get_weights()
-    logs = trained(network, LossConfig(margin=0.5), batch_of(), tf.keras.optimizers.SGD(0.1))
+    logs = trained(network, LossConfig(loss=loss, margin=0.5), batch_of(), tf.keras.optimizers.SGD(0.1))
     steps = [(old - new) / 0.1 for old, new in zip(before, network.get_weights())]
     assert float(logs["gradient_norm"]) == pytest.approx(np.sqrt(sum((step**2).sum() for step in steps)), rel=1e-3)
 

@@ -1,0 +1,59 @@
+"""What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
+
+from typing import Any, Dict, NamedTuple, Sequence
+
+import tensorflow as tf
+
+from audioset_triplet import distribution
+
+
+class Terms(NamedTuple):
+    """What an objective makes of a batch of B examples."""
+
+    loss: tf.Tensor  # float32 [B]
+    weight: tf.Tensor  # float32 [B], 0 for an example that does not count
+    monitored: Dict[str, tf.Tensor]  # name -> float32 [B]
+
+
+class ObjectiveModel(tf.keras.Model):
+    """Trains `parts` (name -> network, as checkpoints keep them) on `terms`, which a subclass computes from a batch.
+
+    The loss is the weighted mean of the terms; a replica's share of it is scaled so that the replicas' sum is the mean.
+
+    Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of a replica's loss, over all
+    weights).
+    """
+
+    def __init__(self, parts: Dict[str, tf.keras.Model], monitored: Sequence[str]) -> None:
+        super().__init__()
+        self.parts = parts
+        self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
+        self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
+        self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
+
+    @property
+    def metrics(self) -> list:
+        return [*self._means.values(), self._gradient_norm]
+
+    def terms(self, batch: Any) -> Terms:
+        raise NotImplementedError
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.parts["network"](inputs, training=training)
+
+    def train_step(self, batch: Any) -> Dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            terms = self.terms(batch)
+            scaled = distribution.scale_for_sum(weighted_mean(terms.loss, terms.weight))
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        for name, values in {"loss": terms.loss, **terms.monitored}.items():
+            self._means[name].update_state(values, sample_weight=terms.weight)
+        self._gradient_norm.update_state(distribution.unscale(tf.linalg.global_norm(gradients)))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def weighted_mean(terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """sum(weights * terms) / sum(weights), and 0 where all weights are 0; [B], [B] -> scalar."""
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * terms), tf.reduce_sum(weights))
