@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from audioset_triplet.data.clips import ClipVectors
+from audioset_triplet.data.clips import ClipVectors, require_same_clips
 from audioset_triplet.data.embedding_parts import StoreInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
@@ -149,10 +149,10 @@ def test_the_seed_decides_the_draws_and_the_order_of_the_clips_does_not():
 
 def test_only_equal_clips_are_compared():
     clips = make_clips([(0,)] * 3 + [(1,)] * 3)
-    retrieval.require_same_clips(clips, "A", clips, "B")
+    require_same_clips(clips, "A", clips, "B")
     fewer = make_clips([(0,)] * 3 + [(1,)] * 2)
     with pytest.raises(UserError, match="clip0005, which B lacks"):
-        retrieval.require_same_clips(clips, "A", fewer, "B")
+        require_same_clips(clips, "A", fewer, "B")
     relabelled = dataclasses.replace(clips, labels=[(1,)] + clips.labels[1:])
     with pytest.raises(UserError, match="different labels to clip clip0000"):
-        retrieval.require_same_clips(clips, "A", relabelled, "B")
+        require_same_clips(clips, "A", relabelled, "B")
