@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from audioset_triplet import config
 from audioset_triplet.config import (
     DataConfig,
+    HeadConfig,
     LossConfig,
     ModelConfig,
     SamplingConfig,
@@ -84,6 +85,13 @@ def test_broken_json_is_the_users_to_mend(text):
         (ModelConfig, "embedding_size", 0),
         (LossConfig, "margin", 0.0),
         (LossConfig, "negatives", "hard"),
+        (HeadConfig, "hidden_layers", -1),
+        (HeadConfig, "hidden_units", 0),
+        (HeadConfig, "head_epochs", 0),
+        (HeadConfig, "head_min_steps", 0),
+        (HeadConfig, "head_batch_size", 0),
+        (HeadConfig, "head_learning_rate", 0.0),
+        (HeadConfig, "head_dropout", 1.0),
         (TrainingConfig, "batch_size", 1),
         (TrainingConfig, "seed", -1),
         (TrainingConfig, "seed", 1 << 32),
@@ -107,9 +115,10 @@ def test_differences_names_the_fields_of_nested_configs():
 
 
 def test_a_name_means_one_flag():
-    names = [field.name for field in _fields(TripletConfig)]
+    names = [field.name for config_class in (TripletConfig, HeadConfig) for field in _fields(config_class)]
     assert len(names) > 20 and len(names) == len(set(names))
 
 
 def test_every_field_says_what_it_means():
-    assert [field.name for field in _fields(TripletConfig) if len(field.metadata["help"]) < 15] == []
+    fields = [*_fields(TripletConfig), *_fields(HeadConfig)]
+    assert [field.name for field in fields if len(field.metadata["help"]) < 15] == []

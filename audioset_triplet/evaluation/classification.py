@@ -158,7 +158,7 @@ def _train(
     )
     rate = tf.keras.optimizers.schedules.CosineDecay(head.head_learning_rate, steps)
     model.compile(
-        tf.keras.optimizers.AdamW(rate, weight_decay=head.head_weight_decay),
+        tf.keras.optimizers.Adam(rate),
         "categorical_crossentropy" if single_label else "binary_crossentropy",
     )
     model.fit(
