@@ -157,7 +157,7 @@ class HeadConfig:
     head_min_steps: int = _option(300, "Training steps of the classifier at least, however few windows there are.")
     head_batch_size: int = _option(128, "Windows per training step of the classifier.")
     head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (Adam) at the start; falls to 0.")
-    head_dropout: float = _option(0.5, "Share of the units of each hidden layer that is dropped in training.")
+    head_dropout: float = _option(0.5, "Share of the units of the last hidden layer that is dropped in training.")
 
     def __post_init__(self) -> None:
         for name in ("hidden_units", "head_epochs", "head_min_steps", "head_batch_size"):

@@ -1,5 +1,6 @@
 """Folders of embeddings that are drawn around one centre per class."""
 
+import zlib
 from typing import List, Sequence
 
 import numpy as np
@@ -29,8 +30,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 def windows_of(clips: Sequence[ClipInfo], noise: float, size: int, num_windows: int) -> np.ndarray:
     """[n, W, D] unit vectors: the mean of the centres of the clip's classes, plus noise per clip and per window."""
     num_classes = 1 + max((label for clip in clips for label in clip.labels), default=0)
-    random = np.random.default_rng(0)
-    centres = unit(random.normal(size=(num_classes, size)))
+    centres = unit(np.random.default_rng(0).normal(size=(num_classes, size)))
+    random = np.random.default_rng(zlib.crc32("".join(clip.clip_id for clip in clips).encode()))
     means = np.stack([centres[list(clip.labels)].sum(axis=0) if clip.labels else np.zeros(size) for clip in clips])
     of_clips = noise / np.sqrt(size) * random.normal(size=(len(clips), 1, size))
     of_windows = noise / np.sqrt(size) * random.normal(size=(len(clips), num_windows, size))

@@ -71,8 +71,8 @@ def build_head(
     for layer in range(head.hidden_layers):
         initial = tf.keras.initializers.HeNormal(seed + layer)
         x = tf.keras.layers.Dense(head.hidden_units, "relu", kernel_initializer=initial)(x)
-        if head.head_dropout:
-            x = tf.keras.layers.Dropout(head.head_dropout, seed=seed + layer)(x)
+    if head.head_dropout and head.hidden_layers:  # after each of four layers it leaves too little to learn from
+        x = tf.keras.layers.Dropout(head.head_dropout, seed=seed)(x)
     initial = tf.keras.initializers.GlorotUniform(seed + head.hidden_layers)
     activation = "softmax" if single_label else "sigmoid"
     return tf.keras.Model(inputs, tf.keras.layers.Dense(num_classes, activation, kernel_initializer=initial)(x))

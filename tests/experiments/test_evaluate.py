@@ -186,7 +186,7 @@ def test_the_other_tasks_learn_from_labelled_clips(tmp_path):
     infos = stored_clips.make_infos(80, 4)
     stored_clips.write(tmp_path / "all", infos)
     for fold in (1, 2):
-        stored_clips.write(tmp_path / f"fold{fold}", [one for one in infos if one.fold == fold], noise=3.0)
+        stored_clips.write(tmp_path / f"fold{fold}", [one for one in infos if one.fold == fold], noise=10.0)
     by_fold = [f"--embeddings={tmp_path}/all", "--train_folds=1", "--folds=2"]
     by_folder = [f"--compare=poor={tmp_path}/fold2", f"--train_compare=poor={tmp_path}/fold1"]
     head = ["--head_epochs=1", "--head_min_steps=40", "--head_learning_rate=0.01"]
