@@ -46,7 +46,7 @@ def evaluate(
 
 def clip_scores(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> ClipScores:
     """The scores, between 0 and 1, that a head trained on the clips `labelled` [n] of `split.train` gives."""
-    windows = ShuffledWindows(split.train, labelled)
+    windows = ShuffledWindows(split.train, labelled, _BUFFER_BYTES)
     single_label = all(len(set(split.train.labels[row])) == 1 for row in np.flatnonzero(labelled))
     model = build_head(head, *windows.moments(), len(split.classes), single_label, seed)
     _train(model, windows, split, head, single_label, seed)
@@ -71,8 +71,8 @@ def build_head(
     for layer in range(head.hidden_layers):
         initial = tf.keras.initializers.HeNormal(seed + layer)
         x = tf.keras.layers.Dense(head.hidden_units, "relu", kernel_initializer=initial)(x)
-        if head.head_dropout:
-            x = tf.keras.layers.Dropout(head.head_dropout, seed=seed + layer)(x)
+    if head.head_dropout and head.hidden_layers:  # after each of four layers it leaves too little to learn from
+        x = tf.keras.layers.Dropout(head.head_dropout, seed=seed)(x)
     initial = tf.keras.initializers.GlorotUniform(seed + head.hidden_layers)
     activation = "softmax" if single_label else "sigmoid"
     return tf.keras.Model(inputs, tf.keras.layers.Dense(num_classes, activation, kernel_initializer=initial)(x))
@@ -90,7 +90,7 @@ class ShuffledWindows:
         buffer_bytes: of the embeddings that are held.
     """
 
-    def __init__(self, clips: StoredClips, chosen: np.ndarray, buffer_bytes: int = _BUFFER_BYTES) -> None:
+    def __init__(self, clips: StoredClips, chosen: np.ndarray, buffer_bytes: int) -> None:
         self._clips, self._chosen = clips, chosen
         size = clips.info.embedding_size
         capacity = max(1, buffer_bytes // (4 * size))
@@ -158,7 +158,7 @@ def _train(
     )
     rate = tf.keras.optimizers.schedules.CosineDecay(head.head_learning_rate, steps)
     model.compile(
-        tf.keras.optimizers.AdamW(rate, weight_decay=head.head_weight_decay),
+        tf.keras.optimizers.Adam(rate),
         "categorical_crossentropy" if single_label else "binary_crossentropy",
     )
     model.fit(

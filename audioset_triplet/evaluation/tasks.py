@@ -64,10 +64,12 @@ def retrieval_task(request: Request) -> Outcome:
     retrieval_page.check_inputs(request.data, request.saved_model)  # before the work, not after it
     model, *compared = request.sources
     clips = stored.read_clips(model.folder, request.folds)
-    sets = [NamedResult(model.name, clips.model_id, retrieval.evaluate(clips, request.draws, request.seed))]
     for source in compared:
         others = stored.read_clips(source.folder, request.folds)
         stored.require_same_clips(clips, model.folder, others, source.folder)
+    sets = [NamedResult(model.name, clips.model_id, retrieval.evaluate(clips, request.draws, request.seed))]
+    for source in compared:
+        others = stored.read_clips(source.folder, request.folds)
         result = retrieval.evaluate(others, request.draws, request.seed)
         sets.append(NamedResult(source.name, others.model_id, result))
     titles, result = metrics.class_titles(clips.class_names), sets[0].result
@@ -95,17 +97,21 @@ def classification_task(request: Request) -> Outcome:
         return metrics.measure(classification.clip_scores(split, split.usable, request.head, request.seed))
 
     facts = [("classifier", _head_in_words(request.head)), ("seed", str(request.seed))]
-    return _score_task("classification", request, evaluate, facts)
+    outcome = _score_task("classification", request, evaluate, facts)
+    return dataclasses.replace(outcome, numbers={**outcome.numbers, **_head_numbers(request.head)})
 
 
 def knn_task(request: Request) -> Outcome:
     """Votes of the nearest labelled clips (`knn`)."""
-    facts = [("neighbours", f"{request.k}, with weight exp(cosine / {request.temperature:g})")]
-    return _score_task(
-        "knn",
-        request,
-        lambda split: metrics.measure(knn.clip_scores(split, request.k, request.temperature)),
-        facts,
+
+    def evaluate(split: Split) -> ScoreMetrics:
+        return metrics.measure(knn.clip_scores(split, request.k, request.temperature))
+
+    outcome = _score_task(
+        "knn", request, evaluate, [("neighbours", f"{request.k}, weighted by exp(cosine / {request.temperature:g})")]
+    )
+    return dataclasses.replace(
+        outcome, numbers={**outcome.numbers, "neighbours": request.k, "temperature": request.temperature}
     )
 
 
@@ -154,7 +160,10 @@ def semi_supervised_task(request: Request) -> Outcome:
     for count in counts:
         numbers[f"semi_supervised/{count}/classes_short"] = short[count]
         numbers[f"semi_supervised/{count}/labelled_clips"] = shown[count]
-    return Outcome(numbers, headline.rstrip("\n"), score_pages.render_semi_supervised(titles, sets, facts))
+    numbers.update(_head_numbers(request.head))
+    return Outcome(
+        numbers, headline.rstrip("\n"), score_pages.render_semi_supervised(titles, sets, facts, short[counts[-1]])
+    )
 
 
 TASKS: Dict[str, Callable[[Request], Outcome]] = {
@@ -208,15 +217,21 @@ def _score_task(
 
 def _evaluate_splits(request: Request, evaluate: Callable[[Split], Any]) -> Tuple[Split, List[NamedResult]]:
     """The model's clips, and what was found for each source on the same clips."""
-    sets: List[NamedResult] = []
-    for source in request.sources:
-        split = splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds)
-        if not sets:
-            model, model_split = source, split
+    model, *compared = request.sources
+    model_split = _read_split(request, model)
+    for source in compared:  # all of them before the first is evaluated; none is kept, since ids take memory too
+        split = _read_split(request, source)
         stored.require_same_clips(model_split.evaluated, model.folder, split.evaluated, source.folder)
         stored.require_same_clips(model_split.train, model.train_folder, split.train, source.train_folder)
+    sets = [NamedResult(model.name, model_split.evaluated.model_id, evaluate(model_split))]
+    for source in compared:
+        split = _read_split(request, source)
         sets.append(NamedResult(source.name, split.evaluated.model_id, evaluate(split)))
     return model_split, sets
+
+
+def _read_split(request: Request, source: Source) -> Split:
+    return splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds)
 
 
 def _numbers(
@@ -249,6 +264,10 @@ def _counted(measured: ScoreMetrics, request: Request) -> str:
 
 def _head_in_words(head: HeadConfig) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(head).items()).replace("_", " ")
+
+
+def _head_numbers(head: HeadConfig) -> Dict[str, Any]:
+    return {f"head/{name}": value for name, value in dataclasses.asdict(head).items()}
 
 
 def _clip_facts(clips: Clips, what: str) -> List[Tuple[str, str]]:
