@@ -161,6 +161,34 @@ class RunConfig(Protocol):
     def training(self) -> TrainingConfig: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class HeadConfig:
+    """The fully connected classifier on frozen embeddings (Jansen et al. 2018, section 4: one layer of 512 units)."""
+
+    hidden_layers: int = _option(1, "Hidden layers of the classifier; the paper's comparison on log-mel has 4.")
+    hidden_units: int = _option(512, "Units of each hidden layer of the classifier.")
+    head_epochs: int = _option(30, "Passes of the classifier's training over its windows.")
+    head_min_steps: int = _option(1000, "Training steps of the classifier at least, however few windows there are.")
+    head_batch_size: int = _option(128, "Windows per training step of the classifier.")
+    head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (AdamW) at the start; falls to 0.")
+    head_dropout: float = _option(0.5, "Share of the units of each hidden layer that is dropped in training.")
+    head_weight_decay: float = _option(0.01, "Weight decay of the classifier (AdamW).")
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_units", "head_epochs", "head_min_steps", "head_batch_size"):
+            _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        _require(self.hidden_layers >= 0, f"--hidden_layers must be 0 or more, not {self.hidden_layers}.")
+        _require(
+            0 < self.head_learning_rate < math.inf,
+            f"--head_learning_rate must be positive, not {self.head_learning_rate}.",
+        )
+        _require(0 <= self.head_dropout < 1, f"--head_dropout must be in [0, 1), not {self.head_dropout}.")
+        _require(
+            0 <= self.head_weight_decay < math.inf,
+            f"--head_weight_decay must be 0 or more, not {self.head_weight_decay}.",
+        )
+
+
 def to_json(config: Any) -> str:
     """The config as indented JSON, nested as the dataclasses are."""
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"

@@ -22,22 +22,23 @@ from absl import flags
 
 import audioset_triplet
 from audioset_triplet import command_line, files
-from audioset_triplet.data import embeddings
+from audioset_triplet.data import clips as stored
+from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import report, retrieval
+from audioset_triplet.evaluation import metrics, report, retrieval
 
 FLAGS = flags.FLAGS
 RESERVED_NAMES = ("model", "class", "map", "map_std", "prior", "num_classes", "classes_left_out", "num_clips")
 
 
-def retrieval_task(sets: Dict[str, embeddings.ClipVectors]) -> Dict[str, Any]:
+def retrieval_task(sets: Dict[str, ClipVectors]) -> Dict[str, Any]:
     """Ranks, prints and reports; returns the numbers under flat keys. The first of the sets is the model."""
     results = {
         name: report.NamedResult(name, clips.model_id, retrieval.evaluate(clips, FLAGS.draws, FLAGS.seed))
         for name, clips in sets.items()
     }
     clips, (model, *compared) = next(iter(sets.values())), results.values()
-    titles = retrieval.class_titles(clips)
+    titles = metrics.class_titles(clips.class_names)
     print(f"{'retrieval':24}{'mAP':>8}{'± std':>8}")
     for one in results.values():
         print(f"{one.name:24}{one.result.map:8.3f}{one.result.map_std:8.3f}")
@@ -63,7 +64,7 @@ def retrieval_task(sets: Dict[str, embeddings.ClipVectors]) -> Dict[str, Any]:
     return numbers
 
 
-TASKS: Dict[str, Callable[[Dict[str, embeddings.ClipVectors]], Dict[str, Any]]] = {"retrieval": retrieval_task}
+TASKS: Dict[str, Callable[[Dict[str, ClipVectors]], Dict[str, Any]]] = {"retrieval": retrieval_task}
 
 flags.DEFINE_enum("task", "retrieval", sorted(TASKS), "What to measure.")
 flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote.")
@@ -89,9 +90,9 @@ def main() -> None:
     compared = dict(map(named_folder, FLAGS.compare))
     if len(compared) < len(FLAGS.compare):
         raise UserError(f"--compare has a name twice: {','.join(FLAGS.compare)}.")
-    sets = {"model": embeddings.clip_vectors(FLAGS.embeddings, folds)}
+    sets = {"model": stored.clip_vectors(FLAGS.embeddings, folds)}
     for name, folder in compared.items():
-        sets[name] = embeddings.clip_vectors(folder, folds)
+        sets[name] = stored.clip_vectors(folder, folds)
         retrieval.require_same_clips(sets["model"], FLAGS.embeddings, sets[name], folder)
     os.makedirs(FLAGS.output, exist_ok=True)
     numbers = TASKS[FLAGS.task](sets)

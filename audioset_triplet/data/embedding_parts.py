@@ -119,15 +119,18 @@ def read_info(path: str) -> StoreInfo:
     return StoreInfo(values["model_id"], values["front_end_id"], int(values["embedding_size"]), values["code_version"])
 
 
-def check_same_model(first: StoreInfo, first_place: str, second: StoreInfo, second_place: str) -> None:
+def check_same_model(
+    first: StoreInfo,
+    first_place: str,
+    second: StoreInfo,
+    second_place: str,
+    advice: str = "a folder holds the embeddings of one model; choose another folder",
+) -> None:
     """Raises a UserError that names both places and what tells their embeddings apart."""
     for name in ("model_id", "front_end_id", "embedding_size"):
         ours, theirs = getattr(first, name), getattr(second, name)
         if ours != theirs:
-            raise UserError(
-                f"{first_place} has {name} {ours}, but {second_place} has {theirs}: "
-                "a folder holds the embeddings of one model; choose another folder."
-            )
+            raise UserError(f"{first_place} has {name} {ours}, but {second_place} has {theirs}: {advice}.")
 
 
 def check_folder(folder: str, info: StoreInfo) -> None:

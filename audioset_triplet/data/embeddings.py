@@ -14,15 +14,14 @@ The file metadata names the model, the front end, the code version and D. All ro
 part, and a part gets its name when it is complete: what a killed writer leaves is whole clips. pandas, polars and
 duckdb read the folder as it is.
 
-Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size, n clips.
+Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size.
 """
 
-import collections
 import contextlib
 import dataclasses
 import glob
 import os
-from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,23 +50,6 @@ class WindowBatch:
     labels: List[Tuple[int, ...]]
     label_names: List[Tuple[str, ...]]
     folds: np.ndarray  # [R] int64
-
-
-@dataclasses.dataclass(frozen=True)
-class ClipVectors:
-    """One vector per clip: the mean of its window embeddings, re-normalised."""
-
-    clip_ids: List[str]
-    recording_ids: List[str]
-    vectors: np.ndarray  # [n, D] float32, unit norm (zero where the windows of a clip cancel out)
-    labels: List[Tuple[int, ...]]
-    folds: np.ndarray  # [n] int64
-    class_names: Dict[int, str]
-    info: StoreInfo
-
-    @property
-    def model_id(self) -> str:
-        return self.info.model_id
 
 
 class EmbeddingWriter:
@@ -219,73 +201,38 @@ def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch
     Raises:
         UserError: as `read_info`, or an embedding that is not of unit norm.
     """
-    for batch in _record_batches(folder, folds):
-        yield WindowBatch(
-            clip_ids=batch["clip_id"].to_numpy(zero_copy_only=False),
-            recording_ids=batch["recording_id"].to_numpy(zero_copy_only=False),
-            window_start_seconds=batch["window_start_seconds"].to_numpy(),
-            embeddings=embedding_parts.matrix(batch),
-            labels=[tuple(labels) for labels in batch["labels"].to_pylist()],
-            label_names=[tuple(names) for names in batch["label_names"].to_pylist()],
-            folds=batch["fold"].to_numpy(),
-        )
+    read_info(folder)
+    for path in embedding_parts.part_paths(folder):
+        for batch in part_batches(path, folds):
+            yield WindowBatch(
+                clip_ids=batch["clip_id"].to_numpy(zero_copy_only=False),
+                recording_ids=batch["recording_id"].to_numpy(zero_copy_only=False),
+                window_start_seconds=batch["window_start_seconds"].to_numpy(),
+                embeddings=embedding_parts.matrix(batch),
+                labels=[tuple(labels) for labels in batch["labels"].to_pylist()],
+                label_names=[tuple(names) for names in batch["label_names"].to_pylist()],
+                folds=batch["fold"].to_numpy(),
+            )
 
 
-def clip_vectors(folder: str, folds: Sequence[int] = ()) -> ClipVectors:
-    """One vector per clip, accumulated while the windows stream by: memory grows with the clips alone.
+def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Streams the rows of one part, in the order in which they were written; at most 16 MiB of embeddings at a time.
+
+    Args:
+        path: the part.
+        folds: only clips of these folds; empty: all.
+        columns: only these; empty: all.
 
     Raises:
-        UserError: as `read_batches`; a clip that stands in two places; two names for one class; no clip of `folds`.
+        UserError: a damaged part, or an embedding that is not of unit norm.
     """
-    info = read_info(folder)
-    sums: List[np.ndarray] = []
-    clips: Dict[str, list] = {"clip_id": [], "recording_id": [], "fold": [], "labels": []}
-    class_names: Dict[int, str] = {}
-    for batch in _record_batches(folder, folds):
-        ids = batch["clip_id"].to_numpy(zero_copy_only=False)
-        starts = np.concatenate([[0], 1 + np.flatnonzero(ids[1:] != ids[:-1])])
-        batch_sums = np.add.reduceat(embedding_parts.matrix(batch), starts, axis=0, dtype=np.float64)
-        goes_on = bool(sums) and ids[0] == clips["clip_id"][-1]  # with the clip in which the last batch ended
-        if goes_on:
-            sums[-1] = sums[-1] + batch_sums[0]
-        sums.extend(batch_sums[goes_on:])
-        first_rows = batch.take(pa.array(starts[goes_on:]))
-        for name, values in clips.items():
-            values.extend(first_rows[name].to_pylist())
-        for indices, names in zip(first_rows["labels"].to_pylist(), first_rows["label_names"].to_pylist()):
-            _add_class_names(class_names, indices, names, folder)
-    if not sums:
-        raise UserError(f"{folder}: holds no clip of fold {', '.join(map(str, folds))}.")
-    if len(set(clips["clip_id"])) < len(sums):
-        twice = collections.Counter(clips["clip_id"]).most_common(1)[0][0]
-        raise UserError(f"{folder}: clip {twice} stands in two places; empty the folder and embed again.")
-    vectors = np.stack(sums)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return ClipVectors(
-        clip_ids=clips["clip_id"],
-        recording_ids=clips["recording_id"],
-        vectors=vectors.astype(np.float32),
-        labels=[tuple(indices) for indices in clips["labels"]],
-        folds=np.array(clips["fold"], np.int64),
-        class_names=class_names,
-        info=info,
-    )
-
-
-def _add_class_names(class_names: Dict[int, str], indices: Sequence[int], names: Sequence[str], folder: str) -> None:
-    for index, name in zip(indices, names):
-        if class_names.setdefault(index, name) != name:
-            raise UserError(f"{folder}: class {index} is called both {class_names[index]!r} and {name!r}.")
-
-
-def _record_batches(folder: str, folds: Sequence[int]) -> Iterator[pa.RecordBatch]:
-    info = read_info(folder)
-    batch_size = max(1, _BATCH_BYTES // (4 * info.embedding_size))
-    for path in embedding_parts.part_paths(folder):
-        with embedding_parts.damage_named(path), pq.ParquetFile(path) as part:
-            for batch in part.iter_batches(batch_size):
-                if folds:
-                    batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
-                if batch.num_rows:
+    batch_size = max(1, _BATCH_BYTES // (4 * embedding_parts.read_info(path).embedding_size))
+    needed = sorted({*columns, "clip_id", "fold"}) if columns else None
+    with embedding_parts.damage_named(path), pq.ParquetFile(path) as part:
+        for batch in part.iter_batches(batch_size, columns=needed):
+            if folds:
+                batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
+            if batch.num_rows:
+                if not columns or "embedding" in columns:
                     embedding_parts.check_unit_norm(embedding_parts.matrix(batch), batch["clip_id"], path)
-                    yield batch
+                yield batch

@@ -5,7 +5,7 @@ from typing import List
 
 import numpy as np
 
-from audioset_triplet.data.embeddings import ClipVectors
+from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.evaluation.retrieval import Retrieval, clips_of_classes
 
 

@@ -6,7 +6,7 @@ from typing import Dict, List
 
 import numpy as np
 
-from audioset_triplet.data.embeddings import ClipVectors
+from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.evaluation.retrieval import clips_of_classes
 
 # Enough to see the shape of a data set; t-SNE takes about ten seconds for them, and a page with more is slow to draw.

@@ -13,7 +13,7 @@ import jinja2
 import numpy as np
 
 from audioset_triplet import files
-from audioset_triplet.data.embeddings import ClipVectors
+from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.evaluation import examples, projection
 from audioset_triplet.evaluation.retrieval import Retrieval
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ

@@ -7,14 +7,13 @@ former, mean over classes. A random order would score the share of target pairs:
 Shapes: n clips, D embedding size, N targets, M others.
 """
 
-import collections
 import dataclasses
 from typing import Dict, List, Union
 
 import numpy as np
 from tqdm import tqdm
 
-from audioset_triplet.data.embeddings import ClipVectors
+from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 
@@ -112,15 +111,6 @@ def pair_average_precision(targets: np.ndarray, others: np.ndarray) -> float:
 def prior(num_targets: int, num_others: int) -> float:
     """The share of target pairs: (N - 1) / (3 N - 1) where there are as many others as targets."""
     return (num_targets - 1) / (num_targets - 1 + 2 * num_others)
-
-
-def class_titles(clips: ClipVectors) -> Dict[int, str]:
-    """Class index -> a name for people, unique: where two classes share one, the index is added."""
-    counts = collections.Counter(clips.class_names.values())
-    return {
-        label: name if name and counts[name] == 1 else f"{name or 'class'} {label}"
-        for label, name in clips.class_names.items()
-    }
 
 
 def flat_numbers(result: Retrieval, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import audioset_triplet
 from audioset_triplet.data import embedding_parts, embeddings
+from audioset_triplet.data.clips import clip_vectors
 from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import FRONT_END_ID
@@ -88,7 +89,7 @@ def test_clip_vectors_are_renormalised_means_also_across_parts_calls_and_batches
             starts, vectors = windows_of(number, 3 if number % 2 else 8)
             writer.write(clip_info(number), starts[:2], vectors[:2])
             writer.write(clip_info(number), starts[2:], vectors[2:])
-    clips = embeddings.clip_vectors(str(tmp_path))
+    clips = clip_vectors(str(tmp_path))
     for number in range(9):
         mean = windows_of(number, 3 if number % 2 else 8)[1].mean(axis=0)
         np.testing.assert_allclose(clips.vectors[number], mean / np.linalg.norm(mean), atol=1e-6)
@@ -101,15 +102,15 @@ def test_clip_vectors_are_renormalised_means_also_across_parts_calls_and_batches
 def test_folds_select_clips(tmp_path):
     write(tmp_path, range(8))
     assert list(read(tmp_path, [1, 3])) == ["clip1", "clip3", "clip5", "clip7"]
-    assert embeddings.clip_vectors(str(tmp_path), [2]).clip_ids == ["clip2", "clip6"]
+    assert clip_vectors(str(tmp_path), [2]).clip_ids == ["clip2", "clip6"]
     with pytest.raises(UserError, match="no clip of fold 7, 9"):
-        embeddings.clip_vectors(str(tmp_path), [7, 9])
+        clip_vectors(str(tmp_path), [7, 9])
 
 
 def test_windows_that_cancel_out_give_a_zero_vector_not_nan(tmp_path):
     with EmbeddingWriter(str(tmp_path), "model", 2) as writer:
         writer.write(ClipInfo("clip", "recording"), [0, 0.96], np.array([[1, 0], [-1, 0]]))
-    assert embeddings.clip_vectors(str(tmp_path)).vectors.tolist() == [[0, 0]]
+    assert clip_vectors(str(tmp_path)).vectors.tolist() == [[0, 0]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -211,7 +212,7 @@ def test_a_folder_of_two_models_is_refused(tmp_path):
     with EmbeddingWriter(str(tmp_path / "b"), "other", SIZE) as writer:
         writer.write(clip_info(1), *windows_of(1, 3))
     os.rename(tmp_path / "b" / "embeddings-00000.parquet", tmp_path / "a" / "embeddings-00001.parquet")
-    for reader in (embeddings.read_info, embeddings.clip_vectors, lambda folder: list(embeddings.read_batches(folder))):
+    for reader in (embeddings.read_info, clip_vectors, lambda folder: list(embeddings.read_batches(folder))):
         with pytest.raises(UserError, match="00000.parquet has model_id model, but .*00001.parquet has other"):
             reader(str(tmp_path / "a"))
 
@@ -223,7 +224,7 @@ def test_a_clip_in_two_parts_is_refused(tmp_path):
     write(tmp_path / "c", [2])
     os.rename(tmp_path / "c" / "embeddings-00000.parquet", tmp_path / "a" / "embeddings-00001.parquet")
     with pytest.raises(UserError, match="clip clip1 stands in two places"):
-        embeddings.clip_vectors(str(tmp_path / "a"))
+        clip_vectors(str(tmp_path / "a"))
 
 
 def test_two_names_of_one_class_are_refused(tmp_path):
@@ -231,7 +232,7 @@ def test_two_names_of_one_class_are_refused(tmp_path):
         writer.write(ClipInfo("a", "a", (3,), ("dog",)), *windows_of(0, 1))
         writer.write(ClipInfo("b", "b", (3,), ("cat",)), *windows_of(1, 1))
     with pytest.raises(UserError, match="class 3 is called both 'dog' and 'cat'"):
-        embeddings.clip_vectors(str(tmp_path))
+        clip_vectors(str(tmp_path))
 
 
 def test_what_a_writer_is_given_is_checked(tmp_path):
@@ -263,7 +264,7 @@ def test_vectors_that_are_not_of_unit_norm_are_refused_when_read(tmp_path):
     doubled = pa.FixedSizeListArray.from_arrays(pa.array(np.full(3 * SIZE, 1.0, np.float32)), SIZE)
     pq.write_table(table.set_column(3, table.schema.field(3), doubled), path)
     with pytest.raises(UserError, match=r"00000.parquet: an embedding of clip clip0 has the norm 2, not 1"):
-        embeddings.clip_vectors(str(tmp_path))
+        clip_vectors(str(tmp_path))
 
 
 def test_missing_empty_damaged_and_foreign_folders_are_one_clear_line(tmp_path):
@@ -275,14 +276,14 @@ def test_missing_empty_damaged_and_foreign_folders_are_one_clear_line(tmp_path):
     path = tmp_path / "embeddings-00001.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    for reader in (embeddings.clip_vectors, lambda folder: EmbeddingWriter(folder, "model", SIZE)):
+    for reader in (clip_vectors, lambda folder: EmbeddingWriter(folder, "model", SIZE)):
         with pytest.raises(UserError, match=r"00001.parquet: damaged") as raised:
             reader(str(tmp_path))
         assert "\n" not in str(raised.value)
     middle = len(whole) // 3
     path.write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])  # the footer is whole, the pages are not
     with pytest.raises(UserError, match=r"00001.parquet"):
-        embeddings.clip_vectors(str(tmp_path))
+        clip_vectors(str(tmp_path))
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(UserError, match="no model_id in its metadata"):
         embeddings.read_info(str(tmp_path))

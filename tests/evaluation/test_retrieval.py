@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from audioset_triplet.data.embeddings import ClipVectors, StoreInfo
+from audioset_triplet.data.clips import ClipVectors
+from audioset_triplet.data.embedding_parts import StoreInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
 from tests.reference import retrieval as reference

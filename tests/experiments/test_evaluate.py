@@ -14,7 +14,8 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
-from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter, clip_vectors
+from audioset_triplet.data.clips import clip_vectors
+from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.evaluation import retrieval
 from audioset_triplet.frontend.constants import FRONT_END_ID
 from tests.evaluation.test_pictures import Convolution, tone, write_records

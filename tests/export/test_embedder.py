@@ -11,6 +11,7 @@ import soundfile
 import tensorflow as tf
 
 from audioset_triplet.data import audio_files, embeddings, features
+from audioset_triplet.data.clips import clip_vectors
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import embedder, saved_model
@@ -78,7 +79,7 @@ def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_s
         result = plain(waveform[None])
         np.testing.assert_allclose([row["embedding"] for row in own], result["window_embeddings"][0], atol=1e-5)
         np.testing.assert_allclose([r["window_start_seconds"] for r in own], result["window_start_seconds"])
-    vectors = embeddings.clip_vectors(str(tmp_path))
+    vectors = clip_vectors(str(tmp_path))
     np.testing.assert_allclose(vectors.vectors[2], plain(waveforms[2][None])["embedding"][0], atol=1e-5)
 
 
@@ -284,7 +285,7 @@ def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
     paths.append(str(clips / "R9_ZSCveAHg_7s.wav"))
     totals = embed_to(tmp_path, model, embedder.file_sounds(paths, ["flac", "mp3", "ogg", "wav", "another clip"]))
     assert totals.num_clips == 5
-    vectors = embeddings.clip_vectors(str(tmp_path))
+    vectors = clip_vectors(str(tmp_path))
     cosine = dict(zip(vectors.clip_ids, vectors.vectors @ vectors.vectors[vectors.clip_ids.index("wav")]))
     assert cosine["flac"] == pytest.approx(1, abs=1e-6)  # 24 bits against 64
     assert min(cosine["mp3"], cosine["ogg"]) > cosine["another clip"]

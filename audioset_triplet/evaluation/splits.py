@@ -1,0 +1,74 @@
+"""The two sides of a supervised evaluation: labelled clips to learn from, and other clips to be judged."""
+
+import dataclasses
+from typing import Dict, List, Sequence
+
+import numpy as np
+
+from audioset_triplet.data import clips as stored
+from audioset_triplet.data import embedding_parts
+from audioset_triplet.data.clips import Clips, StoredClips
+from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Clips to train on and clips to evaluate on, of one model, without a common recording."""
+
+    train: StoredClips
+    usable: np.ndarray  # [n] bool: the clips of `train` whose recording is not evaluated on
+    evaluated: StoredClips
+    classes: List[int]  # of both sides, ascending
+    class_names: Dict[int, str]
+
+    def train_targets(self, rows: np.ndarray) -> np.ndarray:
+        """[len(rows), C] float32, 1 where the clip of `train` at a row belongs to a class."""
+        return _targets(self.train, rows, self.classes).astype(np.float32)
+
+    def scored(self, scores: np.ndarray) -> ClipScores:
+        """What the scores [n, C] of the evaluated clips say, with the truth beside them."""
+        rows = np.arange(len(self.evaluated.clip_ids))
+        targets = _targets(self.evaluated, rows, self.classes)
+        return ClipScores(self.evaluated.clip_ids, scores, targets, self.classes, self.class_names)
+
+
+def read_split(train_folder: str, train_folds: Sequence[int], eval_folder: str, eval_folds: Sequence[int]) -> Split:
+    """The clips of both sides, without their embeddings.
+
+    A training clip that was cut from a recording that is also evaluated on is not used (a few data sets, ESC-50 among
+    them, have such recordings in two folds): the evaluated clips stay those that everybody evaluates on.
+
+    Raises:
+        UserError: what `clips.read_clips` raises; embeddings of two models; a clip that stands on both sides; nothing
+            left to train on; a class with two names.
+    """
+    train = stored.read_clips(train_folder, train_folds)
+    evaluated = stored.read_clips(eval_folder, eval_folds)
+    embedding_parts.check_same_model(
+        train.info, train_folder, evaluated.info, eval_folder, "a classifier knows one model; embed both with the same"
+    )
+    common = set(train.clip_ids) & set(evaluated.clip_ids)
+    if common:
+        raise UserError(
+            f"{len(common)} clips are both to be trained on and to be evaluated on, such as {min(common)}: "
+            "choose other folds for the one or the other (--train_folds, --folds)."
+        )
+    recordings = set(evaluated.recording_ids)
+    usable = np.array([recording not in recordings for recording in train.recording_ids])
+    if not usable.any():
+        raise UserError(f"{train_folder}: every clip to be trained on is of a recording that is evaluated on.")
+    class_names = dict(train.class_names)
+    stored.add_class_names(class_names, evaluated.class_names.items(), f"{train_folder} and {eval_folder}")
+    if not class_names:
+        raise UserError(f"{train_folder}: its clips have no labels; prepare records that have some and embed them.")
+    return Split(train, usable, evaluated, sorted(class_names), class_names)
+
+
+def _targets(clips: Clips, rows: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    columns = {label: column for column, label in enumerate(classes)}
+    targets = np.zeros((len(rows), len(classes)), bool)
+    for place, row in enumerate(rows):
+        for label in clips.labels[row]:
+            targets[place, columns[label]] = True
+    return targets
