@@ -1,17 +1,97 @@
-"""What a classifier says about clips: the scores that metrics are computed from."""
+"""What a classifier says about clips, in memory and as one Parquet file: a row per clip.
+
+    clip_id  string
+    scores   fixed_size_list<float32>[C], higher: more likely
+    targets  fixed_size_list<bool>[C]
+
+The file metadata holds the class index of each column and the names of the classes, both as JSON.
+"""
 
 import dataclasses
-from typing import Dict, List
+import json
+from typing import Any, Dict, List
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audioset_triplet import files
+from audioset_triplet.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipScores:
-    """What a classifier says about n clips and C classes; a clip's score is the mean over its windows."""
+    """What a classifier says about n clips and C classes; a clip's score is the mean over its windows.
+
+    Raises:
+        ValueError: shapes that do not fit together, or classes that are not ascending.
+        UserError: a score that is not finite, or a clip that is given twice.
+    """
 
     clip_ids: List[str]
     scores: np.ndarray  # [n, C] float32, higher: more likely
     targets: np.ndarray  # [n, C] bool
     classes: List[int]  # [C] class index (label of the records) of each column, ascending
     class_names: Dict[int, str]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.clip_ids), len(self.classes))
+        for name, dtype in (("scores", np.float32), ("targets", np.bool_)):
+            values = getattr(self, name)
+            if values.shape != expected or values.dtype != dtype:
+                raise ValueError(f"{name} must be {np.dtype(dtype)} {expected}, not {values.dtype} {values.shape}")
+        if list(self.classes) != sorted(set(self.classes)):
+            raise ValueError(f"classes must be ascending, not {self.classes}")
+        if not np.isfinite(self.scores).all():
+            clip, column = np.argwhere(~np.isfinite(self.scores))[0]
+            raise UserError(
+                f"clip {self.clip_ids[clip]}: the score of class {self.classes[column]} is "
+                f"{self.scores[clip, column]}, which cannot be ranked; the classifier is broken."
+            )
+        seen = set()
+        for clip_id in self.clip_ids:
+            if clip_id in seen:
+                raise UserError(f"clip {clip_id} is given twice: every clip needs an id of its own.")
+            seen.add(clip_id)
+
+
+def write(path: str, scores: ClipScores) -> None:
+    """Writes the scores to a Parquet file, which appears when it is whole and replaces an older one."""
+    num_classes = len(scores.classes)
+    metadata = {"classes": json.dumps(list(map(int, scores.classes))), "class_names": json.dumps(scores.class_names)}
+    columns = {
+        "clip_id": pa.array(scores.clip_ids, pa.string()),
+        "scores": pa.FixedSizeListArray.from_arrays(pa.array(scores.scores.reshape(-1)), num_classes),
+        "targets": pa.FixedSizeListArray.from_arrays(pa.array(scores.targets.reshape(-1)), num_classes),
+    }
+    with files.atomic_path(path) as temporary:
+        pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
+
+
+def read(path: str) -> ClipScores:
+    """The inverse of `write`.
+
+    Raises:
+        UserError: no such file, a damaged one, or one that `write` did not write.
+    """
+    try:
+        table = pq.read_table(path)
+        metadata = table.schema.metadata or {}
+        classes = json.loads(metadata[b"classes"])
+        names = json.loads(metadata[b"class_names"])
+        return ClipScores(
+            clip_ids=table["clip_id"].to_pylist(),
+            scores=_matrix(table["scores"], len(classes)),
+            targets=_matrix(table["targets"], len(classes)),
+            classes=classes,
+            class_names={int(index): name for index, name in names.items()},
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file of scores.") from error
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: no file of scores, or a damaged one ({str(error).splitlines()[0]}).") from error
+
+
+def _matrix(column: Any, num_classes: int) -> np.ndarray:
+    """A column of fixed-size lists -> [n, C]."""
+    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(column), num_classes)
