@@ -9,7 +9,7 @@ from audioset_triplet.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
+class DataSplit:
     """What is trained on, and what is held out."""
 
     name: str
@@ -17,7 +17,7 @@ class Split:
     held_out: DataConfig
 
 
-def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[int]) -> List[Split]:
+def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[int]) -> List[DataSplit]:
     """A split for each held-out fold; where `folds` is empty, for the last fold alone.
 
     Args:
@@ -43,13 +43,13 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         if fold in trained:
             raise UserError(f"fold {fold} is held out (--folds) and cannot be trained on too (--train_folds).")
         train, held_out = dataclasses.replace(data, folds=trained), dataclasses.replace(data, folds=(fold,))
-        splits.append(Split(f"fold{fold}", train, held_out))
+        splits.append(DataSplit(f"fold{fold}", train, held_out))
     return splits
 
 
-def eval_split(data: DataConfig, eval_data: str) -> Split:
+def eval_split(data: DataConfig, eval_data: str) -> DataSplit:
     """Trains on all of `data`, holds out all of `eval_data` (a glob)."""
     shared = sorted(set(records.expand_globs(data.data)) & set(records.expand_globs(eval_data)))
     if shared:
         raise UserError(f"{shared[0]} is named by --data and by --eval_data: it cannot be trained on and held out.")
-    return Split("split", data, dataclasses.replace(data, data=eval_data))
+    return DataSplit("split", data, dataclasses.replace(data, data=eval_data))

@@ -90,7 +90,7 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
         return TOP + PLOT_HEIGHT - scale * value
 
     ends = {name: table.mean(name, task, measure) for name in (BASELINE, TOPLINE)}
-    base = ends[BASELINE].mean if ends[BASELINE] else 0.0
+    base = next((mean.mean for name, mean in ends.items() if mean and name == BASELINE), 0.0)
     slot = (width - LEFT - RIGHT) / max(1, len(rows))
     bars = []
     for index, (row, mean) in enumerate(zip(rows, means)):
@@ -161,9 +161,7 @@ def curve_panels(table: Table, curves: Sequence[Curve]) -> List[CurvePanel]:
 def _points(curve: Curve, last_step: int, highest: float) -> str:
     every = max(1, len(curve.steps) // _CURVE_POINTS)
     kept = [*range(0, len(curve.steps) - 1, every), len(curve.steps) - 1]
-    places = (
-        (CURVE_WIDTH * curve.steps[i] / last_step, CURVE_HEIGHT * (1 - curve.losses[i] / highest)) for i in kept
-    )
+    places = ((CURVE_WIDTH * curve.steps[i] / last_step, CURVE_HEIGHT * (1 - curve.losses[i] / highest)) for i in kept)
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 

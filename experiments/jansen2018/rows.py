@@ -1,7 +1,7 @@
 """The rows of the table that experiments.reproduce_jansen2018 makes, and how their networks are trained."""
 
 import dataclasses
-from typing import Dict
+from typing import Dict, List, Tuple
 
 from audioset_triplet.config import UNSUPERVISED_METHODS, TripletConfig
 from audioset_triplet.evaluation.cells import Row
@@ -29,5 +29,12 @@ def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
 
 
 def beyond_paper(base: TripletConfig) -> Dict[str, TripletConfig]:
-    """Rows that the paper does not have, under the same budget: title -> how the network is trained."""
+    """Rows that the paper does not have, under the same budget: name -> how the network is trained."""
     return {}
+
+
+def build(base: TripletConfig) -> Tuple[List[Row], Dict[str, TripletConfig]]:
+    """All rows of the table, and how the networks of those that have one are trained."""
+    beyond = beyond_paper(base)
+    rows = [*PAPER_ROWS, *(Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond)]
+    return rows, {**triplet_configs(base), **beyond}
