@@ -1,0 +1,82 @@
+"""Weighted nearest neighbours: what the space says as it is, without any training.
+
+Wu et al. 2018 (NPID), section 3.4: the k training clips of the highest cosine s with a clip vote for their classes with
+the weight exp(s / temperature). A class's score is its share of the weights of the k votes, which makes the scores of
+different clips comparable; the class with most votes is the same. The paper takes 200 neighbours on ImageNet.
+
+Shapes: q queries, r training clips of a block, D embedding size, C classes.
+"""
+
+from typing import Iterator, Sequence, Tuple
+
+import numpy as np
+from tqdm import tqdm
+
+from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.evaluation import metrics, splits
+from audioset_triplet.evaluation.metrics import ScoreMetrics
+from audioset_triplet.evaluation.splits import Split
+
+K = 5
+TEMPERATURE = 0.07
+_QUERY_BYTES = 256 << 20  # of query vectors that are held at a time: half a million at D = 128
+_COSINES = 1 << 24  # cosines computed at a time (64 MiB)
+
+
+def evaluate(
+    train_folder: str,
+    train_folds: Sequence[int],
+    eval_folder: str,
+    eval_folds: Sequence[int],
+    k: int = K,
+    temperature: float = TEMPERATURE,
+) -> ScoreMetrics:
+    """Measures the votes of the clips of some folds on those of others (empty: all folds).
+
+    Raises:
+        UserError: what `splits.read_split` and `metrics.measure` raise.
+    """
+    split = splits.read_split(train_folder, train_folds, eval_folder, eval_folds)
+    return metrics.measure(clip_scores(split, k, temperature))
+
+
+def clip_scores(split: Split, k: int, temperature: float) -> ClipScores:
+    """The shares of the votes [n, C], between 0 and 1; all training clips vote where there are no more than k."""
+    num_queries = len(split.evaluated.clip_ids)
+    scores = np.zeros((num_queries, len(split.classes)), np.float32)
+    block = max(1, _QUERY_BYTES // (4 * split.evaluated.info.embedding_size))
+    for first in range(0, num_queries, block):
+        rows = np.arange(first, min(first + block, num_queries))
+        nearest, cosines = _nearest(split.evaluated.vectors_at(rows), _training_blocks(split, len(rows)), k)
+        weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / temperature)  # the largest is 1
+        weights /= weights.sum(axis=1, keepdims=True)
+        for neighbour in range(nearest.shape[1]):
+            votes = split.train_targets(nearest[:, neighbour])
+            scores[rows] += weights[:, neighbour, None] * votes
+    return split.scored(scores)
+
+
+def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    """The usable training clips, streamed: rows [r] and vectors [r, D]."""
+    size = max(1, _COSINES // num_queries)
+    with tqdm(total=int(split.usable.sum()), desc="neighbours", unit="clip", disable=None, leave=False) as progress:
+        for rows, vectors in split.train.vector_blocks(split.usable):
+            for first in range(0, len(rows), size):
+                yield rows[first : first + size], vectors[first : first + size]
+            progress.update(len(rows))
+
+
+def _nearest(
+    queries: np.ndarray, blocks: Iterator[Tuple[np.ndarray, np.ndarray]], k: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Rows and cosines [q, k] of the training clips nearest to the queries [q, D], from blocks of rows and vectors."""
+    nearest = np.zeros((len(queries), 0), np.int64)
+    highest = np.zeros((len(queries), 0), np.float32)
+    for rows, vectors in blocks:
+        cosines = queries @ vectors.T
+        best = np.argpartition(-cosines, min(k, len(rows)) - 1, axis=1)[:, :k]
+        nearest = np.concatenate([nearest, rows[best]], axis=1)
+        highest = np.concatenate([highest, np.take_along_axis(cosines, best, axis=1)], axis=1)
+        kept = np.argsort(-highest, axis=1, kind="stable")[:, :k]
+        nearest, highest = np.take_along_axis(nearest, kept, axis=1), np.take_along_axis(highest, kept, axis=1)
+    return nearest, highest
