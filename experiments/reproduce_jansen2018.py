@@ -24,7 +24,7 @@ from audioset_triplet import command_line
 from audioset_triplet.config import HeadConfig, TripletConfig
 from audioset_triplet.data import splits
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import cells, charts, comparison
+from audioset_triplet.evaluation import cells, charts, comparison, semi_supervised
 from audioset_triplet.evaluation.cells import Cell, Result
 from audioset_triplet.evaluation.table import Table
 from audioset_triplet.presets import PRESETS
@@ -38,8 +38,12 @@ flags.DEFINE_list("folds", [], "Folds to hold out, one after the other, e.g. 4 o
 flags.DEFINE_list("train_folds", [], "Folds to train on. Empty: all but the held-out one.")
 flags.DEFINE_list("seeds", ["0"], "Training seeds, e.g. 0,1,2.")
 flags.DEFINE_list("only", [], "Rows and cells to compute, e.g. joint,topline/retrieval. Empty: all.")
-flags.DEFINE_list("labels_per_class", ["1", "5", "10", "20"], "Labelled clips per class in the evaluation with few.")
-flags.DEFINE_integer("trials", 3, "How often they are drawn.", lower_bound=1)
+flags.DEFINE_list(
+    "labels_per_class",
+    [*map(str, semi_supervised.LABELS_PER_CLASS)],
+    "Labelled clips per class in the evaluation with few.",
+)
+flags.DEFINE_integer("trials", semi_supervised.TRIALS, "How often they are drawn.", lower_bound=1)
 flags.DEFINE_bool("dry_run", False, "Only list what is done and what there is to do.")
 command_line.preset_flag(PRESETS)
 command_line.define_flags(TripletConfig, left_out=("folds", "method", "seed"))

@@ -29,13 +29,14 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         UserError: a fold that the records do not have, one that would be trained on and held out, or nothing to train
             on.
     """
-    found = sorted(records.count_folds(records.expand_globs(data.data)))
+    found = [fold for fold in records.count_folds(records.expand_globs(data.data)) if fold >= 0]
     where = f"--data={data.data} holds the folds {', '.join(map(str, found))}"
     if len(found) < 2:
-        raise UserError(f"--data={data.data} holds one fold alone ({found[0]}): name what to hold out by --eval_data.")
+        what = f"fold {found[0]} alone" if found else "no folds"
+        raise UserError(f"--data={data.data} holds {what}: name what to hold out by --eval_data.")
     splits = []
     for fold in folds or found[-1:]:
-        trained = tuple(train_folds) or tuple(other for other in found if other not in (fold, -1))
+        trained = tuple(train_folds) or tuple(other for other in found if other != fold)
         for flag, wanted in (("folds", (fold,)), ("train_folds", trained)):
             unknown = sorted(set(wanted) - set(found))
             if unknown:

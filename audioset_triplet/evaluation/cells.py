@@ -81,11 +81,11 @@ def plan(rows: Sequence[Row], splits: Sequence[str], seeds: Sequence[int], only:
         UserError: `only` names something that no row has.
     """
     for name in only:
-        row, _, task = name.partition("/")
+        row, slash, task = name.partition("/")
         known = {one.name: one.tasks for one in rows}
         if row not in known:
             raise UserError(f"--only={name}: there is no row {row!r}; the rows are {', '.join(known)}.")
-        if task and task not in known[row]:
+        if slash and task not in known[row]:
             raise UserError(f"--only={name}: the row {row} has no task {task!r}, but {', '.join(known[row])}.")
     cells = (
         Cell(split, seed if row.has_seed else None, row.name, task)

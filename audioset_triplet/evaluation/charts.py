@@ -9,12 +9,14 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Table
 
-PLOT_HEIGHT, TOP, BOTTOM = 260, 34, 82  # of a bar chart: between the axes, and what is left around them for text
+PLOT_HEIGHT, TOP = 260, 34  # of a bar chart: between the axes, and what is left above
+BOTTOM, BOTTOM_UPRIGHT = 44, 90  # what is left below for names that lie and that stand
 LEFT, RIGHT = 40, 132
 _NARROW_BAR_PIXELS = 60  # names of narrower bars stand upright
 _LABEL_PIXELS = 15  # between two lines of text
 CURVE_WIDTH, CURVE_HEIGHT = 232, 84
 _CURVE_POINTS = 200
+_KINDS = {BASELINE: "baseline", JOINT: "joint", TOPLINE: "topline"}  # row -> its colour; the others share theirs
 _CLASSES_IN_VIEW = 80  # of more classes, those with the largest gains and losses are shown
 
 
@@ -78,6 +80,11 @@ class CurvePanel:
     steps: str
 
 
+def percent(share: float) -> str:
+    """0.413 -> 41%; never -0%."""
+    return f"{round(100 * share)}%"
+
+
 def bar_chart(table: Table, task: str, measure: str, width: int, title: str = "") -> BarChart:
     """Rows side by side; between baseline and topline the height is the recovery."""
     rows = [row for row in table.rows if task in row.tasks]
@@ -92,33 +99,43 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
     ends = {name: table.mean(name, task, measure) for name in (BASELINE, TOPLINE)}
     base = next((mean.mean for name, mean in ends.items() if mean and name == BASELINE), 0.0)
     slot = (width - LEFT - RIGHT) / max(1, len(rows))
+    upright = slot < _NARROW_BAR_PIXELS
     bars = []
     for index, (row, mean) in enumerate(zip(rows, means)):
         recovery = None if row.name in ends else table.recovery(row.name, task, measure)
-        kind = row.name if row.name in (*ends, JOINT) else "beyond" if row.beyond_paper else "paper"
+        kind = _KINDS.get(row.name, "beyond" if row.beyond_paper else "paper")
         bars.append(
             Bar(
                 kind=kind,
                 title=row.title,
-                words=row.title.replace(", ", ",\n").replace(": ", ":\n").replace(" ", "\n", 1).split("\n"),
+                words=_two_lines(row.title),
                 left=LEFT + (index + 0.16) * slot,
                 width=0.68 * slot,
                 value_y=y(mean.mean) if mean else None,
                 baseline_y=max(y(base), y(mean.mean)) if mean else y(0),
                 spread=(y(mean.mean + mean.std), y(mean.mean - mean.std)) if mean and mean.std else None,
                 value=f"{mean.mean:.3f}" if mean else "missing",
-                recovery=f"{recovery:.0%}" if recovery is not None else "",
+                recovery=percent(recovery) if recovery is not None else "",
             )
         )
     return BarChart(
         title=title,
         width=width,
-        height=TOP + PLOT_HEIGHT + BOTTOM,
+        height=TOP + PLOT_HEIGHT + (BOTTOM_UPRIGHT if upright else BOTTOM),
         ticks=[(y(tick * i), f"{tick * i:.2g}") for i in range(round(PLOT_HEIGHT / scale / tick) + 1)],
         bars=bars,
         levels=_levels({name: mean.mean for name, mean in ends.items() if mean}, PUBLISHED_RECOVERY.get(task), y),
-        upright=slot < _NARROW_BAR_PIXELS,
+        upright=upright,
     )
+
+
+def _two_lines(title: str) -> List[str]:
+    """Broken after a comma or a colon, else at the first space."""
+    for mark in (", ", ": ", " "):
+        if mark in title:
+            first, rest = title.split(mark, 1)
+            return [first + mark.strip(), rest]
+    return [title]
 
 
 def _levels(ends: Dict[str, float], published: Optional[float], y: Callable[[float], float]) -> List[Level]:

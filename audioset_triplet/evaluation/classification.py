@@ -179,4 +179,4 @@ def _mean_scores(model: tf.keras.Model, clips: StoredClips, num_classes: int) ->
             sums[rows[starts]] += np.add.reduceat(model.predict_on_batch(vectors), starts, axis=0)
             np.add.at(num_windows, rows, 1)
             progress.update(int(rows[-1]) + 1 - progress.n)
-    return sums / num_windows[:, None]
+    return (sums / num_windows[:, None]).astype(np.float32)

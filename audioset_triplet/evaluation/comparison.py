@@ -87,7 +87,7 @@ def _recovery_text(table: Table, row: Row, column: Column) -> str:
         return ""
     found = table.recovery(row.name, column.task, column.measure)
     published = f" (paper: {PUBLISHED_RECOVERY[column.task]:.0%})" if row.name == JOINT else ""
-    return (UNDEFINED if found is None else f"{found:.0%}") + published
+    return (UNDEFINED if found is None else charts.percent(found)) + published
 
 
 def runs_text(table: Table, row: Row) -> str:
@@ -101,7 +101,7 @@ def notes(table: Table) -> List[str]:
     """What has to be known to read the numbers."""
     found = [
         "± is the sample standard deviation (n − 1) over the runs (splits and seeds), for few labels over runs and "
-        "trials; a single value has none.",
+        "trials; a single value has none. Few labels are per class.",
         "Recovery = (row − log-mel) / (topline − log-mel), of the means over runs; "
         f"{UNDEFINED} where the topline is not above log-mel, or the three were not run on the same splits. "
         "The paper’s recovery is that of its joint model on AudioSet.",
@@ -139,7 +139,7 @@ def _line(values: Sequence[str]) -> str:
 def _labels(measure: str) -> str:
     """5/map -> what it is measured with."""
     count = measure.rpartition("/")[0]
-    return f"{count} label{'' if count == '1' else 's'} per class" if count else "few labels"
+    return f"{count} label{'' if count == '1' else 's'}" if count else "few labels"
 
 
 def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, Any]) -> str:
@@ -173,7 +173,7 @@ def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, A
 def _headline(table: Table) -> str:
     """What the joint model recovers, where that is known."""
     found = [(task, table.recovery(JOINT, task)) for task in PUBLISHED_RECOVERY]
-    parts = [f"{value:.0%} in {task}" for task, value in found if value is not None]
+    parts = [f"{charts.percent(value)} in {task}" for task, value in found if value is not None]
     if not parts:
         return "How far triplets go without labels"
     return f"Without labels, {' and '.join(parts)} of the way from log-mel to what labels give"
@@ -191,7 +191,7 @@ def _charts(table: Table) -> List[Tuple[str, str, List[charts.BarChart]]]:
         (
             "Few labels",
             "The same classifier, trained with a few labelled clips per class, drawn by lot: mean average precision.",
-            [charts.bar_chart(table, "semi_supervised", one, _HALF_WIDTH, _labels(one)) for one in few],
+            [charts.bar_chart(table, "semi_supervised", one, _HALF_WIDTH, f"{_labels(one)} per class") for one in few],
         ),
     ]
 

@@ -19,11 +19,11 @@ class Evaluations:
     """What is measured of a row's embeddings, and how."""
 
     head: HeadConfig
-    labels_per_class: Tuple[int, ...] = (1, 5, 10, 20)
-    trials: int = 3
+    labels_per_class: Tuple[int, ...]
+    trials: int  # of drawing them
     draws: int = 5  # of retrieval
-    neighbours: int = 5
-    temperature: float = 0.07
+    neighbours: int = knn.K
+    temperature: float = knn.TEMPERATURE
     seed: int = 0  # of draws and heads, not of the training
 
     def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Numbers:
