@@ -70,16 +70,25 @@ class SamplingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """The network from a log-mel window to an embedding (Hershey et al. 2017, section 3.1; 128-d head)."""
+class BackboneConfig:
+    """The ResNet-50 that every network here has in common (Hershey et al. 2017, section 3.1)."""
 
     width: float = _option(1.0, "Multiplier of every channel count of the ResNet-50.")
     stem_stride: int = _option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
-    embedding_size: int = _option(128, "Dimensions of the embedding.")
 
     def __post_init__(self) -> None:
         _require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
         _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(BackboneConfig):
+    """The network from a log-mel window to an embedding (Jansen et al. 2018: a linear layer of 128 units)."""
+
+    embedding_size: int = _option(128, "Dimensions of the embedding.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         _require(self.embedding_size >= 1, f"--embedding_size must be at least 1, not {self.embedding_size}.")
 
 
@@ -106,7 +115,7 @@ class LossConfig:
 class TrainingConfig:
     """One training run."""
 
-    batch_size: int = _option(128, "Examples (triplets, say) per step, over all devices together.")
+    batch_size: int = _option(128, "Examples (triplets or windows) per step, over all devices together.")
     steps: int = _option(100_000, "Training steps.")
     learning_rate: float = _option(1e-4, "Peak learning rate of Adam.")
     schedule: str = _option("constant", "Learning rate over the run.", ("constant", "cosine"))
@@ -148,6 +157,23 @@ class TripletConfig:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
 
+@dataclasses.dataclass(frozen=True)
+class LabelConfig:
+    """Which labels a classifier learns from."""
+
+    clips: str = _option("", "File with one clip id per line: only these clips are learned from. Empty: all.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierConfig:
+    """Everything that decides what `experiments.train_classifier` learns."""
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    labels: LabelConfig = dataclasses.field(default_factory=LabelConfig)
+    model: BackboneConfig = dataclasses.field(default_factory=BackboneConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
 class RunConfig(Protocol):
     """What the configs of all objectives have in common: a frozen dataclass with at least these fields."""
 
@@ -155,7 +181,7 @@ class RunConfig(Protocol):
     def data(self) -> DataConfig: ...
 
     @property
-    def model(self) -> ModelConfig: ...
+    def model(self) -> BackboneConfig: ...
 
     @property
     def training(self) -> TrainingConfig: ...

@@ -2,7 +2,15 @@
 
 from typing import Callable, Dict
 
-from audioset_triplet.config import LossConfig, ModelConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config import (
+    BackboneConfig,
+    ClassifierConfig,
+    LossConfig,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+    TripletConfig,
+)
 
 
 def jansen2018() -> TripletConfig:
@@ -35,4 +43,17 @@ def small() -> TripletConfig:
     )
 
 
+def small_classifier() -> ClassifierConfig:
+    """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018 in a few minutes on two CPU cores.
+
+    Not published elsewhere: the network, the batch, the optimiser and the schedule of `small`, with which it is
+    compared. A step embeds 64 windows instead of 128, so that 3000 steps see as many windows as the 1500 of `small`.
+    """
+    return ClassifierConfig(
+        model=BackboneConfig(width=0.25, stem_stride=2),
+        training=TrainingConfig(batch_size=64, steps=3000, learning_rate=1e-3, schedule="cosine"),
+    )
+
+
 PRESETS: Dict[str, Callable[[], TripletConfig]] = {"jansen2018": jansen2018, "small": small}
+CLASSIFIER_PRESETS: Dict[str, Callable[[], ClassifierConfig]] = {"small_classifier": small_classifier}

@@ -1,7 +1,7 @@
-"""Clips -> pairs of windows: the anchor of a triplet and a companion for it.
+"""Clips -> windows: the anchor of a triplet and a companion for it, or one window with its labels.
 
 Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
-sees new ones. Randomness is stateless: the pairs depend on the seed and on the position in the stream alone.
+sees new ones. Randomness is stateless: the windows depend on the seed and on the position in the stream alone.
 """
 
 import contextlib
@@ -63,6 +63,25 @@ def _cut(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(pcm[start : start + constants.WINDOW_SAMPLES], [constants.WINDOW_SAMPLES])
 
 
+def _random_cut(pcm: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """A window that begins anywhere in a clip: int16 [L] -> [15600]."""
+    pcm = pad_to_window(pcm)
+    num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
+    return _cut(pcm, tf.random.stateless_uniform([], seed, 0, num_positions, tf.int32))
+
+
+def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    """A window from each clip, with the clip's labels.
+
+    Elements: `pcm` int16 [15600], `labels` int64 [n].
+    """
+
+    def window(index: tf.Tensor, clip: Tensors) -> Tensors:
+        return {"pcm": _random_cut(clip["pcm"], _seed_of(seed, index)), "labels": clip["labels"]}
+
+    return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
+
+
 def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> tf.data.Dataset:
     """A pair from each clip; both windows hold the same recording.
 
@@ -94,16 +113,14 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
         position_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(_seed_of(seed, index), 2))
-        pcm, labels = pad_to_window(clip["pcm"]), clip["labels"]
-        num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
-        start = tf.random.stateless_uniform([], position_seed, 0, num_positions, tf.int32)
+        labels = clip["labels"]
         few_enough = tf.debugging.Assert(tf.size(labels) <= MAX_LABELS, ["clip", clip["clip_id"], _TOO_MANY_LABELS])
         with tf.control_dependencies([few_enough]):
             labels = tf.identity(labels)
         recording = -1 - _hash_of_recording(clip)  # negative: no class index
         drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
         return {
-            "pcm": _cut(pcm, start),
+            "pcm": _random_cut(clip["pcm"], position_seed),
             "contents": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
         }

@@ -48,7 +48,7 @@ def read_config(workdir: str, config_class: Type[Config]) -> Config:
     try:
         return config.from_json(config_class, text)
     except UserError as error:
-        raise UserError(f"{path} does not hold the settings of such a run: {error}") from error
+        raise UserError(f"{path}: not the settings of a run that can be used here: {error}") from error
 
 
 def checkpoint_folder(workdir: str) -> str:
@@ -77,10 +77,19 @@ def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
         UserError: there is no run, it trains no embedding, it has no checkpoint yet, or its checkpoint is damaged.
     """
     run_config = read_config(workdir, TripletConfig)
+    network = build_resnet50(run_config.model)
+    return network, run_config, restore_weights(network, workdir)
+
+
+def restore_weights(network: tf.keras.Model, workdir: str) -> str:
+    """Gives a network the weights of the last checkpoint of a work directory, and returns the checkpoint's path.
+
+    Raises:
+        UserError: there is no checkpoint yet, or it is damaged.
+    """
     latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
     if latest is None:
         raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
-    network = build_resnet50(run_config.model)
     status = restore(tf.train.Checkpoint(network=network), latest)
     status.expect_partial().assert_existing_objects_matched()
-    return network, run_config, latest
+    return latest

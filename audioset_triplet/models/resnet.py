@@ -1,14 +1,15 @@
-"""ResNet-50 on log-mel windows with a unit-norm embedding.
+"""ResNet-50 on log-mel windows, with a unit-norm embedding or with a classifier on top.
 
 He et al. 2015 (v1: the stride of a block is in its first 1x1 convolution, as in the original), with the changes of
 Hershey et al. 2017, section 3.1: no stride in the first 7x7 convolution and a 6x4 average pool. The 128-d linear
-output, L2-normalised, is that of Jansen et al. 2018. Batch normalisation follows every convolution; convolutions have
+output, L2-normalised, is that of Jansen et al. 2018; their classifier "trained from scratch" has the classes as its
+linear output. Batch normalisation follows every convolution; convolutions have
 no bias.
 """
 
 import tensorflow as tf
 
-from audioset_triplet.config import ModelConfig
+from audioset_triplet.config import BackboneConfig, ModelConfig
 from audioset_triplet.frontend import constants
 
 layers = tf.keras.layers
@@ -42,7 +43,27 @@ def build_resnet50(config: ModelConfig) -> tf.keras.Model:
     At width 1 and stem stride 1 it has 23.76 million trainable weights and takes 1.85 billion multiplications per
     window.
     """
-    inputs = tf.keras.Input([constants.WINDOW_FRAMES, constants.NUM_BANDS], name="log_mel")
+    inputs = _log_mel_input()
+    x = _features(inputs, config)
+    x = layers.Dense(config.embedding_size, name="embedding")(x)
+    outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(x)
+    return tf.keras.Model(inputs, outputs, name="resnet50")
+
+
+def build_resnet50_classifier(config: BackboneConfig, num_classes: int) -> tf.keras.Model:
+    """Log-mel windows [B, 96, 64] -> one logit per class, [B, C], float32."""
+    inputs = _log_mel_input()
+    x = _features(inputs, config)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return tf.keras.Model(inputs, logits, name="resnet50_classifier")
+
+
+def _log_mel_input() -> tf.Tensor:
+    return tf.keras.Input([constants.WINDOW_FRAMES, constants.NUM_BANDS], name="log_mel")
+
+
+def _features(inputs: tf.Tensor, config: BackboneConfig) -> tf.Tensor:
+    """Log-mel windows [B, 96, 64] -> the averages of the last map, [B, 2048] at width 1."""
     x = layers.Reshape([constants.WINDOW_FRAMES, constants.NUM_BANDS, 1], name="channel")(inputs)
 
     def scaled(channels: int) -> int:
@@ -54,7 +75,4 @@ def build_resnet50(config: ModelConfig) -> tf.keras.Model:
         for block in range(1, num_blocks + 1):
             x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}")
     # The last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dense(config.embedding_size, name="embedding")(x)
-    outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(x)
-    return tf.keras.Model(inputs, outputs, name="resnet50")
+    return layers.GlobalAveragePooling2D(name="average_pool")(x)

@@ -1,17 +1,27 @@
-"""Records -> batches of triplets, as one tf.data pipeline.
+"""Records -> batches of triplets or of labelled windows, as one tf.data pipeline.
 
-files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> sample triplets -> prefetch. Clips are
-shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is computed,
-so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because mixtures and
-negatives need other clips.
+files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch.
+Clips are shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is
+computed, so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because
+mixtures and negatives need other clips.
 """
+
+from typing import NamedTuple, Sequence, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet.config import TripletConfig
+from audioset_triplet.config import ClassifierConfig, TrainingConfig, TripletConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import mel
 from audioset_triplet.sampling.triplets import rows_per_method, sample_triplets
+
+
+class LabelledBatch(NamedTuple):
+    """B windows, as log-mel of T = 96 frames by F = 64 bands, with the labels of their clips."""
+
+    windows: tf.Tensor  # float32 [B, T, F]
+    targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
 
 
 def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Dataset:
@@ -26,9 +36,7 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
         UserError: no file matches, or no clip serves the method.
     """
     training = config.training
-    skipped = first_step if training.deterministic else 0
-    seed = training.seed if training.deterministic else training.seed + first_step
-
+    skipped, seed = _resumption(training, first_step)
     files = records.expand_globs(config.data.data)
     clips = records.read_clips(files, config.data.folds, training.deterministic)
     where = f"--data={config.data.data}"
@@ -45,9 +53,74 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
     batches = _pairs(clips, config, seed).batch(training.batch_size, drop_remainder=True)
     triplets = batches.enumerate().skip(skipped).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    return _delivered(triplets, training)
+
+
+def labelled_batches(
+    config: ClassifierConfig, classes: Sequence[int], clip_ids: Sequence[str], first_step: int = 0
+) -> tf.data.Dataset:
+    """An endless stream of `LabelledBatch`es: from each clip one window at random on every pass.
+
+    Args:
+        config: what to read.
+        classes: [C], class index of each column of the targets: all that the clips have.
+        clip_ids: only these clips, all of which have labels.
+        first_step: as for `triplet_batches`.
+
+    Raises:
+        UserError: no file matches.
+    """
+    training = config.training
+    skipped, seed = _resumption(training, first_step)
+    clips = records.read_clips(records.expand_globs(config.data.data), config.data.folds, training.deterministic)
+    wanted = tf.sort(_hashes(tf.constant(list(clip_ids))))
+
+    def is_wanted(clip: dict) -> tf.Tensor:
+        own = _hashes(clip["clip_id"])[tf.newaxis]
+        return tf.searchsorted(wanted, own, "right")[0] > tf.searchsorted(wanted, own, "left")[0]
+
+    columns = tf.constant(list(classes), tf.int64)
+
+    def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor]:
+        return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1)
+
+    def compute(pcm: tf.Tensor, targets: tf.Tensor) -> LabelledBatch:
+        return LabelledBatch(mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))), tf.cast(targets, tf.float32))
+
+    clips = clips.filter(is_wanted).shuffle(config.data.shuffle_clips, seed=seed).repeat()
+    cut = windows.random_windows(clips, seed).map(target, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = cut.batch(training.batch_size, drop_remainder=True).skip(skipped)
+    return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), training)
+
+
+def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.data.Dataset:
+    """All windows of all clips, once: pairs of the clip ids (string [B]) and the log-mel windows [B, T, F].
+
+    Windows of a clip lie one behind the other; an incomplete last one is dropped, a shorter clip is padded.
+    """
+
+    def cut(clip: dict) -> Tuple[tf.Tensor, tf.Tensor]:
+        waveform = mel.pcm_to_waveform(windows.pad_to_window(clip["pcm"]))
+        log_mel = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform)))
+        return tf.repeat(clip["clip_id"], tf.shape(log_mel)[0]), log_mel
+
+    clips = records.read_clips(records.expand_globs(data), folds, deterministic=True)
+    return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _hashes(clip_ids: tf.Tensor) -> tf.Tensor:
+    return tf.strings.to_hash_bucket_fast(clip_ids, tf.int64.max)
+
+
+def _resumption(training: TrainingConfig, first_step: int) -> Tuple[int, int]:
+    """How many batches a run that goes on after `first_step` skips, and the seed of its data."""
+    return (first_step, training.seed) if training.deterministic else (0, training.seed + first_step)
+
+
+def _delivered(batches: tf.data.Dataset, training: TrainingConfig) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = training.deterministic
-    return triplets.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:

@@ -1,0 +1,208 @@
+"""Training a classifier from scratch: the Keras model, a run of it, and what it says about clips.
+
+The row "log-mel, ResNet-50" of Jansen et al. 2018: the network that the embedding has, trained on labels alone. Labels
+are those of clips; every window inherits them, and a clip's score is the mean over its windows (Hershey et al. 2017,
+sections 2 and 4).
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+from typing import Dict, List, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from audioset_triplet import config as configs
+from audioset_triplet import distribution, files
+from audioset_triplet.config import ClassifierConfig
+from audioset_triplet.data import clip_labels, records
+from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.errors import UserError
+from audioset_triplet.losses import classification
+from audioset_triplet.models import checkpoints
+from audioset_triplet.models.resnet import build_resnet50_classifier
+from audioset_triplet.training import inputs, runs
+
+_SCORED_WINDOWS = 128  # at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """What a classifier tells apart, as found in the clips that it learns from."""
+
+    names: Dict[int, str]  # class index (label of the records) -> name, ascending: the order of the logits
+    one_per_clip: bool  # every clip has exactly one label
+    num_clips: int
+
+
+def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
+    """The labelled clips that a run learns from.
+
+    Raises:
+        UserError: what `clip_labels.read` and `clip_labels.only` raise, or no clip has a label.
+    """
+    clips = clip_labels.read(config.data.data, config.data.folds)
+    if config.labels.clips:
+        clips = clip_labels.only(clips, config.labels.clips)
+    labelled = [clip for clip in clips if clip.labels]
+    if not labelled:
+        raise UserError(f"--data={config.data.data}: the clips have no labels; a classifier learns from labels alone.")
+    if len(labelled) < len(clips):
+        print(f"{len(clips) - len(labelled)} of {len(clips)} clips have no label: they are left out.", file=sys.stderr)
+    return labelled
+
+
+def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> None:
+    """Trains a classifier in `workdir`, or goes on there (see `runs.train`); classes.json says what its logits mean.
+
+    Args:
+        config: the settings.
+        clips: what to learn from: `training_clips(config)` or some of them.
+        workdir: the work directory.
+
+    Raises:
+        UserError: what `runs.train` raises; one class alone; the clips are not those that the run began with.
+    """
+    classes = Classes(
+        clip_labels.class_names(clips), all(len(clip.labels) == 1 for clip in clips), num_clips=len(clips)
+    )
+    if len(classes.names) < 2:
+        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to tell apart.")
+    runs.train(
+        config,
+        workdir,
+        functools.partial(_build_model, config, classes, workdir),
+        functools.partial(inputs.labelled_batches, config, list(classes.names), [clip.clip_id for clip in clips]),
+    )
+
+
+def _build_model(config: ClassifierConfig, classes: Classes, workdir: str) -> "ClassifierModel":
+    if distribution.is_chief(tf.distribute.get_strategy()):
+        _keep_classes(workdir, classes)
+    loss = (
+        "softmax, as every clip has one label"
+        if classes.one_per_clip
+        else "sigmoids, as some clips have several labels"
+    )
+    print(f"{classes.num_clips} clips of {len(classes.names)} classes: {loss}.", file=sys.stderr)
+    return ClassifierModel(build_resnet50_classifier(config.model, len(classes.names)), classes.one_per_clip)
+
+
+def _keep_classes(workdir: str, classes: Classes) -> None:
+    """Writes classes.json, before config.json: where a run has begun it holds, and has to agree."""
+    if not os.path.exists(checkpoints.config_path(workdir)):
+        os.makedirs(workdir, exist_ok=True)
+        files.write_text(_classes_path(workdir), configs.to_json(classes))
+    elif read_classes(workdir) != classes:
+        raise UserError(
+            f"{workdir} holds a run on other clips: {read_classes(workdir).num_clips} of "
+            f"{len(read_classes(workdir).names)} classes, now {classes.num_clips} of {len(classes.names)}. "
+            "Give the same flags and the same records to resume it, or another --workdir."
+        )
+
+
+def _classes_path(workdir: str) -> str:
+    return os.path.join(workdir, "classes.json")
+
+
+def read_classes(workdir: str) -> Classes:
+    """What the classifier of a work directory tells apart; a UserError where there is none."""
+    try:
+        with open(_classes_path(workdir), encoding="utf-8") as file:
+            values = json.load(file)
+        names = {int(index): name for index, name in values["names"].items()}
+        return Classes(names, values["one_per_clip"], values["num_clips"])
+    except FileNotFoundError as error:
+        raise UserError(f"{workdir} holds no classifier: it has no classes.json.") from error
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{_classes_path(workdir)}: damaged ({error}); train in another --workdir.") from error
+
+
+class ClassifierModel(tf.keras.Model):
+    """Trains `network` (windows [B, T, F] -> logits [B, C]) on `LabelledBatch`es.
+
+    Metrics: `loss`, `accuracy` (share of windows whose likeliest class is one of theirs) and `gradient_norm` (of a
+    replica's loss, over all weights).
+    """
+
+    def __init__(self, network: tf.keras.Model, one_per_clip: bool) -> None:
+        super().__init__(name="classifier_model")
+        self.network = network
+        self.parts = {"network": network}
+        self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
+        self._one_per_clip = one_per_clip
+        self._means = [tf.keras.metrics.Mean(name) for name in ("loss", "accuracy", "gradient_norm")]
+
+    @property
+    def metrics(self) -> list:
+        return self._means
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.network(inputs, training=training)
+
+    def train_step(self, batch: inputs.LabelledBatch) -> Dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = self.network(batch.windows, training=True)
+            terms = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
+            scaled = distribution.scale_for_sum(tf.reduce_mean(terms))
+        variables = self.network.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
+        gradient_norm = distribution.unscale(tf.linalg.global_norm(gradients))
+        for mean, values in zip(self._means, (terms, is_right, gradient_norm)):
+            mean.update_state(values)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
+    """What the trained classifier of a work directory says about clips.
+
+    A clip's score is the mean of the probabilities of its windows, which are cut as for embeddings: one behind the
+    other, an incomplete last one dropped, a shorter clip padded. A class that the classifier has never seen scores 0.
+
+    Args:
+        workdir: where `train` was.
+        data: globs of TFRecord files, separated by commas.
+        folds: only clips of these folds; empty: all.
+
+    Raises:
+        UserError: there is no classifier or no checkpoint of it; what `clip_labels.read` raises.
+    """
+    run_config = checkpoints.read_config(workdir, ClassifierConfig)
+    classes = read_classes(workdir)
+    network = build_resnet50_classifier(run_config.model, len(classes.names))
+    checkpoints.restore_weights(network, workdir)
+    clips = clip_labels.read(data, folds)
+    names = {**clip_labels.class_names(clips), **classes.names}
+    indices = sorted(names)
+
+    rows = {clip.clip_id.encode(): row for row, clip in enumerate(clips)}
+    sums, num_windows = np.zeros([len(clips), len(classes.names)]), np.zeros([len(clips), 1])
+
+    @tf.function(reduce_retracing=True)
+    def predict(batch: tf.Tensor) -> tf.Tensor:
+        return classification.probabilities(network(batch, training=False), classes.one_per_clip)
+
+    progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
+    with progress, records.named_errors(records.expand_globs(data)):
+        for clip_ids, log_mel in inputs.successive_windows(data, folds, _SCORED_WINDOWS):
+            batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
+            np.add.at(sums, batch_rows, predict(log_mel).numpy())
+            np.add.at(num_windows, batch_rows, 1)
+            progress.update(int(np.count_nonzero(num_windows)) - progress.n)
+
+    scores = np.zeros([len(clips), len(indices)], np.float32)
+    scores[:, np.searchsorted(indices, list(classes.names))] = sums / num_windows
+    return ClipScores(
+        clip_ids=[clip.clip_id for clip in clips],
+        scores=scores,
+        targets=np.array([np.isin(indices, clip.labels) for clip in clips]),
+        classes=indices,
+        class_names={index: names[index] for index in indices},
+    )

@@ -1,0 +1,81 @@
+"""Trains a classifier from scratch on the labels of clips: the supervised comparison of Jansen et al. 2018.
+
+  python -m experiments.train_classifier --data='records/*.tfrecord' --folds=1,2,3 --eval_folds=4 \
+      --workdir=runs/classifier --preset=small_classifier
+
+The network is that of the embedding, with the classes as its output. --clips=FILE, with one clip id per line, learns
+from these clips alone: few labels, as in the paper's semi-supervised comparison. --preset sets a published setting; any
+other flag overrides it. The same command goes on where a stopped run was.
+
+With --eval_data or --eval_folds the trained classifier judges these clips: WORKDIR/scores.parquet holds what it says of
+each, WORKDIR/results.json the same numbers as experiments.evaluate --task=classification. Clips of a recording that is
+evaluated on are not learned from.
+"""
+
+import json
+import os
+import sys
+from typing import List
+
+from absl import flags
+
+import audioset_triplet
+from audioset_triplet import command_line, files
+from audioset_triplet.config import ClassifierConfig
+from audioset_triplet.data import clip_labels, scores
+from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.evaluation import metrics
+from audioset_triplet.frontend.constants import FRONT_END_ID
+from audioset_triplet.presets import CLASSIFIER_PRESETS
+from audioset_triplet.training import classifier
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and results; made if it is missing.")
+flags.DEFINE_string("eval_data", "", "TFRecords to evaluate on (globs). Empty: those of --data, with --eval_folds.")
+flags.DEFINE_list("eval_folds", [], "Evaluate on clips of these folds, e.g. 4. Empty: all clips of --eval_data.")
+command_line.preset_flag(CLASSIFIER_PRESETS)
+command_line.define_flags(ClassifierConfig)
+
+
+def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[ClipInfo]:
+    """The clips to learn from; says what about the two sides does not fit."""
+    usable = clip_labels.apart(trained, evaluated)
+    if len(usable) < len(trained):
+        count = len(trained) - len(usable)
+        print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)
+    unseen = clip_labels.class_names(evaluated).keys() - clip_labels.class_names(usable).keys()
+    if unseen:
+        count = sum(not unseen.isdisjoint(clip.labels) for clip in evaluated)
+        print(
+            f"{len(unseen)} classes, of {count} evaluated clips, never occur in training: they score 0.",
+            file=sys.stderr,
+        )
+    return usable
+
+
+def main() -> None:
+    command_line.require_flags("data", "workdir")
+    base = CLASSIFIER_PRESETS[FLAGS.preset]() if FLAGS.preset else ClassifierConfig()
+    config = command_line.config_from_flags(base)
+    eval_folds = command_line.integers("eval_folds")
+    eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
+    clips = classifier.training_clips(config)
+    if eval_data:
+        clips = usable_clips(clips, clip_labels.read(eval_data, eval_folds))
+
+    classifier.train(config, clips, FLAGS.workdir)
+
+    if eval_data:
+        judged = classifier.score(FLAGS.workdir, eval_data, eval_folds)
+        measured = metrics.measure(judged)
+        scores.write(os.path.join(FLAGS.workdir, "scores.parquet"), judged)
+        numbers = metrics.flat_numbers(measured, metrics.class_titles(judged.class_names), "classification")
+        run = {"front_end_id": FRONT_END_ID, "code_version": audioset_triplet.__version__, "seed": config.training.seed}
+        files.write_text(os.path.join(FLAGS.workdir, "results.json"), json.dumps({**numbers, **run}, indent=2) + "\n")
+        accuracy = "" if measured.accuracy is None else f", accuracy {measured.accuracy:.3f}"
+        print(f"{measured.num_clips} clips: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}")
+        print(f"wrote {FLAGS.workdir}/scores.parquet and results.json")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
