@@ -44,6 +44,9 @@ flags.DEFINE_list(
     "Labelled clips per class in the evaluation with few.",
 )
 flags.DEFINE_integer("trials", semi_supervised.TRIALS, "How often they are drawn.", lower_bound=1)
+flags.DEFINE_bool(
+    "few_labels_from_scratch", False, "Also train a ResNet-50 for each draw of few labels: trials times their numbers."
+)
 flags.DEFINE_bool("dry_run", False, "Only list what is done and what there is to do.")
 command_line.preset_flag(PRESETS)
 command_line.define_flags(TripletConfig, left_out=("folds", "method", "seed"))
@@ -75,7 +78,7 @@ def main() -> None:
         command_line.config_from_flags(HeadConfig()), command_line.integers("labels_per_class"), FLAGS.trials
     )
     held_out = {split.name: split for split in data_splits(base)}
-    table_rows, configs = rows.build(base)
+    table_rows, configs = rows.build(base, FLAGS.few_labels_from_scratch)
     planned = cells.plan(table_rows, list(held_out), command_line.integers("seeds"), FLAGS.only)
     given = settings.describe(list(held_out.values()), configs, evaluations)
     known = settings.extend(FLAGS.output, given)

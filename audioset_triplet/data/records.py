@@ -1,14 +1,12 @@
 """TFRecord files: which ones, their records as a dataset, and what is wrong with them where something is."""
 
-import collections
 import contextlib
 import dataclasses
 import struct
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 import google_crc32c
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet.data import schema
 from audioset_triplet.errors import UserError
@@ -70,20 +68,6 @@ def read_clips(files: Sequence[str], folds: Sequence[int], deterministic: bool) 
         return clips
     wanted = tf.constant(list(folds), tf.int64)
     return clips.filter(lambda clip: tf.reduce_any(clip["fold"] == wanted))
-
-
-def count_folds(files: Sequence[str]) -> Dict[int, int]:
-    """Fold -> number of clips, ascending; reads every record once.
-
-    Raises:
-        UserError: a damaged record, or no record at all.
-    """
-    with named_errors(files):
-        folds = read_clips(files, (), deterministic=False).map(lambda clip: clip["fold"]).as_numpy_iterator()
-        counts = collections.Counter(tqdm(map(int, folds), desc="looking for folds", unit="clip", disable=None))
-    if not counts:
-        raise UserError(f"{', '.join(files)}: no clip in these files")
-    return dict(sorted(counts.items()))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import List, Sequence
 
 from audioset_triplet.config import DataConfig
-from audioset_triplet.data import records
+from audioset_triplet.data import clip_labels, records
 from audioset_triplet.errors import UserError
 
 
@@ -29,7 +29,7 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         UserError: a fold that the records do not have, one that would be trained on and held out, or nothing to train
             on.
     """
-    found = [fold for fold in records.count_folds(records.expand_globs(data.data)) if fold >= 0]
+    found = sorted({clip.fold for clip in clip_labels.read(data.data, ())} - {-1})
     where = f"--data={data.data} holds the folds {', '.join(map(str, found))}"
     if len(found) < 2:
         what = f"fold {found[0]} alone" if found else "no folds"

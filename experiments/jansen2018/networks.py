@@ -6,20 +6,17 @@ Each stage is left out where its product is there, and goes on where it was stop
 """
 
 import dataclasses
-import hashlib
 import json
 import os
-from typing import Any, Dict, Set, Tuple
+from typing import Optional, Set, Tuple
 
 import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.config import DataConfig, TripletConfig
-from audioset_triplet.data import clips as stored
 from audioset_triplet.data import embeddings, records
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import metrics
 from audioset_triplet.export import embedder, saved_model
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.baselines import build_log_mel
@@ -31,23 +28,20 @@ WINDOWS_PER_CALL = 64
 
 @dataclasses.dataclass(frozen=True)
 class Embeddings:
-    """Complete embeddings of a row."""
+    """Folders of complete embeddings of a row."""
 
     train_folder: str
     held_out_folder: str
-    num_clips: int  # held out
-    clips_digest: str  # of their ids
-    class_titles: Dict[int, str]
 
 
-def embeddings_of(folder: str, row: str, split: DataSplit, config: TripletConfig) -> Embeddings:
+def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Embeddings:
     """The embeddings of a row, which are made first where they are not complete.
 
     Args:
         folder: of the row and the run.
         row: its name.
         split: the clips.
-        config: how the network is trained on them.
+        config: how the network is trained on them; None: log-mel.
 
     Raises:
         UserError: what a stage raises; a clip that is both trained on and held out.
@@ -59,23 +53,11 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: TripletConfig
         both = _embed(model, split.train, train) & _embed(model, split.held_out, held_out)
         if both:
             raise UserError(f"clip {min(both)} is both trained on and held out.")
-        files.write_text(path, json.dumps(_describe(held_out), indent=2) + "\n")
-    with open(path, encoding="utf-8") as file:
-        facts = json.load(file)
-    titles = {int(label): title for label, title in facts.pop("class_titles").items()}
-    return Embeddings(train, held_out, class_titles=titles, **facts)
+        files.write_text(path, json.dumps({"model_id": model.model_id}, indent=2) + "\n")
+    return Embeddings(train, held_out)
 
 
-def _describe(folder: str) -> Dict[str, Any]:
-    clips = stored.read_clips(folder)
-    return {
-        "num_clips": len(clips.clip_ids),
-        "clips_digest": hashlib.sha256("\n".join(sorted(clips.clip_ids)).encode()).hexdigest()[:16],
-        "class_titles": metrics.class_titles(clips.class_names),
-    }
-
-
-def _exported(folder: str, row: str, config: TripletConfig) -> embedder.LoadedModel:
+def _exported(folder: str, row: str, config: Optional[TripletConfig]) -> embedder.LoadedModel:
     path = os.path.join(folder, "model")
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # of the networks of other rows
@@ -84,9 +66,9 @@ def _exported(folder: str, row: str, config: TripletConfig) -> embedder.LoadedMo
     return embedder.LoadedModel(path)
 
 
-def _network(workdir: str, row: str, config: TripletConfig) -> Tuple[tf.keras.Model, str]:
+def _network(workdir: str, row: str, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
     """The network of a row, trained to its end, and where its weights come from."""
-    if row == "log_mel":
+    if config is None:
         return build_log_mel(), "log_mel"
     if row == "untrained":
         tf.keras.utils.set_random_seed(config.training.seed)

@@ -4,15 +4,16 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 import tensorflow as tf
 
 from audioset_triplet import files
-from audioset_triplet.config import TripletConfig
+from audioset_triplet.config import ClassifierConfig, TripletConfig
 from audioset_triplet.data import records
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
+from experiments.jansen2018.rows import Configs
 from experiments.jansen2018.tasks import Evaluations
 
 
@@ -23,9 +24,7 @@ def describe_files(globs: str) -> Dict[str, Any]:
     return {"files": len(sizes), "bytes": sum(sizes.values()), "digest": digest[:16]}
 
 
-def describe(
-    splits: Sequence[DataSplit], configs: Dict[str, TripletConfig], evaluations: Evaluations
-) -> Dict[str, Any]:
+def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluations) -> Dict[str, Any]:
     """Everything that decides what the cells of a table are, nested, as JSON."""
     return json.loads(  # tuples become lists, as in the file
         json.dumps(
@@ -43,7 +42,7 @@ def _describe_split(split: DataSplit) -> Dict[str, Any]:
     return {name: {"folds": data.folds, **describe_files(data.data)} for name, data in sides.items()}
 
 
-def _describe_row(config: TripletConfig) -> Dict[str, Any]:
+def _describe_row(config: Union[TripletConfig, ClassifierConfig]) -> Dict[str, Any]:
     values = dataclasses.asdict(config)
     del values["data"]["data"], values["data"]["folds"], values["training"]["seed"]  # those of the split and the cell
     return values

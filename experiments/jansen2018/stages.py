@@ -5,17 +5,18 @@ import datetime
 import os
 import platform
 import time
-from typing import Dict
+from typing import Dict, Optional, Union
 
 import tensorflow as tf
 
 import audioset_triplet
-from audioset_triplet.config import TripletConfig
+from audioset_triplet.config import ClassifierConfig, TripletConfig
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.cells import Cell, Result
-from experiments.jansen2018 import networks
-from experiments.jansen2018.tasks import Evaluations
+from experiments.jansen2018 import networks, scratch
+from experiments.jansen2018.rows import Configs
+from experiments.jansen2018.tasks import Evaluations, Measured
 
 SHARED_EMBEDDINGS = {"log_mel_fc4": "log_mel"}  # row -> the row whose embeddings it takes
 
@@ -26,7 +27,7 @@ class Stages:
 
     output: str
     splits: Dict[str, DataSplit]  # by name
-    configs: Dict[str, TripletConfig]  # row -> how its network is trained; data and seed are the cell's
+    configs: Configs  # row -> how its network is trained; data and seed are the cell's
     evaluations: Evaluations
 
     def compute(self, cell: Cell) -> Result:
@@ -36,28 +37,32 @@ class Stages:
             UserError: what a stage raises, with the cell's name.
         """
         started = time.monotonic()
-        row = SHARED_EMBEDDINGS.get(cell.row, cell.row)
-        folder, split = os.path.join(self.output, cell.run, row), self.splits[cell.split]
         try:
-            found = networks.embeddings_of(folder, row, split, self._config(row, cell))
-            values, class_values = self.evaluations.measure(
-                cell.row, cell.task, found.train_folder, found.held_out_folder
-            )
+            found = self._measure(cell)
         except UserError as error:
             raise UserError(f"{cell}: {error}") from error
-        return Result(
-            cell=cell,
-            values=values,
-            class_average_precision={found.class_titles[label]: value for label, value in class_values.items()},
-            num_clips=found.num_clips,
-            clips_digest=found.clips_digest,
-            seconds=round(time.monotonic() - started, 1),
-            made=_circumstances(),
-        )
+        seconds = round(time.monotonic() - started, 1)
+        return Result(cell, **vars(found), seconds=seconds, made=_circumstances())
 
-    def _config(self, row: str, cell: Cell) -> TripletConfig:
-        config = self.configs.get(row, TripletConfig())
-        training = dataclasses.replace(config.training, seed=cell.seed or 0)
+    def _measure(self, cell: Cell) -> Measured:
+        split, config = self.splits[cell.split], self._config(cell)
+        if not isinstance(config, ClassifierConfig):
+            embeddings = self._embeddings(cell.run, SHARED_EMBEDDINGS.get(cell.row, cell.row), split, config)
+            return self.evaluations.measure(cell.row, cell.task, embeddings.train_folder, embeddings.held_out_folder)
+        folder = os.path.join(self.output, cell.run, cell.row)
+        if cell.task == "classification":
+            return scratch.classification(folder, config, split)
+        log_mel = self._embeddings(cell.split, "log_mel", split, None)
+        return scratch.few_labels(folder, config, split, log_mel, self.evaluations)
+
+    def _embeddings(self, run: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> networks.Embeddings:
+        return networks.embeddings_of(os.path.join(self.output, run, row), row, split, config)
+
+    def _config(self, cell: Cell) -> Union[TripletConfig, ClassifierConfig, None]:
+        config = self.configs.get(cell.row)
+        if config is None or cell.seed is None:
+            return None
+        training = dataclasses.replace(config.training, seed=cell.seed)
         return dataclasses.replace(config, data=self.splits[cell.split].train, training=training)
 
 

@@ -1,22 +1,34 @@
 """The evaluations of experiments.reproduce_jansen2018: every row and every training seed meets the same draws."""
 
 import dataclasses
-from typing import Dict, List, Tuple
+import hashlib
+from typing import Dict, List, Sequence, Tuple
 
 from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import clips
-from audioset_triplet.evaluation import classification, knn, retrieval, semi_supervised
+from audioset_triplet.data import clips as stored
+from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 
 # Measure -> its value in each trial; class -> average precision.
 Numbers = Tuple[Dict[str, List[float]], Dict[int, float]]
 
-HEAD_OF_ROW = {"log_mel_fc4": 4}  # row -> hidden layers of its classifier, where they are not those of the others
+MEASURES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy", "prior")
+HIDDEN_LAYERS = {"log_mel_fc4": 4}  # row -> of its classifier, where they are not those of the other rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What an evaluation found, and on which clips."""
+
+    values: Dict[str, List[float]]  # measure -> its value in each trial
+    class_average_precision: Dict[str, float]  # by title
+    num_clips: int
+    clips_digest: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluations:
-    """What is measured of a row's embeddings, and how."""
+    """How the embeddings of a row are measured."""
 
     head: HeadConfig
     labels_per_class: Tuple[int, ...]
@@ -26,32 +38,44 @@ class Evaluations:
     temperature: float = knn.TEMPERATURE
     seed: int = 0  # of draws and heads, not of the training
 
-    def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Numbers:
+    def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Measured:
         """Evaluates the embeddings of held-out clips; classifiers learn from those of the training clips."""
-        folders = (train_folder, (), held_out_folder, ())
-        head = dataclasses.replace(self.head, hidden_layers=HEAD_OF_ROW.get(row, self.head.hidden_layers))
-        if task == "retrieval":
-            result = retrieval.evaluate(clips.clip_vectors(held_out_folder), self.draws, self.seed)
-            return {"map": [result.map], "prior": [result.prior]}, result.class_average_precision
+        clips = stored.read_clips(held_out_folder)
+        numbers = self._numbers(row, task, (train_folder, (), held_out_folder, ()))
+        return measured(numbers, clips.clip_ids, clips.class_names)
+
+    def _numbers(self, row: str, task: str, folders: Tuple[str, Sequence[int], str, Sequence[int]]) -> Numbers:
+        head = dataclasses.replace(self.head, hidden_layers=HIDDEN_LAYERS.get(row, self.head.hidden_layers))
         if task == "classification":
-            return metric_numbers(classification.evaluate(*folders, head, self.seed))
+            return numbers_of(classification.evaluate(*folders, head, self.seed))
+        if task == "semi_supervised":
+            return numbers_of_trials(
+                semi_supervised.evaluate(*folders, head, self.labels_per_class, self.trials, self.seed)
+            )
         if task == "knn":
-            return metric_numbers(knn.evaluate(*folders, self.neighbours, self.temperature))
-        trials = semi_supervised.evaluate(*folders, head, self.labels_per_class, self.trials, self.seed)
-        return few_label_numbers(trials), {}
+            return numbers_of(knn.evaluate(*folders, self.neighbours, self.temperature))
+        result = retrieval.evaluate(stored.clip_vectors(folders[2]), self.draws, self.seed)
+        return {"map": [result.map], "prior": [result.prior]}, result.class_average_precision
 
 
-def metric_numbers(metrics: ScoreMetrics) -> Numbers:
-    names = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy", "prior")
-    found = {name: getattr(metrics, name) for name in names}
-    return {name: [value] for name, value in found.items() if value is not None}, metrics.class_average_precision
+def numbers_of(found: ScoreMetrics) -> Numbers:
+    values = {name: getattr(found, name) for name in MEASURES}
+    return {name: [value] for name, value in values.items() if value is not None}, found.class_average_precision
 
 
-def few_label_numbers(trials: Dict[int, List[ScoreMetrics]]) -> Dict[str, List[float]]:
+def numbers_of_trials(trials: Dict[int, List[ScoreMetrics]]) -> Numbers:
     """5/map -> the value of each trial with five labels per class."""
     values: Dict[str, List[float]] = {}
     for num_labels, several in trials.items():
-        for metrics in several:
-            for name, (value,) in metric_numbers(metrics)[0].items():
-                values.setdefault(f"{num_labels}/{name}", []).append(value)
-    return values
+        for found in several:
+            for name, value in numbers_of(found)[0].items():
+                values.setdefault(f"{num_labels}/{name}", []).extend(value)
+    return values, {}
+
+
+def measured(numbers: Numbers, clip_ids: Sequence[str], class_names: Dict[int, str]) -> Measured:
+    """The numbers with the clips that they are about."""
+    titles = metrics.class_titles(class_names)
+    values, class_values = numbers
+    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()[:16]
+    return Measured(values, {titles[label]: value for label, value in class_values.items()}, len(clip_ids), digest)

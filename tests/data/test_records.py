@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from audioset_triplet.data import records, schema
 from audioset_triplet.errors import UserError
-from tests import tiny_records
 
 parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
@@ -146,14 +145,3 @@ def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
 def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError), records.named_errors([str(three)]):
         tf.debugging.assert_equal(1, 2)
-
-
-def test_folds_are_counted(tmp_path: pathlib.Path, three: pathlib.Path) -> None:
-    clips = [tiny_records.make_clip(i, fold=fold) for i, fold in enumerate([4, 2, -1, 4])]
-    more = tiny_records.write(tmp_path / "b.tfrecord", clips)
-    assert list(records.count_folds([str(three), more]).items()) == [(-1, 1), (1, 3), (2, 1), (4, 2)]
-    with pytest.raises(UserError, match="empty.tfrecord: no clip"):
-        records.count_folds([write(tmp_path / "empty.tfrecord", [])])
-    three.write_bytes(three.read_bytes()[:-5])
-    with pytest.raises(UserError, match="record 2: truncated"):
-        records.count_folds([str(three)])

@@ -25,13 +25,19 @@ def splits(tmp_path_factory):
 
 def test_rows_differ_in_their_method_alone():
     table_rows, configs = rows.build(BASE)
-    methods = {name: config.sampling.method for name, config in configs.items()}
+    methods = {name: config.sampling.method for name, config in configs.items() if name != "resnet50"}
     paper = {"noise", "translation", "mixing", "proximity", "joint"}
     assert {name: methods[name] for name in paper} == {name: name for name in paper}
     assert methods["topline"] == "labels"
     for name in (*paper, "topline", "untrained"):
         assert dataclasses.replace(configs[name], sampling=BASE.sampling) == BASE
     assert not set(configs) - {row.name for row in table_rows}
+    scratch = configs["resnet50"]
+    assert scratch.training == dataclasses.replace(BASE.training, steps=120)
+    assert (scratch.model.width, scratch.model.stem_stride) == (BASE.model.width, BASE.model.stem_stride)
+    tasks_of = {row.name: row.tasks for row in table_rows}
+    assert tasks_of["resnet50"] == ("classification",) and len(tasks_of["joint"]) == 4
+    assert rows.build(BASE, few_labels_from_scratch=True)[0][-1].tasks == ("classification", "semi_supervised")
     assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
 
 
@@ -111,7 +117,7 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
-    assert lines[4] == "4 of 16 cells are done; to train: at most 60 steps"
+    assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 60 steps")
 
 
 def test_what_is_left_is_estimated_from_cells_of_the_kind():
