@@ -1,110 +1,110 @@
 """Measures stored embeddings and shows what was found.
 
-    python -m experiments.evaluate --task=retrieval --embeddings=DIR --output=DIR
-        [--compare=log-mel=DIR,untrained=DIR] [--data='records/fold4-*.tfrecord'] [--model=SAVED_MODEL] [--folds=4]
+Reads what experiments.embed wrote, prints a headline, and writes OUTPUT/results.json (flat keys such as retrieval/map)
+and OUTPUT/report.html, one page that can be sent to a colleague as it is. Tasks:
 
-reads what experiments.embed wrote and writes OUTPUT/results.json (flat keys such as retrieval/map) and
-OUTPUT/report.html, one page that can be sent to a colleague as it is. The headline is printed too.
+  retrieval        query by example: are clips of one class closer to each other than to the rest? Mean average
+                   precision over classes, beside what a random order scores (the prior).
+  classification   a fully connected classifier (--hidden_layers, --hidden_units, --head_*) on the frozen embeddings of
+                   windows, trained on labelled clips and measured on others: mAP, AUC, d-prime, EER, and accuracy
+                   where every clip has one label.
+  semi_supervised  the same with few labelled clips per class (--labels_per_class), drawn --trials times.
+  knn              votes of the --neighbours labelled clips nearest to a clip, weighted by exp(cosine / --temperature):
+                   needs no training.
 
-Tasks:
-  retrieval  query by example: are clips of one class closer to each other than to the rest? Mean average precision
-             over classes, beside what a random order scores (the prior).
+Retrieval needs clips to measure. The others also need clips to learn from, of other recordings: give all folds in one
+folder and tell them apart, or another folder of the same model.
 
---compare puts other embeddings of the same clips beside them. --data adds spectrograms and sounds to the report,
---model the filters of the network's first layer.
+  python -m experiments.evaluate --task=retrieval --embeddings=EVAL --output=DIR
+      [--compare=log-mel=DIR,untrained=DIR] [--data='records/fold4-*.tfrecord'] [--model=SAVED_MODEL]
+  python -m experiments.evaluate --task=classification --embeddings=ALL --train_folds=1,2,3 --folds=4 --output=DIR
+  python -m experiments.evaluate --task=semi_supervised --train_embeddings=TRAIN --embeddings=EVAL --output=DIR
+
+--compare puts other embeddings of the same clips beside them. For retrieval --data adds spectrograms and sounds to the
+report, --model the filters of the network's first layer.
 """
 
 import json
 import os
-from typing import Any, Callable, Dict, Tuple
+from typing import Dict
 
 from absl import flags
 
 import audioset_triplet
 from audioset_triplet import command_line, files
-from audioset_triplet.data import clips as stored
-from audioset_triplet.data.clips import ClipVectors
+from audioset_triplet.config import HeadConfig
+from audioset_triplet.data import embeddings
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import metrics, report, retrieval
+from audioset_triplet.evaluation import tasks
 
 FLAGS = flags.FLAGS
-RESERVED_NAMES = ("model", "class", "map", "map_std", "prior", "num_classes", "classes_left_out", "num_clips")
-
-
-def retrieval_task(sets: Dict[str, ClipVectors]) -> Dict[str, Any]:
-    """Ranks, prints and reports; returns the numbers under flat keys. The first of the sets is the model."""
-    results = {
-        name: report.NamedResult(name, clips.model_id, retrieval.evaluate(clips, FLAGS.draws, FLAGS.seed))
-        for name, clips in sets.items()
-    }
-    clips, (model, *compared) = next(iter(sets.values())), results.values()
-    titles = metrics.class_titles(clips.class_names)
-    print(f"{'retrieval':24}{'mAP':>8}{'± std':>8}")
-    for one in results.values():
-        print(f"{one.name:24}{one.result.map:8.3f}{one.result.map_std:8.3f}")
-    print(f"{'random order (prior)':24}{model.result.prior:8.3f}")
-    counts = f"{len(model.result.class_average_precision)} classes, {model.result.num_clips} clips, {FLAGS.draws} draws"
-    print(f"{counts}; left out for want of clips: {len(model.result.classes_left_out)} classes")
-    numbers: Dict[str, Any] = retrieval.flat_numbers(model.result, titles, "retrieval")
-    for one in compared:
-        numbers.update(retrieval.flat_numbers(one.result, titles, f"retrieval/{one.name}"))
-        numbers[f"retrieval/{one.name}/model_id"] = one.model_id
-    facts = [
-        ("clips", str(model.result.num_clips)),
-        ("folds", ", ".join(str(fold) if fold >= 0 else "none" for fold in sorted(set(clips.folds.tolist())))),
-        ("classes", f"{len(titles)}, of which {len(model.result.classes_left_out)} left out"),
-        ("pairs", f"{FLAGS.draws} draws of at most {retrieval.CLIPS_PER_CLASS} clips per class, seed {FLAGS.seed}"),
-        ("embeddings", FLAGS.embeddings),
-        *((one.name, one.model_id) for one in results.values()),
-        ("front end", clips.info.front_end_id),
-        ("code version", audioset_triplet.__version__),
-    ]
-    path = os.path.join(FLAGS.output, "report.html")
-    report.write(path, clips, titles, model, compared, facts, FLAGS.seed, FLAGS.data, FLAGS.model)
-    return numbers
-
-
-TASKS: Dict[str, Callable[[Dict[str, ClipVectors]], Dict[str, Any]]] = {"retrieval": retrieval_task}
-
-flags.DEFINE_enum("task", "retrieval", sorted(TASKS), "What to measure.")
-flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote.")
+flags.DEFINE_enum("task", "retrieval", sorted(tasks.TASKS), "What to measure.")
+flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips to be evaluated.")
+flags.DEFINE_list("folds", [], "Evaluate clips of these folds only, e.g. 4. Empty: all clips.")
+flags.DEFINE_string("train_embeddings", "", "Folder of the labelled clips to learn from. Empty: that of --embeddings.")
+flags.DEFINE_list("train_folds", [], "Learn from clips of these folds only, e.g. 1,2,3. Empty: all clips.")
 flags.DEFINE_list("compare", [], "Other embeddings of the same clips, e.g. log-mel=DIR,untrained=DIR.")
-flags.DEFINE_list("folds", [], "Only clips of these folds, e.g. 4. Empty: all clips.")
+flags.DEFINE_list("train_compare", [], "Folders of their labelled clips, where not the same: log-mel=DIR.")
 flags.DEFINE_string("output", "", "Folder for results.json and report.html.")
-flags.DEFINE_string("data", "", "TFRecords of the same clips (globs), for spectrograms and sounds in the report.")
-flags.DEFINE_string("model", "", "SavedModel whose first-layer filters the report shows.")
-flags.DEFINE_integer("draws", 5, "How often the clips to compare with are drawn.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "Seed of the draws, of the example queries and of the map.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed of all draws, of the classifier, of the example queries and of the map.", 0)
+flags.DEFINE_string("data", "", "TFRecords of the same clips (globs), for spectrograms and sounds (retrieval).")
+flags.DEFINE_string("model", "", "SavedModel whose first-layer filters the report shows (retrieval).")
+flags.DEFINE_integer("draws", 5, "How often the clips to compare with are drawn (retrieval).", 1)
+flags.DEFINE_list("labels_per_class", ["1", "5", "10", "20"], "Labelled clips per class (semi_supervised).")
+flags.DEFINE_integer("trials", 3, "How often the labelled clips are drawn (semi_supervised).", 1)
+flags.DEFINE_integer("neighbours", 5, "Nearest labelled clips that vote (knn).", 1)
+flags.DEFINE_float("temperature", 0.07, "Of the votes; the lower, the more the nearest decides (knn).", 1e-3)
+command_line.define_flags(HeadConfig)
 
 
-def named_folder(text: str) -> Tuple[str, str]:
-    name, equals, folder = text.partition("=")
-    if not (equals and name and folder) or "/" in name or name in RESERVED_NAMES:
-        raise UserError(f"--compare needs name=DIR, with a name of your own and without /, not {text!r}.")
-    return name, folder
+def named_folders(flag: str) -> Dict[str, str]:
+    """The value of a flag such as --compare=log-mel=DIR,untrained=DIR."""
+    folders: Dict[str, str] = {}
+    for text in FLAGS[flag].value:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise UserError(f"--{flag} needs name=DIR, not {text!r}.")
+        if name in folders:
+            raise UserError(f"--{flag} has the name {name} twice.")
+        folders[name] = folder
+    return folders
 
 
 def main() -> None:
-    command_line.require_flags("embeddings", "output")
-    folds = command_line.integers("folds")
-    compared = dict(map(named_folder, FLAGS.compare))
-    if len(compared) < len(FLAGS.compare):
-        raise UserError(f"--compare has a name twice: {','.join(FLAGS.compare)}.")
-    sets = {"model": stored.clip_vectors(FLAGS.embeddings, folds)}
-    for name, folder in compared.items():
-        sets[name] = stored.clip_vectors(folder, folds)
-        retrieval.require_same_clips(sets["model"], FLAGS.embeddings, sets[name], folder)
-    os.makedirs(FLAGS.output, exist_ok=True)
-    numbers = TASKS[FLAGS.task](sets)
-    info = sets["model"].info
+    command_line.require_flags("embeddings", "output", "labels_per_class")
+    labels_per_class = command_line.integers("labels_per_class")
+    if min(labels_per_class) < 1:
+        raise UserError(f"--labels_per_class needs numbers of 1 or more, not {min(labels_per_class)}.")
+    request = tasks.Request(
+        sources=tasks.sources(
+            FLAGS.embeddings, FLAGS.train_embeddings, named_folders("compare"), named_folders("train_compare")
+        ),
+        folds=command_line.integers("folds"),
+        train_folds=command_line.integers("train_folds"),
+        seed=FLAGS.seed,
+        draws=FLAGS.draws,
+        head=command_line.config_from_flags(HeadConfig()),
+        labels_per_class=labels_per_class,
+        trials=FLAGS.trials,
+        k=FLAGS.neighbours,
+        temperature=FLAGS.temperature,
+        data=FLAGS.data,
+        saved_model=FLAGS.model,
+    )
+    outcome = tasks.TASKS[FLAGS.task](request)
+    print(outcome.headline)
+    info = embeddings.read_info(FLAGS.embeddings)
     run = {
         "model_id": info.model_id,
         "front_end_id": info.front_end_id,
         "code_version": audioset_triplet.__version__,
-        "draws": FLAGS.draws,
         "seed": FLAGS.seed,
     }
-    files.write_text(os.path.join(FLAGS.output, "results.json"), json.dumps({**numbers, **run}, indent=2) + "\n")
+    os.makedirs(FLAGS.output, exist_ok=True)
+    files.write_text(
+        os.path.join(FLAGS.output, "results.json"), json.dumps({**outcome.numbers, **run}, indent=2) + "\n"
+    )
+    files.write_text(os.path.join(FLAGS.output, "report.html"), outcome.page)
     print(f"wrote {FLAGS.output}/results.json and report.html")
 
 

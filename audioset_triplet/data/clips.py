@@ -165,6 +165,21 @@ def clip_vectors(folder: str, folds: Sequence[int] = ()) -> ClipVectors:
     return ClipVectors(**values, vectors=clips.vectors_at(np.arange(len(clips.clip_ids))))
 
 
+def require_same_clips(first: Clips, first_folder: str, second: Clips, second_folder: str) -> None:
+    """Raises a UserError unless both hold the same clips with the same labels: else their numbers do not compare."""
+    ours, theirs = dict(zip(first.clip_ids, first.labels)), dict(zip(second.clip_ids, second.labels))
+    missing = sorted(set(ours) ^ set(theirs))
+    if missing:
+        lacking = second_folder if missing[0] in ours else first_folder
+        raise UserError(
+            f"{first_folder} and {second_folder} hold different clips: {len(missing)} of them stand in one alone, "
+            f"such as {missing[0]}, which {lacking} lacks; embed the same records for both."
+        )
+    relabelled = next((clip_id for clip_id in ours if set(ours[clip_id]) != set(theirs[clip_id])), None)
+    if relabelled is not None:
+        raise UserError(f"{first_folder} and {second_folder} give different labels to clip {relabelled}.")
+
+
 def add_class_names(class_names: Dict[int, str], named: Iterable[Tuple[int, str]], where: str) -> None:
     """Adds (class index, name) pairs; a UserError if a class gets a second name."""
     for index, name in named:

@@ -46,7 +46,7 @@ def evaluate(
 
 def clip_scores(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> ClipScores:
     """The scores, between 0 and 1, that a head trained on the clips `labelled` [n] of `split.train` gives."""
-    windows = ShuffledWindows(split.train, labelled)
+    windows = ShuffledWindows(split.train, labelled, _BUFFER_BYTES)
     single_label = all(len(set(split.train.labels[row])) == 1 for row in np.flatnonzero(labelled))
     model = build_head(head, *windows.moments(), len(split.classes), single_label, seed)
     _train(model, windows, split, head, single_label, seed)
@@ -90,7 +90,7 @@ class ShuffledWindows:
         buffer_bytes: of the embeddings that are held.
     """
 
-    def __init__(self, clips: StoredClips, chosen: np.ndarray, buffer_bytes: int = _BUFFER_BYTES) -> None:
+    def __init__(self, clips: StoredClips, chosen: np.ndarray, buffer_bytes: int) -> None:
         self._clips, self._chosen = clips, chosen
         size = clips.info.embedding_size
         capacity = max(1, buffer_bytes // (4 * size))

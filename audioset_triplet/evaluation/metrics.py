@@ -18,6 +18,9 @@ from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 
+# The fields of ScoreMetrics that a table shows.
+HEADLINE_NAMES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy")
+
 
 @dataclasses.dataclass(frozen=True)
 class ScoreMetrics:
@@ -88,16 +91,22 @@ def class_titles(class_names: Dict[int, str]) -> Dict[int, str]:
 def flat_numbers(metrics: ScoreMetrics, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
     """The numbers under flat keys: PREFIX/map, ..., PREFIX/class/NAME (average precision); accuracy if there is one."""
     numbers: Dict[str, Union[int, float]] = {
-        f"{prefix}/{name}": getattr(metrics, name)
-        for name in ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy", "prior")
-        if getattr(metrics, name) is not None
+        f"{prefix}/{name}": getattr(metrics, name) for name in HEADLINE_NAMES if getattr(metrics, name) is not None
     }
-    numbers[f"{prefix}/num_classes"] = len(metrics.class_auc)
-    numbers[f"{prefix}/classes_left_out"] = len(metrics.classes_left_out)
-    numbers[f"{prefix}/num_clips"] = metrics.num_clips
+    numbers.update(flat_counts(metrics, prefix))
     for label, value in sorted(metrics.class_average_precision.items()):
         numbers[f"{prefix}/class/{titles[label]}"] = value
     return numbers
+
+
+def flat_counts(metrics: ScoreMetrics, prefix: str) -> Dict[str, Union[int, float]]:
+    """What was measured, under flat keys."""
+    return {
+        f"{prefix}/prior": metrics.prior,
+        f"{prefix}/num_classes": len(metrics.class_auc),
+        f"{prefix}/classes_left_out": len(metrics.classes_left_out),
+        f"{prefix}/num_clips": metrics.num_clips,
+    }
 
 
 def _mean(values: Iterable[float]) -> float:

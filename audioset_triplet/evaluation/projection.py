@@ -6,7 +6,7 @@ from typing import Dict, List
 
 import numpy as np
 
-from audioset_triplet.data.clips import ClipVectors
+from audioset_triplet.data.clips import Clips
 from audioset_triplet.evaluation.retrieval import clips_of_classes
 
 # Enough to see the shape of a data set; t-SNE takes about ten seconds for them, and a page with more is slow to draw.
@@ -21,7 +21,7 @@ class ClassOnMap:
     """The clips of a class on the map, and its name where there is room for it."""
 
     label: int  # -1: clips without a class
-    rows: List[int]  # of ClipVectors
+    rows: List[int]  # of the clips
     points: np.ndarray  # [len(rows), 2] in pixels
     name_at: np.ndarray  # [2]: the middle of the name, beside the clip in the midst of the class
     name_fits: bool
@@ -42,11 +42,11 @@ def project(vectors: np.ndarray, seed: int) -> np.ndarray:
     return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors.astype(np.float32))
 
 
-def lay_out(clips: ClipVectors, class_titles: Dict[int, str], seed: int) -> List[ClassOnMap]:
+def lay_out(clips: Clips, class_titles: Dict[int, str], seed: int) -> List[ClassOnMap]:
     """The map of at most MAX_CLIPS clips, drawn by lot; a clip of several classes counts to the rarest of them."""
     order = np.argsort(np.array(clips.clip_ids))
     rows = np.sort(np.random.default_rng(seed).permutation(order)[:MAX_CLIPS])
-    points = _fit(project(clips.vectors[rows], seed))
+    points = _fit(project(clips.vectors_at(rows), seed))
     sizes = {label: len(members) for label, members in clips_of_classes(clips).items()}
     grouped: Dict[int, List[int]] = {}
     for position, row in enumerate(rows):

@@ -4,20 +4,24 @@ Jansen et al. 2018, section 4 (and the slides): per class, N target clips and N 
 targets and the N*N pairs of a target and another clip are ranked by their cosine; average precision of finding the
 former, mean over classes. A random order would score the share of target pairs: 4950 / 14950 = 0.331 at N = 100.
 
+Only the vectors of drawn clips are asked for, some draws at a time: a folder of any size is evaluated in bounded
+memory, in as many passes over it as it takes (one where all drawn clips fit).
+
 Shapes: n clips, D embedding size, N targets, M others.
 """
 
 import dataclasses
-from typing import Dict, List, Union
+from typing import Dict, Iterator, List, Set, Tuple, Union
 
 import numpy as np
 from tqdm import tqdm
 
-from audioset_triplet.data.clips import ClipVectors
+from audioset_triplet.data.clips import Clips
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 
 CLIPS_PER_CLASS = 100
+_VECTOR_BYTES = 512 << 20  # of the clip vectors that are held at a time: a million at D = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +37,14 @@ class Retrieval:
     num_clips: int
 
 
-def evaluate(clips: ClipVectors, draws: int = 5, seed: int = 0) -> Retrieval:
+def evaluate(clips: Clips, draws: int = 5, seed: int = 0) -> Retrieval:
     """Query by example over all classes.
 
     A draw depends on the seed, its number, the class and the ids of the clips, not on their order: two embeddings of
     the same clips are compared on the same pairs. A clip of several classes is a target of each of them.
 
     Args:
-        clips: one vector [D] per clip.
+        clips: with a vector [D] each.
         draws: how often targets (when a class has more than 100) and others are drawn.
         seed: of the draws.
 
@@ -48,33 +52,24 @@ def evaluate(clips: ClipVectors, draws: int = 5, seed: int = 0) -> Retrieval:
         UserError: no class can be evaluated.
     """
     members = clips_of_classes(clips)
-    order = np.argsort(np.array(clips.clip_ids))
-    average_precisions: Dict[int, List[float]] = {}
-    priors, left_out = [], []
-    for label in tqdm(sorted(members), desc="retrieval", unit="class", disable=None):
-        is_member = np.zeros(len(order), bool)
-        is_member[members[label]] = True
-        targets, others = order[is_member[order]], order[~is_member[order]]
-        if len(targets) < 2 or not len(others):
-            left_out.append(label)
-            continue
-        num_targets = min(len(targets), CLIPS_PER_CLASS)
-        priors.append(prior(num_targets, min(len(others), num_targets)))
-        average_precisions[label] = []
-        for draw in range(draws):
-            random = np.random.default_rng([seed, draw, label])
-            drawn_targets = _draw(random, targets, num_targets)
-            drawn_others = _draw(random, others, num_targets)
-            average_precisions[label].append(
-                pair_average_precision(clips.vectors[drawn_targets], clips.vectors[drawn_others])
-            )
+    pairs, left_out = _draw_all(clips, members, draws, seed)
+    average_precisions: Dict[int, List[float]] = {label: [] for label in sorted(members) if label not in left_out}
+    with tqdm(total=len(pairs), desc="retrieval", unit="draw", disable=None) as progress:
+        for group in _groups(pairs, clips.info.embedding_size):
+            rows = np.unique(np.concatenate([[*drawn.targets, *drawn.others] for drawn in group]))
+            vectors = clips.vectors_at(rows)
+            for drawn in group:
+                targets, others = (vectors[np.searchsorted(rows, one)] for one in (drawn.targets, drawn.others))
+                average_precisions[drawn.label].append(pair_average_precision(targets, others))
+                progress.update()
+    priors = {drawn.label: prior(len(drawn.targets), len(drawn.others)) for drawn in pairs}
     if not average_precisions:
         raise UserError("no class has two clips and another clip to tell them from: there is nothing to rank.")
     maps = np.mean(list(average_precisions.values()), axis=0)
     return Retrieval(
         map=float(np.mean(maps)),
         map_std=float(np.std(maps, ddof=1)) if draws > 1 else 0.0,
-        prior=float(np.mean(priors)),
+        prior=float(np.mean(list(priors.values()))),
         class_average_precision={label: float(np.mean(values)) for label, values in average_precisions.items()},
         class_num_clips={label: len(indices) for label, indices in members.items()},
         classes_left_out=left_out,
@@ -82,7 +77,52 @@ def evaluate(clips: ClipVectors, draws: int = 5, seed: int = 0) -> Retrieval:
     )
 
 
-def clips_of_classes(clips: ClipVectors) -> Dict[int, List[int]]:
+@dataclasses.dataclass(frozen=True)
+class _Drawn:
+    """One draw for one class: the rows of its targets [N] and of the others [M]."""
+
+    label: int
+    targets: np.ndarray
+    others: np.ndarray
+
+
+def _draw_all(clips: Clips, members: Dict[int, List[int]], draws: int, seed: int) -> Tuple[List[_Drawn], List[int]]:
+    """Every draw of every class, in the order of classes, and the classes for which there is nothing to draw."""
+    order = np.argsort(np.array(clips.clip_ids))
+    pairs, left_out = [], []
+    for label in sorted(members):
+        is_member = np.zeros(len(order), bool)
+        is_member[members[label]] = True
+        targets, others = order[is_member[order]], order[~is_member[order]]
+        if len(targets) < 2 or not len(others):
+            left_out.append(label)
+            continue
+        num_targets = min(len(targets), CLIPS_PER_CLASS)
+        for draw in range(draws):
+            random = np.random.default_rng([seed, draw, label])
+            # The targets are drawn first: a seed stands for the same pairs in every version.
+            drawn_targets = _draw(random, targets, num_targets)
+            pairs.append(_Drawn(label, drawn_targets, _draw(random, others, num_targets)))
+    return pairs, left_out
+
+
+def _groups(pairs: List[_Drawn], embedding_size: int) -> Iterator[List[_Drawn]]:
+    """The draws in their order, cut so that the vectors of a group are bounded."""
+    capacity = _VECTOR_BYTES // (4 * embedding_size)
+    group: List[_Drawn] = []
+    rows: Set[int] = set()
+    for drawn in pairs:
+        needed = {*drawn.targets.tolist(), *drawn.others.tolist()}
+        if group and len(rows) + len(needed - rows) > capacity:
+            yield group
+            group, rows = [], set()
+        group.append(drawn)
+        rows |= needed
+    if group:
+        yield group
+
+
+def clips_of_classes(clips: Clips) -> Dict[int, List[int]]:
     """Class index -> the rows of the clips that have it."""
     members: Dict[int, List[int]] = {}
     for row, labels in enumerate(clips.labels):
@@ -126,21 +166,6 @@ def flat_numbers(result: Retrieval, titles: Dict[int, str], prefix: str) -> Dict
     for label, value in sorted(result.class_average_precision.items()):
         numbers[f"{prefix}/class/{titles[label]}"] = value
     return numbers
-
-
-def require_same_clips(clips: ClipVectors, folder: str, compared: ClipVectors, compared_folder: str) -> None:
-    """Raises a UserError unless both hold the same clips with the same labels: else their numbers do not compare."""
-    ours, theirs = dict(zip(clips.clip_ids, clips.labels)), dict(zip(compared.clip_ids, compared.labels))
-    missing = sorted(set(ours) ^ set(theirs))
-    if missing:
-        lacking = compared_folder if missing[0] in ours else folder
-        raise UserError(
-            f"{folder} and {compared_folder} hold different clips: {len(missing)} of them stand in one alone, such as "
-            f"{missing[0]}, which {lacking} lacks; embed the same records for both."
-        )
-    relabelled = next((clip_id for clip_id in ours if set(ours[clip_id]) != set(theirs[clip_id])), None)
-    if relabelled is not None:
-        raise UserError(f"{folder} and {compared_folder} give different labels to clip {relabelled}.")
 
 
 def _draw(random: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ common classes therefore come to more than n labelled clips. A class with fewer 
 """
 
 import hashlib
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -86,3 +86,22 @@ def short_classes(split: Split, labels_per_class: int) -> List[int]:
         for label in set(split.train.labels[row]):
             sizes[label] += 1
     return [label for label, size in sizes.items() if size < labels_per_class]
+
+
+def mean_and_std(measured: Sequence[ScoreMetrics], name: str) -> Tuple[float, float]:
+    """Of one field of the metrics over trials; the standard deviation has n - 1 below it, and is 0 for one trial."""
+    values = [getattr(one, name) for one in measured]
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def flat_numbers(measured: Dict[int, List[ScoreMetrics]], prefix: str) -> Dict[str, Union[int, float]]:
+    """Means over trials under flat keys, PREFIX/N/map, PREFIX/N/map_std, ...; accuracy if there is one."""
+    numbers: Dict[str, Union[int, float]] = {}
+    for count, trials in measured.items():
+        for name in metrics.HEADLINE_NAMES:
+            if getattr(trials[0], name) is not None:
+                mean, std = mean_and_std(trials, name)
+                numbers[f"{prefix}/{count}/{name}"], numbers[f"{prefix}/{count}/{name}_std"] = mean, std
+        numbers[f"{prefix}/{count}/trials"] = len(trials)
+    first = next(iter(measured.values()))[0]
+    return {**numbers, **metrics.flat_counts(first, prefix)}

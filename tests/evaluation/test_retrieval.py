@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from audioset_triplet.data import clips as stored
 from audioset_triplet.data.clips import ClipVectors
 from audioset_triplet.data.embedding_parts import StoreInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
+from tests import stored_clips
 from tests.reference import retrieval as reference
 
 
@@ -147,12 +149,17 @@ def test_the_seed_decides_the_draws_and_the_order_of_the_clips_does_not():
     assert again.map_std == pytest.approx(result.map_std, abs=1e-12)
 
 
-def test_only_equal_clips_are_compared():
-    clips = make_clips([(0,)] * 3 + [(1,)] * 3)
-    retrieval.require_same_clips(clips, "A", clips, "B")
-    fewer = make_clips([(0,)] * 3 + [(1,)] * 2)
-    with pytest.raises(UserError, match="clip0005, which B lacks"):
-        retrieval.require_same_clips(clips, "A", fewer, "B")
-    relabelled = dataclasses.replace(clips, labels=[(1,)] + clips.labels[1:])
-    with pytest.raises(UserError, match="different labels to clip clip0000"):
-        retrieval.require_same_clips(clips, "A", relabelled, "B")
+def test_draws_in_small_groups_from_disk_give_the_numbers_of_all_vectors_in_memory(tmp_path, monkeypatch):
+    stored_clips.write(tmp_path, stored_clips.make_infos(300, 7), noise=3.0)
+    expected = retrieval.evaluate(stored.clip_vectors(str(tmp_path)), draws=3, seed=4)
+    on_disk = stored.read_clips(str(tmp_path))
+    assert retrieval.evaluate(on_disk, draws=3, seed=4) == expected
+    monkeypatch.setattr(retrieval, "_VECTOR_BYTES", 150 * 4 * 16)
+    asked = []
+    monkeypatch.setattr(
+        stored.StoredClips,
+        "vectors_at",
+        lambda self, rows, original=stored.StoredClips.vectors_at: asked.append(len(rows)) or original(self, rows),
+    )
+    assert retrieval.evaluate(on_disk, draws=3, seed=4) == expected
+    assert len(asked) > 5 and max(asked) <= 150

@@ -1,0 +1,147 @@
+"""The classifier on frozen embeddings: what it learns from, in what order, and what its scores are."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from audioset_triplet.config import HeadConfig
+from audioset_triplet.data import clips, embeddings
+from audioset_triplet.evaluation import classification, metrics, splits
+from tests import stored_clips
+
+HEAD = HeadConfig(hidden_units=32, head_epochs=1, head_min_steps=60, head_learning_rate=1e-2)
+SIZE = 16
+
+
+def two_labels(infos):
+    """The same clips with a second class on every third of them, and none on some."""
+    return [
+        dataclasses.replace(one, labels=labels, label_names=tuple(f"class {label}" for label in labels))
+        for row, one in enumerate(infos)
+        for labels in [() if row % 20 == 7 else (*one.labels, 8) if row % 3 == 0 else one.labels]
+    ]
+
+
+@pytest.fixture(params=["one label", "several labels"])
+def folder(request, tmp_path):
+    infos = stored_clips.make_infos(160, 8)
+    stored_clips.write(tmp_path, infos if request.param == "one label" else two_labels(infos), noise=1.0)
+    return str(tmp_path)
+
+
+def windows_of_passes(source, num_windows, passes):
+    """The (row, first value) pairs of each pass over the windows."""
+    batches = source.batches(10, seed=3)
+    found = []
+    for _ in range(passes):
+        pairs = []
+        while len(pairs) < num_windows:
+            rows, vectors = next(batches)
+            assert len(rows) <= 10 and vectors.shape == (len(rows), SIZE)
+            pairs += zip(rows.tolist(), vectors[:, 0].tolist())
+        found.append(pairs)
+    return found
+
+
+@pytest.mark.parametrize("capacity", [7, 50, 1000])
+def test_each_pass_shows_every_chosen_window_once_in_another_order(tmp_path, capacity):
+    windows = stored_clips.write(tmp_path, stored_clips.make_infos(40, 4), rows_per_part=15)
+    chosen = np.arange(40) % 4 > 0
+    source = classification.ShuffledWindows(clips.read_clips(str(tmp_path)), chosen, capacity * 4 * SIZE)
+    expected = sorted((row, float(value)) for row in np.flatnonzero(chosen) for value in windows[row, :, 0])
+    first, second = windows_of_passes(source, len(expected), passes=2)
+    assert sorted(first) == sorted(second) == expected
+    assert first != second and first != sorted(first)
+    mean, variance = source.moments()
+    flat = windows[chosen].reshape(-1, SIZE)
+    assert source.num_windows == len(flat)
+    np.testing.assert_allclose(mean, flat.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(variance, flat.var(axis=0), rtol=1e-4)
+
+
+def test_windows_that_fit_are_read_once_and_others_pass_after_pass(tmp_path, monkeypatch):
+    stored_clips.write(tmp_path, stored_clips.make_infos(40, 4), rows_per_part=1000)
+    read = []
+    original = embeddings.part_batches
+    stored = clips.read_clips(str(tmp_path))
+    monkeypatch.setattr(embeddings, "part_batches", lambda path, *rest: read.append(path) or original(path, *rest))
+    for capacity, times in ((120, 1), (119, 4)):
+        read.clear()
+        source = classification.ShuffledWindows(stored, np.ones(40, bool), capacity * 4 * SIZE)
+        source.moments()
+        windows_of_passes(source, 120, passes=3)
+        assert len(read) == times
+
+
+def test_scores_are_means_over_the_windows_of_what_the_network_says(folder, monkeypatch):
+    split = splits.read_split(folder, [1], folder, [2])
+    models = []
+    original = classification.build_head
+    monkeypatch.setattr(
+        classification, "build_head", lambda *arguments: models.append(original(*arguments)) or models[-1]
+    )
+    monkeypatch.setattr(embeddings, "_BATCH_BYTES", 50 * 4 * SIZE)  # cuts clips of three windows
+    scores = classification.clip_scores(split, split.usable, HEAD, 0)
+    rows, vectors = (np.concatenate(parts) for parts in zip(*split.evaluated.windows()))
+    said = models[0].predict(vectors, verbose=0)
+    for row in (0, 1, 16, 17, 33, 79):
+        np.testing.assert_allclose(scores.scores[row], said[rows == row].mean(axis=0), atol=1e-6)
+    single_label = all(len(labels) == 1 for labels in split.train.labels)
+    assert (said.sum(axis=1) == pytest.approx(1, abs=1e-5)) == single_label
+    assert scores.targets.sum(axis=1).tolist() == [len(labels) for labels in split.evaluated.labels]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(folder):
+    first = classification.evaluate(folder, [1], folder, [2], HEAD, 1)
+    assert classification.evaluate(folder, [1], folder, [2], HEAD, 1) == first
+    assert classification.evaluate(folder, [1], folder, [2], HEAD, 2) != first
+
+
+def test_classes_that_lie_apart_are_learned_also_through_a_small_buffer(tmp_path, monkeypatch):
+    stored_clips.write(tmp_path, stored_clips.make_infos(160, 8), noise=0.3, rows_per_part=30)
+    monkeypatch.setattr(classification, "_BUFFER_BYTES", 100 * 4 * SIZE)
+    result = classification.evaluate(str(tmp_path), [1], str(tmp_path), [2], HEAD)
+    assert result.accuracy == 1 and result.map == pytest.approx(1) and result.num_clips == 80
+
+
+def test_labels_that_say_nothing_give_chance(tmp_path):
+    random = np.random.default_rng(0)
+    infos = stored_clips.make_infos(400, 4)
+    shuffled = [
+        dataclasses.replace(one, labels=(label,), label_names=(f"class {label}",))
+        for one, label in zip(infos, random.integers(0, 4, 400).tolist())
+    ]
+    windows = stored_clips.windows_of(infos, 0.5, SIZE, 3)
+    with embeddings.EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+        for one, vectors in zip(shuffled, windows):
+            writer.write(one, 0.96 * np.arange(3), vectors)
+    result = classification.evaluate(str(tmp_path), [1], str(tmp_path), [2], HEAD)
+    assert result.accuracy == pytest.approx(0.25, abs=0.09) and result.auc == pytest.approx(0.5, abs=0.06)
+
+
+def test_without_a_hidden_layer_it_is_as_good_as_logistic_regression(tmp_path):
+    windows = stored_clips.write(tmp_path, stored_clips.make_infos(400, 8), noise=3.0)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    head = dataclasses.replace(HEAD, hidden_layers=0, head_min_steps=400)
+    scores = classification.clip_scores(split, split.usable, head, 0)
+    labels = np.repeat([labels[0] for labels in split.train.labels], 3)
+    oracle = LogisticRegression(max_iter=1000).fit(windows[0::2].reshape(-1, SIZE) * SIZE**0.5, labels)
+    expected = oracle.predict_proba(windows[1::2].reshape(-1, SIZE) * SIZE**0.5).reshape(-1, 3, 8).mean(axis=1)
+    measured = metrics.measure(scores)
+    theirs = metrics.measure(dataclasses.replace(scores, scores=expected.astype(np.float32)))
+    assert 0.3 < theirs.map < 0.95  # neither hopeless nor easy
+    assert measured.map == pytest.approx(theirs.map, abs=0.03)
+
+
+def test_the_head_is_the_one_that_was_asked_for():
+    mean, variance = np.full(SIZE, 0.1, np.float32), np.full(SIZE, 0.04, np.float32)
+    for single_label in (True, False):
+        head = HeadConfig(hidden_layers=4, hidden_units=512)
+        model = classification.build_head(head, mean, variance, 10, single_label, seed=0)
+        sizes = [layer.units for layer in model.layers if hasattr(layer, "units")]
+        assert sizes == [512] * 4 + [10]
+        said = model(np.random.default_rng(0).normal(size=(5, SIZE)).astype(np.float32)).numpy()
+        assert (np.abs(said.sum(axis=1) - 1) < 1e-5).all() == single_label
+    np.testing.assert_allclose(model.layers[1](np.full((1, SIZE), 0.3)), np.ones((1, SIZE)), rtol=1e-5)

@@ -1,0 +1,76 @@
+"""What may be trained on, and what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation import splits
+from tests import stored_clips
+
+
+def test_both_sides_are_told_apart_by_folds_or_by_folders(tmp_path):
+    infos = stored_clips.make_infos(40, 4)
+    stored_clips.write(tmp_path / "all", infos)
+    stored_clips.write(tmp_path / "first", [one for one in infos if one.fold == 1])
+    stored_clips.write(tmp_path / "second", [one for one in infos if one.fold == 2])
+    by_fold = splits.read_split(str(tmp_path / "all"), [1], str(tmp_path / "all"), [2])
+    by_folder = splits.read_split(str(tmp_path / "first"), [], str(tmp_path / "second"), [])
+    for split in (by_fold, by_folder):
+        assert split.train.clip_ids == [one.clip_id for one in infos if one.fold == 1]
+        assert split.evaluated.clip_ids == [one.clip_id for one in infos if one.fold == 2]
+        assert split.usable.all() and split.classes == [0, 1, 2, 3] and split.class_names[3] == "class 3"
+
+
+def test_targets_are_of_all_labels_of_both_sides(tmp_path):
+    infos = [
+        dataclasses.replace(one, labels=labels, label_names=tuple(str(label) for label in labels))
+        for one, labels in zip(stored_clips.make_infos(4, 1), [(2,), (7, 2), (), (5,)])
+    ]
+    stored_clips.write(tmp_path, infos)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    assert split.classes == [2, 5, 7]
+    assert split.train_targets(np.array([1, 0])).tolist() == [[0, 0, 0], [1, 0, 0]]
+    scores = split.scored(np.zeros((2, 3), np.float32))
+    assert scores.targets.tolist() == [[True, False, True], [False, True, False]]
+    assert scores.clip_ids == ["clip00001", "clip00003"] and scores.classes == [2, 5, 7]
+
+
+def test_training_clips_of_an_evaluated_recording_are_not_used(tmp_path):
+    infos = stored_clips.make_infos(12, 3)
+    infos[4] = dataclasses.replace(infos[4], recording_id=infos[1].recording_id)  # of folds 1 and 2
+    stored_clips.write(tmp_path, infos)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    assert split.usable.tolist() == [True, True, False, True, True, True]
+    assert len(split.evaluated.clip_ids) == 6
+
+
+def test_a_clip_on_both_sides_is_refused(tmp_path):
+    stored_clips.write(tmp_path, stored_clips.make_infos(12, 3))
+    with pytest.raises(UserError, match="6 clips are both .* such as clip00001: .*--train_folds"):
+        splits.read_split(str(tmp_path), [], str(tmp_path), [2])
+
+
+def test_two_models_two_names_and_nothing_to_learn_from_are_refused(tmp_path):
+    first, second = ([one for one in stored_clips.make_infos(8, 2) if one.fold == fold] for fold in (1, 2))
+    folders = {
+        "first": first,
+        "other": second,
+        "renamed": [dataclasses.replace(one, label_names=("cat",)) for one in second],
+        "same recording": [dataclasses.replace(one, recording_id="one") for one in first],
+        "the other half": [dataclasses.replace(one, recording_id="one") for one in second],
+        "unlabelled": [dataclasses.replace(one, labels=(), label_names=()) for one in first],
+        "unlabelled too": [dataclasses.replace(one, labels=(), label_names=()) for one in second],
+    }
+    for name, infos in folders.items():
+        stored_clips.write(tmp_path / name, infos, model_id="other" if name == "other" else "model")
+    cases = {
+        "has model_id model, but .* has other: a classifier knows one model": ("first", "other"),
+        "called both 'class 0' and 'cat'": ("first", "renamed"),
+        "every clip to be trained on is of a recording": ("same recording", "the other half"),
+        "its clips have no labels": ("unlabelled", "unlabelled too"),
+    }
+    for message, (train, evaluated) in cases.items():
+        with pytest.raises(UserError, match=message):
+            splits.read_split(str(tmp_path / train), [], str(tmp_path / evaluated), [])
