@@ -47,11 +47,11 @@ def small_classifier() -> ClassifierConfig:
     """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018 in a few minutes on two CPU cores.
 
     Not published elsewhere: the network, the batch, the optimiser and the schedule of `small`, with which it is
-    compared. A step embeds 64 windows instead of 128, so that 3000 steps see as many windows as the 1500 of `small`.
+    compared. Its steps take half the time, as they have 64 windows instead of 128.
     """
     return ClassifierConfig(
         model=BackboneConfig(width=0.25, stem_stride=2),
-        training=TrainingConfig(batch_size=64, steps=3000, learning_rate=1e-3, schedule="cosine"),
+        training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
     )
 
 

@@ -20,7 +20,7 @@ from typing import List
 from absl import flags
 
 import audioset_triplet
-from audioset_triplet import command_line, files
+from audioset_triplet import command_line, distribution, files
 from audioset_triplet.config import ClassifierConfig
 from audioset_triplet.data import clip_labels, scores
 from audioset_triplet.data.embedding_parts import ClipInfo
@@ -65,7 +65,7 @@ def main() -> None:
 
     classifier.train(config, clips, FLAGS.workdir)
 
-    if eval_data:
+    if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         judged = classifier.score(FLAGS.workdir, eval_data, eval_folds)
         measured = metrics.measure(judged)
         scores.write(os.path.join(FLAGS.workdir, "scores.parquet"), judged)

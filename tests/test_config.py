@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from audioset_triplet import config
 from audioset_triplet.config import (
+    ClassifierConfig,
     DataConfig,
     LossConfig,
     ModelConfig,
@@ -106,10 +107,19 @@ def test_differences_names_the_fields_of_nested_configs():
     assert config.differences(TripletConfig(), changed) == ["margin: 0.1, now 0.2", "steps: 100000, now 7"]
 
 
-def test_a_name_means_one_flag():
-    names = [field.name for field in _fields(TripletConfig)]
-    assert len(names) > 20 and len(names) == len(set(names))
+@pytest.mark.parametrize("config_class, at_least", [(TripletConfig, 20), (ClassifierConfig, 12)])
+def test_a_name_means_one_flag(config_class, at_least):
+    names = [field.name for field in _fields(config_class)]
+    assert len(names) > at_least and len(names) == len(set(names))
 
 
-def test_every_field_says_what_it_means():
-    assert [field.name for field in _fields(TripletConfig) if len(field.metadata["help"]) < 15] == []
+@pytest.mark.parametrize("config_class", [TripletConfig, ClassifierConfig])
+def test_every_field_says_what_it_means(config_class):
+    assert [field.name for field in _fields(config_class) if len(field.metadata["help"]) < 15] == []
+
+
+def test_the_settings_of_one_objective_are_not_read_as_those_of_another():
+    with pytest.raises(UserError, match="TripletConfig has no field labels"):
+        config.from_json(TripletConfig, config.to_json(ClassifierConfig()))
+    with pytest.raises(UserError, match="ClassifierConfig has no field loss, sampling"):
+        config.from_json(ClassifierConfig, config.to_json(TripletConfig()))

@@ -1,23 +1,30 @@
 import pytest
 
 from audioset_triplet import config
-from audioset_triplet.presets import PRESETS
+from audioset_triplet.presets import CLASSIFIER_PRESETS, PRESETS
+
+ALL = {**PRESETS, **CLASSIFIER_PRESETS}
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_name_means_one_preset():
+    assert len(ALL) == len(PRESETS) + len(CLASSIFIER_PRESETS)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_a_preset_goes_through_json_unchanged(name):
-    settings = PRESETS[name]()
-    assert config.from_json(config.TripletConfig, config.to_json(settings)) == settings
+    settings = ALL[name]()
+    assert config.from_json(type(settings), config.to_json(settings)) == settings
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_a_preset_says_where_its_values_come_from(name):
-    assert PRESETS[name].__name__ == name
-    assert len(PRESETS[name].__doc__ or "") > 100
+    assert ALL[name].__name__ == name
+    assert len(ALL[name].__doc__ or "") > 100
 
 
 def test_a_preset_leaves_the_data_to_the_user():
-    assert {preset().data for preset in PRESETS.values()} == {config.DataConfig()}
+    assert {preset().data for preset in ALL.values()} == {config.DataConfig()}
+    assert {preset().labels for preset in CLASSIFIER_PRESETS.values()} == {config.LabelConfig()}
 
 
 def test_the_published_setting_has_the_published_values():

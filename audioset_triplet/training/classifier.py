@@ -57,6 +57,18 @@ def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
     return labelled
 
 
+def find_classes(clips: Sequence[ClipInfo]) -> Classes:
+    """What there is to be told apart in labelled clips.
+
+    Raises:
+        UserError: there is one class alone, or a class has two names.
+    """
+    names = clip_labels.class_names(clips)
+    if len(names) < 2:
+        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to tell apart.")
+    return Classes(names, all(len(clip.labels) == 1 for clip in clips), len(clips))
+
+
 def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> None:
     """Trains a classifier in `workdir`, or goes on there (see `runs.train`); classes.json says what its logits mean.
 
@@ -66,13 +78,9 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         workdir: the work directory.
 
     Raises:
-        UserError: what `runs.train` raises; one class alone; the clips are not those that the run began with.
+        UserError: what `runs.train` and `find_classes` raise; the clips are not those that the run began with.
     """
-    classes = Classes(
-        clip_labels.class_names(clips), all(len(clip.labels) == 1 for clip in clips), num_clips=len(clips)
-    )
-    if len(classes.names) < 2:
-        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to tell apart.")
+    classes = find_classes(clips)
     runs.train(
         config,
         workdir,

@@ -87,7 +87,10 @@ def labelled_batches(
     def compute(pcm: tf.Tensor, targets: tf.Tensor) -> LabelledBatch:
         return LabelledBatch(mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))), tf.cast(targets, tf.float32))
 
-    clips = clips.filter(is_wanted).shuffle(config.data.shuffle_clips, seed=seed).repeat()
+    clips = clips.filter(is_wanted)
+    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
+        clips = clips.cache()
+    clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
     cut = windows.random_windows(clips, seed).map(target, num_parallel_calls=tf.data.AUTOTUNE)
     batches = cut.batch(training.batch_size, drop_remainder=True).skip(skipped)
     return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), training)

@@ -70,6 +70,20 @@ def test_recording_pairs_are_cut_from_their_clip():
     assert all(pair["contents"][0, 0] == pair["contents"][1, 0] for pair in pairs)
 
 
+def test_random_windows_are_cut_from_anywhere_in_their_clip():
+    made = [make_clip(i, label=i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3])]
+    cut = list(windows.random_windows(clips(*made).repeat(20), 0).as_numpy_iterator())
+    last = len(made[0].pcm) - WINDOW_SAMPLES
+    beginnings = np.lib.stride_tricks.sliding_window_view(made[0].pcm, 16)
+    starts = [int(np.flatnonzero((beginnings == window["pcm"][:16]).all(axis=1))[0]) for window in cut[::2]]
+    for start, window in zip(starts, cut[::2]):
+        np.testing.assert_array_equal(window["pcm"], made[0].pcm[start : start + WINDOW_SAMPLES])
+    assert len(set(starts)) > 15 and min(starts) < last / 4 and max(starts) > last * 3 / 4
+    padded = np.pad(made[1].pcm, (0, WINDOW_SAMPLES - len(made[1].pcm)))
+    assert all((window["pcm"] == padded).all() for window in cut[1::2])
+    assert [window["labels"].tolist() for window in cut] == [[0], [1]] * 20
+
+
 def test_clips_of_one_recording_share_their_contents():
     made = [make_clip(0, recording="same"), make_clip(1, recording="same"), make_clip(2)]
     first, second, third = (p["contents"][0, 0] for p in windows.recording_pairs(clips(*made), 0, 10.0))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import ModelConfig
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.config import BackboneConfig, ModelConfig
+from audioset_triplet.models.resnet import build_resnet50, build_resnet50_classifier
 
 
 def multiplications(network):
@@ -55,3 +55,24 @@ def test_embeddings_are_float32_of_unit_length_even_for_silence(policy):
     embeddings = network(windows)
     assert embeddings.shape == [4, 16] and embeddings.dtype == tf.float32
     np.testing.assert_allclose(tf.norm(embeddings, axis=1), 1.0, atol=1e-5)
+
+
+def test_the_classifier_has_the_layers_of_the_embedding_below_its_logits():
+    embedding = build_resnet50(ModelConfig(width=0.125, stem_stride=2, embedding_size=16))
+    classifier = build_resnet50_classifier(BackboneConfig(width=0.125, stem_stride=2), 5)
+    shapes = [[(w.name, w.shape) for layer in n.layers for w in layer.weights] for n in (embedding, classifier)]
+    assert shapes[0][:-2] == shapes[1][:-2] and len(shapes[0]) > 200
+    assert shapes[1][-2:] == [("logits/kernel:0", [256, 5]), ("logits/bias:0", [5])]
+    logits = classifier(tf.random.stateless_normal([3, 96, 64], [0, 0]))
+    assert logits.shape == [3, 5] and logits.dtype == tf.float32
+
+
+def test_the_weights_of_a_seed_are_those_of_the_layers_from_the_input_up():
+    # Initial weights are drawn in the order in which layers are made: an embedding of any size has the same backbone.
+    def weights(build):
+        tf.keras.utils.set_random_seed(3)
+        return build().get_layer("stage4_block3_expand_conv").kernel.numpy()
+
+    backbone = BackboneConfig(width=0.0625, stem_stride=2)
+    first = weights(lambda: build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8)))
+    np.testing.assert_array_equal(first, weights(lambda: build_resnet50_classifier(backbone, 5)))
