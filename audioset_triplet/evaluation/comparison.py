@@ -8,10 +8,8 @@ import json
 import os
 from typing import Any, List, Mapping, Sequence, Tuple
 
-import jinja2
-
 from audioset_triplet import files
-from audioset_triplet.evaluation import charts
+from audioset_triplet.evaluation import charts, page
 from audioset_triplet.evaluation.cells import Row
 from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Mean, Table
 
@@ -143,15 +141,11 @@ def _labels(measure: str) -> str:
 
 
 def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("audioset_triplet.evaluation", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = columns(table)
-    return environment.get_template("comparison.html.jinja").render(
+    return page.render(
+        "comparison.html.jinja",
+        sets=(),
+        facts=_facts(table),
         headline=_headline(table),
         notes=notes(table),
         unfinished=bool(table.missing),
@@ -166,7 +160,6 @@ def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, A
         curve_width=charts.CURVE_WIDTH,
         curve_height=charts.CURVE_HEIGHT,
         settings=json.dumps(settings, indent=2),
-        facts=_facts(table),
     )
 
 

@@ -54,7 +54,7 @@ class Evaluations:
             )
         if task == "knn":
             return numbers_of(knn.evaluate(*folders, self.neighbours, self.temperature))
-        result = retrieval.evaluate(stored.clip_vectors(folders[2]), self.draws, self.seed)
+        result = retrieval.evaluate(stored.read_clips(folders[2]), self.draws, self.seed)
         return {"map": [result.map], "prior": [result.prior]}, result.class_average_precision
 
 
