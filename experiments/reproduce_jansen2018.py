@@ -72,7 +72,7 @@ def training_curves(results: Dict[Cell, Result]) -> List[charts.Curve]:
 
 
 def main() -> None:
-    command_line.require_flags("data", "output")
+    command_line.require_flags("data", "output", "seeds", "labels_per_class")
     base = command_line.config_from_flags(PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig())
     evaluations = tasks.Evaluations(
         command_line.config_from_flags(HeadConfig()), command_line.integers("labels_per_class"), FLAGS.trials
@@ -94,8 +94,8 @@ def main() -> None:
     started = time.monotonic()
     print(f"{FLAGS.output}: {len(planned) - len(todo)} of {len(planned)} cells are done", flush=True)
     for index, cell in enumerate(todo, start=1):
-        results[cell] = work.compute(cell)
-        cells.write_result(FLAGS.output, results[cell])
+        cells.write_result(FLAGS.output, work.compute(cell))
+        results = cells.read_results(FLAGS.output)  # of another process too, which computes other cells of the table
         comparison.write(FLAGS.output, Table(table_rows, planned, results.values()), training_curves(results), known)
         elapsed, left = time.monotonic() - started, progress.expected_seconds(todo[index:], results, configs)
         print(

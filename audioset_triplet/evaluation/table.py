@@ -41,9 +41,10 @@ class Table:
     """
 
     def __init__(self, rows: Sequence[Row], asked: Iterable[Cell], results: Iterable[Result]) -> None:
+        found = {result.cell: result for result in results}
         self.rows = list(rows)
-        self.results = {result.cell: result for result in results}
-        self.wanted = _wanted(self.rows, [*asked, *self.results])
+        self.wanted = _wanted(self.rows, [*asked, *found])
+        self.results = {cell: found[cell] for cell in self.wanted if cell in found}
         self.missing = [cell for cell in self.wanted if cell not in self.results]
         _require_same_clips(self.results.values())
 
@@ -101,7 +102,7 @@ class Table:
             "missing": [str(cell) for cell in self.missing],
             "published_recovery": PUBLISHED_RECOVERY,
             "rows": [self._row_numbers(row) for row in self.rows],
-            "cells": [_without_times(self.results[cell]) for cell in self.wanted if cell in self.results],
+            "cells": [_without_times(result) for result in self.results.values()],
             "timing": {str(cell): result.seconds for cell, result in self.results.items()},
         }
 

@@ -6,6 +6,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from audioset_triplet.config import HeadConfig
 from audioset_triplet.data import clips as stored
+from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 
@@ -37,6 +38,10 @@ class Evaluations:
     neighbours: int = knn.K
     temperature: float = knn.TEMPERATURE
     seed: int = 0  # of draws and heads, not of the training
+
+    def __post_init__(self) -> None:
+        if min(self.labels_per_class) < 1:
+            raise UserError(f"--labels_per_class must be 1 or more, not {min(self.labels_per_class)}.")
 
     def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Measured:
         """Evaluates the embeddings of held-out clips; classifiers learn from those of the training clips."""

@@ -141,3 +141,8 @@ def test_the_line_of_a_cell_has_its_numbers_and_its_time():
     values = {"5/map": [0.25, 0.75], "5/accuracy": [0.5], "5/eer": [0.1]}
     line = progress.describe(dataclasses.replace(make_result("joint", "semi_supervised", values), seconds=3725.2))
     assert line == "fold4-seed0/joint/semi_supervised: 5/map 0.500, 5/accuracy 0.500 (1:02:05)"
+
+
+def test_no_label_is_not_a_few():
+    with pytest.raises(UserError, match="--labels_per_class must be 1 or more, not 0"):
+        tasks.Evaluations(HeadConfig(), (5, 0), 1)

@@ -124,15 +124,17 @@ def test_a_finished_table_is_left_as_it_is_and_other_settings_are_refused(data, 
 
 
 @pytest.mark.slow
-def test_records_of_their_own_may_be_held_out(data, tmp_path):
-    records = data.parent
-    result = processes.run(
-        MODULE,
-        *arguments(records / "fold3-*", tmp_path, eval_data=records / "fold5-*", only="log_mel/knn,log_mel/retrieval"),
-    )
+def test_records_of_their_own_may_be_held_out_and_a_network_be_trained_on_few_labels(data, tmp_path):
+    only = "log_mel/knn,resnet50/semi_supervised"
+    few = dict(labels_per_class=2, trials=1, few_labels_from_scratch=True, only=only)
+    sides = dict(data=data.parent / "fold3-*", eval_data=data.parent / "fold5-*")
+    result = processes.run(MODULE, *arguments(output=tmp_path, **sides, **few))
     assert result.returncode == 0, result.stderr
-    assert set(cells_of(tmp_path)) == {"split/log_mel/retrieval", "split/log_mel/knn"}
-    assert json.loads((tmp_path / "table.json").read_text())["cells"][0]["num_clips"] == 9
+    assert "6 clips of 3 classes" in result.stderr  # two of each
+    found = cells_of(tmp_path)
+    assert set(found) == {"split/log_mel/knn", "split-seed0/resnet50/semi_supervised"}
+    assert {cell["num_clips"] for cell in found.values()} == {9}
+    assert 0 <= found["split-seed0/resnet50/semi_supervised"]["values"]["2/map"][0] <= 1
 
 
 @pytest.mark.slow
