@@ -11,8 +11,9 @@ from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVER
 
 PLOT_HEIGHT, TOP = 260, 34  # of a bar chart: between the axes, and what is left above
 BOTTOM, BOTTOM_UPRIGHT = 44, 90  # what is left below for names that lie and that stand
-LEFT, RIGHT = 40, 132
+LEFT, RIGHT = 40, 108
 _NARROW_BAR_PIXELS = 60  # names of narrower bars stand upright
+_GAP_SLOTS = 0.5  # between the rows of the paper and those beyond it, in bars
 _LABEL_PIXELS = 15  # between two lines of text
 CURVE_WIDTH, CURVE_HEIGHT = 232, 84
 _CURVE_POINTS = 200
@@ -53,8 +54,10 @@ class BarChart:
     title: str
     width: int
     height: int
+    right: float  # where the lines end and their texts begin
     ticks: List[Tuple[float, str]]
     bars: List[Bar]
+    divider: Optional[float]  # x of the line between the rows of the paper and those beyond it
     levels: List[Level]
     upright: bool  # the names of the bars
 
@@ -98,7 +101,9 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
 
     ends = {name: table.mean(name, task, measure) for name in (BASELINE, TOPLINE)}
     base = next((mean.mean for name, mean in ends.items() if mean and name == BASELINE), 0.0)
-    slot = (width - LEFT - RIGHT) / max(1, len(rows))
+    num_paper = sum(not row.beyond_paper for row in rows)
+    gap = _GAP_SLOTS if 0 < num_paper < len(rows) else 0.0
+    slot = (width - LEFT - RIGHT) / (len(rows) + gap)
     upright = slot < _NARROW_BAR_PIXELS
     bars = []
     for index, (row, mean) in enumerate(zip(rows, means)):
@@ -109,12 +114,12 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
                 kind=kind,
                 title=row.title,
                 words=_two_lines(row.title),
-                left=LEFT + (index + 0.16) * slot,
+                left=LEFT + (index + 0.16 + gap * row.beyond_paper) * slot,
                 width=0.68 * slot,
                 value_y=y(mean.mean) if mean else None,
                 baseline_y=max(y(base), y(mean.mean)) if mean else y(0),
                 spread=(y(mean.mean + mean.std), y(mean.mean - mean.std)) if mean and mean.std else None,
-                value=f"{mean.mean:.3f}" if mean else "missing",
+                value=f"{mean.mean:.{2 if upright else 3}f}" if mean else "missing",
                 recovery=percent(recovery) if recovery is not None else "",
             )
         )
@@ -122,6 +127,8 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
         title=title,
         width=width,
         height=TOP + PLOT_HEIGHT + (BOTTOM_UPRIGHT if upright else BOTTOM),
+        right=width - RIGHT,
+        divider=LEFT + (num_paper + gap / 2) * slot if gap else None,
         ticks=[(y(tick * i), f"{tick * i:.2g}") for i in range(round(PLOT_HEIGHT / scale / tick) + 1)],
         bars=bars,
         levels=_levels({name: mean.mean for name, mean in ends.items() if mean}, PUBLISHED_RECOVERY.get(task), y),
@@ -184,7 +191,7 @@ def _points(curve: Curve, last_step: int, highest: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """One class: a bar to the right of the middle for a gain, to its left for a loss; in percent of the track."""
+    """One class: a bar to the right of zero for a gain, to its left for a loss; in percent of the track."""
 
     title: str
     gain: float
@@ -192,14 +199,25 @@ class Gain:
     width: float
 
 
-def gains(values: Dict[str, float]) -> Tuple[List[Gain], int]:
-    """Bars of all classes, largest gain first; of many classes the two ends. Also how many were left out."""
+@dataclasses.dataclass(frozen=True)
+class GainChart:
+    """The classes, the largest gain first; of many classes both ends."""
+
+    task: str
+    bars: List[Gain]
+    zero: float  # where no gain is, in percent of the track
+    num_hidden: int  # classes between the ends
+
+
+def gain_chart(task: str, values: Dict[str, float]) -> GainChart:
+    """A bar for each class title."""
     ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
     half = _CLASSES_IN_VIEW // 2
     shown = ordered if len(ordered) <= _CLASSES_IN_VIEW else ordered[:half] + ordered[-half:]
-    largest = max((abs(gain) for _, gain in shown), default=0.0) or 1.0
-    bars = []
-    for title, gain in shown:
-        width = 50 * abs(gain) / largest
-        bars.append(Gain(title.replace("_", " "), gain, 50.0 if gain >= 0 else 50 - width, width))
-    return bars, len(ordered) - len(shown)
+    lowest, highest = (choose([0.0, *(gain for _, gain in shown)]) for choose in (min, max))
+    scale = 100 / (highest - lowest or 1.0)
+    bars = [
+        Gain(title.replace("_", " "), gain, scale * (min(gain, 0.0) - lowest), scale * abs(gain))
+        for title, gain in shown
+    ]
+    return GainChart(task, bars, -scale * lowest, len(ordered) - len(shown))

@@ -88,6 +88,8 @@ def test_the_part_of_a_bar_above_the_baseline_is_its_recovery():
     assert [(chart.ticks[0][1], chart.ticks[-1][1])] == [("0", "0.8")]
     for left, right in zip(chart.bars, chart.bars[1:]):
         assert left.left + left.width < right.left
+    assert bars["topline"].left + bars["topline"].width < chart.divider < bars["contrastive <&>"].left
+    assert charts.bar_chart(make_table(rows=ROWS[:-1]), "retrieval", "map", 1000).divider is None
 
 
 def test_a_bar_below_the_baseline_gained_nothing_and_a_missing_one_has_no_height():
@@ -116,16 +118,15 @@ def test_percentages_have_no_negative_zero():
     assert [charts.percent(share) for share in (-0.004, 0.004, 0.625, -0.5, 1.0)] == ["0%", "0%", "62%", "-50%", "100%"]
 
 
-def test_gains_are_sorted_and_drawn_from_the_middle():
-    bars, num_hidden = charts.gains({"rain": -0.25, "dog_bark": 0.5, "wind": 0.0})
-    assert [(bar.title, bar.left, bar.width) for bar in bars] == [
-        ("dog bark", 50, 50),
-        ("wind", 50, 0),
-        ("rain", 25, 25),
-    ]
-    assert num_hidden == 0 and charts.gains({}) == ([], 0)
-    bars, num_hidden = charts.gains({f"class{i}": i / 527 for i in range(527)})
-    assert (len(bars), num_hidden) == (80, 447) and (bars[0].title, bars[-1].title) == ("class526", "class0")
+def test_gains_are_sorted_and_drawn_from_zero():
+    chart = charts.gain_chart("retrieval", {"rain": -0.25, "dog_bark": 0.75, "wind": 0.0})
+    places = [(bar.title, bar.left, bar.width) for bar in chart.bars]
+    assert places == [("dog bark", 25, 75), ("wind", 25, 0), ("rain", 0, 25)]
+    assert (chart.zero, chart.num_hidden) == (25, 0)
+    assert charts.gain_chart("retrieval", {"dog": 0.5}).zero == 0 and not charts.gain_chart("retrieval", {}).bars
+    many = charts.gain_chart("retrieval", {f"class{i}": i / 527 for i in range(527)})
+    assert (len(many.bars), many.num_hidden) == (80, 447)
+    assert (many.bars[0].title, many.bars[-1].title) == ("class526", "class0")
 
 
 def test_a_curve_ends_with_its_last_loss_however_many_points_it_has():
@@ -143,7 +144,7 @@ def test_the_page_shows_everything_and_refers_to_nothing_outside(tmp_path):
     comparison.write(str(tmp_path), make_table(), [curve], {"rows": {"joint": {"steps": 60}}})
     page = (tmp_path / "report.html").read_text()
     text = html.unescape(page)
-    for shown in ("62% in retrieval and 62% in classification", "0.656", "dog bark", "a machine", "digest", '"steps"'):
+    for shown in ("62% in retrieval, 62% in classification", "0.656", "dog bark", "a machine", "digest", '"steps"'):
         assert shown in text
     assert page.count("<svg") == 2 + 2 + 1 and page.count("<polyline") == 1
     assert "Unfinished" not in page and "&lt;&amp;&gt;" in page and "<&>" not in page

@@ -59,7 +59,7 @@ def stop_when_there(process, path, signal_number):
 def alone(data, tmp_path_factory):
     """The folder of a table that was made in one go."""
     folder = tmp_path_factory.mktemp("table") / "alone"
-    result = processes.run(MODULE, *arguments(data, folder), timeout=600)
+    result = processes.run(MODULE, *arguments(data, folder), timeout=800)
     assert result.returncode == 0, result.stderr
     return folder
 
