@@ -194,7 +194,7 @@ class HeadConfig:
     hidden_layers: int = _option(1, "Hidden layers of the classifier; the paper's comparison on log-mel has 4.")
     hidden_units: int = _option(512, "Units of each hidden layer of the classifier.")
     head_epochs: int = _option(30, "Passes of the classifier's training over its windows.")
-    head_min_steps: int = _option(1000, "Training steps of the classifier at least, however few windows there are.")
+    head_min_steps: int = _option(300, "Training steps of the classifier at least, however few windows there are.")
     head_batch_size: int = _option(128, "Windows per training step of the classifier.")
     head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (AdamW) at the start; falls to 0.")
     head_dropout: float = _option(0.5, "Share of the units of each hidden layer that is dropped in training.")

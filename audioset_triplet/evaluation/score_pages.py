@@ -36,9 +36,16 @@ def render_scores(
 
 
 def render_semi_supervised(
-    class_titles: Dict[int, str], sets: Sequence[NamedResult], facts: Sequence[Tuple[str, str]]
+    class_titles: Dict[int, str], sets: Sequence[NamedResult], facts: Sequence[Tuple[str, str]], num_short: int
 ) -> str:
-    """The page of `semi_supervised`: its results are the metrics of each trial for each number of labels."""
+    """The page of `semi_supervised`: its results are the metrics of each trial for each number of labels.
+
+    Args:
+        class_titles: class index -> unique name.
+        sets: the results, the model's first.
+        facts: (what, value) pairs for the foot of the page.
+        num_short: classes with fewer clips than the largest number of labels.
+    """
     counts = sorted(sets[0].result)
     first: ScoreMetrics = sets[0].result[counts[-1]][0]
     names = {"map": "mean average precision"}
@@ -52,6 +59,7 @@ def render_semi_supervised(
         num_trials=len(sets[0].result[counts[-1]]),
         prior=first.prior,
         num_classes=len(first.class_auc),
+        num_short=num_short,
         curves=[_curve(sets, counts, name, title) for name, title in names.items()],
         cells=[
             [{name: semi_supervised.mean_and_std(one.result[count], name) for name in names} for count in counts]

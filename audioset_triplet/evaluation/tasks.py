@@ -95,17 +95,21 @@ def classification_task(request: Request) -> Outcome:
         return metrics.measure(classification.clip_scores(split, split.usable, request.head, request.seed))
 
     facts = [("classifier", _head_in_words(request.head)), ("seed", str(request.seed))]
-    return _score_task("classification", request, evaluate, facts)
+    outcome = _score_task("classification", request, evaluate, facts)
+    return dataclasses.replace(outcome, numbers={**outcome.numbers, **_head_numbers(request.head)})
 
 
 def knn_task(request: Request) -> Outcome:
     """Votes of the nearest labelled clips (`knn`)."""
-    facts = [("neighbours", f"{request.k}, with weight exp(cosine / {request.temperature:g})")]
-    return _score_task(
-        "knn",
-        request,
-        lambda split: metrics.measure(knn.clip_scores(split, request.k, request.temperature)),
-        facts,
+
+    def evaluate(split: Split) -> ScoreMetrics:
+        return metrics.measure(knn.clip_scores(split, request.k, request.temperature))
+
+    outcome = _score_task(
+        "knn", request, evaluate, [("neighbours", f"{request.k}, weighted by exp(cosine / {request.temperature:g})")]
+    )
+    return dataclasses.replace(
+        outcome, numbers={**outcome.numbers, "neighbours": request.k, "temperature": request.temperature}
     )
 
 
@@ -154,7 +158,10 @@ def semi_supervised_task(request: Request) -> Outcome:
     for count in counts:
         numbers[f"semi_supervised/{count}/classes_short"] = short[count]
         numbers[f"semi_supervised/{count}/labelled_clips"] = shown[count]
-    return Outcome(numbers, headline.rstrip("\n"), score_pages.render_semi_supervised(titles, sets, facts))
+    numbers.update(_head_numbers(request.head))
+    return Outcome(
+        numbers, headline.rstrip("\n"), score_pages.render_semi_supervised(titles, sets, facts, short[counts[-1]])
+    )
 
 
 TASKS: Dict[str, Callable[[Request], Outcome]] = {
@@ -249,6 +256,10 @@ def _counted(measured: ScoreMetrics, request: Request) -> str:
 
 def _head_in_words(head: HeadConfig) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(head).items()).replace("_", " ")
+
+
+def _head_numbers(head: HeadConfig) -> Dict[str, Any]:
+    return {f"head/{name}": value for name, value in dataclasses.asdict(head).items()}
 
 
 def _clip_facts(clips: Clips, what: str) -> List[Tuple[str, str]]:
