@@ -2,8 +2,9 @@
 
 Every row is wanted on every split of the table; one row may have been run with more seeds than another.
 
-Recovery (Jansen et al. 2018, abstract) is how much of the way from the log-mel input to the supervised topline a method
-goes without labels: (method - log-mel) / (topline - log-mel), of the means over runs.
+Recovery is how much of the way from the log-mel input to the supervised topline a method goes without labels:
+(method - log-mel) / (topline - log-mel), of the means over runs. Jansen et al. 2018, abstract: the embeddings recover
+41% and 84% of the performance of the supervised ones; that this is how the paper computes it is inferred.
 """
 
 import dataclasses
