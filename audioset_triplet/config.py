@@ -193,12 +193,11 @@ class HeadConfig:
 
     hidden_layers: int = _option(1, "Hidden layers of the classifier; the paper's comparison on log-mel has 4.")
     hidden_units: int = _option(512, "Units of each hidden layer of the classifier.")
-    head_epochs: int = _option(30, "Passes of the classifier's training over its windows.")
+    head_epochs: int = _option(30, "Passes of the classifier's training over its windows; of millions one is enough.")
     head_min_steps: int = _option(300, "Training steps of the classifier at least, however few windows there are.")
     head_batch_size: int = _option(128, "Windows per training step of the classifier.")
-    head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (AdamW) at the start; falls to 0.")
+    head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (Adam) at the start; falls to 0.")
     head_dropout: float = _option(0.5, "Share of the units of each hidden layer that is dropped in training.")
-    head_weight_decay: float = _option(0.01, "Weight decay of the classifier (AdamW).")
 
     def __post_init__(self) -> None:
         for name in ("hidden_units", "head_epochs", "head_min_steps", "head_batch_size"):
@@ -209,10 +208,6 @@ class HeadConfig:
             f"--head_learning_rate must be positive, not {self.head_learning_rate}.",
         )
         _require(0 <= self.head_dropout < 1, f"--head_dropout must be in [0, 1), not {self.head_dropout}.")
-        _require(
-            0 <= self.head_weight_decay < math.inf,
-            f"--head_weight_decay must be 0 or more, not {self.head_weight_decay}.",
-        )
 
 
 def to_json(config: Any) -> str:

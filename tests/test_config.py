@@ -11,6 +11,7 @@ from audioset_triplet import config
 from audioset_triplet.config import (
     ClassifierConfig,
     DataConfig,
+    HeadConfig,
     LossConfig,
     ModelConfig,
     SamplingConfig,
@@ -85,6 +86,13 @@ def test_broken_json_is_the_users_to_mend(text):
         (ModelConfig, "embedding_size", 0),
         (LossConfig, "margin", 0.0),
         (LossConfig, "negatives", "hard"),
+        (HeadConfig, "hidden_layers", -1),
+        (HeadConfig, "hidden_units", 0),
+        (HeadConfig, "head_epochs", 0),
+        (HeadConfig, "head_min_steps", 0),
+        (HeadConfig, "head_batch_size", 0),
+        (HeadConfig, "head_learning_rate", 0.0),
+        (HeadConfig, "head_dropout", 1.0),
         (TrainingConfig, "batch_size", 1),
         (TrainingConfig, "seed", -1),
         (TrainingConfig, "seed", 1 << 32),
@@ -109,11 +117,11 @@ def test_differences_names_the_fields_of_nested_configs():
 
 @pytest.mark.parametrize("config_class, at_least", [(TripletConfig, 20), (ClassifierConfig, 12)])
 def test_a_name_means_one_flag(config_class, at_least):
-    names = [field.name for field in _fields(config_class)]
+    names = [field.name for one in (config_class, HeadConfig) for field in _fields(one)]
     assert len(names) > at_least and len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("config_class", [TripletConfig, ClassifierConfig])
+@pytest.mark.parametrize("config_class", [TripletConfig, ClassifierConfig, HeadConfig])
 def test_every_field_says_what_it_means(config_class):
     assert [field.name for field in _fields(config_class) if len(field.metadata["help"]) < 15] == []
 

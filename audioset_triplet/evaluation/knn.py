@@ -69,14 +69,21 @@ def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarra
 def _nearest(
     queries: np.ndarray, blocks: Iterator[Tuple[np.ndarray, np.ndarray]], k: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Rows and cosines [q, k] of the training clips nearest to the queries [q, D], from blocks of rows and vectors."""
-    nearest = np.zeros((len(queries), 0), np.int64)
-    highest = np.zeros((len(queries), 0), np.float32)
+    """Rows and cosines [q, k] of the training clips nearest to the queries [q, D], from blocks of rows and vectors.
+
+    Where there are fewer than k clips, the cosines behind them are minus infinity.
+    """
+    nearest = np.zeros((len(queries), k), np.int64)
+    highest = np.full((len(queries), k), -np.inf, np.float32)
     for rows, vectors in blocks:
         cosines = queries @ vectors.T
+        # The further the stream has come, the fewer queries still find a nearer clip in a block.
+        closer = np.flatnonzero(cosines.max(axis=1) > highest[:, -1])
+        cosines = cosines[closer]
         best = np.argpartition(-cosines, min(k, len(rows)) - 1, axis=1)[:, :k]
-        nearest = np.concatenate([nearest, rows[best]], axis=1)
-        highest = np.concatenate([highest, np.take_along_axis(cosines, best, axis=1)], axis=1)
-        kept = np.argsort(-highest, axis=1, kind="stable")[:, :k]
-        nearest, highest = np.take_along_axis(nearest, kept, axis=1), np.take_along_axis(highest, kept, axis=1)
+        both_rows = np.concatenate([nearest[closer], rows[best]], axis=1)
+        both = np.concatenate([highest[closer], np.take_along_axis(cosines, best, axis=1)], axis=1)
+        kept = np.argsort(-both, axis=1, kind="stable")[:, :k]
+        nearest[closer] = np.take_along_axis(both_rows, kept, axis=1)
+        highest[closer] = np.take_along_axis(both, kept, axis=1)
     return nearest, highest

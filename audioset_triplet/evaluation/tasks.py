@@ -64,10 +64,12 @@ def retrieval_task(request: Request) -> Outcome:
     retrieval_page.check_inputs(request.data, request.saved_model)  # before the work, not after it
     model, *compared = request.sources
     clips = stored.read_clips(model.folder, request.folds)
-    sets = [NamedResult(model.name, clips.model_id, retrieval.evaluate(clips, request.draws, request.seed))]
     for source in compared:
         others = stored.read_clips(source.folder, request.folds)
         stored.require_same_clips(clips, model.folder, others, source.folder)
+    sets = [NamedResult(model.name, clips.model_id, retrieval.evaluate(clips, request.draws, request.seed))]
+    for source in compared:
+        others = stored.read_clips(source.folder, request.folds)
         result = retrieval.evaluate(others, request.draws, request.seed)
         sets.append(NamedResult(source.name, others.model_id, result))
     titles, result = metrics.class_titles(clips.class_names), sets[0].result
@@ -215,15 +217,21 @@ def _score_task(
 
 def _evaluate_splits(request: Request, evaluate: Callable[[Split], Any]) -> Tuple[Split, List[NamedResult]]:
     """The model's clips, and what was found for each source on the same clips."""
-    sets: List[NamedResult] = []
-    for source in request.sources:
-        split = splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds)
-        if not sets:
-            model, model_split = source, split
+    model, *compared = request.sources
+    model_split = _read_split(request, model)
+    for source in compared:  # all of them before the first is evaluated; none is kept, since ids take memory too
+        split = _read_split(request, source)
         stored.require_same_clips(model_split.evaluated, model.folder, split.evaluated, source.folder)
         stored.require_same_clips(model_split.train, model.train_folder, split.train, source.train_folder)
+    sets = [NamedResult(model.name, model_split.evaluated.model_id, evaluate(model_split))]
+    for source in compared:
+        split = _read_split(request, source)
         sets.append(NamedResult(source.name, split.evaluated.model_id, evaluate(split)))
     return model_split, sets
+
+
+def _read_split(request: Request, source: Source) -> Split:
+    return splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds)
 
 
 def _numbers(

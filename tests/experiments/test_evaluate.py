@@ -18,6 +18,7 @@ from audioset_triplet.data.clips import clip_vectors
 from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.evaluation import retrieval
 from audioset_triplet.frontend.constants import FRONT_END_ID
+from tests import stored_clips
 from tests.evaluation.test_pictures import Convolution, tone, write_records
 
 NUM_CLASSES, CLIPS_PER_CLASS = 6, 8
@@ -169,11 +170,46 @@ def test_bad_input_is_one_line_and_leaves_nothing(folders, tmp_path):
         "--compare needs name=DIR": [good, "--compare=fewer"],
         "--folds needs": [good, "--folds=one"],
         "no such file": [good, f"--data={tmp_path}/*.tfrecord"],
+        "not a SavedModel": [good, f"--model={tmp_path}/nowhere"],
     }
     for message, arguments in cases.items():
         process = evaluate(*arguments, f"--output={tmp_path}/output")
         assert process.returncode == 1, (message, process.stderr)
         errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1 and message in errors[0], (message, process.stderr)
-        assert "Traceback" not in process.stderr
+        assert "Traceback" not in process.stderr and "mAP" not in process.stdout
     assert not (tmp_path / "output").exists() or not os.listdir(tmp_path / "output")
+
+
+@pytest.mark.slow
+def test_the_other_tasks_learn_from_labelled_clips(tmp_path):
+    infos = stored_clips.make_infos(80, 4)
+    stored_clips.write(tmp_path / "all", infos)
+    for fold in (1, 2):
+        stored_clips.write(tmp_path / f"fold{fold}", [one for one in infos if one.fold == fold], noise=3.0)
+    by_fold = [f"--embeddings={tmp_path}/all", "--train_folds=1", "--folds=2"]
+    by_folder = [f"--compare=poor={tmp_path}/fold2", f"--train_compare=poor={tmp_path}/fold1"]
+    head = ["--head_epochs=1", "--head_min_steps=40", "--head_learning_rate=0.01"]
+    keys = {"classification": "map", "semi_supervised": "5/map", "knn": "accuracy"}
+    for task, key in keys.items():
+        options = [*head, "--labels_per_class=1,5", "--trials=2"] if task != "knn" else ["--neighbours=3"]
+        process = evaluate(f"--task={task}", *by_fold, *by_folder, *options, f"--output={tmp_path}/{task}")
+        assert process.returncode == 0, process.stderr
+        numbers = json.loads((tmp_path / task / "results.json").read_text())
+        assert 1 >= numbers[f"{task}/{key}"] > numbers[f"{task}/poor/{key}"] > 0
+        assert f"{numbers[f'{task}/{key}']:.3f}" in process.stdout
+        assert (tmp_path / task / "report.html").read_text().startswith("<!doctype html>")
+    first = json.loads((tmp_path / "classification" / "results.json").read_text())
+    process = evaluate("--task=classification", *by_fold, *by_folder, *head, f"--output={tmp_path}/again")
+    assert process.returncode == 0 and json.loads((tmp_path / "again" / "results.json").read_text()) == first
+    cases = {
+        "both to be trained on and to be evaluated on": [f"--embeddings={tmp_path}/all", "--train_folds=1"],
+        "--hidden_units must be at least 1": [*by_fold, "--hidden_units=0"],
+        "--labels_per_class needs": [*by_fold, "--labels_per_class=0,5"],
+        "--train_compare names poor": [*by_fold, f"--train_compare=poor={tmp_path}/fold1"],
+    }
+    for message, arguments in cases.items():
+        process = evaluate("--task=classification", *arguments, f"--output={tmp_path}/output")
+        assert process.returncode == 1 and process.stderr.count("error: ") == 1, process.stderr
+        assert message in process.stderr and "Traceback" not in process.stderr
+    assert not (tmp_path / "output").exists()
