@@ -155,7 +155,9 @@ def _levels(ends: Dict[str, float], published: Optional[float], y: Callable[[flo
             value = ends[BASELINE] + published * (ends[TOPLINE] - ends[BASELINE])
             found.insert(1, ("published", value, f"paper: {published:.0%}"))
     levels: List[Level] = []
-    for kind, value, text in found:  # upwards: the text of one stands above that of the one below
+    for kind, value, text in sorted(
+        found, key=lambda level: level[1]
+    ):  # upwards: the text of one stands above that of the one below
         text_y = min([y(value), *(level.text_y - _LABEL_PIXELS for level in levels[-1:])])
         levels.append(Level(kind, y(value), text, text_y))
     return levels

@@ -114,6 +114,12 @@ def test_the_names_of_levels_that_lie_close_do_not_overlap():
     assert all(lower.text_y - upper.text_y >= 15 for lower, upper in zip(levels, levels[1:])) and len(levels) == 3
 
 
+def test_a_topline_below_the_baseline_is_named_where_it_is():
+    results = [make_result(row, "retrieval", [value]) for row, value in (("log_mel", 0.5), ("topline", 0.25))]
+    levels = charts.bar_chart(Table(ROWS, [], results), "retrieval", "map", 1000).levels
+    assert [(level.text, level.text_y == level.y) for level in levels] == [("topline", True), ("log-mel", True)]
+
+
 def test_percentages_have_no_negative_zero():
     assert [charts.percent(share) for share in (-0.004, 0.004, 0.625, -0.5, 1.0)] == ["0%", "0%", "62%", "-50%", "100%"]
 
