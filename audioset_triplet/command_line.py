@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import typing
-from typing import Any, Callable, Dict, List, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Sequence, Tuple, TypeVar
 
 # Read by TensorFlow when it is first imported: binaries import this module before it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,13 +28,18 @@ def _config_of(field: dataclasses.Field, owner: type) -> Any:
     return hint if dataclasses.is_dataclass(hint) else None
 
 
-def define_flags(config_class: type) -> None:
-    """Defines one flag per field of a config, nested ones included; field names are unique over all configs."""
+def define_flags(config_class: type, left_out: Sequence[str] = ()) -> None:
+    """Defines one flag per field of a config, nested ones included; field names are unique over all configs.
+
+    Args:
+        config_class: the config.
+        left_out: fields without a flag, because the program itself decides them.
+    """
     for field in dataclasses.fields(config_class):
         nested = _config_of(field, config_class)
         if nested:
-            define_flags(nested)
-        else:
+            define_flags(nested, left_out)
+        elif field.name not in left_out:
             _define_flag(field, typing.get_type_hints(config_class)[field.name])
 
 
@@ -56,12 +61,15 @@ def _define_flag(field: dataclasses.Field, hint: Any) -> None:
 
 
 def config_from_flags(base: Config) -> Config:
-    """`base` (a preset, say) with every flag that was given on the command line or in a flagfile put over it."""
+    """`base` (a preset, say) with every flag that was given on the command line or in a flagfile put over it.
+
+    A field without a flag (`define_flags`) keeps its value.
+    """
     changes: Dict[str, Any] = {}
     for field in dataclasses.fields(base):  # type: ignore[arg-type]
         if _config_of(field, type(base)):
             changes[field.name] = config_from_flags(getattr(base, field.name))
-        elif flags.FLAGS[field.name].present:
+        elif field.name in flags.FLAGS and flags.FLAGS[field.name].present:
             changes[field.name] = _flag_value(field.name, typing.get_type_hints(type(base))[field.name])
     return dataclasses.replace(base, **changes)  # type: ignore[type-var]
 

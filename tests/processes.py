@@ -30,10 +30,10 @@ def start(module: str, *arguments: object) -> "subprocess.Popen[bytes]":
     )
 
 
-def run(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+def run(module: str, *arguments: object, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
     """`python -m module --arguments`, to its end, with its output as text."""
     return subprocess.run(
-        command(module, *arguments), env=environment(), capture_output=True, text=True, timeout=240, check=False
+        command(module, *arguments), env=environment(), capture_output=True, text=True, timeout=timeout, check=False
     )
 
 

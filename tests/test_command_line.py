@@ -126,3 +126,18 @@ def test_a_flagfile_counts_as_explicit(program, tmp_path):
 def test_a_bad_input_is_one_line_and_exit_code_1(program, arguments, named):
     line = _one_line(program("--title=x", *arguments))
     assert [word for word in named if word not in line] == []
+
+
+def test_a_field_may_go_without_a_flag_and_keeps_its_value(program, tmp_path):
+    path = tmp_path / "program.py"
+    left_out = 'command_line.define_flags(config.TripletConfig, left_out=("method", "seed"))'
+    path.write_text(PROGRAM.replace("command_line.define_flags(config.TripletConfig)", left_out))
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, str(path), "--preset=small", "--title=x", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+
+    made = _made(run("--steps=7"))
+    assert made.training.steps == 7 and made.training.seed == 0 and made.sampling.method == "joint"
+    assert "seed" in run("--seed=1").stderr

@@ -46,6 +46,7 @@ def evaluate(
 
 def clip_scores(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> ClipScores:
     """The scores, between 0 and 1, that a head trained on the clips `labelled` [n] of `split.train` gives."""
+    tf.keras.utils.set_random_seed(seed)  # dropout also depends on the seed of the process, which training sets
     windows = ShuffledWindows(split.train, labelled, _BUFFER_BYTES)
     single_label = all(len(set(split.train.labels[row])) == 1 for row in np.flatnonzero(labelled))
     model = build_head(head, *windows.moments(), len(split.classes), single_label, seed)

@@ -32,6 +32,7 @@ def render(template: str, sets: Sequence[NamedResult], facts: Sequence[Tuple[str
     Args:
         template: file name of one that extends `page.html.jinja`.
         sets: the results, the model's first; the template sees them with a `colour` each, and the first as `model`.
+            Empty for a page that is not about a model.
         facts: (what, value) pairs for the foot of the page.
         values: everything else that the template asks for.
     """
@@ -42,7 +43,9 @@ def render(template: str, sets: Sequence[NamedResult], facts: Sequence[Tuple[str
     )
     environment.trim_blocks = environment.lstrip_blocks = True
     coloured = [{**vars(one), "colour": colour} for one, colour in zip(sets, colours(len(sets)))]
-    return environment.get_template(template).render(sets=coloured, model=coloured[0], facts=facts, **values)
+    return environment.get_template(template).render(
+        sets=coloured, model=next(iter(coloured), None), facts=facts, **values
+    )
 
 
 def colours(count: int) -> List[str]:

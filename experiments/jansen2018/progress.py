@@ -1,0 +1,53 @@
+"""What is done, what there is to do, and how long that may take."""
+
+import datetime
+import statistics
+from typing import Dict, Iterator, Sequence
+
+from audioset_triplet.evaluation.cells import Cell, Result
+from experiments.jansen2018.rows import Configs
+
+MEASURES_SHOWN = ("map", "accuracy")
+
+
+def describe_plan(planned: Sequence[Cell], finished: Dict[Cell, Result], configs: Configs) -> Iterator[str]:
+    """A line per row and run (how long its network is trained, what is done and what is to do) and one for all."""
+    for run, row in dict.fromkeys((cell.run, cell.row) for cell in planned):
+        tasks = {cell.task: cell in finished for cell in planned if (cell.run, cell.row) == (run, row)}
+        steps = f"{configs[row].training.steps:,} steps" if is_trained(row, configs) else "no training"
+        marks = ", ".join(f"{task} {'done' if done else 'to do'}" for task, done in tasks.items())
+        yield f"{f'{run}/{row}':32}{steps:16}{marks}"
+    todo = [cell for cell in planned if cell not in finished]
+    networks = {(cell.run, cell.row) for cell in todo if is_trained(cell.row, configs)}
+    steps_left = sum(configs[row].training.steps for _, row in networks)
+    yield (
+        f"{len(planned) - len(todo)} of {len(planned)} cells are done; {len(networks)} networks to train, "
+        f"{steps_left:,} steps where none has begun"
+    )
+
+
+def is_trained(row: str, configs: Configs) -> bool:
+    return row in configs and row != "untrained"
+
+
+def expected_seconds(todo: Sequence[Cell], results: Dict[Cell, Result], configs: Configs) -> float:
+    """What cells like these took so far: the same task, of a row that is trained too or that is not either."""
+
+    def of(cell: Cell) -> float:
+        like = [one for one in results if is_trained(one.row, configs) == is_trained(cell.row, configs)]
+        same_task = [one for one in like if one.task == cell.task]
+        return statistics.fmean(results[one].seconds for one in same_task or like or results)
+
+    return sum(map(of, todo))
+
+
+def describe(result: Result) -> str:
+    """The cell, its most telling numbers and its time."""
+    means = {name: statistics.fmean(values) for name, values in result.values.items()}
+    shown = [f"{name} {value:.3f}" for name, value in means.items() if name.split("/")[-1] in MEASURES_SHOWN]
+    return f"{result.cell}: {', '.join(shown)} ({duration(result.seconds)})"
+
+
+def duration(seconds: float) -> str:
+    """h:mm:ss"""
+    return str(datetime.timedelta(seconds=round(seconds)))

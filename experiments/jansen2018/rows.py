@@ -1,0 +1,60 @@
+"""The rows of the table that experiments.reproduce_jansen2018 makes, and how their networks are trained."""
+
+import dataclasses
+from typing import Dict, List, Tuple, Union
+
+from audioset_triplet.config import UNSUPERVISED_METHODS, BackboneConfig, ClassifierConfig, TripletConfig
+from audioset_triplet.evaluation.cells import Row
+
+Configs = Dict[str, Union[TripletConfig, ClassifierConfig]]  # row -> how its network is trained
+
+EMBEDDINGS = (
+    Row("log_mel", "log-mel, the input", has_seed=False),
+    Row("untrained", "untrained network"),
+    Row("noise", "Gaussian noise"),
+    Row("translation", "translation"),
+    Row("mixing", "example mixing"),
+    Row("proximity", "temporal proximity"),
+    Row("joint", "joint"),
+    Row("topline", "topline: labels"),
+)
+WITH_LABELS = ("classification", "semi_supervised")
+LOG_MEL_FC4 = Row("log_mel_fc4", "log-mel, FC 4×512", tasks=WITH_LABELS, has_seed=False)
+RESNET50 = Row("resnet50", "log-mel, ResNet-50", tasks=WITH_LABELS)
+
+
+def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[List[Row], Configs]:
+    """All rows, and how the networks of those that have one are trained.
+
+    Args:
+        base: the budget, and all that the rows have in common.
+        few_labels_from_scratch: whether the ResNet-50 is trained for every draw of few labels too.
+    """
+    resnet50 = RESNET50 if few_labels_from_scratch else dataclasses.replace(RESNET50, tasks=WITH_LABELS[:1])
+    beyond = beyond_paper(base)
+    rows = [*EMBEDDINGS, LOG_MEL_FC4, resnet50]
+    rows += [Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond]
+    return rows, {**triplet_configs(base), RESNET50.name: classifier_config(base), **beyond}
+
+
+def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
+    """The rows of the paper; `untrained` is the network that the others start from."""
+    methods = {"untrained": "joint", **{name: name for name in (*UNSUPERVISED_METHODS, "joint")}, "topline": "labels"}
+    return {
+        name: dataclasses.replace(base, sampling=dataclasses.replace(base.sampling, method=method))
+        for name, method in methods.items()
+    }
+
+
+def classifier_config(base: TripletConfig) -> ClassifierConfig:
+    """The same network in twice as many steps: a step sees one window of an example where a triplet has two."""
+    return ClassifierConfig(
+        data=base.data,
+        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride),
+        training=dataclasses.replace(base.training, steps=2 * base.training.steps),
+    )
+
+
+def beyond_paper(base: TripletConfig) -> Dict[str, TripletConfig]:
+    """Rows that the paper does not have, under the same budget."""
+    return {}

@@ -1,0 +1,97 @@
+"""The settings of a table, kept beside it: a folder can be extended by rows, splits and seeds, but not changed."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from typing import Any, Dict, List, Sequence, Union
+
+import tensorflow as tf
+
+from audioset_triplet import files
+from audioset_triplet.config import ClassifierConfig, TripletConfig
+from audioset_triplet.data import records
+from audioset_triplet.data.splits import DataSplit
+from audioset_triplet.errors import UserError
+from experiments.jansen2018.rows import Configs
+from experiments.jansen2018.tasks import Evaluations
+
+
+def describe_files(globs: str) -> Dict[str, Any]:
+    """The records that a glob names: how many files, how many bytes, and a digest of their names and sizes."""
+    sizes = {os.path.basename(path): tf.io.gfile.stat(path).length for path in records.expand_globs(globs)}
+    digest = hashlib.sha256(json.dumps(sorted(sizes.items())).encode()).hexdigest()
+    return {"files": len(sizes), "bytes": sum(sizes.values()), "digest": digest[:16]}
+
+
+def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluations) -> Dict[str, Any]:
+    """Everything that decides what the cells of a table are, nested, as JSON."""
+    return json.loads(  # tuples become lists, as in the file
+        json.dumps(
+            {
+                "splits": {split.name: _describe_split(split) for split in splits},
+                "rows": {name: _describe_row(config) for name, config in configs.items()},
+                "evaluations": dataclasses.asdict(evaluations),
+            }
+        )
+    )
+
+
+def _describe_split(split: DataSplit) -> Dict[str, Any]:
+    sides = {"train": split.train, "held_out": split.held_out}
+    return {name: {"folds": data.folds, **describe_files(data.data)} for name, data in sides.items()}
+
+
+def _describe_row(config: Union[TripletConfig, ClassifierConfig]) -> Dict[str, Any]:
+    values = dataclasses.asdict(config)
+    del values["data"]["data"], values["data"]["folds"], values["training"]["seed"]  # those of the split and the cell
+    return values
+
+
+def extend(output: str, given: Dict[str, Any]) -> Dict[str, Any]:
+    """The settings of the table in a folder, with what this command adds to them.
+
+    Raises:
+        UserError: the folder holds a table with other settings.
+    """
+    path = _path(output)
+    if not os.path.exists(path):
+        return given
+    with open(path, encoding="utf-8") as file:
+        try:
+            found = json.load(file)
+        except ValueError as error:
+            raise UserError(f"{path}: damaged ({error}).") from error
+    different = differences(found, given)
+    if different:
+        raise UserError(
+            f"{output} holds a table with other settings ({', '.join(different)}): give the same flags to go on with "
+            "it, or another --output."
+        )
+    return _merged(found, given)
+
+
+def write(output: str, settings: Dict[str, Any]) -> None:
+    os.makedirs(output, exist_ok=True)
+    files.write_text(_path(output), json.dumps(settings, indent=2) + "\n")
+
+
+def _path(output: str) -> str:
+    return os.path.join(output, "config.json")
+
+
+def differences(found: Any, given: Any, name: str = "") -> List[str]:
+    """The values that stand in both and differ, each as "rows/joint/training/steps: 60, now 90"."""
+    if isinstance(found, dict) and isinstance(given, dict):
+        common = [key for key in found if key in given]
+        return [text for key in common for text in differences(found[key], given[key], f"{name}/{key}".strip("/"))]
+    return [] if found == given else [f"{name}: {found}, now {given}"]
+
+
+def _merged(found: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Any]:
+    """Both together, where they do not differ."""
+    merged = {**found, **given}
+    for key in set(found) & set(given):
+        if isinstance(found[key], dict):
+            merged[key] = _merged(found[key], given[key])
+    return merged

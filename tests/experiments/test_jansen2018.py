@@ -1,0 +1,148 @@
+"""What a table is made of: its rows, its settings, what is said of its progress."""
+
+import dataclasses
+import json
+
+import pytest
+
+from audioset_triplet.config import DataConfig, HeadConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.data.splits import DataSplit
+from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation.cells import plan
+from experiments.jansen2018 import progress, rows, settings, tasks
+from tests import tiny_records
+from tests.evaluation.results import make_result
+
+BASE = TripletConfig(training=TrainingConfig(steps=60), sampling=SamplingConfig(noise_sigma=0.7))
+EVALUATIONS = tasks.Evaluations(HeadConfig(), (1, 5), 2)
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory):
+    path = tiny_records.write(tmp_path_factory.mktemp("records") / "a.tfrecord", [tiny_records.make_clip(0)])
+    return [DataSplit(f"fold{fold}", DataConfig(path, (1, 2)), DataConfig(path, (fold,))) for fold in (3, 4)]
+
+
+def test_rows_differ_in_their_method_alone():
+    table_rows, configs = rows.build(BASE)
+    methods = {name: config.sampling.method for name, config in configs.items() if name != "resnet50"}
+    paper = {"noise", "translation", "mixing", "proximity", "joint"}
+    assert {name: methods[name] for name in paper} == {name: name for name in paper}
+    assert methods["topline"] == "labels"
+    for name in (*paper, "topline", "untrained"):
+        assert dataclasses.replace(configs[name], sampling=BASE.sampling) == BASE
+    assert not set(configs) - {row.name for row in table_rows}
+    scratch = configs["resnet50"]
+    assert scratch.training == dataclasses.replace(BASE.training, steps=120)
+    assert (scratch.model.width, scratch.model.stem_stride) == (BASE.model.width, BASE.model.stem_stride)
+    tasks_of = {row.name: row.tasks for row in table_rows}
+    assert tasks_of["resnet50"] == ("classification",) and len(tasks_of["joint"]) == 4
+    assert rows.build(BASE, few_labels_from_scratch=True)[0][-1].tasks == ("classification", "semi_supervised")
+    assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
+
+
+def extended(folder, splits, base=BASE, evaluations=EVALUATIONS):
+    found = settings.extend(str(folder), settings.describe(splits, rows.build(base)[1], evaluations))
+    settings.write(str(folder), found)
+    return json.loads((folder / "config.json").read_text())
+
+
+def test_a_table_may_be_extended_by_splits_and_rows(tmp_path, splits):
+    first = extended(tmp_path / "table", splits[:1])
+    both = extended(tmp_path / "table", splits[1:])
+    assert set(first["splits"]) == {"fold3"} and set(both["splits"]) == {"fold3", "fold4"}
+    assert both["rows"] == first["rows"] and both["rows"]["joint"]["sampling"]["noise_sigma"] == 0.7
+    assert both == extended(tmp_path / "table", splits) == extended(tmp_path / "table", splits)
+    del both["rows"]["joint"]  # as if the row were new
+    (tmp_path / "table" / "config.json").write_text(json.dumps(both))
+    assert "joint" in extended(tmp_path / "table", splits)["rows"]
+
+
+def test_what_is_said_of_a_row_is_neither_its_seed_nor_its_data():
+    described = settings.describe([], {"joint": BASE}, EVALUATIONS)["rows"]["joint"]
+    assert "seed" not in described["training"] and described["data"] == {"shuffle_clips": 2000}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"base": dataclasses.replace(BASE, training=TrainingConfig(steps=90))}, "joint/training/steps: 60, now 90"),
+        ({"evaluations": dataclasses.replace(EVALUATIONS, trials=3)}, "evaluations/trials: 2, now 3"),
+        ({"evaluations": tasks.Evaluations(HeadConfig(hidden_units=8), (1, 5), 2)}, "head/hidden_units: 512, now 8"),
+    ],
+)
+def test_other_settings_are_refused_by_name(tmp_path, splits, change, message):
+    extended(tmp_path, splits)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(UserError, match=message):
+        extended(tmp_path, splits, **change)
+    assert (tmp_path / "config.json").read_text() == before
+
+
+def test_other_data_and_other_training_folds_are_refused(tmp_path, splits):
+    extended(tmp_path / "table", splits)
+    less = dataclasses.replace(splits[0], train=dataclasses.replace(splits[0].train, folds=(1,)))
+    with pytest.raises(UserError, match=r"splits/fold3/train/folds: \[1, 2\], now \[1\]"):
+        extended(tmp_path / "table", [less])
+    path = tiny_records.write(tmp_path / "a.tfrecord", [tiny_records.make_clip(0), tiny_records.make_clip(1)])
+    other = dataclasses.replace(splits[0], held_out=DataConfig(path, (3,)))
+    with pytest.raises(UserError, match="splits/fold3/held_out/bytes"):
+        extended(tmp_path / "table", [other])
+    elsewhere = tmp_path / "moved"
+    elsewhere.mkdir()
+    (elsewhere / "a.tfrecord").write_bytes(open(splits[0].train.data, "rb").read())
+    moved = [
+        DataSplit(
+            one.name,
+            dataclasses.replace(one.train, data=str(elsewhere / "a.tfrecord")),
+            dataclasses.replace(one.held_out, data=str(elsewhere / "a.tfrecord")),
+        )
+        for one in splits
+    ]
+    extended(tmp_path / "table", moved)  # the same files in another place
+
+
+def test_damaged_settings_are_named(tmp_path, splits):
+    extended(tmp_path, splits)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="config.json: damaged"):
+        extended(tmp_path, splits)
+
+
+def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
+    table_rows, configs = rows.build(BASE)
+    planned = plan(table_rows, ["fold4"], [0], ["log_mel", "untrained", "joint", "topline"])
+    finished = [make_result("joint", cell.task, [0.5]) for cell in planned if cell.row == "joint"]
+    lines = list(progress.describe_plan(planned, {result.cell: result for result in finished}, configs))
+    assert len(lines) == 5
+    assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
+    assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
+    assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 60 steps")
+
+
+def test_what_is_left_is_estimated_from_cells_of_the_kind():
+    table_rows, configs = rows.build(BASE)
+    took = {("joint", "retrieval"): 100.0, ("joint", "knn"): 2.0, ("log_mel", "retrieval"): 10.0}
+    results = [
+        dataclasses.replace(make_result(row, task, [0.5]), seconds=seconds) for (row, task), seconds in took.items()
+    ]
+    todo = {str(cell): cell for cell in plan(table_rows, ["fold4"], [0], [])}
+
+    def expected(*names):
+        return progress.expected_seconds([todo[name] for name in names], {one.cell: one for one in results}, configs)
+
+    assert expected("fold4-seed0/noise/retrieval", "fold4-seed0/topline/knn") == 102
+    assert expected("fold4-seed0/untrained/retrieval") == 10
+    assert expected("fold4-seed0/noise/classification") == 51  # of what is known of rows that are trained
+    assert expected() == 0
+
+
+def test_the_line_of_a_cell_has_its_numbers_and_its_time():
+    values = {"5/map": [0.25, 0.75], "5/accuracy": [0.5], "5/eer": [0.1]}
+    line = progress.describe(dataclasses.replace(make_result("joint", "semi_supervised", values), seconds=3725.2))
+    assert line == "fold4-seed0/joint/semi_supervised: 5/map 0.500, 5/accuracy 0.500 (1:02:05)"
+
+
+def test_no_label_is_not_a_few():
+    with pytest.raises(UserError, match="--labels_per_class must be 1 or more, not 0"):
+        tasks.Evaluations(HeadConfig(), (5, 0), 1)
