@@ -1,5 +1,6 @@
 """Published settings: one function each, every value with the place that it comes from."""
 
+import dataclasses
 from typing import Callable, Dict
 
 from audioset_triplet.config import (
@@ -40,6 +41,18 @@ def small() -> TripletConfig:
     return TripletConfig(
         model=ModelConfig(width=0.25, stem_stride=2),
         training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
+    )
+
+
+def contrastive(base: TripletConfig) -> TripletConfig:
+    """Beyond the paper: its four constraints at once on both windows of a pair, under NT-Xent; all else as in `base`.
+
+    The loss is that of Chen et al. 2020 (SimCLR, equation 1); the temperature is their best on ImageNet (table 5).
+    """
+    return dataclasses.replace(
+        base,
+        sampling=dataclasses.replace(base.sampling, method="joint", combination="pairs"),
+        loss=LossConfig(loss="nt_xent", temperature=0.1),
     )
 
 

@@ -3,7 +3,14 @@
 import dataclasses
 from typing import Dict, List, Tuple, Union
 
-from audioset_triplet.config import UNSUPERVISED_METHODS, BackboneConfig, ClassifierConfig, TripletConfig
+from audioset_triplet import presets
+from audioset_triplet.config import (
+    COMBINED_METHODS,
+    UNSUPERVISED_METHODS,
+    BackboneConfig,
+    ClassifierConfig,
+    TripletConfig,
+)
 from audioset_triplet.evaluation.cells import Row
 
 Configs = Dict[str, Union[TripletConfig, ClassifierConfig]]  # row -> how its network is trained
@@ -40,10 +47,14 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
 def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
     """The rows of the paper; `untrained` is the network that the others start from."""
     methods = {"untrained": "joint", **{name: name for name in (*UNSUPERVISED_METHODS, "joint")}, "topline": "labels"}
-    return {
-        name: dataclasses.replace(base, sampling=dataclasses.replace(base.sampling, method=method))
-        for name, method in methods.items()
-    }
+    return {name: _with_method(base, method) for name, method in methods.items()}
+
+
+def _with_method(base: TripletConfig, method: str) -> TripletConfig:
+    combination = base.sampling.combination if method in COMBINED_METHODS else "rows"
+    return dataclasses.replace(
+        base, sampling=dataclasses.replace(base.sampling, method=method, combination=combination)
+    )
 
 
 def classifier_config(base: TripletConfig) -> ClassifierConfig:
@@ -57,4 +68,4 @@ def classifier_config(base: TripletConfig) -> ClassifierConfig:
 
 def beyond_paper(base: TripletConfig) -> Dict[str, TripletConfig]:
     """Rows that the paper does not have, under the same budget."""
-    return {}
+    return {"contrastive": presets.contrastive(base)}
