@@ -37,8 +37,26 @@ def test_rows_differ_in_their_method_alone():
     assert (scratch.model.width, scratch.model.stem_stride) == (BASE.model.width, BASE.model.stem_stride)
     tasks_of = {row.name: row.tasks for row in table_rows}
     assert tasks_of["resnet50"] == ("classification",) and len(tasks_of["joint"]) == 4
-    assert rows.build(BASE, few_labels_from_scratch=True)[0][-1].tasks == ("classification", "semi_supervised")
+    with_few_labels = {row.name: row.tasks for row in rows.build(BASE, few_labels_from_scratch=True)[0]}
+    assert with_few_labels["resnet50"] == ("classification", "semi_supervised")
+    assert [row.name for row in table_rows if row.beyond_paper] == ["contrastive"]
+    contrastive = configs["contrastive"]
+    assert (contrastive.sampling.combination, contrastive.loss.loss) == ("pairs", "nt_xent")
+    assert (contrastive.model, contrastive.training) == (BASE.model, BASE.training)
     assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
+
+
+def test_all_constraints_at_once_change_the_rows_that_combine_some():
+    pairs = dataclasses.replace(BASE, sampling=dataclasses.replace(BASE.sampling, method="joint", combination="pairs"))
+    combination = {
+        name: config.sampling.combination for name, config in rows.build(pairs)[1].items() if name != "resnet50"
+    }
+    assert {name for name, value in combination.items() if value == "pairs"} == {
+        "joint",
+        "topline",
+        "untrained",
+        "contrastive",
+    }
 
 
 def extended(folder, splits, base=BASE, evaluations=EVALUATIONS):

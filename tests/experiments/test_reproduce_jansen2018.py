@@ -27,7 +27,7 @@ BUDGET = dict(
     head_min_steps=10,
     deterministic=True,
 )
-ROWS = "log_mel untrained noise translation mixing proximity joint topline log_mel_fc4 resnet50".split()
+ROWS = "log_mel untrained noise translation mixing proximity joint topline log_mel_fc4 resnet50 contrastive".split()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def alone(data, tmp_path_factory):
 @pytest.mark.timeout(900)
 def test_the_table_is_complete(alone):
     table = json.loads((alone / "table.json").read_text())
-    assert table["complete"] and not table["missing"] and len(table["cells"]) == len(table["timing"]) == 8 * 4 + 2 + 1
+    assert table["complete"] and not table["missing"] and len(table["cells"]) == len(table["timing"]) == 9 * 4 + 2 + 1
     assert [row["name"] for row in table["rows"]] == ROWS
     for row in table["rows"]:
         embedding = row["name"] not in ("log_mel_fc4", "resnet50")
@@ -81,7 +81,9 @@ def test_the_table_is_complete(alone):
     assert {cell["num_clips"] for cell in table["cells"]} == {9}
     assert "missing" not in (alone / "table.md").read_text()
     page = (alone / "report.html").read_text()
-    assert page.count("<polyline") == 7 and "Unfinished" not in page  # six methods and the ResNet-50
+    assert (
+        page.count("<polyline") == 8 and "Unfinished" not in page
+    )  # six methods, the ResNet-50 and the contrastive row
 
 
 @pytest.mark.slow
@@ -115,7 +117,7 @@ def test_a_table_that_was_stopped_twice_is_the_same(data, alone, tmp_path):
 def test_a_finished_table_is_left_as_it_is_and_other_settings_are_refused(data, alone):
     before = {path: path.read_bytes() for path in alone.rglob("*") if path.is_file()}
     again = processes.run(MODULE, *arguments(data, alone))
-    assert again.returncode == 0 and "35 of 35 cells are done" in again.stdout, again.stderr
+    assert again.returncode == 0 and "39 of 39 cells are done" in again.stdout, again.stderr
     plan = processes.run(MODULE, *arguments(data, alone, seeds="0,1", only="joint"), "--dry_run")
     assert "4 of 8 cells are done; 1 networks to train, 4 steps where none has begun" in plan.stdout, plan.stderr
     line = processes.error_of(processes.run(MODULE, *arguments(data, alone, steps=5)))
