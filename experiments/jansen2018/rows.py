@@ -7,7 +7,6 @@ from audioset_triplet import presets
 from audioset_triplet.config import (
     COMBINED_METHODS,
     UNSUPERVISED_METHODS,
-    BackboneConfig,
     ClassifierConfig,
     TripletConfig,
 )
@@ -41,7 +40,7 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
     beyond = beyond_paper(base)
     rows = [*EMBEDDINGS, LOG_MEL_FC4, resnet50]
     rows += [Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond]
-    return rows, {**triplet_configs(base), RESNET50.name: classifier_config(base), **beyond}
+    return rows, {**triplet_configs(base), RESNET50.name: presets.from_scratch(base), **beyond}
 
 
 def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
@@ -54,15 +53,6 @@ def _with_method(base: TripletConfig, method: str) -> TripletConfig:
     combination = base.sampling.combination if method in COMBINED_METHODS else "rows"
     return dataclasses.replace(
         base, sampling=dataclasses.replace(base.sampling, method=method, combination=combination)
-    )
-
-
-def classifier_config(base: TripletConfig) -> ClassifierConfig:
-    """The same network in twice as many steps: a step sees one window of an example where a triplet has two."""
-    return ClassifierConfig(
-        data=base.data,
-        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride),
-        training=dataclasses.replace(base.training, steps=2 * base.training.steps),
     )
 
 
