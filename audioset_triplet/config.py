@@ -74,6 +74,10 @@ class SamplingConfig:
             self.combination == "rows" or self.method in COMBINED_METHODS,
             f"--combination=pairs needs --method={' or '.join(COMBINED_METHODS)}: {self.method} stands alone.",
         )
+        _require(
+            self.combination == "rows" or len(set(self.shares)) == 1,
+            "--shares divides rows among methods: it needs --combination=rows.",
+        )
         _require(0 <= self.noise_sigma < math.inf, f"--noise_sigma must be 0 or more, not {self.noise_sigma}.")
         _require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")
         _require(0 <= self.mixing_alpha < math.inf, f"--mixing_alpha must be 0 or more, not {self.mixing_alpha}.")
@@ -113,16 +117,18 @@ class LossConfig:
     loss: str = _option(
         "triplet",
         "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
-        "negatives of the batch (Chen et al. 2020, equation 1).",
+        "negatives of a device's part of the batch (Chen et al. 2020, equation 1).",
         ("triplet", "nt_xent"),
     )
-    margin: float = _option(0.1, "Margin of the hinge on squared distances.")
+    margin: float = _option(0.1, "Of the triplet loss: the margin of the hinge on squared distances.")
     negatives: str = _option(
         "semi_hard",
         "Of the triplet loss. semi_hard: mined in the batch. own: the negative that the triplet was made with.",
         ("semi_hard", "own"),
     )
-    temperature: float = _option(0.1, "What nt_xent divides cosines by.")
+    temperature: float = _option(
+        0.1, "Of nt_xent: what cosines are divided by (0.1 is the best of Chen et al. 2020, table 5)."
+    )
 
     def __post_init__(self) -> None:
         _require(self.loss in ("triplet", "nt_xent"), f"--loss must be triplet or nt_xent, not {self.loss!r}.")

@@ -61,6 +61,19 @@ def test_an_unknown_key_is_named(text):
         config.from_json(TripletConfig, text)
 
 
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: SamplingConfig(method="noise", combination="pairs"), "noise stands alone"),
+        (lambda: SamplingConfig(combination="pairs", shares=(1.0, 1.0, 1.0, 2.0)), "--shares .* --combination=rows"),
+        (lambda: LossConfig(loss="nt_xent", negatives="own"), "--negatives=own needs --loss=triplet"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
 @pytest.mark.parametrize("text", ["", '{"loss": {"margin": 0.2'])
 def test_broken_json_is_the_users_to_mend(text):
     with pytest.raises(UserError, match="TripletConfig cannot be read"):
@@ -76,6 +89,7 @@ def test_broken_json_is_the_users_to_mend(text):
         (SamplingConfig, "shares", (0.0, 0.0, 0.0, 0.0)),
         (SamplingConfig, "shares", (1.0, -1.0, 1.0, 1.0)),
         (SamplingConfig, "shares", (1.0, math.inf, 1.0, 1.0)),
+        (SamplingConfig, "combination", "both"),
         (SamplingConfig, "noise_sigma", -0.1),
         (SamplingConfig, "shift_bands", 64),
         (SamplingConfig, "shift_bands", -1),
@@ -86,6 +100,8 @@ def test_broken_json_is_the_users_to_mend(text):
         (ModelConfig, "embedding_size", 0),
         (LossConfig, "margin", 0.0),
         (LossConfig, "negatives", "hard"),
+        (LossConfig, "loss", "npairs"),
+        (LossConfig, "temperature", 0.0),
         (HeadConfig, "hidden_layers", -1),
         (HeadConfig, "hidden_units", 0),
         (HeadConfig, "head_epochs", 0),

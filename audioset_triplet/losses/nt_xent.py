@@ -1,4 +1,4 @@
-"""NT-Xent: the positive against all negatives of the batch under a softmax (Chen et al. 2020, SimCLR, equation 1)."""
+"""NT-Xent: the positive against all negatives at hand under a softmax (Chen et al. 2020, SimCLR, equation 1)."""
 
 import tensorflow as tf
 

@@ -132,7 +132,10 @@ def _sample_pairs(
     anchor, companion = tf.unstack(mel.mel_energies(mel.pcm_to_waveform(windows["pcm"])), axis=1)  # [B, T, F]
     anchor_contents, companion_contents = tf.unstack(windows["contents"], axis=1)
     pair_contents = tf.concat([anchor_contents, companion_contents], axis=1)
-    first_others, second_others, negatives = (draw_others(pair_contents, anchor_contents, one) for one in seeds[:3])
+    first_others, second_others = (draw_others(pair_contents, anchor_contents, one) for one in seeds[:2])
+    first_contents = tf.concat([anchor_contents, tf.gather(anchor_contents, first_others)], axis=1)
+    second_contents = tf.concat([companion_contents, tf.gather(anchor_contents, second_others)], axis=1)
+    negatives = draw_others(tf.concat([first_contents, second_contents], axis=1), anchor_contents, seeds[2])
 
     def altered(energies: tf.Tensor, others: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         shift_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
@@ -144,8 +147,8 @@ def _sample_pairs(
         anchor=altered(anchor, first_others, seeds[3]),
         positive=altered(companion, second_others, seeds[4]),
         negative=mel.log_mel(tf.gather(anchor, negatives)) if with_negatives else (),
-        anchor_contents=tf.concat([anchor_contents, tf.gather(anchor_contents, first_others)], axis=1),
-        positive_contents=tf.concat([companion_contents, tf.gather(anchor_contents, second_others)], axis=1),
+        anchor_contents=first_contents,
+        positive_contents=second_contents,
         method=tf.fill([batch_size], METHODS.index(config.method)),
         weight=tf.cast((negatives != tf.range(batch_size)) | (not with_negatives), tf.float32),
     )

@@ -18,7 +18,7 @@ class Terms(NamedTuple):
 class ObjectiveModel(tf.keras.Model):
     """Trains `parts` (name -> network, as checkpoints keep them) on `terms`, which a subclass computes from a batch.
 
-    The loss is the weighted mean of the terms; a replica's share of it is scaled so that the replicas' sum is the mean.
+    The loss is the mean over replicas of the weighted mean of a replica's terms.
 
     Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of a replica's loss, over all
     weights).

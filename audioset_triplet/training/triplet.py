@@ -73,7 +73,8 @@ class TripletModel(ObjectiveModel):
 class ContrastiveModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) with NT-Xent on the pairs of `TripletBatch`es.
 
-    Every anchor and positive of the batch that may be a negative of a pair is one, by the rule of `TripletModel`.
+    Every anchor and positive on the same replica that may be a negative of a pair is one, by the rule of
+    `TripletModel`.
 
     Monitors `accuracy` (share of anchors to which no negative is closer than the positive) and `positive_distance`
     (mean squared distance).

@@ -10,6 +10,7 @@ from audioset_triplet.config import (
     ClassifierConfig,
     TripletConfig,
 )
+from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.cells import Row
 
 Configs = Dict[str, Union[TripletConfig, ClassifierConfig]]  # row -> how its network is trained
@@ -35,12 +36,27 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
     Args:
         base: the budget, and all that the rows have in common.
         few_labels_from_scratch: whether the ResNet-50 is trained for every draw of few labels too.
+
+    Raises:
+        UserError: `base` is not about triplets, which the rows of the paper are.
     """
+    if base.loss.loss != "triplet":
+        raise UserError(
+            f"the rows of the paper are trained with --loss=triplet, not {base.loss.loss}: give a preset of that kind; "
+            "the contrastive row is added to it."
+        )
     resnet50 = RESNET50 if few_labels_from_scratch else dataclasses.replace(RESNET50, tasks=WITH_LABELS[:1])
     beyond = beyond_paper(base)
-    rows = [*EMBEDDINGS, LOG_MEL_FC4, resnet50]
+    rows = [_titled(row, base) for row in EMBEDDINGS] + [LOG_MEL_FC4, resnet50]
     rows += [Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond]
     return rows, {**triplet_configs(base), RESNET50.name: presets.from_scratch(base), **beyond}
+
+
+def _titled(row: Row, base: TripletConfig) -> Row:
+    """A row that departs from the paper says so."""
+    if base.sampling.combination == "pairs" and row.name in ("joint", "topline"):
+        return dataclasses.replace(row, title=f"{row.title}, all constraints at once")
+    return row
 
 
 def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:

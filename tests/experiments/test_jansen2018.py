@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from audioset_triplet.config import DataConfig, HeadConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config import DataConfig, HeadConfig, LossConfig, SamplingConfig, TrainingConfig, TripletConfig
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.cells import plan
@@ -57,6 +57,15 @@ def test_all_constraints_at_once_change_the_rows_that_combine_some():
         "untrained",
         "contrastive",
     }
+    titles = {row.name: row.title for row in rows.build(pairs)[0]}
+    assert {name for name, title in titles.items() if "all constraints at once" in title} == {"joint", "topline"}
+
+
+def test_the_loss_of_the_contrastive_row_never_enters_the_paper_s_rows():
+    tempered = dataclasses.replace(BASE, loss=LossConfig(temperature=0.3))
+    assert rows.build(tempered)[1]["contrastive"].loss == LossConfig(loss="nt_xent", temperature=0.3)
+    with pytest.raises(UserError, match="--loss=triplet, not nt_xent"):
+        rows.build(dataclasses.replace(BASE, loss=LossConfig(loss="nt_xent")))
 
 
 def extended(folder, splits, base=BASE, evaluations=EVALUATIONS):
