@@ -54,7 +54,7 @@ def train(
             number.
     """
     strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
-    learned_from = origin.describe(clip_ids)
+    learned_from = origin.describe(config.data.data, clip_ids)
     if distribution.is_chief(strategy):
         _train(config, learned_from, build_model, read_batches, strategy, workdir, workdir)
     else:

@@ -59,6 +59,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
 
 def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> embedder.LoadedModel:
     path = os.path.join(folder, "model")
+    saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # of the networks of other rows
         network, origin = _network(os.path.join(folder, "run"), row, split, config)

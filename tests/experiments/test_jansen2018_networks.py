@@ -32,8 +32,10 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
         )
 
     split = DataSplit("fold2", DataConfig(path, (1,)), DataConfig(path, (2,)))
+    (tmp_path / row / ".export-killed" / "new").mkdir(parents=True)
     networks.embeddings_of(str(tmp_path / row), row, split, config_of(split.train))
     model_id = json.loads((tmp_path / row / "embeddings.json").read_text())["model_id"]
+    assert not list((tmp_path / row).glob(".export-*"))
 
     alone = DataConfig(tiny_records.write(tmp_path / "apart.tfrecord", apart))  # as if there were no such recording
     triplet.train(config_of(alone), str(tmp_path / "alone"))

@@ -99,8 +99,17 @@ def test_other_settings_in_a_work_directory_are_refused(data, finished):
 
 
 def test_other_clips_in_a_work_directory_are_refused(data, finished):
-    with pytest.raises(UserError, match="holds a run on other clips .*clips: None, now 1"):
+    with pytest.raises(UserError, match="holds a run on other clips or records .*clips: None, now 1"):
         triplet.train(tiny_config(data), str(finished), ["clip0"])
+
+
+def test_records_may_move_but_not_change(data, finished, tmp_path, capsys):
+    moved = shutil.copy(data, tmp_path)
+    triplet.train(tiny_config(moved), str(finished))
+    assert "is trained" in capsys.readouterr().err
+    tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(15))
+    with pytest.raises(UserError, match="holds a run on other clips or records .bytes: .*files_digest: "):
+        triplet.train(tiny_config(moved), str(finished))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
