@@ -23,10 +23,7 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
         if not os.environ.get("TF_CONFIG"):
             raise UserError("--strategy=multi_worker needs the environment variable TF_CONFIG (cluster and task).")
-        try:
-            json.loads(os.environ["TF_CONFIG"])
-        except ValueError as error:
-            raise UserError(f"the environment variable TF_CONFIG is no JSON: {error}.") from error
+        num_workers()  # a TF_CONFIG that cannot be read is named before TensorFlow meets it
         return tf.distribute.MultiWorkerMirroredStrategy()  # before anything asks for devices
     if name == "tpu":
         return _tpu_strategy()
@@ -45,6 +42,19 @@ def _tpu_strategy() -> tf.distribute.Strategy:
             f"--strategy=tpu found no TPU (TPU_NAME={os.environ.get('TPU_NAME', '')!r}): {error}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+def num_workers() -> int:
+    """The tasks in the cluster of TF_CONFIG; 0 where it describes none.
+
+    Raises:
+        UserError: TF_CONFIG cannot be read.
+    """
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    except ValueError as error:
+        raise UserError(f"the environment variable TF_CONFIG is no JSON: {error}.") from error
+    return sum(map(len, cluster.values()))
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -15,7 +15,7 @@ extend the table. --only=joint,topline/retrieval picks rows and cells; --dry_run
 import dataclasses
 import os
 import time
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import tensorflow as tf
 from absl import flags
@@ -25,11 +25,11 @@ from audioset_triplet.config import HeadConfig, TripletConfig
 from audioset_triplet.data import splits
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import cells, charts, comparison, semi_supervised
-from audioset_triplet.evaluation.cells import Cell, Result
+from audioset_triplet.evaluation.cells import Cell, Result, Row
 from audioset_triplet.evaluation.table import Table
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.training import callbacks
-from experiments.jansen2018 import progress, rows, settings, stages, tasks
+from experiments.jansen2018 import lock, progress, rows, settings, stages, tasks
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder of the table and of all that is made for it.")
@@ -81,23 +81,30 @@ def main() -> None:
     table_rows, configs = rows.build(base, FLAGS.few_labels_from_scratch)
     planned = cells.plan(table_rows, list(held_out), command_line.integers("seeds"), FLAGS.only)
     given = settings.describe(list(held_out.values()), configs, evaluations)
-    known = settings.extend(FLAGS.output, given)
-    results = cells.read_results(FLAGS.output)
     if FLAGS.dry_run:
-        print("\n".join(progress.describe_plan(planned, results, configs)))
+        settings.extend(FLAGS.output, given)
+        print("\n".join(progress.describe_plan(planned, cells.read_results(FLAGS.output), configs)))
         return
-    settings.write(FLAGS.output, known)
     if base.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    work = stages.Stages(FLAGS.output, held_out, configs, evaluations)
+    with lock.alone(FLAGS.output):
+        known = settings.extend(FLAGS.output, given)
+        settings.write(FLAGS.output, known)
+        work = stages.Stages(FLAGS.output, held_out, configs, evaluations)
+        fill(work, table_rows, planned, known)
+
+
+def fill(work: stages.Stages, table_rows: List[Row], planned: List[Cell], known: Dict[str, Any]) -> None:
+    """Computes the cells that are not there yet, and writes the table after each."""
+    results = cells.read_results(FLAGS.output)
     todo = [cell for cell in planned if cell not in results]
     started = time.monotonic()
     print(f"{FLAGS.output}: {len(planned) - len(todo)} of {len(planned)} cells are done", flush=True)
     for index, cell in enumerate(todo, start=1):
         cells.write_result(FLAGS.output, work.compute(cell))
-        results = cells.read_results(FLAGS.output)  # of another process too, which computes other cells of the table
+        results = cells.read_results(FLAGS.output)
         comparison.write(FLAGS.output, Table(table_rows, planned, results.values()), training_curves(results), known)
-        elapsed, left = time.monotonic() - started, progress.expected_seconds(todo[index:], results, configs)
+        elapsed, left = time.monotonic() - started, progress.expected_seconds(todo[index:], results, work.configs)
         print(
             f"{progress.describe(results[cell])}; {index} of {len(todo)}, {progress.duration(elapsed)} elapsed, about "
             f"{progress.duration(left)} to go",

@@ -29,6 +29,14 @@ def test_one_process_is_its_own_chief_whatever_the_cluster(monkeypatch):
     assert distribution.is_chief(distribution.build_strategy("one"))
 
 
+@pytest.mark.parametrize("cluster, expected", [(WITH_CHIEF, 3), (WORKERS, 2), (None, 0)])
+def test_the_workers_of_a_cluster_are_counted(monkeypatch, cluster, expected):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if cluster:
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster}))
+    assert distribution.num_workers() == expected
+
+
 @pytest.mark.parametrize("tf_config, problem", [(None, "needs the environment variable"), ("{bad", "is no JSON")])
 def test_a_cluster_that_is_not_described_is_one_clear_line(monkeypatch, tf_config, problem):
     monkeypatch.delenv("TF_CONFIG", raising=False)

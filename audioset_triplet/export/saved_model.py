@@ -10,9 +10,11 @@ Samples that are not finite are not detected: `experiments.embed` rejects such f
 Shapes: B clips, L samples, W windows, T = 96 frames by F = 64 bands, D embedding size.
 """
 
+import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from typing import Dict, Optional
 
@@ -24,6 +26,7 @@ from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.frontend import constants, mel
 
 _PARITY_TOLERANCE = 1e-5
+_SCRATCH_PREFIX = ".export-"
 
 
 class EmbeddingModule(tf.Module):
@@ -122,7 +125,7 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
 
     parent = os.path.dirname(os.path.abspath(folder))
     os.makedirs(parent, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=parent) as scratch:
         written = os.path.join(scratch, "new")
         try:
             tf.saved_model.save(module, written, signatures={"serving_default": serving})
@@ -142,6 +145,13 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
             os.rename(folder, os.path.join(scratch, "old"))
         os.rename(written, folder)
     return model_id_of(network)
+
+
+def remove_leftovers(folder: str) -> None:
+    """Removes what killed exports to `folder` left beside it; to be called while no other process exports there."""
+    parent = os.path.dirname(os.path.abspath(folder))
+    for leftover in glob.glob(os.path.join(glob.escape(parent), f"{_SCRATCH_PREFIX}*")):
+        shutil.rmtree(leftover)
 
 
 def _check_parity(network: tf.keras.Model, folder: str) -> None:

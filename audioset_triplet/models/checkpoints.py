@@ -1,5 +1,6 @@
 """Where a work directory keeps its configuration and its weights, for whoever trains or exports them."""
 
+import dataclasses
 import os
 from typing import Any, Tuple, Type, TypeVar
 
@@ -18,10 +19,15 @@ def config_path(workdir: str) -> str:
 
 
 def check_config(workdir: str, run_config: RunConfig) -> None:
-    """Raises a UserError if the work directory belongs to a run with other settings."""
+    """Raises a UserError if the work directory belongs to a run with other settings.
+
+    Where the records lie is none of them: `training.origin` tells whether they are the same.
+    """
     if not os.path.exists(config_path(workdir)):
         return
-    differences = config.differences(read_config(workdir, type(run_config)), run_config)
+    found: Any = read_config(workdir, type(run_config))
+    moved = dataclasses.replace(found, data=dataclasses.replace(found.data, data=run_config.data.data))
+    differences = config.differences(moved, run_config)
     if differences:
         raise UserError(
             f"{workdir} holds a run with other settings ({', '.join(differences)}): "

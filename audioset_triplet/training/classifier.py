@@ -79,14 +79,15 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         workdir: the work directory.
 
     Raises:
-        UserError: what `runs.train` and `find_classes` raise; the clips are not those that the run began with.
+        UserError: what `runs.train` and `find_classes` raise; the labels are not those that the run began with.
     """
-    classes = find_classes(clips)
+    classes, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
     runs.train(
         config,
         workdir,
         functools.partial(_build_model, config, classes, workdir),
-        functools.partial(inputs.labelled_batches, config, list(classes.names), [clip.clip_id for clip in clips]),
+        functools.partial(inputs.labelled_batches, config, list(classes.names), clip_ids),
+        clip_ids,
     )
 
 
@@ -109,7 +110,7 @@ def _keep_classes(workdir: str, classes: Classes) -> None:
         files.write_text(_classes_path(workdir), configs.to_json(classes))
     elif read_classes(workdir) != classes:
         raise UserError(
-            f"{workdir} holds a run on other clips: {read_classes(workdir).num_clips} of "
+            f"{workdir} holds a run on other labels: {read_classes(workdir).num_clips} clips of "
             f"{len(read_classes(workdir).names)} classes, now {classes.num_clips} of {len(classes.names)}. "
             "Give the same flags and the same records to resume it, or another --workdir."
         )

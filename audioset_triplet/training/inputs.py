@@ -6,11 +6,11 @@ computed, so that the front end works on 0.96 s and not on whole clips; triplets
 mixtures and negatives need other clips.
 """
 
-from typing import NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet.config import ClassifierConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config import ClassifierConfig, RunConfig, TrainingConfig, TripletConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import mel
@@ -24,11 +24,14 @@ class LabelledBatch(NamedTuple):
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
 
 
-def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Dataset:
+def triplet_batches(
+    config: TripletConfig, clip_ids: Optional[Sequence[str]] = None, first_step: int = 0
+) -> tf.data.Dataset:
     """An endless stream of `TripletBatch`es.
 
     Args:
         config: what to read and how to sample.
+        clip_ids: only these clips; None: all.
         first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
             computing on them; any other run starts its data anew with another seed.
 
@@ -37,8 +40,7 @@ def triplet_batches(config: TripletConfig, first_step: int = 0) -> tf.data.Datas
     """
     training = config.training
     skipped, seed = _resumption(training, first_step)
-    files = records.expand_globs(config.data.data)
-    clips = records.read_clips(files, config.data.folds, training.deterministic)
+    clips = _read_clips(config, clip_ids)
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"
@@ -72,13 +74,6 @@ def labelled_batches(
     """
     training = config.training
     skipped, seed = _resumption(training, first_step)
-    clips = records.read_clips(records.expand_globs(config.data.data), config.data.folds, training.deterministic)
-    wanted = tf.sort(_hashes(tf.constant(list(clip_ids))))
-
-    def is_wanted(clip: dict) -> tf.Tensor:
-        own = _hashes(clip["clip_id"])[tf.newaxis]
-        return tf.searchsorted(wanted, own, "right")[0] > tf.searchsorted(wanted, own, "left")[0]
-
     columns = tf.constant(list(classes), tf.int64)
 
     def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -87,7 +82,7 @@ def labelled_batches(
     def compute(pcm: tf.Tensor, targets: tf.Tensor) -> LabelledBatch:
         return LabelledBatch(mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))), tf.cast(targets, tf.float32))
 
-    clips = clips.filter(is_wanted)
+    clips = _read_clips(config, clip_ids)
     if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
         clips = clips.cache()
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
@@ -109,6 +104,21 @@ def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.d
 
     clips = records.read_clips(records.expand_globs(data), folds, deterministic=True)
     return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _read_clips(config: RunConfig, clip_ids: Optional[Sequence[str]]) -> tf.data.Dataset:
+    """The clips of the run's folds, of these ids alone; None: all."""
+    files = records.expand_globs(config.data.data)
+    clips = records.read_clips(files, config.data.folds, config.training.deterministic)
+    if clip_ids is None:
+        return clips
+    wanted = tf.sort(_hashes(tf.constant(list(clip_ids), tf.string)))
+
+    def is_wanted(clip: dict) -> tf.Tensor:
+        own = _hashes(clip["clip_id"])[tf.newaxis]
+        return tf.searchsorted(wanted, own, "right")[0] > tf.searchsorted(wanted, own, "left")[0]
+
+    return clips.filter(is_wanted)
 
 
 def _hashes(clip_ids: tf.Tensor) -> tf.Tensor:

@@ -2,8 +2,8 @@
 
 An objective brings its config, a Keras model and its batches (`train`); `training/triplet.py` is one.
 
-A work directory holds config.json (what is trained), run.json (by what: versions, devices, command line),
-metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
+A work directory holds config.json (what is trained), data.json (on what), run.json (by what: versions, devices, command
+line), metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import tempfile
-from typing import Any, Callable
+from typing import Any, Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
@@ -20,7 +20,7 @@ from audioset_triplet.config import RunConfig, TrainingConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import addons
+from audioset_triplet.training import addons, origin
 from audioset_triplet.training.callbacks import RunRecorder
 
 # Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
@@ -31,25 +31,40 @@ BuildModel = Callable[[], tf.keras.Model]
 ReadBatches = Callable[[int], tf.data.Dataset]
 
 
-def train(config: RunConfig, workdir: str, build_model: BuildModel, read_batches: ReadBatches) -> None:
+def train(
+    config: RunConfig,
+    workdir: str,
+    build_model: BuildModel,
+    read_batches: ReadBatches,
+    clip_ids: Optional[Sequence[str]] = None,
+) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
     Of several workers all go on from the checkpoint in `workdir`, which has to be one folder that they all see; the
     chief alone writes there.
 
+    Args:
+        config: the settings.
+        workdir: the work directory.
+        build_model, read_batches: the objective.
+        clip_ids: the clips that `read_batches` is restricted to; None: all of `config.data`.
+
     Raises:
-        UserError: bad or damaged input, a work directory with another run's settings, or a loss that is no number.
+        UserError: bad or damaged input, a work directory with another run's settings or clips, or a loss that is no
+            number.
     """
     strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
+    learned_from = origin.describe(config.data.data, clip_ids)
     if distribution.is_chief(strategy):
-        _train(config, build_model, read_batches, strategy, workdir, workdir)
+        _train(config, learned_from, build_model, read_batches, strategy, workdir, workdir)
     else:
         with tempfile.TemporaryDirectory() as scratch:  # every worker takes part in saving, one keeps what is saved
-            _train(config, build_model, read_batches, strategy, workdir, scratch)
+            _train(config, learned_from, build_model, read_batches, strategy, workdir, scratch)
 
 
 def _train(
     config: RunConfig,
+    learned_from: Dict[str, Any],
     build_model: BuildModel,
     read_batches: ReadBatches,
     strategy: tf.distribute.Strategy,
@@ -66,6 +81,7 @@ def _train(
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
 
     checkpoints.check_config(workdir, config)
+    origin.check(workdir, learned_from)
 
     with strategy.scope():
         model = build_model()
@@ -88,6 +104,7 @@ def _train(
     files_read = records.expand_globs(config.data.data)
     with records.named_errors(files_read), windows.too_many_labels_named():
         batches = read_batches(first_step)
+        origin.write(kept, learned_from)
         checkpoints.write_config(kept, config)
         _write_run_record(kept, strategy)
         recorder = RunRecorder(

@@ -1,7 +1,7 @@
 """Training an embedding network on triplets or pairs: the Keras models, and a run of them."""
 
 import functools
-from typing import List
+from typing import List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -14,10 +14,20 @@ from audioset_triplet.training import inputs, runs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
-def train(config: TripletConfig, workdir: str) -> None:
-    """Trains an embedding in `workdir`, or goes on there (see `runs.train`)."""
+def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]] = None) -> None:
+    """Trains an embedding in `workdir`, or goes on there (see `runs.train`).
+
+    Args:
+        config: the settings.
+        workdir: the work directory.
+        clip_ids: learns from these clips of `config.data` alone; None: from all.
+    """
     runs.train(
-        config, workdir, functools.partial(_build_model, config), functools.partial(inputs.triplet_batches, config)
+        config,
+        workdir,
+        functools.partial(_build_model, config),
+        functools.partial(inputs.triplet_batches, config, clip_ids),
+        clip_ids,
     )
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.config import DataConfig, TripletConfig
-from audioset_triplet.data import embeddings, records
+from audioset_triplet.data import clip_labels, embeddings, records
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import embedder, saved_model
@@ -49,7 +49,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     train, held_out = (os.path.join(folder, "embeddings", part) for part in ("train", "held_out"))
     path = os.path.join(folder, "embeddings.json")
     if not os.path.exists(path):
-        model = _exported(folder, row, config)
+        model = _exported(folder, row, split, config)
         both = _embed(model, split.train, train) & _embed(model, split.held_out, held_out)
         if both:
             raise UserError(f"clip {min(both)} is both trained on and held out.")
@@ -57,23 +57,28 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     return Embeddings(train, held_out)
 
 
-def _exported(folder: str, row: str, config: Optional[TripletConfig]) -> embedder.LoadedModel:
+def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> embedder.LoadedModel:
     path = os.path.join(folder, "model")
+    saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # of the networks of other rows
-        network, origin = _network(os.path.join(folder, "run"), row, config)
+        network, origin = _network(os.path.join(folder, "run"), row, split, config)
         saved_model.export(network, path, {"weights": origin})
     return embedder.LoadedModel(path)
 
 
-def _network(workdir: str, row: str, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
-    """The network of a row, trained to its end, and where its weights come from."""
+def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
+    """The network of a row, trained to its end, and where its weights come from.
+
+    Like the heads and the ResNet-50, it never learns from a recording that is evaluated on.
+    """
     if config is None:
         return build_log_mel(), "log_mel"
     if row == "untrained":
         tf.keras.utils.set_random_seed(config.training.seed)
         return build_resnet50(config.model), f"seed {config.training.seed}"
-    triplet.train(config, workdir)
+    train, held_out = (clip_labels.read(data.data, data.folds) for data in (split.train, split.held_out))
+    triplet.train(config, workdir, [clip.clip_id for clip in clip_labels.apart(train, held_out)])
     network, _, checkpoint = checkpoints.restore_network(workdir)
     return network, checkpoint
 

@@ -263,8 +263,15 @@ def test_a_score_is_the_mean_over_the_windows_that_would_be_embedded(data, finis
 
 def test_other_clips_in_a_work_directory_are_refused(data, finished, tmp_path):
     clips = classifier.training_clips(config_of(data))
-    with pytest.raises(UserError, match="holds a run on other clips: 8 of 4 classes, now 7 of 4"):
+    with pytest.raises(UserError, match="holds a run on other clips or records .clips: 8, now 7"):
         classifier.train(config_of(data), clips[:-1], str(finished))
+    as_many = [dataclasses.replace(clips[0], clip_id="another"), *clips[1:]]
+    with pytest.raises(UserError, match="holds a run on other clips or records .clips_digest: "):
+        classifier.train(config_of(data), as_many, str(finished))
+    classifier.train(config_of(data), clips[::-1], str(finished))  # their order says nothing
+    other_label = [dataclasses.replace(clips[0], labels=(7,), label_names=("class7",)), *clips[1:]]
+    with pytest.raises(UserError, match="holds a run on other labels: 8 clips of 4 classes, now 8 of 5"):
+        classifier.train(config_of(data), other_label, str(finished))
     with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
         train(config_of(data, learning_rate=0.5), finished)
 

@@ -98,6 +98,20 @@ def test_other_settings_in_a_work_directory_are_refused(data, finished):
         triplet.train(tiny_config(data, learning_rate=0.5), str(finished))
 
 
+def test_other_clips_in_a_work_directory_are_refused(data, finished):
+    with pytest.raises(UserError, match="holds a run on other clips or records .*clips: None, now 1"):
+        triplet.train(tiny_config(data), str(finished), ["clip0"])
+
+
+def test_records_may_move_but_not_change(data, finished, tmp_path, capsys):
+    moved = shutil.copy(data, tmp_path)
+    triplet.train(tiny_config(moved), str(finished))
+    assert "is trained" in capsys.readouterr().err
+    tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(15))
+    with pytest.raises(UserError, match="holds a run on other clips or records .bytes: .*files_digest: "):
+        triplet.train(tiny_config(moved), str(finished))
+
+
 def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Dense(1, kernel_initializer="ones")])
     model.compile(tf.keras.optimizers.SGD(0.0), "mse")
@@ -171,8 +185,8 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def batches(settings, count, first_step=0):
-    for batch in inputs.triplet_batches(settings, first_step).take(count):
+def batches(settings, count, first_step=0, clip_ids=None):
+    for batch in inputs.triplet_batches(settings, clip_ids, first_step).take(count):
         yield tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
 
 
@@ -217,6 +231,13 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
     made = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
     expected = {int(tf.strings.to_hash_bucket_fast(clip.recording_id, tf.int64.max)) for clip in made}
     assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_contents[:, 0]} == expected
+
+
+def test_the_model_sees_the_named_clips_alone(data):
+    settings = tiny_config(data, deterministic=True)
+    expected = {int(tf.strings.to_hash_bucket_fast(f"recording{i}", tf.int64.max)) for i in (1, 6)}
+    seen = batches(settings, 4, clip_ids=["clip6", "clip1"])
+    assert {int(i) for batch in seen for i in batch.anchor_contents[:, 0]} == expected
 
 
 @pytest.mark.slow

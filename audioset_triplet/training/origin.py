@@ -1,0 +1,65 @@
+"""What a run learns from, kept as data.json in its work directory: a run goes on with the same clips or not at all.
+
+Where the records lie does not matter: files of the same names and sizes are the same.
+"""
+
+import hashlib
+import json
+import os
+from typing import Any, Dict, Optional, Sequence
+
+import tensorflow as tf
+
+from audioset_triplet import files
+from audioset_triplet.data import records
+from audioset_triplet.errors import UserError
+from audioset_triplet.models import checkpoints
+
+
+def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+    """The records, and of the clips that a run is restricted to their number and a digest of their ids in any order.
+
+    Raises:
+        UserError: no file matches.
+    """
+    sizes = [(os.path.basename(path), tf.io.gfile.stat(path).length) for path in records.expand_globs(data)]
+    described = {
+        "files": len(sizes),
+        "bytes": sum(size for _, size in sizes),
+        "files_digest": _digest([f"{name} {size}" for name, size in sizes]),
+    }
+    if clip_ids is None:
+        return described
+    return {**described, "clips": len(clip_ids), "clips_digest": _digest(clip_ids)}
+
+
+def check(workdir: str, described: Dict[str, Any]) -> None:
+    """Raises a UserError if the work directory belongs to a run that began with something else."""
+    if not os.path.exists(checkpoints.config_path(workdir)):
+        return
+    try:
+        with open(_path(workdir), encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{_path(workdir)}: cannot be read ({error}); train in another --workdir.") from error
+    names = [name for name in {**found, **described} if found.get(name) != described.get(name)]
+    if names:
+        differences = ", ".join(f"{name}: {found.get(name)}, now {described.get(name)}" for name in names)
+        raise UserError(
+            f"{workdir} holds a run on other clips or records ({differences}): "
+            "give the same flags and the same records to resume it, or another --workdir."
+        )
+
+
+def write(workdir: str, described: Dict[str, Any]) -> None:
+    """Keeps what `check` compares; to be called before config.json is written, which says that a run has begun."""
+    os.makedirs(workdir, exist_ok=True)
+    files.write_text(_path(workdir), json.dumps(described, indent=2) + "\n")
+
+
+def _path(workdir: str) -> str:
+    return os.path.join(workdir, "data.json")
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
