@@ -100,8 +100,8 @@ def notes(table: Table) -> List[str]:
     found = [
         "± is the sample standard deviation (n − 1) over the runs (splits and seeds), for few labels over runs and "
         "trials; a single value has none. Few labels are per class.",
-        "Recovery = (row − log-mel) / (topline − log-mel), of the means over runs; "
-        f"{UNDEFINED} where the topline is not above log-mel, or the three were not run on the same splits. "
+        "Recovery = (row − log-mel) / (topline − log-mel), of the means over the runs of each split, then over the "
+        f"splits that all three were run on; {UNDEFINED} where there is none, or the topline is not above log-mel. "
         "The paper’s recovery is that of its joint model on AudioSet.",
     ]
     if table.missing:

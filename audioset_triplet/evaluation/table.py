@@ -3,13 +3,16 @@
 Every row is wanted on every split of the table; one row may have been run with more seeds than another.
 
 Recovery is how much of the way from the log-mel input to the supervised topline a method goes without labels:
-(method - log-mel) / (topline - log-mel), of the means over runs. Jansen et al. 2018, abstract: the embeddings recover
-41% and 84% of the performance of the supervised ones; that this is how the paper computes it is inferred.
+(method - log-mel) / (topline - log-mel). Jansen et al. 2018, abstract: the embeddings recover 41% and 84% of the
+performance of the supervised ones; that this is how the paper computes it is inferred.
+
+What compares rows (recovery, gains of classes) takes the mean of each row over its runs on a split, then the mean over
+the splits that these rows have in common: more seeds on one split than on another weigh nothing.
 """
 
 import dataclasses
 import statistics
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.cells import Cell, Result, Row
@@ -77,24 +80,29 @@ class Table:
         )
 
     def recovery(self, row: str, task: str, measure: str = "map") -> Optional[float]:
-        """Recovery of the means; None where it is undefined, or where the three rows are not of the same splits."""
-        splits = {name: {result.cell.split for result in self.results_of(name, task)} for name in (row, *_ENDS)}
-        means = [self.mean(name, task, measure) for name in (row, *_ENDS)]
-        if any(found != splits[row] for found in splits.values()) or None in means:
-            return None
-        return recovery(*(one.mean for one in means if one))
+        """Recovery over the splits of all three rows; None where it is undefined, or where there is no such split."""
+        means = _comparable_means(
+            [(result.cell.split, result.values.get(measure, [])) for result in self.results_of(name, task)]
+            for name in (row, *_ENDS)
+        )
+        return recovery(*means) if means else None
 
     def class_gains(self, row: str, task: str) -> Dict[str, float]:
-        """Class title -> average precision of the row minus that of the baseline, both means over runs."""
-        ours, theirs = (self._class_means(name, task) for name in (row, BASELINE))
-        return {title: ours[title] - theirs[title] for title in ours if title in theirs}
-
-    def _class_means(self, row: str, task: str) -> Dict[str, float]:
-        values: Dict[str, List[float]] = {}
-        for result in self.results_of(row, task):
-            for title, value in result.class_average_precision.items():
-                values.setdefault(title, []).append(value)
-        return {title: statistics.fmean(found) for title, found in values.items()}
+        """Class title -> average precision of the row minus that of the baseline, over the splits of both rows."""
+        results = [self.results_of(name, task) for name in (row, BASELINE)]
+        gains = {}
+        for title in dict.fromkeys(title for result in results[0] for title in result.class_average_precision):
+            means = _comparable_means(
+                [
+                    (result.cell.split, [result.class_average_precision[title]])
+                    for result in several
+                    if title in result.class_average_precision
+                ]
+                for several in results
+            )
+            if means:
+                gains[title] = means[0] - means[1]
+        return gains
 
     def numbers(self) -> Dict[str, Any]:
         """Everything, for table.json; times are kept apart, since they alone differ from one machine to another."""
@@ -129,6 +137,18 @@ _ENDS = (BASELINE, TOPLINE)
 def recovery(method: float, baseline: float, topline: float) -> Optional[float]:
     """(method - baseline) / (topline - baseline); None where the topline is not above the baseline."""
     return (method - baseline) / (topline - baseline) if topline > baseline else None
+
+
+def _comparable_means(rows: Iterable[Iterable[Tuple[str, Sequence[float]]]]) -> List[float]:
+    """The mean of each row, of what its runs found on each split, over the splits of all rows; empty without any."""
+    of_rows = []
+    for runs in rows:
+        values: Dict[str, List[float]] = {}
+        for split, found in runs:
+            values.setdefault(split, []).extend(found)
+        of_rows.append({split: statistics.fmean(found) for split, found in values.items() if found})
+    common = sorted(set.intersection(*map(set, of_rows)))
+    return [statistics.fmean(means[split] for split in common) for means in of_rows] if common else []
 
 
 def _wanted(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:

@@ -57,11 +57,35 @@ def test_recovery_is_of_the_means_over_runs():
     assert table.recovery("joint", "classification") is None  # nobody has
 
 
-def test_recovery_needs_the_three_rows_on_the_same_splits():
+def test_recovery_is_over_the_splits_that_the_three_rows_have_in_common():
     results = [make_result(row, "retrieval", [0.5 + i / 8]) for i, row in enumerate(("log_mel", "joint", "topline"))]
     assert Table(ROWS, [], results).recovery("joint", "retrieval") == pytest.approx(0.5)
     another = make_result("joint", "retrieval", [0.9], split="fold5", digest="e")
-    assert Table(ROWS, [], [*results, another]).recovery("joint", "retrieval") is None
+    assert Table(ROWS, [], [*results, another]).recovery("joint", "retrieval") == pytest.approx(0.5)
+    assert Table(ROWS, [], [results[0], another, results[2]]).recovery("joint", "retrieval") is None  # none in common
+
+
+def on_two_splits(row, hard, easy, classes=({}, {})):
+    """Three seeds on one split and one on the other, all alike on a split; a row without a seed once on each."""
+    seeds = range(1 if row == "log_mel" else 3)
+    results = [make_result(row, "retrieval", [hard], "fold1", seed, classes[0]) for seed in seeds]
+    return [*results, make_result(row, "retrieval", [easy], "fold2", 0, classes[1], digest="e")]
+
+
+def test_a_split_with_more_seeds_weighs_no_more_in_recovery():
+    results = [*on_two_splits("log_mel", 0.2, 0.6), *on_two_splits("joint", 0.3, 0.7)]
+    results += on_two_splits("topline", 0.4, 0.8)
+    assert Table(ROWS, [], results).recovery("joint", "retrieval") == pytest.approx(0.5)  # as on each split alone
+
+
+def test_gains_of_classes_are_over_the_splits_of_both_and_a_split_with_more_seeds_weighs_no_more():
+    results = [
+        *on_two_splits("log_mel", 0.5, 0.5, ({"dog": 0.2}, {"dog": 0.6, "rain": 0.5})),
+        *on_two_splits("joint", 0.5, 0.5, ({"dog": 0.3, "rain": 0.1}, {"dog": 0.8, "rain": 0.75})),
+    ]
+    results.append(make_result("joint", "retrieval", [0.5], "fold3", classes={"dog": 1.0}, digest="f"))
+    gains = Table(ROWS, [], results).class_gains("joint", "retrieval")
+    assert gains == {"dog": pytest.approx((0.1 + 0.2) / 2), "rain": pytest.approx(0.25)}
 
 
 def test_a_table_in_which_the_topline_gains_nothing_is_written_without_a_number_that_is_none():
