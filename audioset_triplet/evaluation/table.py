@@ -126,12 +126,17 @@ class Table:
             "recovery": {
                 f"{task}/{measure}": self.recovery(row.name, task, measure)
                 for task, measure in measures
-                if measure.split("/")[-1] == "map" and row.name not in _ENDS
+                if measure.split("/")[-1] == "map" and has_recovery(row)
             },
         }
 
 
 _ENDS = (BASELINE, TOPLINE)
+
+
+def has_recovery(row: Row) -> bool:
+    """Whether recovery says something of a row: an embedding, and neither end of the scale."""
+    return row.is_embedding and row.name not in _ENDS
 
 
 def recovery(method: float, baseline: float, topline: float) -> Optional[float]:
