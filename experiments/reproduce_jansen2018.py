@@ -84,7 +84,7 @@ def main() -> None:
     known = settings.extend(FLAGS.output, given)
     results = cells.read_results(FLAGS.output)
     if FLAGS.dry_run:
-        print("\n".join(progress.describe_plan(planned, results, configs)))
+        print("\n".join(progress.describe_plan(planned, results, configs, evaluations)))
         return
     settings.write(FLAGS.output, known)
     if base.training.deterministic:

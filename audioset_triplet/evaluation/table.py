@@ -15,7 +15,7 @@ import statistics
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.cells import Cell, Result, Row
+from audioset_triplet.evaluation.cells import TASKS, Cell, Result, Row
 
 BASELINE, TOPLINE, JOINT = "log_mel", "topline", "joint"
 PUBLISHED_RECOVERY = {"retrieval": 0.41, "classification": 0.84}  # of the joint model, on AudioSet (abstract)
@@ -36,7 +36,7 @@ class Table:
     """The results so far.
 
     Args:
-        rows: in the order in which they are shown.
+        rows: in the order in which they are shown; a row also has the tasks that it has results of.
         asked: cells that somebody asked for; they are missing until they have a result.
         results: of finished cells, of any of the rows.
 
@@ -46,7 +46,7 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], asked: Iterable[Cell], results: Iterable[Result]) -> None:
         found = {result.cell: result for result in results}
-        self.rows = list(rows)
+        self.rows = [_with_tasks_of(row, found) for row in rows]
         self.wanted = _wanted(self.rows, [*asked, *found])
         self.results = {cell: found[cell] for cell in self.wanted if cell in found}
         self.missing = [cell for cell in self.wanted if cell not in self.results]
@@ -154,6 +154,11 @@ def _comparable_means(rows: Iterable[Iterable[Tuple[str, Sequence[float]]]]) -> 
         of_rows.append({split: statistics.fmean(found) for split, found in values.items() if found})
     common = sorted(set.intersection(*map(set, of_rows)))
     return [statistics.fmean(means[split] for split in common) for means in of_rows] if common else []
+
+
+def _with_tasks_of(row: Row, found: Iterable[Cell]) -> Row:
+    tasks = {*row.tasks, *(cell.task for cell in found if cell.row == row.name)}
+    return dataclasses.replace(row, tasks=tuple(task for task in TASKS if task in tasks))
 
 
 def _wanted(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.cells import Cell, plan
+from audioset_triplet.evaluation.cells import Cell, Row, plan
 from audioset_triplet.evaluation.table import Table, recovery
 from tests.evaluation.results import ROWS, make_result
 
@@ -118,6 +118,20 @@ def test_what_was_asked_for_is_missing_until_it_is_there():
     assert "fold4-seed0/topline/knn" in missing  # not asked for, but the table has a place for it
     assert "fold4-seed0/joint/retrieval" not in missing
     assert len(table.wanted) == 4 * 4 + 2 and not table.numbers()["complete"]
+
+
+def test_a_task_that_a_row_has_a_result_of_stays_in_the_table_where_nobody_asks_for_it():
+    few = ("classification", "semi_supervised")
+    resnet50 = Row("resnet50", "ResNet-50", tasks=few[:1])
+    results = [make_result("resnet50", task, {"map": [0.5], "1/map": [0.25]}) for task in few]
+    table = Table([resnet50], [], results)
+    assert table.numbers()["complete"] and [cell.task for cell in table.results] == list(few)
+    assert table.numbers()["rows"][0]["means"]["semi_supervised/1/map"]["mean"] == 0.25
+    assert (
+        Cell("fold4", 1, "resnet50", few[1])
+        in Table([resnet50], [Cell("fold4", 1, "resnet50", few[0])], results).missing
+    )
+    assert resnet50.tasks == few[:1]
 
 
 def test_a_table_with_every_cell_is_complete():
