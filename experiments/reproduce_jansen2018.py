@@ -83,7 +83,8 @@ def main() -> None:
     given = settings.describe(list(held_out.values()), configs, evaluations)
     if FLAGS.dry_run:
         settings.extend(FLAGS.output, given)
-        print("\n".join(progress.describe_plan(planned, cells.read_results(FLAGS.output), configs)))
+        results = cells.read_results(FLAGS.output)
+        print("\n".join(progress.describe_plan(planned, results, configs, evaluations)))
         return
     if base.training.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -27,6 +27,11 @@ class Row:
     has_seed: bool = True  # False: nothing in it is trained before it is evaluated, one run per split says all
     beyond_paper: bool = False
 
+    @property
+    def is_embedding(self) -> bool:
+        """Whether it can be searched in; what cannot is a classifier of its own, which is all labels."""
+        return "retrieval" in self.tasks
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -56,10 +61,10 @@ class Result:
 
     cell: Cell
     values: Dict[str, List[float]]  # measure (map, accuracy, 5/map for five labels) -> its value in each trial
-    class_average_precision: Dict[str, float]  # class title -> mean over trials; empty where there are several tasks
+    class_average_precision: Dict[str, float]  # class title -> average precision; empty where there are several trials
     num_clips: int  # evaluated
     clips_digest: str  # of their ids
-    seconds: float  # training and embedding included, in the task that came first
+    seconds: float  # since the last start; with training and embedding in the task that came first
     made: Dict[str, str]  # when, by what and on what
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Table
+from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Table, has_recovery
 
 PLOT_HEIGHT, TOP = 260, 34  # of a bar chart: between the axes, and what is left above
 BOTTOM, BOTTOM_UPRIGHT = 44, 90  # what is left below for names that lie and that stand
@@ -107,7 +107,7 @@ def bar_chart(table: Table, task: str, measure: str, width: int, title: str = ""
     upright = slot < _NARROW_BAR_PIXELS
     bars = []
     for index, (row, mean) in enumerate(zip(rows, means)):
-        recovery = None if row.name in ends else table.recovery(row.name, task, measure)
+        recovery = table.recovery(row.name, task, measure) if has_recovery(row) else None
         kind = _KINDS.get(row.name, "beyond" if row.beyond_paper else "paper")
         bars.append(
             Bar(

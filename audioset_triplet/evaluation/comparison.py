@@ -11,7 +11,7 @@ from typing import Any, List, Mapping, Sequence, Tuple
 from audioset_triplet import files
 from audioset_triplet.evaluation import charts, page
 from audioset_triplet.evaluation.cells import Row
-from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Mean, Table
+from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Table, has_recovery
 
 MISSING, UNDEFINED = "missing", "–"
 _FULL_WIDTH, _HALF_WIDTH = 1072, 524  # pixels of a chart
@@ -81,7 +81,7 @@ def _number(mean: Mean) -> str:
 
 
 def _recovery_text(table: Table, row: Row, column: Column) -> str:
-    if row.name in (BASELINE, TOPLINE):
+    if not has_recovery(row):
         return ""
     found = table.recovery(row.name, column.task, column.measure)
     published = f" (paper: {PUBLISHED_RECOVERY[column.task]:.0%})" if row.name == JOINT else ""
@@ -100,8 +100,8 @@ def notes(table: Table) -> List[str]:
     found = [
         "± is the sample standard deviation (n − 1) over the runs (splits and seeds), for few labels over runs and "
         "trials; a single value has none. Few labels are per class.",
-        "Recovery = (row − log-mel) / (topline − log-mel), of the means over runs; "
-        f"{UNDEFINED} where the topline is not above log-mel, or the three were not run on the same splits. "
+        "Recovery = (row − log-mel) / (topline − log-mel), of the means over the runs of each split, then over the "
+        f"splits that all three were run on; {UNDEFINED} where there is none, or the topline is not above log-mel. "
         "The paper’s recovery is that of its joint model on AudioSet.",
     ]
     if table.missing:

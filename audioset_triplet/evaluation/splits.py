@@ -17,7 +17,7 @@ class Split:
     """Clips to train on and clips to evaluate on, of one model, without a common recording."""
 
     train: StoredClips
-    usable: np.ndarray  # [n] bool: the clips of `train` whose recording is not evaluated on
+    usable: np.ndarray  # [n] bool: the clips of `train` with a label whose recording is not evaluated on
     evaluated: StoredClips
     classes: List[int]  # of both sides, ascending
     class_names: Dict[int, str]
@@ -37,11 +37,12 @@ def read_split(train_folder: str, train_folds: Sequence[int], eval_folder: str, 
     """The clips of both sides, without their embeddings.
 
     A training clip that was cut from a recording that is also evaluated on is not used (a few data sets, ESC-50 among
-    them, have such recordings in two folds): the evaluated clips stay those that everybody evaluates on.
+    them, have such recordings in two folds): the evaluated clips stay those that everybody evaluates on. Neither is a
+    training clip without a label: that nothing is known of it does not make it an example of silence.
 
     Raises:
         UserError: what `clips.read_clips` raises; embeddings of two models; a clip that stands on both sides; nothing
-            left to train on; a class with two names.
+            left to train on, or nothing with a label; a class with two names.
     """
     train = stored.read_clips(train_folder, train_folds)
     evaluated = stored.read_clips(eval_folder, eval_folds)
@@ -58,10 +59,14 @@ def read_split(train_folder: str, train_folds: Sequence[int], eval_folder: str, 
     usable = np.array([recording not in recordings for recording in train.recording_ids])
     if not usable.any():
         raise UserError(f"{train_folder}: every clip to be trained on is of a recording that is evaluated on.")
+    usable &= np.array([len(labels) > 0 for labels in train.labels])
+    if not usable.any():
+        raise UserError(
+            f"{train_folder}: none of the clips to be trained on has a label; prepare records that have some and embed "
+            "them."
+        )
     class_names = dict(train.class_names)
     stored.add_class_names(class_names, evaluated.class_names.items(), f"{train_folder} and {eval_folder}")
-    if not class_names:
-        raise UserError(f"{train_folder}: its clips have no labels; prepare records that have some and embed them.")
     return Split(train, usable, evaluated, sorted(class_names), class_names)
 
 

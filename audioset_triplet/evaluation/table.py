@@ -3,16 +3,19 @@
 Every row is wanted on every split of the table; one row may have been run with more seeds than another.
 
 Recovery is how much of the way from the log-mel input to the supervised topline a method goes without labels:
-(method - log-mel) / (topline - log-mel), of the means over runs. Jansen et al. 2018, abstract: the embeddings recover
-41% and 84% of the performance of the supervised ones; that this is how the paper computes it is inferred.
+(method - log-mel) / (topline - log-mel). Jansen et al. 2018, abstract: the embeddings recover 41% and 84% of the
+performance of the supervised ones; that this is how the paper computes it is inferred.
+
+What compares rows (recovery, gains of classes) takes the mean of each row over its runs on a split, then the mean over
+the splits that these rows have in common: more seeds on one split than on another weigh nothing.
 """
 
 import dataclasses
 import statistics
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.cells import Cell, Result, Row
+from audioset_triplet.evaluation.cells import TASKS, Cell, Result, Row
 
 BASELINE, TOPLINE, JOINT = "log_mel", "topline", "joint"
 PUBLISHED_RECOVERY = {"retrieval": 0.41, "classification": 0.84}  # of the joint model, on AudioSet (abstract)
@@ -33,7 +36,7 @@ class Table:
     """The results so far.
 
     Args:
-        rows: in the order in which they are shown.
+        rows: in the order in which they are shown; a row also has the tasks that it has results of.
         asked: cells that somebody asked for; they are missing until they have a result.
         results: of finished cells, of any of the rows.
 
@@ -43,7 +46,7 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], asked: Iterable[Cell], results: Iterable[Result]) -> None:
         found = {result.cell: result for result in results}
-        self.rows = list(rows)
+        self.rows = [_with_tasks_of(row, found) for row in rows]
         self.wanted = _wanted(self.rows, [*asked, *found])
         self.results = {cell: found[cell] for cell in self.wanted if cell in found}
         self.missing = [cell for cell in self.wanted if cell not in self.results]
@@ -77,24 +80,29 @@ class Table:
         )
 
     def recovery(self, row: str, task: str, measure: str = "map") -> Optional[float]:
-        """Recovery of the means; None where it is undefined, or where the three rows are not of the same splits."""
-        splits = {name: {result.cell.split for result in self.results_of(name, task)} for name in (row, *_ENDS)}
-        means = [self.mean(name, task, measure) for name in (row, *_ENDS)]
-        if any(found != splits[row] for found in splits.values()) or None in means:
-            return None
-        return recovery(*(one.mean for one in means if one))
+        """Recovery over the splits of all three rows; None where it is undefined, or where there is no such split."""
+        means = _comparable_means(
+            [(result.cell.split, result.values.get(measure, [])) for result in self.results_of(name, task)]
+            for name in (row, *_ENDS)
+        )
+        return recovery(*means) if means else None
 
     def class_gains(self, row: str, task: str) -> Dict[str, float]:
-        """Class title -> average precision of the row minus that of the baseline, both means over runs."""
-        ours, theirs = (self._class_means(name, task) for name in (row, BASELINE))
-        return {title: ours[title] - theirs[title] for title in ours if title in theirs}
-
-    def _class_means(self, row: str, task: str) -> Dict[str, float]:
-        values: Dict[str, List[float]] = {}
-        for result in self.results_of(row, task):
-            for title, value in result.class_average_precision.items():
-                values.setdefault(title, []).append(value)
-        return {title: statistics.fmean(found) for title, found in values.items()}
+        """Class title -> average precision of the row minus that of the baseline, over the splits of both rows."""
+        results = [self.results_of(name, task) for name in (row, BASELINE)]
+        gains = {}
+        for title in dict.fromkeys(title for result in results[0] for title in result.class_average_precision):
+            means = _comparable_means(
+                [
+                    (result.cell.split, [result.class_average_precision[title]])
+                    for result in several
+                    if title in result.class_average_precision
+                ]
+                for several in results
+            )
+            if means:
+                gains[title] = means[0] - means[1]
+        return gains
 
     def numbers(self) -> Dict[str, Any]:
         """Everything, for table.json; times are kept apart, since they alone differ from one machine to another."""
@@ -118,7 +126,7 @@ class Table:
             "recovery": {
                 f"{task}/{measure}": self.recovery(row.name, task, measure)
                 for task, measure in measures
-                if measure.split("/")[-1] == "map" and row.name not in _ENDS
+                if measure.split("/")[-1] == "map" and has_recovery(row)
             },
         }
 
@@ -126,9 +134,31 @@ class Table:
 _ENDS = (BASELINE, TOPLINE)
 
 
+def has_recovery(row: Row) -> bool:
+    """Whether recovery says something of a row: an embedding, and neither end of the scale."""
+    return row.is_embedding and row.name not in _ENDS
+
+
 def recovery(method: float, baseline: float, topline: float) -> Optional[float]:
     """(method - baseline) / (topline - baseline); None where the topline is not above the baseline."""
     return (method - baseline) / (topline - baseline) if topline > baseline else None
+
+
+def _comparable_means(rows: Iterable[Iterable[Tuple[str, Sequence[float]]]]) -> List[float]:
+    """The mean of each row, of what its runs found on each split, over the splits of all rows; empty without any."""
+    of_rows = []
+    for runs in rows:
+        values: Dict[str, List[float]] = {}
+        for split, found in runs:
+            values.setdefault(split, []).extend(found)
+        of_rows.append({split: statistics.fmean(found) for split, found in values.items() if found})
+    common = sorted(set.intersection(*map(set, of_rows)))
+    return [statistics.fmean(means[split] for split in common) for means in of_rows] if common else []
+
+
+def _with_tasks_of(row: Row, found: Iterable[Cell]) -> Row:
+    tasks = {*row.tasks, *(cell.task for cell in found if cell.row == row.name)}
+    return dataclasses.replace(row, tasks=tuple(task for task in TASKS if task in tasks))
 
 
 def _wanted(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:

@@ -278,7 +278,7 @@ def _clip_facts(clips: Clips, what: str) -> List[Tuple[str, str]]:
 def _split_facts(split: Split, measured: ScoreMetrics) -> List[Tuple[str, str]]:
     return [
         *_clip_facts(split.train, "training clips"),
-        ("not used, being of evaluated recordings", str(int((~split.usable).sum()))),
+        ("not used, without a label or of evaluated recordings", str(int((~split.usable).sum()))),
         *_clip_facts(split.evaluated, "evaluated clips"),
         ("classes", f"{len(split.classes)}, of which {len(measured.classes_left_out)} left out"),
     ]

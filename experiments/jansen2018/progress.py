@@ -1,16 +1,21 @@
 """What is done, what there is to do, and how long that may take."""
 
 import datetime
+import itertools
 import statistics
-from typing import Dict, Iterator, Sequence
+from typing import Dict, Iterator, List, Sequence
 
+from audioset_triplet.config import ClassifierConfig
 from audioset_triplet.evaluation.cells import Cell, Result
 from experiments.jansen2018.rows import Configs
+from experiments.jansen2018.tasks import Evaluations
 
 MEASURES_SHOWN = ("map", "accuracy")
 
 
-def describe_plan(planned: Sequence[Cell], finished: Dict[Cell, Result], configs: Configs) -> Iterator[str]:
+def describe_plan(
+    planned: Sequence[Cell], finished: Dict[Cell, Result], configs: Configs, evaluations: Evaluations
+) -> Iterator[str]:
     """A line per row and run (how long its network is trained, what is done and what is to do) and one for all."""
     for run, row in dict.fromkeys((cell.run, cell.row) for cell in planned):
         tasks = {cell.task: cell in finished for cell in planned if (cell.run, cell.row) == (run, row)}
@@ -18,12 +23,25 @@ def describe_plan(planned: Sequence[Cell], finished: Dict[Cell, Result], configs
         marks = ", ".join(f"{task} {'done' if done else 'to do'}" for task, done in tasks.items())
         yield f"{f'{run}/{row}':32}{steps:16}{marks}"
     todo = [cell for cell in planned if cell not in finished]
-    networks = {(cell.run, cell.row) for cell in todo if is_trained(cell.row, configs)}
-    steps_left = sum(configs[row].training.steps for _, row in networks)
+    steps_of = {
+        name: configs[cell.row].training.steps for cell in todo for name in networks(cell, configs, evaluations)
+    }
     yield (
-        f"{len(planned) - len(todo)} of {len(planned)} cells are done; {len(networks)} networks to train, "
-        f"{steps_left:,} steps where none has begun"
+        f"{len(planned) - len(todo)} of {len(planned)} cells are done; {len(steps_of)} networks to train, "
+        f"{sum(steps_of.values()):,} steps where none has begun"
     )
+
+
+def networks(cell: Cell, configs: Configs, evaluations: Evaluations) -> List[str]:
+    """Names of the networks that a cell needs trained; cells that share one give it the same name."""
+    if not is_trained(cell.row, configs):
+        return []
+    if not isinstance(configs[cell.row], ClassifierConfig):
+        return [f"{cell.run}/{cell.row}"]
+    if cell.task != "semi_supervised":
+        return [str(cell)]
+    draws = itertools.product(evaluations.labels_per_class, range(evaluations.trials))
+    return [f"{cell}/{count}-labels-trial{trial}" for count, trial in draws]
 
 
 def is_trained(row: str, configs: Configs) -> bool:

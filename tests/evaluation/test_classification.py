@@ -76,6 +76,15 @@ def test_windows_that_fit_are_read_once_and_others_pass_after_pass(tmp_path, mon
         assert len(read) == times
 
 
+def test_a_clip_without_a_label_leaves_a_single_label_set_one(tmp_path):
+    infos = stored_clips.make_infos(40, 4)
+    infos[0] = dataclasses.replace(infos[0], labels=(), label_names=())  # of the training fold
+    stored_clips.write(tmp_path, infos)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    scores = classification.clip_scores(split, split.usable, HEAD, 0).scores
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)  # softmax
+
+
 def test_scores_are_means_over_the_windows_of_what_the_network_says(folder, monkeypatch):
     split = splits.read_split(folder, [1], folder, [2])
     models = []

@@ -35,7 +35,7 @@ def test_the_markdown_has_every_number():
     assert rows["log-mel"][:4] == ["0.500", "", "0.500", ""]
     assert rows["joint"][:4] == ["0.656 ± 0.044", "62% (paper: 41%)", "0.656 ± 0.044", "62% (paper: 84%)"]
     assert rows["topline"][:3] == ["0.750 ± 0.000", "", "0.750 ± 0.000"]
-    assert rows["log-mel, FC 4×512"] == ["", "", "0.250", "-100%", "0.250 ± 0.000", "0.250 ± 0.000", "", "1"]
+    assert rows["log-mel, FC 4×512"] == ["", "", "0.250", "", "0.250 ± 0.000", "0.250 ± 0.000", "", "1"]
     assert rows["joint"][-4:] == ["0.656 ± 0.036", "0.656 ± 0.036", "0.656 ± 0.044", "2"]
     assert rows["contrastive <&>"][1] == "80%"
 
@@ -97,8 +97,15 @@ def test_a_bar_below_the_baseline_gained_nothing_and_a_missing_one_has_no_height
     chart = charts.bar_chart(table, "classification", "map", 1000)
     bars = {bar.title: bar for bar in chart.bars}
     below = bars["log-mel, FC 4×512"]
-    assert below.baseline_y == below.value_y and below.recovery == "-100%"
+    assert below.baseline_y == below.value_y and below.recovery == ""
     assert bars["contrastive <&>"].value_y is None and bars["contrastive <&>"].value == "missing"
+
+
+def test_recovery_is_said_of_embeddings_alone():
+    table = make_table()
+    recoveries = {row["name"]: set(row["recovery"]) for row in table.numbers()["rows"]}
+    assert {name for name, found in recoveries.items() if found} == {"joint", "contrastive"}
+    assert "classification/map" in recoveries["joint"]
 
 
 def test_a_chart_without_the_ends_has_no_scale_of_recovery():

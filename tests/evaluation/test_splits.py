@@ -60,6 +60,7 @@ def test_two_models_two_names_and_nothing_to_learn_from_are_refused(tmp_path):
         "renamed": [dataclasses.replace(one, label_names=("cat",)) for one in second],
         "same recording": [dataclasses.replace(one, recording_id="one") for one in first],
         "the other half": [dataclasses.replace(one, recording_id="one") for one in second],
+        "labelled": second,
         "unlabelled": [dataclasses.replace(one, labels=(), label_names=()) for one in first],
         "unlabelled too": [dataclasses.replace(one, labels=(), label_names=()) for one in second],
     }
@@ -69,8 +70,31 @@ def test_two_models_two_names_and_nothing_to_learn_from_are_refused(tmp_path):
         "has model_id model, but .* has other: a classifier knows one model": ("first", "other"),
         "called both 'class 0' and 'cat'": ("first", "renamed"),
         "every clip to be trained on is of a recording": ("same recording", "the other half"),
-        "its clips have no labels": ("unlabelled", "unlabelled too"),
     }
     for message, (train, evaluated) in cases.items():
         with pytest.raises(UserError, match=message):
             splits.read_split(str(tmp_path / train), [], str(tmp_path / evaluated), [])
+    for evaluated in ("labelled", "unlabelled too"):
+        with pytest.raises(UserError, match="unlabelled: none of the clips to be trained on has a label"):
+            splits.read_split(str(tmp_path / "unlabelled"), [], str(tmp_path / evaluated), [])
+
+
+def test_training_clips_without_a_label_are_not_used(tmp_path):
+    infos = stored_clips.make_infos(12, 3)
+    for row in (2, 5):  # one of each fold
+        infos[row] = dataclasses.replace(infos[row], labels=(), label_names=())
+    stored_clips.write(tmp_path, infos)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    assert split.usable.tolist() == [True, False, True, True, True, True]
+    assert len(split.evaluated.clip_ids) == 6
+
+
+def test_without_a_usable_label_there_is_nothing_to_learn_from(tmp_path):
+    infos = stored_clips.make_infos(8, 2)
+    for row in (0, 2):  # of fold 1, the others of which are of an evaluated recording
+        infos[row] = dataclasses.replace(infos[row], labels=(), label_names=())
+    for row in (4, 6):
+        infos[row] = dataclasses.replace(infos[row], recording_id=infos[1].recording_id)
+    stored_clips.write(tmp_path, infos)
+    with pytest.raises(UserError, match="none of the clips to be trained on has a label"):
+        splits.read_split(str(tmp_path), [1], str(tmp_path), [2])

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.cells import Cell, plan
+from audioset_triplet.evaluation.cells import Cell, Row, plan
 from audioset_triplet.evaluation.table import Table, recovery
 from tests.evaluation.results import ROWS, make_result
 
@@ -57,11 +57,35 @@ def test_recovery_is_of_the_means_over_runs():
     assert table.recovery("joint", "classification") is None  # nobody has
 
 
-def test_recovery_needs_the_three_rows_on_the_same_splits():
+def test_recovery_is_over_the_splits_that_the_three_rows_have_in_common():
     results = [make_result(row, "retrieval", [0.5 + i / 8]) for i, row in enumerate(("log_mel", "joint", "topline"))]
     assert Table(ROWS, [], results).recovery("joint", "retrieval") == pytest.approx(0.5)
     another = make_result("joint", "retrieval", [0.9], split="fold5", digest="e")
-    assert Table(ROWS, [], [*results, another]).recovery("joint", "retrieval") is None
+    assert Table(ROWS, [], [*results, another]).recovery("joint", "retrieval") == pytest.approx(0.5)
+    assert Table(ROWS, [], [results[0], another, results[2]]).recovery("joint", "retrieval") is None  # none in common
+
+
+def on_two_splits(row, hard, easy, classes=({}, {})):
+    """Three seeds on one split and one on the other, all alike on a split; a row without a seed once on each."""
+    seeds = range(1 if row == "log_mel" else 3)
+    results = [make_result(row, "retrieval", [hard], "fold1", seed, classes[0]) for seed in seeds]
+    return [*results, make_result(row, "retrieval", [easy], "fold2", 0, classes[1], digest="e")]
+
+
+def test_a_split_with_more_seeds_weighs_no_more_in_recovery():
+    results = [*on_two_splits("log_mel", 0.2, 0.6), *on_two_splits("joint", 0.3, 0.7)]
+    results += on_two_splits("topline", 0.4, 0.8)
+    assert Table(ROWS, [], results).recovery("joint", "retrieval") == pytest.approx(0.5)  # as on each split alone
+
+
+def test_gains_of_classes_are_over_the_splits_of_both_and_a_split_with_more_seeds_weighs_no_more():
+    results = [
+        *on_two_splits("log_mel", 0.5, 0.5, ({"dog": 0.2}, {"dog": 0.6, "rain": 0.5})),
+        *on_two_splits("joint", 0.5, 0.5, ({"dog": 0.3, "rain": 0.1}, {"dog": 0.8, "rain": 0.75})),
+    ]
+    results.append(make_result("joint", "retrieval", [0.5], "fold3", classes={"dog": 1.0}, digest="f"))
+    gains = Table(ROWS, [], results).class_gains("joint", "retrieval")
+    assert gains == {"dog": pytest.approx((0.1 + 0.2) / 2), "rain": pytest.approx(0.25)}
 
 
 def test_a_table_in_which_the_topline_gains_nothing_is_written_without_a_number_that_is_none():
@@ -94,6 +118,20 @@ def test_what_was_asked_for_is_missing_until_it_is_there():
     assert "fold4-seed0/topline/knn" in missing  # not asked for, but the table has a place for it
     assert "fold4-seed0/joint/retrieval" not in missing
     assert len(table.wanted) == 4 * 4 + 2 and not table.numbers()["complete"]
+
+
+def test_a_task_that_a_row_has_a_result_of_stays_in_the_table_where_nobody_asks_for_it():
+    few = ("classification", "semi_supervised")
+    resnet50 = Row("resnet50", "ResNet-50", tasks=few[:1])
+    results = [make_result("resnet50", task, {"map": [0.5], "1/map": [0.25]}) for task in few]
+    table = Table([resnet50], [], results)
+    assert table.numbers()["complete"] and [cell.task for cell in table.results] == list(few)
+    assert table.numbers()["rows"][0]["means"]["semi_supervised/1/map"]["mean"] == 0.25
+    assert (
+        Cell("fold4", 1, "resnet50", few[1])
+        in Table([resnet50], [Cell("fold4", 1, "resnet50", few[0])], results).missing
+    )
+    assert resnet50.tasks == few[:1]
 
 
 def test_a_table_with_every_cell_is_complete():

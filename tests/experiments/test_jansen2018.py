@@ -140,11 +140,17 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
     table_rows, configs = rows.build(BASE)
     planned = plan(table_rows, ["fold4"], [0], ["log_mel", "untrained", "joint", "topline"])
     finished = [make_result("joint", cell.task, [0.5]) for cell in planned if cell.row == "joint"]
-    lines = list(progress.describe_plan(planned, {result.cell: result for result in finished}, configs))
+    lines = list(progress.describe_plan(planned, {result.cell: result for result in finished}, configs, EVALUATIONS))
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
     assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 60 steps")
+
+
+def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
+    table_rows, configs = rows.build(BASE, few_labels_from_scratch=True)
+    *_, last = progress.describe_plan(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
+    assert last.startswith("0 of 2 cells are done; 5 networks to train, 600 steps")  # all labels; 2 trials of 1 and 5
 
 
 def test_what_is_left_is_estimated_from_cells_of_the_kind():
