@@ -19,9 +19,9 @@ from experiments.jansen2018.tasks import Evaluations
 
 def describe_files(globs: str) -> Dict[str, Any]:
     """The records that a glob names: how many files, how many bytes, and a digest of their names and sizes."""
-    sizes = {os.path.basename(path): tf.io.gfile.stat(path).length for path in records.expand_globs(globs)}
-    digest = hashlib.sha256(json.dumps(sorted(sizes.items())).encode()).hexdigest()
-    return {"files": len(sizes), "bytes": sum(sizes.values()), "digest": digest[:16]}
+    found = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in records.expand_globs(globs))
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return {"files": len(found), "bytes": sum(size for _, size in found), "digest": digest[:16]}
 
 
 def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluations) -> Dict[str, Any]:

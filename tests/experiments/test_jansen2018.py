@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 
@@ -127,6 +128,17 @@ def test_other_data_and_other_training_folds_are_refused(tmp_path, splits):
         for one in splits
     ]
     extended(tmp_path / "table", moved)  # the same files in another place
+
+
+def test_files_of_one_name_in_two_folders_are_two_files(tmp_path):
+    paths = []
+    for name, num_clips in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        made = [tiny_records.make_clip(i, seconds=1.0) for i in range(num_clips)]
+        paths.append(tiny_records.write(tmp_path / name / "train.tfrecord", made))
+    described = settings.describe_files(",".join(paths))
+    assert described["files"] == 2 and described["bytes"] == sum(os.path.getsize(path) for path in paths)
+    assert len({described["digest"], *(settings.describe_files(path)["digest"] for path in paths)}) == 3
 
 
 def test_damaged_settings_are_named(tmp_path, splits):
