@@ -146,6 +146,7 @@ def test_records_of_their_own_may_be_held_out_and_a_network_be_trained_on_few_la
         (dict(folds=9), "--data={data} holds the folds 3, 4, 5, not 9, which --folds names"),
         (dict(only="jiont"), "--only=jiont: there is no row 'jiont'; the rows are log_mel"),
         (dict(folds=5, eval_data="x"), "--folds and --eval_data are two ways"),
+        (dict(seeds="0,-1"), "--seed must be between 0 and 4294967295, not -1"),
     ],
 )
 def test_a_bad_input_is_one_clear_line(data, tmp_path, options, message):
