@@ -4,7 +4,9 @@ import os
 import pathlib
 import subprocess
 import sys
-from typing import Dict, List
+import tempfile
+import time
+from typing import IO, Dict, List, Union
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -23,11 +25,27 @@ def flags(**options: object) -> List[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
-def start(module: str, *arguments: object) -> "subprocess.Popen[bytes]":
-    """The same in the background, silently, to be killed."""
-    return subprocess.Popen(
-        command(module, *arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def start(
+    module: str, *arguments: object, output: Union[int, IO[bytes]] = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
+    """The same in the background, to be killed; what it says goes to a file, or nowhere."""
+    return subprocess.Popen(command(module, *arguments), env=environment(), stdout=output, stderr=subprocess.STDOUT)
+
+
+def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_number: int) -> int:
+    """Starts a program, waits for a file that it writes, stops it, and returns its exit code.
+
+    Fails with what the program said if it ended on its own.
+    """
+    with tempfile.TemporaryFile() as output:
+        process = start(module, *arguments, output=output)
+        while not path.exists() and process.poll() is None:
+            time.sleep(0.02)
+        if process.poll() is not None:
+            output.seek(0)
+            raise AssertionError(f"{module} ended with exit code {process.returncode}:\n{output.read().decode()}")
+        process.send_signal(signal_number)
+        return process.wait()
 
 
 def run(module: str, *arguments: object, timeout: float = 240) -> "subprocess.CompletedProcess[str]":

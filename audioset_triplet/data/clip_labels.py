@@ -83,7 +83,7 @@ def apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[Cl
     if common:
         raise UserError(
             f"{len(common)} clips are both to be trained on and to be evaluated on, such as {common[0]}: "
-            "choose other folds for the one or the other (--folds, --eval_folds)."
+            "choose others for the one or the other (--folds, --eval_folds, --eval_data)."
         )
     recordings = {clip.recording_id for clip in evaluated}
     usable = [clip for clip in trained if clip.recording_id not in recordings]

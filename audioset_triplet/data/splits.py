@@ -1,6 +1,8 @@
 """What is trained on and what is held out: a fold of cross-validation, or records of their own."""
 
+import collections
 import dataclasses
+import sys
 from typing import List, Sequence
 
 from audioset_triplet.config import DataConfig
@@ -20,6 +22,8 @@ class DataSplit:
 def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[int]) -> List[DataSplit]:
     """A split for each held-out fold; where `folds` is empty, for the last fold alone.
 
+    Clips without a fold are on neither side; how many there are is said on stderr.
+
     Args:
         data: the records, of all folds.
         folds: to hold out, one at a time.
@@ -29,11 +33,14 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         UserError: a fold that the records do not have, one that would be trained on and held out, or nothing to train
             on.
     """
-    found = sorted({clip.fold for clip in clip_labels.read(data.data, ())} - {-1})
+    num_clips = collections.Counter(clip.fold for clip in clip_labels.read(data.data, ()))
+    found = sorted(set(num_clips) - {-1})
     where = f"--data={data.data} holds the folds {', '.join(map(str, found))}"
     if len(found) < 2:
         what = f"fold {found[0]} alone" if found else "no folds"
         raise UserError(f"--data={data.data} holds {what}: name what to hold out by --eval_data.")
+    if num_clips[-1]:
+        print(f"{num_clips[-1]} clips have no fold: they are neither trained on nor held out.", file=sys.stderr)
     splits = []
     for fold in folds or found[-1:]:
         trained = tuple(train_folds) or tuple(other for other in found if other != fold)
@@ -49,8 +56,14 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
 
 
 def eval_split(data: DataConfig, eval_data: str) -> DataSplit:
-    """Trains on all of `data`, holds out all of `eval_data` (a glob)."""
+    """Trains on the clips of `data`, holds out all of `eval_data` (a glob).
+
+    Raises:
+        UserError: a file or a clip that would be trained on and held out, no clip on a side, or nothing to train on
+            but recordings that are held out.
+    """
     shared = sorted(set(records.expand_globs(data.data)) & set(records.expand_globs(eval_data)))
     if shared:
         raise UserError(f"{shared[0]} is named by --data and by --eval_data: it cannot be trained on and held out.")
+    clip_labels.apart(clip_labels.read(data.data, data.folds), clip_labels.read(eval_data, ()))  # here, not hours later
     return DataSplit("split", data, dataclasses.replace(data, data=eval_data))

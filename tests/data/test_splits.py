@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from audioset_triplet.config import DataConfig
@@ -53,10 +55,17 @@ def test_one_fold_alone_leaves_nothing_to_train_on(tmp_path, folds, what):
         splits.fold_splits(DataConfig(path), (), ())
 
 
-def test_clips_without_a_fold_are_neither_trained_on_nor_held_out(tmp_path):
+def test_clips_without_a_fold_are_neither_trained_on_nor_held_out(tmp_path, capsys):
     clips = [tiny_records.make_clip(i, seconds=1.0, fold=fold) for i, fold in enumerate((1, 2, -1))]
     data = DataConfig(tiny_records.write(tmp_path / "a.tfrecord", clips))
     assert folds_of(splits.fold_splits(data, (), ())) == {"fold2": ((1,), (2,))}
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["1 clips have no fold: they are neither trained on nor held out."]
+
+
+def test_nothing_is_said_where_all_clips_have_a_fold(data, capsys):
+    splits.fold_splits(data, (), ())
+    assert capsys.readouterr().err == ""
 
 
 def test_records_of_their_own_are_held_out_whole(data, tmp_path):
@@ -65,3 +74,13 @@ def test_records_of_their_own_are_held_out_whole(data, tmp_path):
     assert (split.name, split.train, split.held_out) == ("split", data, DataConfig(held_out, shuffle_clips=7))
     with pytest.raises(UserError, match="a.tfrecord is named by --data and by --eval_data"):
         splits.eval_split(data, f"{held_out},{data.data}")
+
+
+def test_a_clip_or_all_recordings_on_both_sides_are_refused_at_once(data, tmp_path):
+    clip = tiny_records.write(tmp_path / "clip.tfrecord", [tiny_records.make_clip(0), tiny_records.make_clip(9)])
+    with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as clip0"):
+        splits.eval_split(data, clip)
+    assert splits.eval_split(dataclasses.replace(data, folds=(2,)), clip).held_out.data == clip  # clip0 is of fold 1
+    made = [tiny_records.make_clip(10 + i, recording=f"recording{i}") for i in range(6)]
+    with pytest.raises(UserError, match="every clip to be trained on is of a recording"):
+        splits.eval_split(data, tiny_records.write(tmp_path / "recordings.tfrecord", made))

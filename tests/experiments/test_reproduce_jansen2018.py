@@ -1,9 +1,7 @@
 """The whole table as a real program, on synthetic sounds, with a tiny budget."""
 
 import json
-import os
 import signal
-import time
 
 import pytest
 
@@ -47,14 +45,6 @@ def cells_of(folder):
     return {cell["cell"]: cell for cell in json.loads((folder / "table.json").read_text())["cells"]}
 
 
-def stop_when_there(process, path, signal_number):
-    """Waits for a file that the process writes, stops the process, and returns its exit code."""
-    while not path.exists() and process.poll() is None:
-        time.sleep(0.02)
-    os.kill(process.pid, signal_number)
-    return process.wait()
-
-
 @pytest.fixture(scope="module")
 def alone(data, tmp_path_factory):
     """The folder of a table that was made in one go."""
@@ -91,11 +81,12 @@ def test_the_table_is_complete(alone):
 def test_a_table_that_was_stopped_twice_is_the_same(data, alone, tmp_path):
     options = arguments(data, tmp_path, only="joint,log_mel/knn,resnet50")
     folder = tmp_path / "fold5-seed0" / "joint"
-    killed = stop_when_there(
-        processes.start(MODULE, *options), folder / "run" / "checkpoints" / "ckpt-2.index", signal.SIGKILL
+    checkpoint = folder / "run" / "checkpoints" / "ckpt-2.index"
+    killed = processes.stop_when_there(MODULE, *options, path=checkpoint, signal_number=signal.SIGKILL)
+    assert killed == -signal.SIGKILL and not (folder / "retrieval.json").exists()
+    interrupted = processes.stop_when_there(
+        MODULE, *options, path=folder / "retrieval.json", signal_number=signal.SIGINT
     )
-    assert killed == -signal.SIGKILL and not list(folder.glob("*.json"))
-    interrupted = stop_when_there(processes.start(MODULE, *options), folder / "retrieval.json", signal.SIGINT)
     finished = {path: path.read_bytes() for path in tmp_path.glob("*/*/*.json")}
     assert interrupted == 130 and folder / "retrieval.json" in finished
 
@@ -146,6 +137,7 @@ def test_records_of_their_own_may_be_held_out_and_a_network_be_trained_on_few_la
         (dict(folds=9), "--data={data} holds the folds 3, 4, 5, not 9, which --folds names"),
         (dict(only="jiont"), "--only=jiont: there is no row 'jiont'; the rows are log_mel"),
         (dict(folds=5, eval_data="x"), "--folds and --eval_data are two ways"),
+        (dict(seeds="0,-1"), "--seed must be between 0 and 4294967295, not -1"),
     ],
 )
 def test_a_bad_input_is_one_clear_line(data, tmp_path, options, message):
