@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import json
+import os
 import struct
-from typing import Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import google_crc32c
 import tensorflow as tf
@@ -39,6 +42,17 @@ def expand_globs(patterns: str) -> List[str]:
     if not files:
         raise UserError("no records: the list of files is empty")
     return sorted(files)
+
+
+def describe_files(patterns: str) -> Dict[str, Any]:
+    """How many files the globs name, how many bytes, and a digest of their names and sizes, wherever they lie.
+
+    Raises:
+        UserError: as `expand_globs`.
+    """
+    found = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in expand_globs(patterns))
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return {"files": len(found), "bytes": sum(size for _, size in found), "files_digest": digest[:16]}
 
 
 def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:

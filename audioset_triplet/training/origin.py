@@ -8,8 +8,6 @@ import json
 import os
 from typing import Any, Dict, Optional, Sequence
 
-import tensorflow as tf
-
 from audioset_triplet import files
 from audioset_triplet.data import records
 from audioset_triplet.errors import UserError
@@ -22,15 +20,11 @@ def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, A
     Raises:
         UserError: no file matches.
     """
-    sizes = [(os.path.basename(path), tf.io.gfile.stat(path).length) for path in records.expand_globs(data)]
-    described = {
-        "files": len(sizes),
-        "bytes": sum(size for _, size in sizes),
-        "files_digest": _digest([f"{name} {size}" for name, size in sizes]),
-    }
+    described = records.describe_files(data)
     if clip_ids is None:
         return described
-    return {**described, "clips": len(clip_ids), "clips_digest": _digest(clip_ids)}
+    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()
+    return {**described, "clips": len(clip_ids), "clips_digest": digest[:16]}
 
 
 def check(workdir: str, described: Dict[str, Any]) -> None:
@@ -59,7 +53,3 @@ def write(workdir: str, described: Dict[str, Any]) -> None:
 
 def _path(workdir: str) -> str:
     return os.path.join(workdir, "data.json")
-
-
-def _digest(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]

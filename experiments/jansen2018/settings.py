@@ -1,12 +1,9 @@
 """The settings of a table, kept beside it: a folder can be extended by rows, splits and seeds, but not changed."""
 
 import dataclasses
-import hashlib
 import json
 import os
 from typing import Any, Dict, List, Sequence, Union
-
-import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.config import ClassifierConfig, TripletConfig
@@ -15,13 +12,6 @@ from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
 from experiments.jansen2018.rows import Configs
 from experiments.jansen2018.tasks import Evaluations
-
-
-def describe_files(globs: str) -> Dict[str, Any]:
-    """The records that a glob names: how many files, how many bytes, and a digest of their names and sizes."""
-    found = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in records.expand_globs(globs))
-    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
-    return {"files": len(found), "bytes": sum(size for _, size in found), "digest": digest[:16]}
 
 
 def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluations) -> Dict[str, Any]:
@@ -39,7 +29,7 @@ def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluat
 
 def _describe_split(split: DataSplit) -> Dict[str, Any]:
     sides = {"train": split.train, "held_out": split.held_out}
-    return {name: {"folds": data.folds, **describe_files(data.data)} for name, data in sides.items()}
+    return {name: {"folds": data.folds, **records.describe_files(data.data)} for name, data in sides.items()}
 
 
 def _describe_row(config: Union[TripletConfig, ClassifierConfig]) -> Dict[str, Any]:

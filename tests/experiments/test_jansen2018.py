@@ -7,6 +7,7 @@ import os
 import pytest
 
 from audioset_triplet.config import DataConfig, HeadConfig, LossConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.data import records
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.cells import plan
@@ -136,9 +137,9 @@ def test_files_of_one_name_in_two_folders_are_two_files(tmp_path):
         (tmp_path / name).mkdir()
         made = [tiny_records.make_clip(i, seconds=1.0) for i in range(num_clips)]
         paths.append(tiny_records.write(tmp_path / name / "train.tfrecord", made))
-    described = settings.describe_files(",".join(paths))
+    described = records.describe_files(",".join(paths))
     assert described["files"] == 2 and described["bytes"] == sum(os.path.getsize(path) for path in paths)
-    assert len({described["digest"], *(settings.describe_files(path)["digest"] for path in paths)}) == 3
+    assert len({described["files_digest"], *(records.describe_files(path)["files_digest"] for path in paths)}) == 3
 
 
 def test_damaged_settings_are_named(tmp_path, splits):
