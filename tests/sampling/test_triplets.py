@@ -49,6 +49,16 @@ def sample(pairs, with_negatives=True, seed=SEED, **options):
     return tf.nest.map_structure(lambda tensor: tensor.numpy(), sampled)
 
 
+def find_shift(energies, moved):
+    """The frames and bands, at most 10, by which one window is the other where the two overlap."""
+    errors = {}
+    for bands in range(-10, 11):
+        before, after = energies[:, max(0, -bands) : 64 - max(0, bands)], moved[:, max(0, bands) : 64 - max(0, -bands)]
+        for frames in range(96):
+            errors[frames, bands] = np.abs(np.roll(before, frames, axis=0) - after).max()
+    return min(errors, key=errors.get)
+
+
 def test_every_row_is_the_triplet_that_its_method_says():
     pairs = window_pairs(24)
     known = energies_by_recording(pairs)
@@ -64,12 +74,7 @@ def test_every_row_is_the_triplet_that_its_method_says():
             factors = energies / anchor
             assert factors.min() > 0.999 and 0.35 < (factors - 1).mean() < 0.45
         elif method == "translation":
-            fits = (
-                np.abs(reference.translate(anchor, frames, bands) - energies).max() < 1e-2
-                for frames in range(96)
-                for bands in range(-10, 11)
-            )
-            assert any(fits)
+            np.testing.assert_allclose(reference.translate(anchor, *find_shift(anchor, energies)), energies, atol=1e-2)
         elif method == "mixing":
             assert added != recording
             np.testing.assert_allclose(energies, reference.mix(anchor, known[added][0], 0.25), rtol=1e-3, atol=1e-3)
@@ -213,12 +218,12 @@ def test_pairs_of_all_constraints_without_their_strength_are_the_two_windows():
 
 
 def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
-    pairs = window_pairs(12)
+    pairs = window_pairs(6)
     known = energies_by_recording(pairs)
     # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
-    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=3)
-    noisy = sample(pairs, method="joint", combination="pairs", noise_sigma=0.5, shift_bands=3)
-    for row in range(12):
+    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=1)
+    noisy = sample(pairs, method="joint", combination="pairs", noise_sigma=0.5, shift_bands=1)
+    for row in range(6):
         for window, contents, energies in (
             (triplets.anchor[row], triplets.anchor_contents[row], known[row][0]),
             (triplets.positive[row], triplets.positive_contents[row], known[row][1]),
@@ -226,12 +231,8 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
             assert contents[0] == row and contents[1] != row
             mixed = reference.mix(energies, known[contents[1]][0], 0.25)
             found = np.exp(window.astype(np.float64)) - 0.01
-            fits = (
-                np.abs(reference.translate(mixed, frames, bands) - found).max() < 1e-2 * mixed.max()
-                for frames in range(96)
-                for bands in range(-3, 4)
-            )
-            assert any(fits)
+            moved = reference.translate(mixed, *find_shift(mixed, found))
+            np.testing.assert_allclose(moved, found, atol=1e-2 * mixed.max())
     for clean, window in ((triplets.anchor, noisy.anchor), (triplets.positive, noisy.positive)):
         energies = np.exp(clean.astype(np.float64)) - 0.01
         factors = ((np.exp(window.astype(np.float64)) - 0.01) / energies)[energies > 1]
@@ -239,7 +240,7 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
     np.testing.assert_array_equal(triplets.method, METHODS.index("joint"))
     assert (triplets.anchor_contents[:, 1] != triplets.positive_contents[:, 1]).any()  # distractors of their own
     negatives = [
-        int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(12)])) for x in triplets.negative
+        int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(6)])) for x in triplets.negative
     ]
     for negative, *heard in zip(negatives, triplets.anchor_contents, triplets.positive_contents):
         assert negative not in np.concatenate(heard)  # neither its own recording nor what was mixed in
