@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,14 @@ def start(
     module: str, *arguments: object, output: Union[int, IO[bytes]] = subprocess.DEVNULL
 ) -> "subprocess.Popen[bytes]":
     """The same in the background, to be killed; what it says goes to a file, or nowhere."""
-    return subprocess.Popen(command(module, *arguments), env=environment(), stdout=output, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        command(module, *arguments),
+        env=environment(),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        # A shell lets its background jobs, and so what they start, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_number: int) -> int:
