@@ -12,6 +12,8 @@ ESC50_DIR ?=
 EXTRAS ?= data_prep,video,test,lint
 # `python -m` throughout: the scripts in .venv/bin break when the path of this folder has spaces.
 RUN = .venv/bin/python
+# A process per core, but no more than a machine of 8 GB bears; the tests of a module share what it sets up.
+PYTEST = $(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
 SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
 .PHONY: .venv demo test test-slow test-all lint clean
@@ -58,10 +60,10 @@ demo: .venv/installed
 	$(RUN) -m experiments.quickstart $(if $(ESC50_DIR),--output=demo-esc50 --esc50='$(ESC50_DIR)',--output=demo)
 
 test: .venv/installed
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/installed
-	$(RUN) -m pytest -m slow
+	$(PYTEST) -m slow
 
 test-all: test test-slow
 

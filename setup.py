@@ -48,7 +48,13 @@ setup(
         # Sound tracks of mp4, webm, mkv and m4a files: for preparing downloads, and for embedding such files.
         "data_prep": VIDEO,
         "video": VIDEO,
-        "test": ["hypothesis>=6.80,<7", "packaging>=23,<27", "pytest>=7.4,<10", "pytest-timeout>=2.1,<3"],
+        "test": [
+            "hypothesis>=6.80,<7",
+            "packaging>=23,<27",
+            "pytest>=7.4,<10",
+            "pytest-timeout>=2.1,<3",
+            "pytest-xdist>=3.5,<4",
+        ],
         "lint": ["mypy>=1.8,<3", "ruff>=0.5,<0.18"],
     },
 )
