@@ -1,7 +1,8 @@
 """Clips -> windows: the anchor of a triplet and a companion for it, or one window with its labels.
 
 Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
-sees new ones. Randomness is stateless: the windows depend on the seed and on the position in the stream alone.
+sees new ones. Silent ones are avoided: nothing can be learned from them, and clips are often padded with zeros to a
+common length. Randomness is stateless: the windows depend on the seed and on the position in the stream alone.
 """
 
 import contextlib
@@ -20,18 +21,25 @@ _TOO_MANY_LABELS = f"has more than {MAX_LABELS} labels"
 # Companions do not overlap with their anchor (but for the 15 ms by which successive windows share samples).
 _SMALLEST_GAP = constants.WINDOW_HOP_SAMPLES
 
+# Mean square of a silent window at most, relative to full scale: -60 dB, about what the front end's offset hides.
+_SILENCE = 1e-6
+_LEVEL_BLOCK_SAMPLES = 160
+_DRAWS = 16  # positions that are tried until one is audible
+
 Tensors = Dict[str, tf.Tensor]
 
 
-def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor) -> Tuple[tf.Tensor, ...]:
-    """Draws where an anchor and its companion begin in a clip of `num_samples` >= 15600 samples.
+def draw_positions(
+    num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor, num_draws: int
+) -> Tuple[tf.Tensor, ...]:
+    """Draws where an anchor and its companion begin in a clip of `num_samples` >= 15600 samples, `num_draws` times.
 
     The anchor is uniform over all positions that have a companion, or over all positions if none has. The companion is
     uniform over the positions that do not overlap with the anchor and are less than `reach_seconds` away.
 
     Returns:
-        Start of the anchor, start of the companion (int32 []), whether there is a companion (bool []). Without one
-        the second start is the first.
+        Starts of anchors, starts of companions (int32 [num_draws]), whether there is a companion (bool [num_draws]).
+        Without one the second start is the first.
     """
     anchor_seed, companion_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     last = num_samples - constants.WINDOW_SAMPLES
@@ -41,7 +49,7 @@ def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor
     usable_each_side = last - _SMALLEST_GAP + 1
     middle_is_unusable = (usable_each_side > 0) & (usable_each_side < _SMALLEST_GAP)
     num_positions = tf.where(middle_is_unusable, 2 * usable_each_side, last + 1)
-    anchor = tf.random.stateless_uniform([], anchor_seed, 0, num_positions, tf.int32)
+    anchor = tf.random.stateless_uniform([num_draws], anchor_seed, 0, num_positions, tf.int32)
     anchor += tf.where(middle_is_unusable & (anchor >= usable_each_side), _SMALLEST_GAP - usable_each_side, 0)
 
     first_before, last_before = tf.maximum(0, anchor - reach), anchor - _SMALLEST_GAP
@@ -49,7 +57,10 @@ def draw_positions(num_samples: tf.Tensor, reach_seconds: float, seed: tf.Tensor
     num_before = tf.maximum(0, last_before - first_before + 1)
     num_after = tf.maximum(0, last_after - first_after + 1)
     has_companion = num_before + num_after > 0
-    drawn = tf.random.stateless_uniform([], companion_seed, 0, tf.maximum(1, num_before + num_after), tf.int32)
+    count = tf.maximum(1, num_before + num_after)
+    # stateless_uniform takes one bound for all draws; the remainder of a large number is uniform to 2^-32.
+    drawn = tf.random.stateless_uniform([num_draws], companion_seed, 0, tf.int64.max, tf.int64)
+    drawn = tf.cast(drawn % tf.cast(count, tf.int64), tf.int32)
     companion = tf.where(drawn < num_before, first_before + drawn, first_after + drawn - num_before)
     return anchor, tf.where(has_companion, companion, anchor), has_companion
 
@@ -59,15 +70,29 @@ def pad_to_window(pcm: tf.Tensor) -> tf.Tensor:
     return tf.pad(pcm, [[0, tf.maximum(0, constants.WINDOW_SAMPLES - tf.size(pcm))]])
 
 
+def audible(pcm: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+    """Whether windows of a clip (int16 [L], L >= 15600) that begin at `starts` (int32 [n]) are not silent: bool [n].
+
+    That is a root mean square above -60 dB of full scale, to within a block of 10 ms.
+    """
+    samples = tf.cast(pcm, tf.float32) / 32768.0
+    samples = tf.pad(samples, [[0, -tf.size(pcm) % _LEVEL_BLOCK_SAMPLES]])
+    energies = tf.reduce_mean(tf.square(tf.reshape(samples, [-1, _LEVEL_BLOCK_SAMPLES])), axis=1)
+    of_window = tf.range(constants.WINDOW_SAMPLES // _LEVEL_BLOCK_SAMPLES)
+    blocks = (starts // _LEVEL_BLOCK_SAMPLES)[:, tf.newaxis] + of_window  # [n, 97]
+    return tf.reduce_mean(tf.gather(energies, blocks), axis=1) > _SILENCE
+
+
 def _cut(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(pcm[start : start + constants.WINDOW_SAMPLES], [constants.WINDOW_SAMPLES])
 
 
 def _random_cut(pcm: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """A window that begins anywhere in a clip: int16 [L] -> [15600]."""
+    """A window that begins anywhere in a clip where it is audible: int16 [L] -> [15600]."""
     pcm = pad_to_window(pcm)
     num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
-    return _cut(pcm, tf.random.stateless_uniform([], seed, 0, num_positions, tf.int32))
+    starts = tf.random.stateless_uniform([_DRAWS], seed, 0, num_positions, tf.int32)
+    return _cut(pcm, starts[tf.argmax(audible(pcm, starts))])
 
 
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
@@ -90,11 +115,13 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
         pcm = pad_to_window(clip["pcm"])
-        anchor, companion, has_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index))
+        anchors, companions, have_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index), _DRAWS)
+        num_audible = tf.add_n([tf.cast(audible(pcm, starts), tf.int32) for starts in (anchors, companions)])
+        best = tf.argmax(num_audible)  # the first of several
         return {
-            "pcm": tf.stack([_cut(pcm, anchor), _cut(pcm, companion)]),
+            "pcm": tf.stack([_cut(pcm, anchors[best]), _cut(pcm, companions[best])]),
             "contents": tf.fill([2, 1], _hash_of_recording(clip)),
-            "has_companion": has_companion,
+            "has_companion": have_companion[best],
         }
 
     return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)

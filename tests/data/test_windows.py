@@ -13,8 +13,8 @@ draw = tf.function(windows.draw_positions, reduce_retracing=True)
 
 
 def positions(num_samples, reach_seconds=10.0, draws=300):
-    drawn = [draw(tf.constant(num_samples), reach_seconds, tf.constant([seed, 0], tf.int64)) for seed in range(draws)]
-    return np.array([[int(anchor), int(companion), int(has)] for anchor, companion, has in drawn])
+    drawn = draw(tf.constant(num_samples), reach_seconds, tf.constant([0, 0], tf.int64), draws)
+    return np.stack([column.numpy().astype(int) for column in drawn], axis=1)
 
 
 @pytest.mark.parametrize("seconds, reach_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
@@ -82,6 +82,58 @@ def test_random_windows_are_cut_from_anywhere_in_their_clip():
     padded = np.pad(made[1].pcm, (0, WINDOW_SAMPLES - len(made[1].pcm)))
     assert all((window["pcm"] == padded).all() for window in cut[1::2])
     assert [window["labels"].tolist() for window in cut] == [[0], [1]] * 20
+
+
+def with_pcm(index, pcm):
+    return schema.Clip(**{**vars(make_clip(index)), "pcm": pcm.astype(np.int16)})
+
+
+def half_silent(index=0):
+    """Ten seconds, of which noise is in the second half alone."""
+    noise = np.random.default_rng(index).normal(0, 3000, 80_000)
+    return with_pcm(index, np.concatenate([np.zeros(80_000), noise]))
+
+
+def test_audible_is_a_level_above_minus_60_decibels():
+    def level(decibels):
+        pcm = 32768 * 10 ** (decibels / 20) * np.random.default_rng(0).choice([-1.0, 1.0], WINDOW_SAMPLES)
+        return np.round(pcm)
+
+    pcm = np.concatenate([level(-62), level(-58), np.zeros(WINDOW_SAMPLES), level(-58)[:-77]])
+    starts = np.array([0, WINDOW_SAMPLES, 2 * WINDOW_SAMPLES, 3 * WINDOW_SAMPLES - 77])
+    found = windows.audible(tf.constant(pcm, tf.int16), tf.constant(starts, tf.int32))
+    np.testing.assert_array_equal(found, [False, True, False, True])
+
+
+def test_silent_windows_are_avoided():
+    made = clips(half_silent()).repeat(100)
+    pairs = [pair["pcm"] for pair in windows.recording_pairs(made, 0, 10.0).as_numpy_iterator()]
+    singles = [window["pcm"] for window in windows.random_windows(made, 0).as_numpy_iterator()]
+    cut = np.concatenate([*pairs, singles]).astype(float) / 32768
+    assert np.mean(np.square(cut), axis=1).min() > 0.9e-6  # of windows drawn anywhere four in ten are silent
+
+
+def test_windows_are_uniform_over_the_audible_part_of_a_clip():
+    clip = half_silent()
+    views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 16)[80_000:]
+    starts = {view.tobytes(): start for start, view in enumerate(views)}
+    cut = [w["pcm"] for w in windows.random_windows(clips(clip).repeat(800), 0).as_numpy_iterator()]
+    begin_in_noise = [starts[window[:16].tobytes()] for window in cut if window[:16].any()]
+    last = 80_000 - WINDOW_SAMPLES
+    counts, _ = np.histogram(begin_in_noise, bins=5, range=(0, last))
+    expected = counts.sum() / 5
+    assert ((counts - expected) ** 2 / expected).sum() < 4 + 5 * np.sqrt(2 * 4)  # its mean plus five deviations
+    # A window that begins in the silence and ends in the noise is audible too: 15600 more places.
+    share = len(begin_in_noise) / len(cut)
+    expected_share = last / (last + WINDOW_SAMPLES)
+    assert abs(share - expected_share) < 5 * np.sqrt(expected_share * (1 - expected_share) / len(cut))
+
+
+def test_a_silent_clip_serves_as_it_is():
+    made = clips(with_pcm(0, np.zeros(160_000)), with_pcm(1, np.zeros(100)))
+    pairs = list(windows.recording_pairs(made, 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False]
+    assert len(list(windows.random_windows(made, 0).as_numpy_iterator())) == 2
 
 
 def test_clips_of_one_recording_share_their_contents():
