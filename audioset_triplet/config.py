@@ -58,7 +58,7 @@ class SamplingConfig:
     )
     noise_sigma: float = _option(0.5, "Standard deviation of the Gaussian that scales each energy.")
     shift_bands: int = _option(10, "Largest shift in frequency, in mel bands.")
-    mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's.")
+    mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's; of pairs: at most.")
     proximity_seconds: float = _option(10.0, "Largest distance in time between anchor and positive.")
 
     def __post_init__(self) -> None:

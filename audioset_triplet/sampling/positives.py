@@ -5,7 +5,7 @@ a factor on an energy and a ratio of energies have their meaning before it. Rand
 (int [2]) gives the same result.
 """
 
-from typing import Tuple
+from typing import Tuple, Union
 
 import tensorflow as tf
 
@@ -38,10 +38,11 @@ def translate(energies: tf.Tensor, shift_frames: tf.Tensor, shift_bands: tf.Tens
     return moved * inside[:, tf.newaxis, :]
 
 
-def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: float) -> tf.Tensor:
-    """x_a + alpha * E(x_a) / E(x_n) * x_n, E being the sum over all frames and bands.
+def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: Union[float, tf.Tensor]) -> tf.Tensor:
+    """x_a + alpha * E(x_a) / E(x_n) * x_n, E being the sum over all frames and bands; one alpha or one per row, [B].
 
     A silent distractor adds nothing, and nothing is added to a silent anchor.
     """
+    alpha = tf.reshape(alpha, [-1, 1, 1])
     total, distractor_total = (tf.reduce_sum(x, axis=[1, 2], keepdims=True) for x in (energies, distractors))
     return energies + alpha * tf.math.divide_no_nan(total, distractor_total) * distractors

@@ -124,8 +124,9 @@ def _sample_pairs(
 ) -> TripletBatch:
     """Each row by all constraints: anchor and companion, both mixed, then translated, then made noisy.
 
-    The two are mixed with distractors of their own: one that both share would tell them from all others. Where a clip
-    has no companion the anchor's own window takes its place.
+    How much is mixed in is drawn like the shift and the noise, evenly up to the constant. The two are mixed with
+    distractors of their own: one that both share would tell them from all others. Where a clip has no companion the
+    anchor's own window takes its place.
     """
     batch_size = windows["pcm"].shape[0]
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
@@ -138,9 +139,10 @@ def _sample_pairs(
     negatives = draw_others(tf.concat([first_contents, second_contents], axis=1), anchor_contents, seeds[2])
 
     def altered(energies: tf.Tensor, others: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        shift_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        mixing_seed, shift_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        alphas = tf.random.stateless_uniform([batch_size], mixing_seed, 0.0, config.mixing_alpha)
+        mixed = positives.mix(energies, tf.gather(anchor, others), alphas)
         shifts = positives.draw_shifts(batch_size, anchor.shape[1], config.shift_bands, shift_seed)
-        mixed = positives.mix(energies, tf.gather(anchor, others), config.mixing_alpha)
         return mel.log_mel(positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed))
 
     return TripletBatch(

@@ -223,16 +223,21 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
     # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
     triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=1)
     noisy = sample(pairs, method="joint", combination="pairs", noise_sigma=0.5, shift_bands=1)
+    shares = []  # of the greatest amount that is mixed in
     for row in range(6):
         for window, contents, energies in (
             (triplets.anchor[row], triplets.anchor_contents[row], known[row][0]),
             (triplets.positive[row], triplets.positive_contents[row], known[row][1]),
         ):
             assert contents[0] == row and contents[1] != row
-            mixed = reference.mix(energies, known[contents[1]][0], 0.25)
+            distractor = known[contents[1]][0]
             found = np.exp(window.astype(np.float64)) - 0.01
-            moved = reference.translate(mixed, *find_shift(mixed, found))
-            np.testing.assert_allclose(moved, found, atol=1e-2 * mixed.max())
+            shift = find_shift(reference.mix(energies, distractor, 0.125), found)
+            alone, full = (reference.translate(reference.mix(energies, distractor, a), *shift) for a in (0.0, 0.25))
+            share = ((found - alone) * (full - alone)).sum() / np.square(full - alone).sum()  # least squares
+            np.testing.assert_allclose(alone + share * (full - alone), found, atol=1e-2 * full.max())
+            shares.append(share)
+    assert 0 <= min(shares) < 0.3 and 0.7 < max(shares) <= 1 and len(np.unique(np.round(shares, 3))) > 6
     for clean, window in ((triplets.anchor, noisy.anchor), (triplets.positive, noisy.positive)):
         energies = np.exp(clean.astype(np.float64)) - 0.01
         factors = ((np.exp(window.astype(np.float64)) - 0.01) / energies)[energies > 1]
