@@ -21,7 +21,7 @@ import audioset_triplet
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Where the module is not called like the package.
-MODULES = {"absl-py": "absl", "pillow": "PIL", "scikit-learn": "sklearn"}
+MODULES = {"absl-py": "absl", "pillow": "PIL", "pytest-xdist": "xdist", "scikit-learn": "sklearn"}
 
 
 @functools.cache
