@@ -12,7 +12,7 @@ ESC50_DIR ?=
 EXTRAS ?= data_prep,video,test,lint
 # `python -m` throughout: the scripts in .venv/bin break when the path of this folder has spaces.
 RUN = .venv/bin/python
-# A process per core, but no more than a machine of 8 GB bears; the tests of a module share what it sets up.
+# A process per core, at most four: each loads TensorFlow. The tests of a module stay together and share what it sets up.
 PYTEST = $(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
 SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 

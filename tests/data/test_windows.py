@@ -13,8 +13,10 @@ draw = tf.function(windows.draw_positions, reduce_retracing=True)
 
 
 def positions(num_samples, reach_seconds=10.0, draws=300):
-    drawn = draw(tf.constant(num_samples), reach_seconds, tf.constant([0, 0], tf.int64), draws)
-    return np.stack([column.numpy().astype(int) for column in drawn], axis=1)
+    """Draws of many seeds, as clips have, and several of each; [draws, 3] with draws a multiple of 5."""
+    seeds = [tf.constant([seed, 0], tf.int64) for seed in range(draws // 5)]
+    drawn = [np.stack(draw(tf.constant(num_samples), reach_seconds, seed, 5), axis=1) for seed in seeds]
+    return np.concatenate(drawn).astype(int)
 
 
 @pytest.mark.parametrize("seconds, reach_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
