@@ -1,0 +1,230 @@
+"""Training on labels as a person runs it: real records, real processes."""
+
+import dataclasses
+import json
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.config import BackboneConfig, ClassifierConfig, DataConfig, LabelConfig, TrainingConfig
+from audioset_triplet.data import scores
+from audioset_triplet.errors import UserError
+from audioset_triplet.export.embedder import cut_windows
+from audioset_triplet.frontend import mel
+from audioset_triplet.models import checkpoints
+from audioset_triplet.models.resnet import build_resnet50_classifier
+from audioset_triplet.training import callbacks, classifier, inputs
+from tests import processes, tiny_records
+from tests.training.tiny_runs import saved_weights
+
+MODULE = "experiments.train_classifier"
+TINY = dict(preset="small_classifier", width=0.0625, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """16 clips of 4 classes in two folds; of the second fold one clip is short and one of a class of its own."""
+    made = tiny_records.make_clips()
+    made.append(tiny_records.make_clip(16, label=1, seconds=0.5, fold=2))
+    made.append(tiny_records.make_clip(17, label=9, seconds=3.0, fold=2))
+    return tiny_records.write(tmp_path_factory.mktemp("records") / "clips.tfrecord", made)
+
+
+def config_of(data, clips="", folds=(1,), **training):
+    options = dict(batch_size=8, steps=4, log_every_steps=2, checkpoint_every_steps=2)
+    return ClassifierConfig(
+        data=DataConfig(data=data, folds=folds),
+        labels=LabelConfig(clips=str(clips)),
+        model=BackboneConfig(width=0.0625, stem_stride=2),
+        training=TrainingConfig(**{**options, **training}),
+    )
+
+
+def train(config, workdir):
+    classifier.train(config, classifier.training_clips(config), str(workdir))
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """The work directory of a run of four steps."""
+    workdir = tmp_path_factory.mktemp("run")
+    train(config_of(data), workdir)
+    return workdir
+
+
+def batches(config, count, first_step=0):
+    clips = classifier.training_clips(config)
+    classes = list(classifier.find_classes(clips).names)
+    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], first_step)
+    assert stream.element_spec.windows.shape == [8, 96, 64] and stream.element_spec.targets.shape == [8, len(classes)]
+    return list(stream.take(count).as_numpy_iterator())
+
+
+def test_a_window_has_the_labels_of_its_clip(data):
+    found = batches(config_of(data, folds=()), 5)
+    windows, targets = np.concatenate([b.windows for b in found]), np.concatenate([b.targets for b in found])
+    assert targets.shape == (40, 5) and (targets.sum(axis=1) == 1).all() and (targets.sum(axis=0) > 0).all()
+    # A class is the pitch of its tones, which tell in the strongest band.
+    bands = [{int(band) for band in windows[targets[:, i] == 1].mean(axis=1).argmax(axis=1)} for i in range(5)]
+    assert all(first.isdisjoint(second) for i, first in enumerate(bands) for second in bands[:i])
+
+
+def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(data):
+    config = config_of(data, deterministic=True)
+    whole, resumed = batches(config, 4), batches(config, 2, first_step=2)
+    for expected, batch in zip(whole[2:], resumed):
+        np.testing.assert_array_equal(expected.windows, batch.windows)
+        np.testing.assert_array_equal(expected.targets, batch.targets)
+    assert (whole[0].windows != whole[1].windows).any()
+
+
+def test_only_the_named_clips_are_learned_from(data, tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_text("clip1\nclip3\nclip16\n")
+    config = config_of(data, path, folds=())
+    assert [clip.clip_id for clip in classifier.training_clips(config)] == ["clip1", "clip3", "clip16"]
+    (batch,) = batches(config, 1)
+    # Three clips fill a batch of eight in turn: those of classes 1 and 3, two of them of class 1.
+    assert batch.targets.sum(axis=0).tolist() in ([5, 3], [6, 2])
+
+
+def test_clips_without_labels_are_left_out(tmp_path, capsys):
+    made = tiny_records.make_clips(8)
+    made[5] = dataclasses.replace(made[5], labels=(), label_names=())
+    config = config_of(tiny_records.write(tmp_path / "clips.tfrecord", made), folds=())
+    assert [clip.clip_id for clip in classifier.training_clips(config)] == [f"clip{i}" for i in range(8) if i != 5]
+    assert "1 of 8 clips have no label" in capsys.readouterr().err
+
+
+def test_softmax_where_every_clip_has_one_label_else_sigmoids():
+    made = tiny_records.make_clips(8)
+    assert classifier.find_classes(made) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    made[5] = dataclasses.replace(made[5], labels=(1, 7), label_names=("class1", "class7"))
+    classes = classifier.find_classes(made)
+    assert not classes.one_per_clip and list(classes.names) == [0, 1, 2, 3, 7]
+
+
+def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
+    made = [dataclasses.replace(clip, labels=(), label_names=()) for clip in tiny_records.make_clips(4)]
+    unlabelled = tiny_records.write(tmp_path / "unlabelled.tfrecord", made)
+    with pytest.raises(UserError, match="the clips have no labels"):
+        classifier.training_clips(config_of(unlabelled, folds=()))
+    with pytest.raises(UserError, match="all 3 clips are of one class"):
+        classifier.find_classes([tiny_records.make_clip(i) for i in range(3)])
+
+
+def test_a_run_leaves_its_record(data, finished):
+    assert checkpoints.read_config(str(finished), ClassifierConfig) == config_of(data)
+    assert classifier.read_classes(str(finished)) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    lines = callbacks.read_metrics(str(finished))
+    assert [line["step"] for line in lines] == [2, 4]
+    assert {"loss", "accuracy", "gradient_norm"} <= lines[0].keys()
+    assert all(np.isfinite(list(line.values())).all() for line in lines)
+
+
+def test_a_score_is_the_mean_over_the_windows_that_would_be_embedded(data, finished):
+    judged = classifier.score(str(finished), data, [2])
+    assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
+    network = build_resnet50_classifier(BackboneConfig(width=0.0625, stem_stride=2), 4)
+    checkpoints.restore_weights(network, str(finished))
+    made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
+    made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
+    made["clip17"] = tiny_records.make_clip(17, label=9, seconds=3.0)
+    assert set(judged.clip_ids) == {name for name, clip in made.items() if clip.fold == 2} | {"clip16", "clip17"}
+    for clip_id, found, target in zip(judged.clip_ids, judged.scores, judged.targets):
+        clip = made[clip_id]
+        windows = [window.samples for window in cut_windows([clip.pcm.astype(np.float32) / 32768])]
+        assert len(windows) == {"clip16": 1, "clip17": 3}.get(clip_id, 2)
+        expected = tf.nn.softmax(network(mel.log_mel(mel.mel_energies(np.stack(windows))))).numpy().mean(axis=0)
+        np.testing.assert_allclose(found[:4], expected, atol=1e-5)
+        assert found[4] == 0 and np.array(judged.classes)[target].tolist() == list(clip.labels)
+
+
+def test_other_clips_in_a_work_directory_are_refused(data, finished, tmp_path):
+    clips = classifier.training_clips(config_of(data))
+    with pytest.raises(UserError, match="holds a run on other clips or records .clips: 8, now 7"):
+        classifier.train(config_of(data), clips[:-1], str(finished))
+    as_many = [dataclasses.replace(clips[0], clip_id="another"), *clips[1:]]
+    with pytest.raises(UserError, match="holds a run on other clips or records .clips_digest: "):
+        classifier.train(config_of(data), as_many, str(finished))
+    classifier.train(config_of(data), clips[::-1], str(finished))  # their order says nothing
+    other_label = [dataclasses.replace(clips[0], labels=(7,), label_names=("class7",)), *clips[1:]]
+    with pytest.raises(UserError, match="holds a run on other labels: 8 clips of 4 classes, now 8 of 5"):
+        classifier.train(config_of(data), other_label, str(finished))
+    with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
+        train(config_of(data, learning_rate=0.5), finished)
+
+
+def test_a_classifier_is_no_embedding(finished):
+    with pytest.raises(UserError, match="not the settings of a run that can be used here: .* no field labels"):
+        checkpoints.restore_network(str(finished))
+
+
+def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished, tmp_path):
+    with pytest.raises(UserError, match="is no work directory"):
+        classifier.score(str(tmp_path), data, [2])
+    with pytest.raises(UserError, match="holds no classifier"):
+        classifier.read_classes(str(tmp_path))
+    (tmp_path / "classes.json").write_text((finished / "classes.json").read_text()[:-10])
+    with pytest.raises(UserError, match="classes.json: damaged"):
+        classifier.read_classes(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_the_program_trains_and_judges(data, tmp_path):
+    arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
+    result = processes.run(MODULE, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "8 clips of 4 classes: softmax" in result.stderr
+    assert "1 classes, of 1 evaluated clips, never occur in training" in result.stderr
+    numbers = json.loads((tmp_path / "run" / "results.json").read_text())
+    judged = scores.read(str(tmp_path / "run" / "scores.parquet"))
+    assert len(judged.clip_ids) == numbers["classification/num_clips"] == 10
+    right = judged.targets[np.arange(10), judged.scores.argmax(axis=1)].mean()
+    assert numbers["classification/accuracy"] == pytest.approx(right)
+    assert f"accuracy {right:.3f}" in result.stdout and 0 < numbers["classification/map"] <= 1
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
+    arguments = processes.flags(**TINY, data=data, folds=1, steps=12, deterministic=True)
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    assert processes.run(MODULE, *arguments, f"--workdir={alone}").returncode == 0
+    path = killed / "checkpoints" / "ckpt-6.index"
+    code = processes.stop_when_there(MODULE, *arguments, f"--workdir={killed}", path=path, signal_number=signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
+    expected, found = saved_weights(alone), saved_weights(killed)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    assert [line["step"] for line in callbacks.read_metrics(str(killed))] == list(range(2, 13, 2))
+
+
+@pytest.mark.slow
+def test_clips_with_several_labels_are_learned_and_judged(tmp_path):
+    made = tiny_records.make_clips()
+    for index in (3, 4, 12):
+        made[index] = dataclasses.replace(made[index], labels=(0, 3), label_names=("class0", "class3"))
+    data = tiny_records.write(tmp_path / "clips.tfrecord", made)
+    arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
+    result = processes.run(MODULE, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "sigmoids, as some clips have several labels" in result.stderr
+    judged = scores.read(str(tmp_path / "run" / "scores.parquet"))
+    assert judged.targets.sum() == 8 + 2 and not np.allclose(judged.scores.sum(axis=1), 1)
+    assert "classification/accuracy" not in json.loads((tmp_path / "run" / "results.json").read_text())
+
+
+@pytest.mark.slow
+def test_bad_calls_are_one_clear_line(data, tmp_path):
+    for options, message in [
+        (dict(folds=1, eval_folds=7), "holds no clip of fold 7"),
+        (dict(folds="1,2", eval_folds=2), "both to be trained on and to be evaluated on"),
+        (dict(folds=1, clips=tmp_path / "none.txt"), "none.txt cannot be read"),
+    ]:
+        arguments = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=4, **options)
+        assert message in processes.error_of(processes.run(MODULE, *arguments))
+    assert not (tmp_path / "run").exists()
