@@ -26,6 +26,7 @@ class Row:
     tasks: Tuple[str, ...] = TASKS
     has_seed: bool = True  # False: nothing in it is trained before it is evaluated, one run per split says all
     beyond_paper: bool = False
+    steps: Optional[int] = None  # for which its network is trained; None: it is not
 
     @property
     def is_embedding(self) -> bool:

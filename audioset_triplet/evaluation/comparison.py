@@ -14,6 +14,7 @@ from audioset_triplet.evaluation.cells import Row
 from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Table, has_recovery
 
 MISSING, UNDEFINED = "missing", "–"
+TRAINING = ("steps", "runs")  # titles of the last columns
 _FULL_WIDTH, _HALF_WIDTH = 1072, 524  # pixels of a chart
 
 
@@ -88,11 +89,12 @@ def _recovery_text(table: Table, row: Row, column: Column) -> str:
     return (UNDEFINED if found is None else charts.percent(found)) + published
 
 
-def runs_text(table: Table, row: Row) -> str:
-    """How many runs of a row are finished in all tasks."""
+def training_texts(table: Table, row: Row) -> List[str]:
+    """For how many steps the network of a row is trained, and how many runs of the row are finished in all tasks."""
     wanted = {cell.run for cell in table.wanted if cell.row == row.name}
     finished = wanted - {cell.run for cell in table.missing if cell.row == row.name}
-    return str(len(wanted)) if finished == wanted else f"{len(finished)} of {len(wanted)}"
+    runs = str(len(wanted)) if finished == wanted else f"{len(finished)} of {len(wanted)}"
+    return ["" if row.steps is None else f"{row.steps:,}", runs]
 
 
 def notes(table: Table) -> List[str]:
@@ -116,10 +118,15 @@ def markdown(table: Table) -> str:
     lines = []
     for title, rows in groups(table):
         lines += [f"**{title}**", ""]
-        lines += [_line(["", *(column.title for column in shown), "runs"]), _line(["---"] * (len(shown) + 2))]
-        lines += [_line([row.title, *(text(table, row, one) for one in shown), runs_text(table, row)]) for row in rows]
+        titles = ["", *(column.title for column in shown), *TRAINING]
+        lines += [_line(titles), _line(["---"] * len(titles))]
+        lines += [_line([row.title, *_texts(table, row, shown)]) for row in rows]
         lines.append("")
     return "\n\n".join(["\n".join(lines).rstrip(), *notes(table)]) + "\n"
+
+
+def _texts(table: Table, row: Row, shown: Sequence[Column]) -> List[str]:
+    return [*(text(table, row, one) for one in shown), *training_texts(table, row)]
 
 
 def groups(table: Table) -> List[Tuple[str, List[Row]]]:
@@ -149,11 +156,8 @@ def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, A
         headline=_headline(table),
         notes=notes(table),
         unfinished=bool(table.missing),
-        columns=shown,
-        groups=[
-            (title, [(row, [text(table, row, one) for one in shown], runs_text(table, row)) for row in rows])
-            for title, rows in groups(table)
-        ],
+        titles=[*(column.title for column in shown), *TRAINING],
+        groups=[(title, [(row, _texts(table, row, shown)) for row in rows]) for title, rows in groups(table)],
         charts=_charts(table),
         gains=[charts.gain_chart(task, table.class_gains(JOINT, task)) for task in ("retrieval", "classification")],
         curves=charts.curve_panels(table, curves),

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Sequence
 
 from audioset_triplet.config import ClassifierConfig
 from audioset_triplet.evaluation.cells import Cell, Result
-from experiments.jansen2018.rows import Configs
+from experiments.jansen2018.rows import Configs, is_trained
 from experiments.jansen2018.tasks import Evaluations
 
 MEASURES_SHOWN = ("map", "accuracy")
@@ -44,17 +44,17 @@ def networks(cell: Cell, configs: Configs, evaluations: Evaluations) -> List[str
     return [f"{cell}/{count}-labels-trial{trial}" for count, trial in draws]
 
 
-def is_trained(row: str, configs: Configs) -> bool:
-    return row in configs and row != "untrained"
-
-
 def expected_seconds(todo: Sequence[Cell], results: Dict[Cell, Result], configs: Configs) -> float:
-    """What cells like these took so far: the same task, of a row that is trained too or that is not either."""
+    """What cells like these took so far: the same task, of a row that is trained too or that is not either.
+
+    A task that no such row has finished counts as the quickest that one has: only a row's first task has its training.
+    """
 
     def of(cell: Cell) -> float:
         like = [one for one in results if is_trained(one.row, configs) == is_trained(cell.row, configs)]
         same_task = [one for one in like if one.task == cell.task]
-        return statistics.fmean(results[one].seconds for one in same_task or like or results)
+        seconds = [results[one].seconds for one in same_task or like or results]
+        return statistics.fmean(seconds) if same_task else min(seconds)
 
     return sum(map(of, todo))
 

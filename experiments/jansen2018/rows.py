@@ -49,7 +49,17 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
     beyond = beyond_paper(base)
     rows = [_titled(row, base) for row in EMBEDDINGS] + [LOG_MEL_FC4, resnet50]
     rows += [Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond]
-    return rows, {**triplet_configs(base), RESNET50.name: presets.from_scratch(base), **beyond}
+    configs: Configs = {**triplet_configs(base), RESNET50.name: presets.from_scratch(base), **beyond}
+    return [_with_steps(row, configs) for row in rows], configs
+
+
+def is_trained(row: str, configs: Configs) -> bool:
+    return row in configs and row != "untrained"
+
+
+def _with_steps(row: Row, configs: Configs) -> Row:
+    steps = configs[row.name].training.steps if is_trained(row.name, configs) else None
+    return dataclasses.replace(row, steps=steps)
 
 
 def _titled(row: Row, base: TripletConfig) -> Row:
@@ -61,8 +71,9 @@ def _titled(row: Row, base: TripletConfig) -> Row:
 
 def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
     """The rows of the paper; `untrained` is the network that the others start from."""
-    methods = {"untrained": "joint", **{name: name for name in (*UNSUPERVISED_METHODS, "joint")}, "topline": "labels"}
-    return {name: _with_method(base, method) for name, method in methods.items()}
+    methods = {"untrained": "joint", **{name: name for name in (*UNSUPERVISED_METHODS, "joint")}}
+    unsupervised = {name: _with_method(base, method) for name, method in methods.items()}
+    return {**unsupervised, "topline": presets.topline(base)}
 
 
 def _with_method(base: TripletConfig, method: str) -> TripletConfig:
@@ -73,5 +84,5 @@ def _with_method(base: TripletConfig, method: str) -> TripletConfig:
 
 
 def beyond_paper(base: TripletConfig) -> Dict[str, TripletConfig]:
-    """Rows that the paper does not have, under the same budget."""
+    """Rows that the paper does not have, trained as long as the topline."""
     return {"contrastive": presets.contrastive(base)}

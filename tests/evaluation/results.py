@@ -4,7 +4,7 @@ from audioset_triplet.evaluation.cells import Cell, Result, Row
 
 ROWS = (
     Row("log_mel", "log-mel", has_seed=False),
-    Row("joint", "joint"),
+    Row("joint", "joint", steps=4000),
     Row("topline", "topline"),
     Row("log_mel_fc4", "log-mel, FC 4×512", tasks=("classification", "semi_supervised"), has_seed=False),
     Row("contrastive", "contrastive <&>", beyond_paper=True),

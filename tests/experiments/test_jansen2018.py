@@ -31,8 +31,11 @@ def test_rows_differ_in_their_method_alone():
     paper = {"noise", "translation", "mixing", "proximity", "joint"}
     assert {name: methods[name] for name in paper} == {name: name for name in paper}
     assert methods["topline"] == "labels"
-    for name in (*paper, "topline", "untrained"):
+    longer = dataclasses.replace(BASE.training, steps=90)
+    for name in (*paper, "untrained"):
         assert dataclasses.replace(configs[name], sampling=BASE.sampling) == BASE
+    topline = dataclasses.replace(configs["topline"], sampling=BASE.sampling)
+    assert topline == dataclasses.replace(BASE, training=longer)
     assert not set(configs) - {row.name for row in table_rows}
     scratch = configs["resnet50"]
     assert scratch.training == dataclasses.replace(BASE.training, steps=120)
@@ -44,7 +47,17 @@ def test_rows_differ_in_their_method_alone():
     assert [row.name for row in table_rows if row.beyond_paper] == ["contrastive"]
     contrastive = configs["contrastive"]
     assert (contrastive.sampling.combination, contrastive.loss.loss) == ("pairs", "nt_xent")
-    assert (contrastive.model, contrastive.training) == (BASE.model, BASE.training)
+    assert (contrastive.model, contrastive.training) == (BASE.model, longer)
+    steps = {row.name: row.steps for row in table_rows}
+    assert steps == {
+        "log_mel": None,
+        "log_mel_fc4": None,
+        "untrained": None,
+        **dict.fromkeys(paper, 60),
+        "topline": 90,
+        "contrastive": 90,
+        "resnet50": 120,
+    }
     assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
 
 
@@ -157,7 +170,7 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
-    assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 60 steps")
+    assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 90 steps")
 
 
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
@@ -179,7 +192,7 @@ def test_what_is_left_is_estimated_from_cells_of_the_kind():
 
     assert expected("fold4-seed0/noise/retrieval", "fold4-seed0/topline/knn") == 102
     assert expected("fold4-seed0/untrained/retrieval") == 10
-    assert expected("fold4-seed0/noise/classification") == 51  # of what is known of rows that are trained
+    assert expected("fold4-seed0/noise/classification") == 2  # not known of such rows: their quickest
     assert expected() == 0
 
 
