@@ -34,3 +34,8 @@ def esc50_ogg() -> pathlib.Path:
 def clips() -> pathlib.Path:
     """One clip in several codecs and rates, and a short video."""
     return _folder("clips", ".")
+
+
+def audioset() -> pathlib.Path:
+    """The lists of AudioSet and its ontology; no sound."""
+    return _folder("AudioSet", "ontology.json")

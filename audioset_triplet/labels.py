@@ -1,0 +1,175 @@
+"""The classes of AudioSet: the list that numbers them, and the ontology that they are a part of.
+
+Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio events". Both files come with the data
+set: class_labels_indices.csv (527 classes) and ontology.json (632 nodes, not all of which are a class).
+"""
+
+import csv
+import dataclasses
+import functools
+import graphlib
+import json
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
+
+from audioset_triplet.errors import UserError
+
+_COLUMNS = ("index", "mid", "display_name")
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The classes, in the order of their numbers."""
+
+    ids: Tuple[str, ...]  # such as /m/09x0r
+    names: Tuple[str, ...]  # such as Speech
+
+    @functools.cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """id -> number of the class, from 0."""
+        return {id_: number for number, id_ in enumerate(self.ids)}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_vocabulary(path: str) -> Vocabulary:
+    """Reads class_labels_indices.csv.
+
+    Raises:
+        UserError: the file cannot be read, has no column of a name, or does not number its classes 0, 1, 2, ….
+    """
+    ids: Dict[str, str] = {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            absent = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
+            if absent:
+                raise UserError(f"{path}: no column {absent[0]}: is this class_labels_indices.csv?")
+            for row in reader:
+                where = f"{path}: line {reader.line_num}"
+                if None in row.values() or row["index"] != str(len(ids)):
+                    raise UserError(f"{where}: expected class {len(ids)} with its id and name, not {row['index']!r}")
+                if row["mid"] in ids:
+                    raise UserError(f"{where}: {row['mid']} is named twice")
+                ids[row["mid"]] = row["display_name"]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: {error}") from error
+    if not ids:
+        raise UserError(f"{path}: names no class.")
+    return Vocabulary(tuple(ids), tuple(ids.values()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A sound category. Its marks say why the authors asked nobody to label it; some such nodes are classes still."""
+
+    id: str
+    name: str
+    children: Tuple[str, ...]
+    is_abstract: bool  # it only holds others together
+    is_blacklisted: bool  # hard to tell for who listens
+
+
+class Ontology:
+    """A directed acyclic graph of sound categories: a node may have several parents, and there are several roots."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        """
+        Args:
+            nodes: in the order in which the answers below name them.
+
+        Raises:
+            UserError: an id that stands for two nodes or for none, or a node that is its own ancestor.
+        """
+        self.nodes: Dict[str, Node] = {}
+        for node in nodes:
+            if node.id in self.nodes:
+                raise UserError(f"{node.id} is defined twice")
+            self.nodes[node.id] = node
+        parents: Dict[str, List[str]] = {id_: [] for id_ in self.nodes}
+        for node in self.nodes.values():
+            for child in node.children:
+                if child not in self.nodes:
+                    raise UserError(f"{node.id} has the child {child}, which is not defined")
+                parents[child].append(node.id)
+        self.parents: Mapping[str, Tuple[str, ...]] = {id_: tuple(found) for id_, found in parents.items()}
+        try:
+            tuple(graphlib.TopologicalSorter(self.parents).static_order())
+        except graphlib.CycleError as error:
+            raise UserError(f"{' -> '.join(error.args[1])} is a circle") from error
+
+    @property
+    def roots(self) -> Tuple[str, ...]:
+        """The nodes without a parent."""
+        return tuple(id_ for id_, parents in self.parents.items() if not parents)
+
+    def ancestors(self, id_: str) -> Tuple[str, ...]:
+        """All nodes above this one, each once, without itself."""
+        return self._reached(id_, lambda one: self.parents[one])
+
+    def descendants(self, id_: str) -> Tuple[str, ...]:
+        """All nodes below this one, each once, without itself."""
+        return self._reached(id_, lambda one: self.nodes[one].children)
+
+    def _reached(self, start: str, neighbours: Callable[[str], Iterable[str]]) -> Tuple[str, ...]:
+        found, waiting = set(), list(neighbours(start))
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting.extend(neighbours(one))
+        return tuple(id_ for id_ in self.nodes if id_ in found)
+
+
+def read_ontology(path: str) -> Ontology:
+    """Reads ontology.json.
+
+    Raises:
+        UserError: the file cannot be read, or is no ontology.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return Ontology([_node(item) for item in json.load(file)])
+    except UserError as error:
+        raise UserError(f"{path}: {error}.") from error
+    except OSError as error:
+        raise UserError(f"{path}: {error}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not the ontology ({type(error).__name__}: {error}).") from error
+
+
+def _node(item: Mapping[str, Any]) -> Node:
+    return Node(
+        id=item["id"],
+        name=item["name"],
+        children=tuple(item["child_ids"]),
+        is_abstract="abstract" in item["restrictions"],
+        is_blacklisted="blacklist" in item["restrictions"],
+    )
+
+
+def with_ancestors(labels: Iterable[int], vocabulary: Vocabulary, ontology: Ontology) -> Tuple[int, ...]:
+    """The labels of a clip and all classes above them: what is a dog is an animal.
+
+    A node that is no class is left out; the classes above it are not.
+
+    Args:
+        labels: numbers of `vocabulary`.
+        vocabulary: the classes.
+        ontology: holds each of them.
+
+    Returns:
+        Ascending, each once.
+
+    Raises:
+        UserError: a label that is not in the vocabulary, or a class that the ontology does not know.
+    """
+    found: Set[int] = set()
+    for label in labels:
+        if not 0 <= label < len(vocabulary):
+            raise UserError(f"label {label} is not one of the {len(vocabulary)} classes.")
+        id_ = vocabulary.ids[label]
+        if id_ not in ontology.nodes:
+            raise UserError(f"{id_} ({vocabulary.names[label]}) is not in the ontology: are both of one release?")
+        found.update(vocabulary.numbers[one] for one in (id_, *ontology.ancestors(id_)) if one in vocabulary.numbers)
+    return tuple(sorted(found))
