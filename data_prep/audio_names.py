@@ -1,0 +1,81 @@
+"""Which file holds which segment: the ways in which people name their copies of AudioSet.
+
+    Y<id>.wav                          PANNs
+    <id>_<start ms>_<end ms>.flac      audiosetdl
+    <id>_30.000_40.000.wav             DCASE 2017, often with a leading Y
+    <id>_30-40.wav                     audioset-download, in a folder for every label
+    <id>_30.wav, <id>_30.wav.gz        audioset-processing
+    <id>.flac                          the copy on Hugging Face
+
+An id has 11 characters, among them `_` and `-`, and may itself begin with Y: names are never split at such characters.
+"""
+
+import dataclasses
+import os
+import re
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+from data_prep.segments import VIDEO_ID, Segment
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_NAME = re.compile(rf"(?P<id>{VIDEO_ID.pattern})(?:_(?P<start>{_NUMBER})(?:[_-]{_NUMBER})?)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A file's place, and other files that hold the same segment."""
+
+    path: str
+    duplicates: Tuple[str, ...] = ()
+
+
+def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
+    """The segment that a file of this name holds.
+
+    Args:
+        stem: the name without its extensions.
+        segments: video id -> the segments of it that are wanted.
+
+    Returns:
+        None where the name follows none of the conventions, or where nothing is wanted of its video at its time.
+        A name without a time stands for the only segment of its video.
+    """
+    for name in (stem, stem[1:]) if stem.startswith("Y") else (stem,):
+        parts = _NAME.fullmatch(name)
+        wanted = segments.get(parts["id"], []) if parts else []
+        if parts and parts["start"] is None and len(wanted) == 1:
+            return wanted[0]
+        if parts and parts["start"] is not None:
+            start = float(parts["start"])
+            for segment in wanted:
+                if start in (segment.start_seconds, round(1000 * segment.start_seconds)):
+                    return segment
+    return None
+
+
+def find(folder: str, segments: Iterable[Segment]) -> Dict[str, Found]:
+    """Looks for the segments in a folder, to any depth.
+
+    Returns:
+        clip id -> where it is, for each segment that was found. Of several files with one segment the first in the
+        order of their paths is taken.
+    """
+    by_video: Dict[str, List[Segment]] = {}
+    for segment in segments:
+        by_video.setdefault(segment.video_id, []).append(segment)
+    paths: Dict[str, List[str]] = {}
+    for path in _files(folder):
+        segment_found = match(_stem(path), by_video)
+        if segment_found:
+            paths.setdefault(segment_found.clip_id, []).append(path)
+    return {clip_id: Found(min(found), tuple(sorted(found)[1:])) for clip_id, found in paths.items()}
+
+
+def _files(folder: str) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        yield from (os.path.join(parent, name) for name in names)
+
+
+def _stem(path: str) -> str:
+    """The name without its extension, or both of them (`.wav.gz`); a time's decimal point is not one's beginning."""
+    return re.sub(r"\.[A-Za-z][A-Za-z0-9]*(\.gz)?$", "", os.path.basename(path))
