@@ -110,6 +110,7 @@ def run(main: Callable[[], None]) -> None:
         except (UserError, OSError) as error:  # OSError: a full disk, a folder that may not be written
             _fail(str(error))
         except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
             sys.exit(130)
 
     app.run(guarded, flags_parser=_parse)
@@ -135,4 +136,9 @@ def _fail(message: str) -> None:
 
 def preset_flag(presets: Dict[str, Callable[[], Any]]) -> None:
     """Defines `--preset`, whose values are the names of the published settings."""
-    flags.DEFINE_enum("preset", None, sorted(presets), "Published setting to start from; explicit flags override it.")
+    flags.DEFINE_enum(
+        "preset",
+        None,
+        sorted(presets),
+        "Setting to start from, whose values replace the defaults named here; other flags override it.",
+    )

@@ -38,18 +38,20 @@ flags.DEFINE_enum(
 def main() -> None:
     command_line.require_flags("output")
     spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
+    said = ""
     if FLAGS.network == "log_mel":
         network, origin = build_log_mel(), "log_mel"
     else:
         command_line.require_flags("workdir")
         if FLAGS.network == "trained":
-            network, _, origin = checkpoints.restore_network(FLAGS.workdir)
+            network, config, origin = checkpoints.restore_network(FLAGS.workdir)
+            said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
         else:
             config = checkpoints.read_config(FLAGS.workdir, TripletConfig)
             tf.keras.utils.set_random_seed(config.training.seed)
             network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
-    print(f"{FLAGS.output}: {model_id}")
+    print(f"{FLAGS.output}: {model_id}{said}; it computes what the network does")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ flags.DEFINE_string("eval_data", "", "TFRecords to evaluate on; empty: a fold of
 flags.DEFINE_list("folds", [], "Folds to hold out, one after the other, e.g. 4 or 1,2,3,4,5. Empty: the last one.")
 flags.DEFINE_list("train_folds", [], "Folds to train on. Empty: all but the held-out one.")
 flags.DEFINE_list("seeds", ["0"], "Training seeds, e.g. 0,1,2.")
-flags.DEFINE_list("only", [], "Rows and cells to compute, e.g. joint,topline/retrieval. Empty: all.")
+flags.DEFINE_list(
+    "only", [], "What to compute: rows (joint: all its evaluations) and cells (topline/retrieval). Empty: all."
+)
 flags.DEFINE_list(
     "labels_per_class",
     [*map(str, semi_supervised.LABELS_PER_CLASS)],
@@ -109,8 +111,8 @@ def fill(work: stages.Stages, table_rows: List[Row], planned: List[Cell], known:
         comparison.write(FLAGS.output, Table(table_rows, planned, results.values()), training_curves(results), known)
         elapsed, left = time.monotonic() - started, progress.expected_seconds(todo[index:], results, work.configs)
         print(
-            f"{progress.describe(results[cell])}; {index} of {len(todo)}, {progress.duration(elapsed)} elapsed, about "
-            f"{progress.duration(left)} to go",
+            f"{progress.describe(results[cell])}; {index} of {len(todo)}, {progress.duration(elapsed)} elapsed, "
+            f"{progress.remaining(left)}",
             flush=True,
         )
     table = Table(table_rows, planned, results.values())

@@ -141,7 +141,8 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
                 add_class_names(class_names, zip(indices, names), folder)
         part_rows.append(len(found["clip_id"]))
     if not found["clip_id"]:
-        raise UserError(f"{folder}: holds no clip of fold {', '.join(map(str, folds))}.")
+        wanted, there = (", ".join(map(str, one)) for one in (folds, _folds(paths)))
+        raise UserError(f"{folder}: holds no clip of fold {wanted}, only of {there}.")
     if len(set(found["clip_id"])) < len(found["clip_id"]):
         twice = collections.Counter(found["clip_id"]).most_common(1)[0][0]
         raise UserError(f"{folder}: clip {twice} stands in two places; empty the folder and embed again.")
@@ -185,6 +186,12 @@ def add_class_names(class_names: Dict[int, str], named: Iterable[Tuple[int, str]
     for index, name in named:
         if class_names.setdefault(index, name) != name:
             raise UserError(f"{where}: class {index} is called both {class_names[index]!r} and {name!r}.")
+
+
+def _folds(paths: Sequence[str]) -> List[int]:
+    """All folds that clips of these parts are in."""
+    batches = (batch for path in paths for batch in embeddings.part_batches(path, (), ["fold"]))
+    return sorted({fold for batch in batches for fold in batch["fold"].to_pylist()})
 
 
 def _begins_clip(clip_ids: pa.Array, id_before: Optional[str]) -> np.ndarray:

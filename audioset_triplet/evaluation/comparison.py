@@ -14,7 +14,7 @@ from audioset_triplet.evaluation.cells import Row
 from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Table, has_recovery
 
 MISSING, UNDEFINED = "missing", "–"
-TRAINING = ("steps", "runs")  # titles of the last columns
+TRAINING = ("steps", "complete runs")  # titles of the last columns
 _FULL_WIDTH, _HALF_WIDTH = 1072, 524  # pixels of a chart
 
 

@@ -51,9 +51,11 @@ def read_split(train_folder: str, train_folds: Sequence[int], eval_folder: str, 
     )
     common = set(train.clip_ids) & set(evaluated.clip_ids)
     if common:
+        advice = "choose other folds for the one or the other (--train_folds, --folds)"
+        if not train_folds and train_folder == eval_folder:
+            advice = "give --train_folds too, without which all clips are learned from"
         raise UserError(
-            f"{len(common)} clips are both to be trained on and to be evaluated on, such as {min(common)}: "
-            "choose other folds for the one or the other (--train_folds, --folds)."
+            f"{len(common)} clips are both to be trained on and to be evaluated on, such as {min(common)}: {advice}."
         )
     recordings = set(evaluated.recording_ids)
     usable = np.array([recording not in recordings for recording in train.recording_ids])

@@ -99,3 +99,8 @@ def restore_weights(network: tf.keras.Model, workdir: str) -> str:
     status = restore(tf.train.Checkpoint(network=network), latest)
     status.expect_partial().assert_existing_objects_matched()
     return latest
+
+
+def step_of(path: str) -> int:
+    """The training step at which the checkpoint of this path was saved."""
+    return int(path.rpartition("-")[2])

@@ -3,7 +3,7 @@
 import datetime
 import itertools
 import statistics
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from audioset_triplet.config import ClassifierConfig
 from audioset_triplet.evaluation.cells import Cell, Result
@@ -27,8 +27,8 @@ def describe_plan(
         name: configs[cell.row].training.steps for cell in todo for name in networks(cell, configs, evaluations)
     }
     yield (
-        f"{len(planned) - len(todo)} of {len(planned)} cells are done; {len(steps_of)} networks to train, "
-        f"{sum(steps_of.values()):,} steps where none has begun"
+        f"{len(planned) - len(todo)} of {len(planned)} cells are done; networks to train: {len(steps_of)}, "
+        f"at most {sum(steps_of.values()):,} steps"
     )
 
 
@@ -44,19 +44,22 @@ def networks(cell: Cell, configs: Configs, evaluations: Evaluations) -> List[str
     return [f"{cell}/{count}-labels-trial{trial}" for count, trial in draws]
 
 
-def expected_seconds(todo: Sequence[Cell], results: Dict[Cell, Result], configs: Configs) -> float:
+def expected_seconds(todo: Sequence[Cell], results: Dict[Cell, Result], configs: Configs) -> Optional[float]:
     """What cells like these took so far: the same task, of a row that is trained too or that is not either.
 
     A task that no such row has finished counts as the quickest that one has: only a row's first task has its training.
+
+    Returns:
+        None where there is a network to train and none has been trained yet.
     """
-
-    def of(cell: Cell) -> float:
+    seconds = 0.0
+    for cell in todo:
         like = [one for one in results if is_trained(one.row, configs) == is_trained(cell.row, configs)]
-        same_task = [one for one in like if one.task == cell.task]
-        seconds = [results[one].seconds for one in same_task or like or results]
-        return statistics.fmean(seconds) if same_task else min(seconds)
-
-    return sum(map(of, todo))
+        same_task = [results[one].seconds for one in like if one.task == cell.task]
+        if is_trained(cell.row, configs) and not like:
+            return None
+        seconds += statistics.fmean(same_task) if same_task else min(results[one].seconds for one in like or results)
+    return seconds
 
 
 def describe(result: Result) -> str:
@@ -64,6 +67,11 @@ def describe(result: Result) -> str:
     means = {name: statistics.fmean(values) for name, values in result.values.items()}
     shown = [f"{name} {value:.3f}" for name, value in means.items() if name.split("/")[-1] in MEASURES_SHOWN]
     return f"{result.cell}: {', '.join(shown)} ({duration(result.seconds)})"
+
+
+def remaining(seconds: Optional[float]) -> str:
+    """What `expected_seconds` says."""
+    return "about " + duration(seconds) + " to go" if seconds is not None else "networks to train"
 
 
 def duration(seconds: float) -> str:

@@ -170,13 +170,15 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
-    assert lines[4].startswith("4 of 16 cells are done; 1 networks to train, 90 steps")
+    assert lines[4].startswith("4 of 16 cells are done; networks to train: 1, at most 90 steps")
 
 
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
     table_rows, configs = rows.build(BASE, few_labels_from_scratch=True)
     *_, last = progress.describe_plan(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
-    assert last.startswith("0 of 2 cells are done; 5 networks to train, 600 steps")  # all labels; 2 trials of 1 and 5
+    assert last.startswith(
+        "0 of 2 cells are done; networks to train: 5, at most 600 steps"
+    )  # all labels; 2 trials of 1 and 5
 
 
 def test_what_is_left_is_estimated_from_cells_of_the_kind():
@@ -193,6 +195,9 @@ def test_what_is_left_is_estimated_from_cells_of_the_kind():
     assert expected("fold4-seed0/noise/retrieval", "fold4-seed0/topline/knn") == 102
     assert expected("fold4-seed0/untrained/retrieval") == 10
     assert expected("fold4-seed0/noise/classification") == 2  # not known of such rows: their quickest
+    del results[:2]  # what was trained
+    assert expected("fold4-seed0/untrained/retrieval") == 10 and expected("fold4-seed0/noise/retrieval") is None
+    assert (progress.remaining(3725.2), progress.remaining(None)) == ("about 1:02:05 to go", "networks to train")
     assert expected() == 0
 
 
