@@ -42,6 +42,17 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class RecordsConfig:
+    """How records are written."""
+
+    num_shards: int = _option(2, "Files per fold.")
+    audio: str = _option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
+
+    def __post_init__(self) -> None:
+        _require(self.num_shards >= 1, f"--num_shards must be at least 1, not {self.num_shards}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class SamplingConfig:
     """How triplets are made (Jansen et al. 2018, section 3)."""
 

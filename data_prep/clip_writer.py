@@ -25,8 +25,6 @@ from audioset_triplet.data import audio_files, decoding, schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
-AUDIO_CHOICES = ("pcm", "encoded")
-
 
 @dataclasses.dataclass(frozen=True)
 class ClipRequest:

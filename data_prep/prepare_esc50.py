@@ -8,42 +8,28 @@ class, fold and original Freesound recording. Clips that cannot be used are coun
 """
 
 import pathlib
-import sys
 import time
 
 from absl import flags
 
 from audioset_triplet import command_line
-from data_prep import clip_writer, esc50
+from audioset_triplet.config import RecordsConfig
+from data_prep import esc50, fold_sets
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The ESC-50 folder (with meta/ and audio/ in it), or the folder around it.")
 flags.DEFINE_string("output", "", "Folder for the records.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1,2,3. Empty: all.")
 flags.DEFINE_enum("subset", "all", ["all", "esc10"], "esc10: the ten classes of ESC-10, with their ESC-50 numbers.")
-flags.DEFINE_enum(
-    "audio", "pcm", list(clip_writer.AUDIO_CHOICES), "Samples, or the files' own bytes (smaller, slower to read)."
-)
-flags.DEFINE_integer("num_shards", 2, "Files per fold.", lower_bound=1)
-
-NUM_NAMED_REJECTS = 5
+command_line.define_flags(RecordsConfig)
 
 
 def main() -> None:
     command_line.require_flags("source", "output")
-    started = time.monotonic()
-    folds = command_line.integers("folds")
-    output = pathlib.Path(FLAGS.output)
-    summary = esc50.prepare(pathlib.Path(FLAGS.source), output, folds, FLAGS.subset, FLAGS.audio, FLAGS.num_shards)
-    if summary.rejects:
-        for reject in summary.rejects[:NUM_NAMED_REJECTS]:
-            print(f"rejected: {reject.message}", file=sys.stderr)
-        reasons = clip_writer.count_reasons(summary.rejects)
-        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {output / 'rejects.csv'}", file=sys.stderr)
-    print(
-        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, "
-        f"{time.monotonic() - started:.1f} s -> {output} ({len(summary.files)} files)"
-    )
+    started, source, output = time.monotonic(), pathlib.Path(FLAGS.source), pathlib.Path(FLAGS.output)
+    config = command_line.config_from_flags(RecordsConfig())
+    summary = esc50.prepare(source, output, command_line.integers("folds"), FLAGS.subset, config)
+    fold_sets.report(summary, output, time.monotonic() - started)
 
 
 if __name__ == "__main__":

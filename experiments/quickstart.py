@@ -47,7 +47,7 @@ def run(module: str, **options: object) -> None:
 
 def folds_of(source: str) -> List[int]:
     """The folds of an ESC-50 style folder, ascending."""
-    requests = esc50.read_requests(esc50.find_root(pathlib.Path(source)), [], esc10_only=False)
+    requests = esc50.read_requests(pathlib.Path(source), esc10_only=False)
     folds = sorted({request.fold for request in requests})
     if len(folds) < 2:
         raise UserError(f"{source} has one fold only: nothing is left to evaluate on.")

@@ -6,31 +6,25 @@ import pathlib
 import signal
 import subprocess
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import pytest
 import soundfile
 
+from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import audio_files, records, schema
 from audioset_triplet.errors import UserError
 from data_prep import clip_writer, esc50
 from tests import datasets, processes
+from tests.data_prep.written import read
 from tests.tiny_esc50 import HEADER, write_csv, write_tiny_esc50
 
-DEFAULTS: Dict[str, Any] = {"folds": (), "subset": "all", "audio": "pcm", "num_shards": 2}
 
-
-def prepare(source: pathlib.Path, output: pathlib.Path, **options: Any) -> clip_writer.Summary:
-    return esc50.prepare(source, output, **{**DEFAULTS, **options})
-
-
-def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
-    found = [record for file in sorted(folder.glob("*.tfrecord")) for record in records.scan(str(file))]
-    assert not [record for record in found if record.damage]
-    clips = {record.clip.clip_id: record.clip for record in found if record.clip}
-    assert len(clips) == len(found)
-    return clips
+def prepare(
+    source: pathlib.Path, output: pathlib.Path, folds: Sequence[int] = (), subset: str = "all", **options: Any
+) -> clip_writer.Summary:
+    return esc50.prepare(source, output, folds, subset, RecordsConfig(**options))
 
 
 def contents(folder: pathlib.Path) -> Dict[str, bytes]:
@@ -95,9 +89,9 @@ def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.
 
 
 def test_real_clips() -> None:
-    """What the CSV as published gives: 400 clips per fold, 8 of each class; no clip is read here."""
-    requests = esc50.read_requests(datasets.esc50(), (1, 2), esc10_only=True)
-    assert len(requests) == 160
+    """What the CSV gives of four folds: 80 clips of ESC-10 in each, 8 of each class; no clip is read here."""
+    requests = esc50.read_requests(datasets.esc50(), esc10_only=True)
+    assert len(requests) == 320
     labels = [request.labels[0] for request in requests if request.fold == 2]
     assert sorted(set(labels)) == [0, 1, 10, 11, 12, 20, 21, 38, 40, 41]
     assert {labels.count(label) for label in labels} == {8}

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import synthetic
 from data_prep import esc50
 from tests import processes
@@ -32,7 +33,7 @@ ROWS = "log_mel untrained noise translation mixing proximity joint topline log_m
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
     synthetic.write_world(str(root / "sounds"), num_classes=3, clips_per_class=15, seconds=2.5)
-    esc50.prepare(root / "sounds", root / "records", [3, 4, 5], "all", "pcm", 1)
+    esc50.prepare(root / "sounds", root / "records", [3, 4, 5], "all", RecordsConfig(num_shards=1))
     return root / "records" / "*.tfrecord"
 
 

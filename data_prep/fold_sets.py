@@ -1,0 +1,94 @@
+"""What importers of data sets with published folds share: their lists, their folds, and what is said at the end."""
+
+import csv
+import pathlib
+import sys
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
+
+from audioset_triplet.config import RecordsConfig
+from audioset_triplet.errors import UserError
+from data_prep import clip_writer
+from data_prep.clip_writer import ClipRequest
+
+_NUM_NAMED_REJECTS = 5
+
+
+def find_root(source: pathlib.Path, listing: str, data_set: str) -> pathlib.Path:
+    """The folder that holds the data set's list: `source`, or a folder in it (a zip file unpacks to one level more).
+
+    Raises:
+        UserError: no such folder, or no list in it.
+    """
+    if not source.is_dir():
+        raise UserError(f"--source={source}: no such folder")
+    for root in [source, *sorted(source.iterdir())]:
+        if (root / listing).is_file():
+            return root
+    raise UserError(f"--source={source}: no {listing} in it: is this {data_set}?")
+
+
+def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[ClipRequest]]) -> List[ClipRequest]:
+    """The clips that a CSV file names, in its order.
+
+    Args:
+        path: a file whose first line names its columns.
+        make: a row -> the clip, or None where it is not wanted; may raise KeyError and ValueError.
+
+    Raises:
+        UserError: a column that is missing, a value that cannot be, a clip that is named twice; with the line.
+    """
+    seen = set()
+    requests = []
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        try:
+            for row in reader:
+                request = make(row)
+                if request is None:
+                    continue
+                if request.clip_id in seen:
+                    raise UserError(f"{path}: line {reader.line_num}: {request.clip_id} is named twice")
+                seen.add(request.clip_id)
+                requests.append(request)
+        except KeyError as error:
+            raise UserError(f"{path}: no column {error}") from error
+        except (csv.Error, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"{path}: line {reader.line_num}: {error}") from error
+    return requests
+
+
+def write(
+    requests: Sequence[ClipRequest],
+    folds: Sequence[int],
+    output: pathlib.Path,
+    config: RecordsConfig,
+    settings: Mapping[str, object],
+) -> clip_writer.Summary:
+    """Writes the clips of some folds (none named: all), a group of files per fold.
+
+    Raises:
+        UserError: there is no clip, or none of a fold; what `clip_writer.write_clips` raises.
+    """
+    groups: Dict[str, List[ClipRequest]] = {}
+    there = sorted({request.fold for request in requests})
+    for fold in sorted(set(folds)) or there:
+        if fold not in there:
+            raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, there)) or 'none'}")
+        groups[f"fold{fold}"] = [request for request in requests if request.fold == fold]
+    if not groups:
+        raise UserError("no clips: the list names none that is wanted")
+    settings = {**settings, "folds": sorted(set(folds)) or there}
+    return clip_writer.write_clips(groups, output, config.num_shards, config.audio, settings)
+
+
+def report(summary: clip_writer.Summary, output: pathlib.Path, seconds: float) -> None:
+    """Says what was written, and on stderr what was rejected."""
+    for reject in summary.rejects[:_NUM_NAMED_REJECTS]:
+        print(f"rejected: {reject.message}", file=sys.stderr)
+    if summary.rejects:
+        reasons = clip_writer.count_reasons(summary.rejects)
+        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {output / 'rejects.csv'}", file=sys.stderr)
+    print(
+        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, "
+        f"{seconds:.1f} s -> {output} ({len(summary.files)} files)"
+    )

@@ -1,0 +1,42 @@
+r"""Turns the scenes of DCASE 2013, as they are downloaded, into TFRecords.
+
+    python -m data_prep.prepare_dcase2013 --public=scenes_stereo --private=scenes_stereo_testset --output=records
+
+makes fold 1 of the public and fold 2 of the private set, to train on the one and test on the other. With
+
+    python -m data_prep.prepare_dcase2013 --private=scenes_stereo_testset --key=dcase2013_task1_filenamekey.csv \
+        --output=records
+
+the private set is in the five folds of the challenge. A record is 30 s of 16 kHz mono with its class and fold; both
+sets use the same file names, so that clips are called public-bus01 and private-bus01. Clips that cannot be used are
+counted, and listed in rejects.csv.
+"""
+
+import pathlib
+import time
+
+from absl import flags
+
+from audioset_triplet import command_line
+from audioset_triplet.config import RecordsConfig
+from data_prep import dcase2013, fold_sets
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("public", "", "The folder of the public set (scenes_stereo.zip).")
+flags.DEFINE_string("private", "", "The folder of the private set (scenes_stereo_testset.zip).")
+flags.DEFINE_string("key", "", "The challenge's folds of the private set (dcase2013_task1_filenamekey.csv).")
+flags.DEFINE_string("output", "", "Folder for the records.")
+flags.DEFINE_list("folds", [], "Only these folds, e.g. 1. Empty: all.")
+command_line.define_flags(RecordsConfig)
+
+
+def main() -> None:
+    command_line.require_flags("output")
+    started, output = time.monotonic(), pathlib.Path(FLAGS.output)
+    config, folds = command_line.config_from_flags(RecordsConfig()), command_line.integers("folds")
+    summary = dcase2013.prepare(FLAGS.public, FLAGS.private, FLAGS.key, output, folds, config)
+    fold_sets.report(summary, output, time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,51 @@
+"""Reading an UrbanSound8K folder, as it is downloaded (formats: Salamon et al. 2014, UrbanSound8K_README.txt)."""
+
+import pathlib
+from typing import List, Mapping, Sequence
+
+from audioset_triplet.config import RecordsConfig
+from audioset_triplet.errors import UserError
+from data_prep import clip_writer, fold_sets
+from data_prep.clip_writer import ClipRequest
+
+LISTING = "UrbanSound8K.csv"
+
+
+def read_requests(source: pathlib.Path) -> List[ClipRequest]:
+    """The clips of the data set in a folder, or in a folder below it; the list stands in metadata/ or beside it.
+
+    Slices of one Freesound recording share its number and lie in one fold.
+
+    Raises:
+        UserError: what `fold_sets.find_root` and `fold_sets.read_csv` raise.
+    """
+    try:
+        root = fold_sets.find_root(source, f"metadata/{LISTING}", "an UrbanSound8K folder")
+        listing = root / "metadata" / LISTING
+    except UserError:
+        root = fold_sets.find_root(source, LISTING, "an UrbanSound8K folder")
+        listing = root / LISTING
+
+    def make(row: Mapping[str, str]) -> ClipRequest:
+        start, end = float(row["start"]), float(row["end"])
+        if not 0 <= start < end <= start + 60:
+            raise ValueError(f"{start} to {end} is no slice of a few seconds")
+        return ClipRequest(
+            path=root / "audio" / f"fold{int(row['fold'])}" / row["slice_file_name"],
+            clip_id=pathlib.PurePath(row["slice_file_name"]).stem,
+            recording_id=row["fsID"],
+            start_seconds=start,
+            end_seconds=end,
+            labels=(int(row["classID"]),),
+            label_names=(row["class"],),
+            fold=int(row["fold"]),
+        )
+
+    return fold_sets.read_csv(listing, make)
+
+
+def prepare(
+    source: pathlib.Path, output: pathlib.Path, folds: Sequence[int], config: RecordsConfig
+) -> clip_writer.Summary:
+    """Reads `source` and writes the records; the arguments are the flags."""
+    return fold_sets.write(read_requests(source), folds, output, config, {"data_set": "UrbanSound8K"})
