@@ -14,7 +14,8 @@ import json
 import os
 import pathlib
 import re
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union
+import sys
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -25,12 +26,14 @@ from audioset_triplet.data import audio_files, decoding, schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
+_NUM_NAMED_REJECTS = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipRequest:
     """A sound file that shall become one record; it is padded with silence or trimmed to end - start seconds."""
 
-    path: pathlib.Path
+    path: Optional[pathlib.Path]  # None: there is none, which makes the clip a reject
     clip_id: str
     recording_id: str
     start_seconds: float
@@ -121,8 +124,23 @@ def count_reasons(rejects: Iterable[Reject]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
 
 
+def report(summary: Summary, output: pathlib.Path, seconds: float) -> None:
+    """Says what was written, and on stderr what was rejected."""
+    for reject in summary.rejects[:_NUM_NAMED_REJECTS]:
+        print(f"rejected: {reject.message}", file=sys.stderr)
+    if summary.rejects:
+        reasons = count_reasons(summary.rejects)
+        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {output / 'rejects.csv'}", file=sys.stderr)
+    print(
+        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, "
+        f"{seconds:.1f} s -> {output} ({len(summary.files)} files)"
+    )
+
+
 def _example_or_reject(request: ClipRequest, encoded: bool) -> Union[Tuple[bytes, int], Reject]:
     """(serialized Example, its length in samples at 16 kHz), or the reject."""
+    if request.path is None:
+        return Reject(request.clip_id, "", "missing", f"{request.clip_id}: there is no file of it")
     num_samples = round((request.end_seconds - request.start_seconds) * SAMPLE_RATE_HZ)
     try:
         pcm = audio_files.to_pcm(audio_files.load(request.path))
@@ -148,7 +166,11 @@ def _example_or_reject(request: ClipRequest, encoded: bool) -> Union[Tuple[bytes
 def _digest(groups: Mapping[str, Sequence[ClipRequest]]) -> str:
     """A name for a list of clips, wherever their files lie: it tells two data sets of one layout apart."""
     listed = [
-        (group, request.path.name, *(value for field, value in vars(request).items() if field != "path"))
+        (
+            group,
+            request.path and request.path.name,
+            *(value for field, value in vars(request).items() if field != "path"),
+        )
         for group, requests in groups.items()
         for request in requests
     ]

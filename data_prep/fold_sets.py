@@ -1,16 +1,13 @@
-"""What importers of data sets with published folds share: their lists, their folds, and what is said at the end."""
+"""What importers of data sets with published folds share: their lists and their folds."""
 
 import csv
 import pathlib
-import sys
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 from audioset_triplet.config import RecordsConfig
 from audioset_triplet.errors import UserError
 from data_prep import clip_writer
 from data_prep.clip_writer import ClipRequest
-
-_NUM_NAMED_REJECTS = 5
 
 
 def find_root(source: pathlib.Path, listing: str, data_set: str) -> pathlib.Path:
@@ -79,16 +76,3 @@ def write(
         raise UserError("no clips: the list names none that is wanted")
     settings = {**settings, "folds": sorted(set(folds)) or there}
     return clip_writer.write_clips(groups, output, config.num_shards, config.audio, settings)
-
-
-def report(summary: clip_writer.Summary, output: pathlib.Path, seconds: float) -> None:
-    """Says what was written, and on stderr what was rejected."""
-    for reject in summary.rejects[:_NUM_NAMED_REJECTS]:
-        print(f"rejected: {reject.message}", file=sys.stderr)
-    if summary.rejects:
-        reasons = clip_writer.count_reasons(summary.rejects)
-        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {output / 'rejects.csv'}", file=sys.stderr)
-    print(
-        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, "
-        f"{seconds:.1f} s -> {output} ({len(summary.files)} files)"
-    )

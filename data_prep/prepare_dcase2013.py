@@ -19,7 +19,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config import RecordsConfig
-from data_prep import dcase2013, fold_sets
+from data_prep import clip_writer, dcase2013
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("public", "", "The folder of the public set (scenes_stereo.zip).")
@@ -35,7 +35,7 @@ def main() -> None:
     started, output = time.monotonic(), pathlib.Path(FLAGS.output)
     config, folds = command_line.config_from_flags(RecordsConfig()), command_line.integers("folds")
     summary = dcase2013.prepare(FLAGS.public, FLAGS.private, FLAGS.key, output, folds, config)
-    fold_sets.report(summary, output, time.monotonic() - started)
+    clip_writer.report(summary, output, time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config import RecordsConfig
-from data_prep import esc50, fold_sets
+from data_prep import clip_writer, esc50
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The ESC-50 folder (with meta/ and audio/ in it), or the folder around it.")
@@ -29,7 +29,7 @@ def main() -> None:
     started, source, output = time.monotonic(), pathlib.Path(FLAGS.source), pathlib.Path(FLAGS.output)
     config = command_line.config_from_flags(RecordsConfig())
     summary = esc50.prepare(source, output, command_line.integers("folds"), FLAGS.subset, config)
-    fold_sets.report(summary, output, time.monotonic() - started)
+    clip_writer.report(summary, output, time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config import RecordsConfig
-from data_prep import fold_sets, urbansound8k
+from data_prep import clip_writer, urbansound8k
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The UrbanSound8K folder (with metadata/ and audio/ in it), or the folder around it.")
@@ -29,7 +29,7 @@ def main() -> None:
     started, source, output = time.monotonic(), pathlib.Path(FLAGS.source), pathlib.Path(FLAGS.output)
     config = command_line.config_from_flags(RecordsConfig())
     summary = urbansound8k.prepare(source, output, command_line.integers("folds"), config)
-    fold_sets.report(summary, output, time.monotonic() - started)
+    clip_writer.report(summary, output, time.monotonic() - started)
 
 
 if __name__ == "__main__":
