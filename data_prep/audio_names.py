@@ -4,29 +4,20 @@
     <id>_<start ms>_<end ms>.flac      audiosetdl
     <id>_30.000_40.000.wav             DCASE 2017, often with a leading Y
     <id>_30-40.wav                     audioset-download, in a folder for every label
-    <id>_30.wav, <id>_30.wav.gz        audioset-processing
+    <id>_30.wav                        audioset-processing (which packs them as .wav.gz: unpack those first)
     <id>.flac                          the copy on Hugging Face
 
 An id has 11 characters, among them `_` and `-`, and may itself begin with Y: names are never split at such characters.
 """
 
-import dataclasses
 import os
 import re
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional
 
 from data_prep.segments import VIDEO_ID, Segment
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _NAME = re.compile(rf"(?P<id>{VIDEO_ID.pattern})(?:_(?P<start>{_NUMBER})(?:[_-]{_NUMBER})?)?")
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """A file's place, and other files that hold the same segment."""
-
-    path: str
-    duplicates: Tuple[str, ...] = ()
 
 
 def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
@@ -53,22 +44,22 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     return None
 
 
-def find(folder: str, segments: Iterable[Segment]) -> Dict[str, Found]:
+def find(folder: str, segments: Iterable[Segment]) -> Dict[str, str]:
     """Looks for the segments in a folder, to any depth.
 
     Returns:
-        clip id -> where it is, for each segment that was found. Of several files with one segment the first in the
-        order of their paths is taken.
+        clip id -> its file, for each segment that was found. Of several files with one segment (one for every label,
+        say) the first in the order of their paths is taken.
     """
     by_video: Dict[str, List[Segment]] = {}
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
-    paths: Dict[str, List[str]] = {}
+    found: Dict[str, str] = {}
     for path in _files(folder):
-        segment_found = match(_stem(path), by_video)
-        if segment_found:
-            paths.setdefault(segment_found.clip_id, []).append(path)
-    return {clip_id: Found(min(found), tuple(sorted(found)[1:])) for clip_id, found in paths.items()}
+        segment = match(_stem(path), by_video)
+        if segment:
+            found[segment.clip_id] = min(path, found.get(segment.clip_id, path))
+    return found
 
 
 def _files(folder: str) -> Iterator[str]:
@@ -77,5 +68,5 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _stem(path: str) -> str:
-    """The name without its extension, or both of them (`.wav.gz`); a time's decimal point is not one's beginning."""
-    return re.sub(r"\.[A-Za-z][A-Za-z0-9]*(\.gz)?$", "", os.path.basename(path))
+    """The name without its extension, which a time's decimal point does not begin."""
+    return re.sub(r"\.[A-Za-z][A-Za-z0-9]*$", "", os.path.basename(path))

@@ -15,7 +15,7 @@ NO_FOLD = -1
 
 
 def make_requests(
-    segments: List[Segment], found: Dict[str, audio_names.Found], vocabulary: Vocabulary, ontology: Optional[Ontology]
+    segments: List[Segment], found: Dict[str, str], vocabulary: Vocabulary, ontology: Optional[Ontology]
 ) -> List[ClipRequest]:
     """A request for every segment, also for those of which there is no file.
 
@@ -34,7 +34,7 @@ def make_requests(
         file = found.get(segment.clip_id)
         requests.append(
             ClipRequest(
-                path=pathlib.Path(file.path) if file else None,
+                path=pathlib.Path(file) if file else None,
                 clip_id=segment.clip_id,
                 recording_id=segment.video_id,
                 start_seconds=segment.start_seconds,
