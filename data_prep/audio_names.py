@@ -56,9 +56,9 @@ def find(folder: str, segments: Iterable[Segment]) -> Dict[str, str]:
         by_video.setdefault(segment.video_id, []).append(segment)
     found: Dict[str, str] = {}
     for path in _files(folder):
-        segment = match(_stem(path), by_video)
-        if segment:
-            found[segment.clip_id] = min(path, found.get(segment.clip_id, path))
+        held = match(_stem(path), by_video)
+        if held:
+            found[held.clip_id] = min(path, found.get(held.clip_id, path))
     return found
 
 
