@@ -100,7 +100,10 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
 
 
 def esc50_contrastive() -> TripletConfig:
-    """`contrastive` of `esc50`: the best embedding of ESC-50 found without labels."""
+    """`contrastive` of `esc50`: the best embedding of ESC-50 that was found without labels.
+
+    Not published elsewhere; README has its figures, BUILD_NOTES.md what was tried.
+    """
     return contrastive(esc50())
 
 
