@@ -45,7 +45,7 @@ class DataConfig:
 class RecordsConfig:
     """How records are written."""
 
-    num_shards: int = _option(2, "Files per fold.")
+    num_shards: int = _option(2, "Files per fold, or per list where there are no folds.")
     audio: str = _option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
 
     def __post_init__(self) -> None:

@@ -18,9 +18,9 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
     """The clips of the data set in a folder, or in a folder below it.
 
     Raises:
-        UserError: what `fold_sets.find_root` and `fold_sets.read_csv` raise.
+        UserError: what `fold_sets.find_listing` and `fold_sets.read_csv` raise.
     """
-    root = fold_sets.find_root(source, LISTING, "an ESC-50 folder")
+    root, listing = fold_sets.find_listing(source, [LISTING], "an ESC-50 folder")
 
     def make(row: Mapping[str, str]) -> Optional[ClipRequest]:
         request = ClipRequest(
@@ -35,7 +35,7 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
         )
         return request if not esc10_only or row["esc10"].lower() == "true" else None
 
-    return fold_sets.read_csv(root / LISTING, make)
+    return fold_sets.read_csv(listing, make)
 
 
 def prepare(

@@ -2,7 +2,7 @@
 
 import csv
 import pathlib
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.config import RecordsConfig
 from audioset_triplet.errors import UserError
@@ -10,8 +10,13 @@ from data_prep import clip_writer
 from data_prep.clip_writer import ClipRequest
 
 
-def find_root(source: pathlib.Path, listing: str, data_set: str) -> pathlib.Path:
-    """The folder that holds the data set's list: `source`, or a folder in it (a zip file unpacks to one level more).
+def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> Tuple[pathlib.Path, pathlib.Path]:
+    """(root of the data set, its list): the root is `source`, or a folder in it (a zip unpacks to one level more).
+
+    Args:
+        source: the folder that the user named.
+        places: where below the root the list may stand, the usual one first.
+        data_set: its name, for the error.
 
     Raises:
         UserError: no such folder, or no list in it.
@@ -19,9 +24,10 @@ def find_root(source: pathlib.Path, listing: str, data_set: str) -> pathlib.Path
     if not source.is_dir():
         raise UserError(f"--source={source}: no such folder")
     for root in [source, *sorted(source.iterdir())]:
-        if (root / listing).is_file():
-            return root
-    raise UserError(f"--source={source}: no {listing} in it: is this {data_set}?")
+        for place in places:
+            if (root / place).is_file():
+                return root, root / place
+    raise UserError(f"--source={source}: no {places[-1]} in it: is this {data_set}?")
 
 
 def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[ClipRequest]]) -> List[ClipRequest]:

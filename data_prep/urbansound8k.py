@@ -4,11 +4,10 @@ import pathlib
 from typing import List, Mapping, Sequence
 
 from audioset_triplet.config import RecordsConfig
-from audioset_triplet.errors import UserError
 from data_prep import clip_writer, fold_sets
 from data_prep.clip_writer import ClipRequest
 
-LISTING = "UrbanSound8K.csv"
+LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
 
 
 def read_requests(source: pathlib.Path) -> List[ClipRequest]:
@@ -17,14 +16,9 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
     Slices of one Freesound recording share its number and lie in one fold.
 
     Raises:
-        UserError: what `fold_sets.find_root` and `fold_sets.read_csv` raise.
+        UserError: what `fold_sets.find_listing` and `fold_sets.read_csv` raise.
     """
-    try:
-        root = fold_sets.find_root(source, f"metadata/{LISTING}", "an UrbanSound8K folder")
-        listing = root / "metadata" / LISTING
-    except UserError:
-        root = fold_sets.find_root(source, LISTING, "an UrbanSound8K folder")
-        listing = root / LISTING
+    root, listing = fold_sets.find_listing(source, LISTINGS, "an UrbanSound8K folder")
 
     def make(row: Mapping[str, str]) -> ClipRequest:
         start, end = float(row["start"]), float(row["end"])

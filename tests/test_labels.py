@@ -158,4 +158,4 @@ def test_labels_of_the_published_classes_get_the_classes_above_them(audioset):
         return {vocabulary.names[number] for number in found}
 
     assert names("Bow-wow") == {"Bow-wow", "Dog", "Animal", "Domestic animals, pets"}
-    assert names("Speech") == {"Speech"}  # above it there is only "Human voice", which is no class
+    assert names("Speech") == {"Speech"}  # no class lies above it

@@ -25,7 +25,7 @@ def splits(tmp_path_factory):
     return [DataSplit(f"fold{fold}", DataConfig(path, (1, 2)), DataConfig(path, (fold,))) for fold in (3, 4)]
 
 
-def test_rows_differ_in_their_method_alone():
+def test_rows_differ_in_their_method_and_some_in_their_length():
     table_rows, configs = rows.build(BASE)
     methods = {name: config.sampling.method for name, config in configs.items() if name != "resnet50"}
     paper = {"noise", "translation", "mixing", "proximity", "joint"}
@@ -176,9 +176,8 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
     table_rows, configs = rows.build(BASE, few_labels_from_scratch=True)
     *_, last = progress.describe_plan(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
-    assert last.startswith(
-        "0 of 2 cells are done; networks to train: 5, at most 600 steps"
-    )  # all labels; 2 trials of 1 and 5
+    # All labels, and two trials of 1 and 5 labels.
+    assert last.startswith("0 of 2 cells are done; networks to train: 5, at most 600 steps")
 
 
 def test_what_is_left_is_estimated_from_cells_of_the_kind():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import signal
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
 from audioset_triplet.training import callbacks, classifier, inputs
 from tests import processes, tiny_records
-from tests.training.tiny_runs import saved_weights
+from tests.training.tiny_runs import check_killed_run
 
 MODULE = "experiments.train_classifier"
 TINY = dict(preset="small_classifier", width=0.0625, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
@@ -190,16 +189,7 @@ def test_the_program_trains_and_judges(data, tmp_path):
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
     arguments = processes.flags(**TINY, data=data, folds=1, steps=12, deterministic=True)
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    assert processes.run(MODULE, *arguments, f"--workdir={alone}").returncode == 0
-    path = killed / "checkpoints" / "ckpt-6.index"
-    code = processes.stop_when_there(MODULE, *arguments, f"--workdir={killed}", path=path, signal_number=signal.SIGKILL)
-    assert code == -signal.SIGKILL
-    assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
-    expected, found = saved_weights(alone), saved_weights(killed)
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
     assert [line["step"] for line in callbacks.read_metrics(str(killed))] == list(range(2, 13, 2))
 
 

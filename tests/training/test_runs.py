@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
 from audioset_triplet.training import callbacks, triplet
 from tests import processes, tiny_records
-from tests.training.tiny_runs import saved_weights, tiny_config
+from tests.training.tiny_runs import check_killed_run, tiny_config
 
 MODULE = "experiments.train_triplet"
 TINY = dict(preset="small", width=0.0625, embedding_size=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
@@ -108,19 +107,7 @@ def test_a_damaged_record_is_named(data, tmp_path):
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
     arguments = processes.flags(**TINY, data=data, steps=30, deterministic=True)
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    assert processes.run(MODULE, *arguments, f"--workdir={alone}").returncode == 0
-    for step in (3, 9):
-        path = killed / "checkpoints" / f"ckpt-{step}.index"
-        code = processes.stop_when_there(
-            MODULE, *arguments, f"--workdir={killed}", path=path, signal_number=signal.SIGKILL
-        )
-        assert code == -signal.SIGKILL
-    assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
-    expected, found = saved_weights(alone), saved_weights(killed)
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(3, 9))
     steps = [line["step"] for line in callbacks.read_metrics(str(killed))]
     assert steps == list(range(2, 31, 2))
 

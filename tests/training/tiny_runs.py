@@ -1,8 +1,12 @@
 """A triplet run that takes seconds, and what a run leaves."""
 
+import signal
+
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.config import DataConfig, ModelConfig, SamplingConfig, TrainingConfig, TripletConfig
+from tests import processes
 
 
 def tiny_config(data, method="joint", **training):
@@ -21,3 +25,21 @@ def saved_weights(workdir):
     names = [name for name in reader.get_variable_to_shape_map() if name.startswith(("network", "optimizer"))]
     assert len(names) > 100
     return {name: reader.get_tensor(name) for name in names}
+
+
+def check_killed_run(module, arguments, folder, killed_at):
+    """Asserts that a run killed at these checkpoints ends with the weights of one left alone; gives its folder."""
+    alone, killed = folder / "alone", folder / "killed"
+    assert processes.run(module, *arguments, f"--workdir={alone}").returncode == 0
+    for step in killed_at:
+        path = killed / "checkpoints" / f"ckpt-{step}.index"
+        code = processes.stop_when_there(
+            module, *arguments, f"--workdir={killed}", path=path, signal_number=signal.SIGKILL
+        )
+        assert code == -signal.SIGKILL
+    assert processes.run(module, *arguments, f"--workdir={killed}").returncode == 0
+    expected, found = saved_weights(alone), saved_weights(killed)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    return killed
