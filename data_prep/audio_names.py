@@ -10,10 +10,11 @@
 An id has 11 characters, among them `_` and `-`, and may itself begin with Y: names are never split at such characters.
 """
 
-import os
+import pathlib
 import re
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, List, Optional
 
+from audioset_triplet.data import audio_files
 from data_prep.segments import VIDEO_ID, Segment
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -24,7 +25,7 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     """The segment that a file of this name holds.
 
     Args:
-        stem: the name without its extensions.
+        stem: the name without its extension.
         segments: video id -> the segments of it that are wanted.
 
     Returns:
@@ -44,8 +45,8 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     return None
 
 
-def find(folder: str, segments: Iterable[Segment]) -> Dict[str, str]:
-    """Looks for the segments in a folder, to any depth.
+def find(folder: pathlib.Path, segments: Iterable[Segment]) -> Dict[str, pathlib.Path]:
+    """Looks for the segments among the sound files of a folder, to any depth.
 
     Returns:
         clip id -> its file, for each segment that was found. Of several files with one segment (one for every label,
@@ -54,19 +55,9 @@ def find(folder: str, segments: Iterable[Segment]) -> Dict[str, str]:
     by_video: Dict[str, List[Segment]] = {}
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
-    found: Dict[str, str] = {}
-    for path in _files(folder):
-        held = match(_stem(path), by_video)
+    found: Dict[str, pathlib.Path] = {}
+    for path in audio_files.find_audio_files(folder):
+        held = match(path.stem, by_video)
         if held:
-            found[held.clip_id] = min(path, found.get(held.clip_id, path))
+            found.setdefault(held.clip_id, path)
     return found
-
-
-def _files(folder: str) -> Iterator[str]:
-    for parent, _, names in os.walk(folder):
-        yield from (os.path.join(parent, name) for name in names)
-
-
-def _stem(path: str) -> str:
-    """The name without its extension, which a time's decimal point does not begin."""
-    return re.sub(r"\.[A-Za-z][A-Za-z0-9]*$", "", os.path.basename(path))

@@ -15,7 +15,7 @@ NO_FOLD = -1
 
 
 def make_requests(
-    segments: List[Segment], found: Dict[str, str], vocabulary: Vocabulary, ontology: Optional[Ontology]
+    segments: List[Segment], found: Dict[str, pathlib.Path], vocabulary: Vocabulary, ontology: Optional[Ontology]
 ) -> List[ClipRequest]:
     """A request for every segment, also for those of which there is no file.
 
@@ -31,10 +31,9 @@ def make_requests(
     requests = []
     for segment in segments:
         labels = _labels(segment, vocabulary, ontology)
-        file = found.get(segment.clip_id)
         requests.append(
             ClipRequest(
-                path=pathlib.Path(file) if file else None,
+                path=found.get(segment.clip_id),
                 clip_id=segment.clip_id,
                 recording_id=segment.video_id,
                 start_seconds=segment.start_seconds,
@@ -70,7 +69,7 @@ def prepare(
     known_above = read_ontology(ontology) if ontology else None
     if not source.is_dir():
         raise UserError(f"--source={source}: no such folder")
-    requests = make_requests(listed, audio_names.find(str(source), listed), vocabulary, known_above)
+    requests = make_requests(listed, audio_names.find(source, listed), vocabulary, known_above)
     if bad:
         print(
             f"{segments}: {len(bad)} rows name no segment, such as line {bad[0].line_number}: {bad[0].message}",

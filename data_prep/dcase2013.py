@@ -11,6 +11,7 @@ import re
 from typing import Dict, List, Mapping, Sequence
 
 from audioset_triplet.config import RecordsConfig
+from audioset_triplet.data import audio_files
 from audioset_triplet.errors import UserError
 from data_prep import clip_writer, fold_sets
 from data_prep.clip_writer import ClipRequest
@@ -36,7 +37,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
     """The recordings of one set, in the order of their names.
 
     Args:
-        folder: with the files in it, or in folders right below it.
+        folder: with the files in it, at any depth.
         name: put before the names of the files, because the other set has the same.
         fold: of all recordings, where `folds_of` is empty.
         folds_of: name of a recording -> its fold.
@@ -47,7 +48,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
     requests: Dict[str, ClipRequest] = {}
-    for path in sorted([*folder.glob("*.*"), *folder.glob("*/*.*")]):
+    for path in audio_files.find_audio_files(folder):
         parts = _NAME.fullmatch(path.stem)
         if not parts:
             continue

@@ -67,11 +67,12 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
         "a_30_40_b_-_30.wav": "a_30_40_b_-_30000",
         "YabcdefghiJ.M4A": "YabcdefghiJ_30000",
         ".DS_Store": None,
+        "part00/R9_ZSCveAHg.json": None,  # what downloaders leave beside a file, and what comes before it in the order
         "notes.txt": None,
     }
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = audio_names.find(str(tmp_path), SEGMENTS)
+    found = audio_names.find(tmp_path, SEGMENTS)
     first = {clip_id: name for name, clip_id in reversed(names.items()) if clip_id}
-    assert found == {clip_id: str(tmp_path / name) for clip_id, name in first.items()}
+    assert found == {clip_id: tmp_path / name for clip_id, name in first.items()}
