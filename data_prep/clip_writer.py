@@ -22,7 +22,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from audioset_triplet import files
-from audioset_triplet.data import audio_files, decoding, schema
+from audioset_triplet.data import audio_files, encodings, schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
@@ -148,7 +148,7 @@ def _example_or_reject(request: ClipRequest, encoded: bool) -> Union[Tuple[bytes
         return Reject(request.clip_id, str(request.path), error.reason, str(error))
     sound: Dict[str, Any] = {"pcm": np.pad(pcm[:num_samples], (0, max(0, num_samples - len(pcm))))}
     contents = request.path.read_bytes() if encoded else b""
-    description = decoding.describe(contents) if encoded else None
+    description = encodings.describe(contents) if encoded else None
     if description:
         encoding, sample_type, rate_hz = description
         sound = {

@@ -1,20 +1,19 @@
 """Encoded sound inside the graph: the bytes of a WAV, FLAC, MP3 or OGG Vorbis file -> int16 mono at 16 kHz.
 
 The only module that imports tensorflow-io. Its decoders must be told the type of the samples, and they give no rate:
-both are read from the file when the record is written (`describe`) and stand in the record.
+both are read from the file when the record is written (`encodings.describe`) and stand in the record.
 
 The resampling is done here: tensorflow-io's resampler (Speex) returns its result 32 samples late and without its end.
 """
 
-import io
 import math
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Tuple
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 import tensorflow_io as tfio
 
+from audioset_triplet.data.encodings import SAMPLE_TYPES
 from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
 
 # The interpolation filter of VGGish's resampler (resampy 0.2.2, kaiser_best): a sinc of 64 zero crossings to either
@@ -22,44 +21,10 @@ from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
 _ZERO_CROSSINGS = 64
 _ROLLOFF = 0.9475937167399596
 _KAISER_BETA = 14.769656459379492
-# Output phases of the polyphase filter that are worth computing: 640 serves 11.025 kHz, 44.1 kHz needs 160, 48 kHz 1.
-# A rate that has hardly a divisor in common with 16000 would need thousands.
-_MOST_PHASES = 640
-
-# What tensorflow-io decodes rightly. 32-bit integer WAV is not here: it is taken for floats. 64-bit WAV is refused.
-_SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
-    ("WAV", "PCM_U8"): "uint8",
-    ("WAV", "PCM_16"): "int16",
-    ("WAV", "PCM_24"): "int32",
-    ("WAV", "FLOAT"): "float32",
-    ("FLAC", "PCM_S8"): "uint8",
-    ("FLAC", "PCM_16"): "int16",
-    ("FLAC", "PCM_24"): "int32",
-    ("MP3", "MPEG_LAYER_III"): "float32",
-    ("OGG", "VORBIS"): "float32",
-}
-
 
 _RATE_DIVISORS = [divisor for divisor in range(1, SAMPLE_RATE_HZ + 1) if SAMPLE_RATE_HZ % divisor == 0]
 # Fewest output samples per block of the product below: fewer would copy every input sample many times into blocks.
 _FEWEST_PHASES = 128
-
-
-def describe(encoded: bytes) -> Optional[Tuple[str, str, int]]:
-    """(encoding, type of its samples, rate in Hz) of a file's bytes; None if the graph cannot decode them.
-
-    The encoding is `wav`, `flac`, `mp3` or `ogg`.
-    """
-    try:
-        info = soundfile.info(io.BytesIO(encoded))
-    except soundfile.LibsndfileError:
-        return None
-    container = {"WAVEX": "WAV", "MPEG": "MP3"}.get(info.format, info.format)
-    sample_type = _SAMPLE_TYPES.get((container, info.subtype))
-    num_phases = SAMPLE_RATE_HZ // math.gcd(info.samplerate, SAMPLE_RATE_HZ)
-    if sample_type is None or num_phases > _MOST_PHASES:
-        return None
-    return container.lower(), sample_type, info.samplerate
 
 
 def decode(encoded: tf.Tensor, encoding: tf.Tensor, sample_type: tf.Tensor, rate_hz: tf.Tensor) -> tf.Tensor:
@@ -67,7 +32,7 @@ def decode(encoded: tf.Tensor, encoding: tf.Tensor, sample_type: tf.Tensor, rate
 
     Args:
         encoded: string [], the file.
-        encoding, sample_type: string [], as from `describe`.
+        encoding, sample_type: string [], as from `encodings.describe`.
         rate_hz: int64 [].
 
     Returns:
@@ -76,7 +41,7 @@ def decode(encoded: tf.Tensor, encoding: tf.Tensor, sample_type: tf.Tensor, rate
     Raises:
         tf.errors.InvalidArgumentError or OutOfRangeError: when run, on bytes that do not decode.
     """
-    kinds = sorted({(container.lower(), sample_type) for (container, _), sample_type in _SAMPLE_TYPES.items()})
+    kinds = sorted({(container.lower(), sample_type) for (container, _), sample_type in SAMPLE_TYPES.items()})
     key = tf.strings.join([encoding, sample_type], ":")
     is_kind = tf.stack([tf.equal(key, ":".join(kind)) for kind in kinds])
     known = tf.debugging.Assert(tf.reduce_any(is_kind), ["cannot decode", encoding, sample_type])

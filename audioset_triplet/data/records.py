@@ -8,10 +8,10 @@ import os
 import struct
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-import google_crc32c
 import tensorflow as tf
 
-from audioset_triplet.data import schema
+from audioset_triplet.data import parsing, schema
+from audioset_triplet.data.tfrecord import masked_crc
 from audioset_triplet.errors import UserError
 
 # Files read at a time: enough to hide the latency of remote storage and to mix the folds of a small data set. Fixed,
@@ -74,9 +74,9 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
 
 
 def read_clips(files: Sequence[str], folds: Sequence[int], deterministic: bool) -> tf.data.Dataset:
-    """The parsed clips (`schema.parse_clip`) of several files; only those of `folds`, or all where it is empty."""
+    """The parsed clips (`parsing.parse_clip`) of several files; only those of `folds`, or all where it is empty."""
     clips = read_records(files, deterministic).map(
-        schema.parse_clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
+        parsing.parse_clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
     )
     if not folds:
         return clips
@@ -110,7 +110,7 @@ def scan(file: str) -> Iterator[Record]:
                 yield Record(file, index, None, f"truncated: the file ends inside the header at byte {offset}")
                 return
             length, length_crc = struct.unpack("<QI", header)
-            if _masked_crc(header[:8]) != length_crc:
+            if masked_crc(header[:8]) != length_crc:
                 damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
                 yield Record(file, index, None, damage)
                 return
@@ -147,14 +147,8 @@ def named_errors(files: Sequence[str]) -> Iterator[None]:
         raise UserError(f"{damage} (data_prep.inspect_tfrecords lists all damage; prepare the file again)") from error
 
 
-def _masked_crc(data: bytes) -> int:
-    """CRC-32C, rotated right by 15 bits plus a constant, as TFRecord stores it."""
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
 def _checked(file: str, index: int, data: bytes, data_crc: int) -> Record:
-    if _masked_crc(data) != data_crc:
+    if masked_crc(data) != data_crc:
         return Record(file, index, None, "bad checksum: the bytes are not those that were written")
     try:
         return Record(file, index, schema.clip_from_example(data))

@@ -1,4 +1,4 @@
-"""The record of a clip: one `tf.train.Example`, its only definition, for writers, readers and the graph.
+"""The record of a clip: one `tf.train.Example`, its only definition (`data.parsing` reads it in the graph).
 
 Every feature is a list, as Examples have it; all but `labels` and `label_names` hold exactly one value, and those two
 hold `num_labels` (without that number a missing list of labels would pass for a clip without labels).
@@ -13,7 +13,7 @@ hold `num_labels` (without that number a missing list of labels would pass for a
     fold            int64     -1: none
     pcm             bytes     int16 little-endian, mono, 16 kHz; empty where `encoded` is set
     encoded         bytes     instead of `pcm`: the bytes of a sound file
-    encoding, encoded_type    bytes     what `data.decoding.describe` says of it
+    encoding, encoded_type    bytes     what `data.encodings.describe` says of it
     encoded_rate_hz int64
     encoded_num_samples  int64    length at 16 kHz, to which the decoded sound is padded with silence or trimmed
 """
@@ -23,33 +23,33 @@ import re
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
-import tensorflow as tf
 
-from audioset_triplet.data import decoding
+from audioset_triplet.data.tfrecord import Example
 from audioset_triplet.errors import UserError
 
 SCHEMA_VERSION = 1
 
-_TYPES: Dict[str, tf.DType] = {
-    "schema_version": tf.int64,
-    "clip_id": tf.string,
-    "recording_id": tf.string,
-    "start_seconds": tf.float32,
-    "end_seconds": tf.float32,
-    "num_labels": tf.int64,
-    "labels": tf.int64,
-    "label_names": tf.string,
-    "fold": tf.int64,
-    "pcm": tf.string,
-    "encoded": tf.string,
-    "encoding": tf.string,
-    "encoded_type": tf.string,
-    "encoded_rate_hz": tf.int64,
-    "encoded_num_samples": tf.int64,
+# Key -> type of its values, as TensorFlow names it.
+TYPES: Dict[str, str] = {
+    "schema_version": "int64",
+    "clip_id": "string",
+    "recording_id": "string",
+    "start_seconds": "float32",
+    "end_seconds": "float32",
+    "num_labels": "int64",
+    "labels": "int64",
+    "label_names": "string",
+    "fold": "int64",
+    "pcm": "string",
+    "encoded": "string",
+    "encoding": "string",
+    "encoded_type": "string",
+    "encoded_rate_hz": "int64",
+    "encoded_num_samples": "int64",
 }
-_LISTS = ("labels", "label_names")
-_SOUND_KEYS = ("pcm", "encoded", "encoding", "encoded_type", "encoded_rate_hz", "encoded_num_samples")
-_FIELDS = {tf.int64: "int64_list", tf.float32: "float_list", tf.string: "bytes_list"}
+LISTS = ("labels", "label_names")
+SOUND_KEYS = ("pcm", "encoded", "encoding", "encoded_type", "encoded_rate_hz", "encoded_num_samples")
+_FIELDS = {"int64": "int64_list", "float32": "float_list", "string": "bytes_list"}
 
 
 class SchemaError(UserError):
@@ -92,9 +92,9 @@ def clip_to_example(clip: Clip) -> bytes:
     """The serialized Example; equal clips give equal bytes."""
     values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION, num_labels=len(clip.labels))
     values["pcm"] = b"" if clip.pcm is None else clip.pcm.astype("<i2").tobytes()
-    example = tf.train.Example()
-    for key, dtype in _TYPES.items():
-        items = values[key] if key in _LISTS else [values[key]]
+    example = Example()
+    for key, dtype in TYPES.items():
+        items = values[key] if key in LISTS else [values[key]]
         encoded = [item.encode() if isinstance(item, str) else item for item in items]
         getattr(example.features.feature[key], _FIELDS[dtype]).value.extend(encoded)
     return example.SerializeToString(deterministic=True)
@@ -107,18 +107,18 @@ def clip_from_example(serialized: bytes) -> Clip:
         SchemaError: not an Example, another schema version, or a key that is missing or of another type.
     """
     try:
-        features = tf.train.Example.FromString(serialized).features.feature
-    except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
+        features = Example.FromString(serialized).features.feature
+    except Exception as error:  # protobuf's DecodeError
         raise SchemaError("not a tf.train.Example") from error
     clip_id = b"".join(features["clip_id"].bytes_list.value).decode(errors="replace") if "clip_id" in features else "?"
     values: Dict[str, Any] = {}
-    for key, dtype in _TYPES.items():
+    for key, dtype in TYPES.items():
         items = list(getattr(features[key], _FIELDS[dtype]).value) if key in features else []
-        if len(items) != (values["num_labels"] if key in _LISTS else 1):
-            raise SchemaError(f"clip {clip_id}: {_wrong_count(key, len(items))}")
-        values[key] = items if key in _LISTS else items[0]
+        if len(items) != (values["num_labels"] if key in LISTS else 1):
+            raise SchemaError(f"clip {clip_id}: {wrong_count(key, len(items))}")
+        values[key] = items if key in LISTS else items[0]
         if key == "schema_version" and values[key] != SCHEMA_VERSION:
-            raise SchemaError(f"clip {clip_id}: {_wrong_version(values[key])}")
+            raise SchemaError(f"clip {clip_id}: {wrong_version(values[key])}")
     del values["schema_version"], values["num_labels"]
     try:
         for key in ("clip_id", "recording_id", "encoding", "encoded_type"):
@@ -131,63 +131,10 @@ def clip_from_example(serialized: bytes) -> Clip:
         raise SchemaError(re.sub(r"^(?!clip )", f"clip {clip_id}: ", str(error))) from error
 
 
-def parse_clip(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """One record, in the graph.
-
-    Args:
-        serialized: string [].
-
-    Returns:
-        clip_id, recording_id: string []; start_seconds, end_seconds: float32 []; fold: int64 []; labels: int64 [n];
-        label_names: string [n]; pcm: int16 [L], decoded where the record holds encoded sound.
-
-    Raises:
-        tf.errors.InvalidArgumentError: when run, on another schema version or a missing key; the message names the
-            clip and the key (`data.records.named_errors` makes a line of it that names the file too).
-    """
-    # Parsed as lists, because a missing key is then an empty list instead of an error without the clip's name.
-    features = {key: tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True) for key, dtype in _TYPES.items()}
-    parsed = tf.io.parse_single_example(serialized, features)
-    clip_name = _the_only(parsed["clip_id"])
-    version_known = tf.reduce_all(tf.equal(parsed["schema_version"], SCHEMA_VERSION))
-    checks = [tf.debugging.Assert(version_known, ["clip", clip_name, _wrong_version("another")])]
-    with tf.control_dependencies(checks):
-        num_labels = _the_only(parsed["num_labels"])
-        for key in _TYPES:
-            num_values = tf.size(parsed[key], tf.int64)
-            complete = tf.equal(num_values, num_labels if key in _LISTS else 1)
-            checks.append(tf.debugging.Assert(complete, ["clip", clip_name, _wrong_count(key, "another number of")]))
-    with tf.control_dependencies(checks):
-        checked = {key: tf.identity(values) for key, values in parsed.items()}
-    clip = {key: values if key in _LISTS else _the_only(values) for key, values in checked.items()}
-    del clip["schema_version"], clip["num_labels"]
-    clip["pcm"] = _samples({key: clip.pop(key) for key in _SOUND_KEYS})
-    return clip
-
-
-def _the_only(values: tf.Tensor) -> tf.Tensor:
-    """[1] -> []; of no values or of several it makes something too, so that only the checks above can fail."""
-    return tf.strings.reduce_join(values) if values.dtype == tf.string else tf.reduce_sum(values)
-
-
-def _samples(sound: Dict[str, tf.Tensor]) -> tf.Tensor:
-    """int16 [L] from the features of `_SOUND_KEYS`."""
-
-    def decoded() -> tf.Tensor:
-        samples = decoding.decode(sound["encoded"], sound["encoding"], sound["encoded_type"], sound["encoded_rate_hz"])[
-            : sound["encoded_num_samples"]
-        ]
-        return tf.pad(samples, [[0, tf.cast(sound["encoded_num_samples"], tf.int32) - tf.size(samples)]])
-
-    is_pcm = tf.equal(tf.strings.length(sound["encoded"]), 0)
-    samples = tf.cond(is_pcm, lambda: tf.io.decode_raw(sound["pcm"], tf.int16, little_endian=True), decoded)
-    return tf.ensure_shape(samples, [None])
-
-
-def _wrong_version(found: Any) -> str:
+def wrong_version(found: Any) -> str:
     return f"schema_version is {found}, this code reads {SCHEMA_VERSION}: prepare the records again"
 
 
-def _wrong_count(key: str, found: Any) -> str:
-    wanted = "num_labels" if key in _LISTS else "1"
-    return f"key {key!r} holds {found} values of type {_TYPES[key].name} instead of {wanted}"
+def wrong_count(key: str, found: Any) -> str:
+    wanted = "num_labels" if key in LISTS else "1"
+    return f"key {key!r} holds {found} values of type {TYPES[key]} instead of {wanted}"

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet.data import records, schema
+from audioset_triplet.data import parsing, records
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import constants
 
@@ -29,7 +29,7 @@ def waveforms(data: str, clip_ids: Sequence[str], seconds: float) -> Dict[str, n
         return tf.reduce_any(tf.equal(parsed["clip_id"], wanted))
 
     found: Dict[str, np.ndarray] = {}
-    dataset = records.read_records(files, deterministic=True).filter(is_wanted).map(schema.parse_clip)
+    dataset = records.read_records(files, deterministic=True).filter(is_wanted).map(parsing.parse_clip)
     with records.named_errors(files), tqdm(total=len(wanted), desc="sounds", unit="clip", disable=None) as progress:
         for clip in dataset:
             pcm = clip["pcm"].numpy()[: round(seconds * constants.SAMPLE_RATE_HZ)]

@@ -8,16 +8,16 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audioset_triplet.data import audio_files, decoding, schema
+from audioset_triplet.data import audio_files, decoding, encodings, parsing, schema
 from tests import datasets
 
-parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def decoded(path: pathlib.Path, num_samples: Optional[int] = None) -> np.ndarray:
     """The samples of a file that went through a record with encoded sound."""
     contents = path.read_bytes()
-    description = decoding.describe(contents)
+    description = encodings.describe(contents)
     assert description is not None
     encoding, sample_type, rate_hz = description
     num_samples = num_samples or len(audio_files.load(path))
@@ -105,11 +105,11 @@ def test_loud_samples_are_clipped(tmp_path: pathlib.Path) -> None:
 def test_describe_declines_what_the_graph_cannot_decode(tmp_path: pathlib.Path, subtype: str, rate: int) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(100), rate, subtype=subtype)
-    assert decoding.describe(path.read_bytes()) is None
+    assert encodings.describe(path.read_bytes()) is None
 
 
 def test_describe_declines_what_is_no_sound() -> None:
-    assert decoding.describe(b"text" * 100) is None
+    assert encodings.describe(b"text" * 100) is None
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.data import records, schema
+from audioset_triplet.data import parsing, records, schema
 from audioset_triplet.errors import UserError
 
-parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def serialized(number: int) -> bytes:
@@ -139,7 +139,7 @@ def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
     other.features.feature["schema_version"].int64_list.value[0] = 2
     files = [write(tmp_path / "bad", [other.SerializeToString()])]
     with pytest.raises(UserError, match="bad: record 0: clip clip7: schema_version"), records.named_errors(files):
-        list(records.read_records(files, deterministic=False).map(schema.parse_clip))
+        list(records.read_records(files, deterministic=False).map(parsing.parse_clip))
 
 
 def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:

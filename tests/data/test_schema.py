@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-from audioset_triplet.data import schema
+from audioset_triplet.data import parsing, schema
 
 texts = strategies.text(max_size=8)
 # float32 in the record, so only float32 values come back unchanged.
@@ -51,7 +51,7 @@ def samples_of(clip: schema.Clip) -> List[int]:
     return clip.pcm.tolist()
 
 
-parse_in_graph = tf.function(schema.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def changed(clip: schema.Clip, **changes: Any) -> bytes:
@@ -89,7 +89,7 @@ def test_equal_clips_give_equal_bytes() -> None:
 
 
 def test_element_spec() -> None:
-    dataset = tf.data.Dataset.from_tensors(schema.clip_to_example(a_clip())).map(schema.parse_clip)
+    dataset = tf.data.Dataset.from_tensors(schema.clip_to_example(a_clip())).map(parsing.parse_clip)
     spec = {key: (value.dtype, value.shape.as_list()) for key, value in dataset.element_spec.items()}
     assert spec == {
         "clip_id": (tf.string, []),

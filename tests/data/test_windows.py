@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.data import schema, windows
+from audioset_triplet.data import parsing, schema, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_SAMPLES
 from tests.tiny_records import make_clip
@@ -55,7 +55,7 @@ def test_the_shortest_clip_with_a_companion_has_just_two_positions():
 def clips(*made):
     return tf.data.Dataset.from_generator(
         lambda: (schema.clip_to_example(clip) for clip in made), output_signature=tf.TensorSpec([], tf.string)
-    ).map(schema.parse_clip)
+    ).map(parsing.parse_clip)
 
 
 def test_recording_pairs_are_cut_from_their_clip():

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from audioset_triplet.config import RecordsConfig
-from audioset_triplet.data import audio_files, records, schema
+from audioset_triplet.data import audio_files, parsing, records
 from audioset_triplet.errors import UserError
 from data_prep import clip_writer, esc50
 from tests import datasets, processes
@@ -82,7 +82,7 @@ def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.
     assert clips["1-1000-A-0"].encoded == (root / "audio" / "1-1000-A-0.ogg").read_bytes()
     assert clips["1-1001-A-0"].encoded == b""  # the graph cannot decode 64-bit WAV
     for record in records.read_records([str(tmp_path / "encoded" / "fold1-00000-of-00001.tfrecord")], True):
-        parsed = schema.parse_clip(record)
+        parsed = parsing.parse_clip(record)
         pcm = wanted[parsed["clip_id"].numpy().decode()].pcm
         assert parsed["pcm"].shape == (80000,)
         assert np.corrcoef(parsed["pcm"], pcm)[0, 1] > 0.999  # two resamplers: see test_decoding

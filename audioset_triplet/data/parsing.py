@@ -1,0 +1,62 @@
+"""The record of a clip inside the graph; `data.schema` defines it."""
+
+from typing import Dict
+
+import tensorflow as tf
+
+from audioset_triplet.data import decoding, schema
+
+
+def parse_clip(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """One record, in the graph.
+
+    Args:
+        serialized: string [].
+
+    Returns:
+        clip_id, recording_id: string []; start_seconds, end_seconds: float32 []; fold: int64 []; labels: int64 [n];
+        label_names: string [n]; pcm: int16 [L], decoded where the record holds encoded sound.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when run, on another schema version or a missing key; the message names the
+            clip and the key (`data.records.named_errors` makes a line of it that names the file too).
+    """
+    # Parsed as lists, because a missing key is then an empty list instead of an error without the clip's name.
+    features = {key: tf.io.FixedLenSequenceFeature([], tf.as_dtype(kind), True) for key, kind in schema.TYPES.items()}
+    parsed = tf.io.parse_single_example(serialized, features)
+    clip_name = _the_only(parsed["clip_id"])
+    version_known = tf.reduce_all(tf.equal(parsed["schema_version"], schema.SCHEMA_VERSION))
+    checks = [tf.debugging.Assert(version_known, ["clip", clip_name, schema.wrong_version("another")])]
+    with tf.control_dependencies(checks):
+        num_labels = _the_only(parsed["num_labels"])
+        for key in schema.TYPES:
+            num_values = tf.size(parsed[key], tf.int64)
+            complete = tf.equal(num_values, num_labels if key in schema.LISTS else 1)
+            checks.append(
+                tf.debugging.Assert(complete, ["clip", clip_name, schema.wrong_count(key, "another number of")])
+            )
+    with tf.control_dependencies(checks):
+        checked = {key: tf.identity(values) for key, values in parsed.items()}
+    clip = {key: values if key in schema.LISTS else _the_only(values) for key, values in checked.items()}
+    del clip["schema_version"], clip["num_labels"]
+    clip["pcm"] = _samples({key: clip.pop(key) for key in schema.SOUND_KEYS})
+    return clip
+
+
+def _the_only(values: tf.Tensor) -> tf.Tensor:
+    """[1] -> []; of no values or of several it makes something too, so that only the checks above can fail."""
+    return tf.strings.reduce_join(values) if values.dtype == tf.string else tf.reduce_sum(values)
+
+
+def _samples(sound: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """int16 [L] from the features of `schema.SOUND_KEYS`."""
+
+    def decoded() -> tf.Tensor:
+        samples = decoding.decode(sound["encoded"], sound["encoding"], sound["encoded_type"], sound["encoded_rate_hz"])[
+            : sound["encoded_num_samples"]
+        ]
+        return tf.pad(samples, [[0, tf.cast(sound["encoded_num_samples"], tf.int32) - tf.size(samples)]])
+
+    is_pcm = tf.equal(tf.strings.length(sound["encoded"]), 0)
+    samples = tf.cond(is_pcm, lambda: tf.io.decode_raw(sound["pcm"], tf.int16, little_endian=True), decoded)
+    return tf.ensure_shape(samples, [None])
