@@ -101,19 +101,27 @@ def require_flags(*names: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; `--help` exits with 0, a UserError is one line on stderr and exit code 1."""
+    app.run(lambda _: _guarded(main), flags_parser=_parse)
 
-    def guarded(_: List[str]) -> None:
-        absl_logging.set_verbosity(absl_logging.WARNING)
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        try:
-            main()
-        except (UserError, OSError) as error:  # OSError: a full disk, a folder that may not be written
-            _fail(str(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
 
-    app.run(guarded, flags_parser=_parse)
+def run_passing_on(main: Callable[[List[str]], None]) -> None:
+    """As `run`, for a program that hands the arguments behind a `--` on to a library that it uses."""
+    own, passed_on = list(sys.argv), []
+    if "--" in own:
+        own, passed_on = own[: own.index("--")], own[own.index("--") + 1 :]
+    app.run(lambda _: _guarded(lambda: main(passed_on)), argv=own, flags_parser=_parse)
+
+
+def _guarded(main: Callable[[], None]) -> None:
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        main()
+    except (UserError, OSError) as error:  # OSError: a full disk, a folder that may not be written
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def _parse(arguments: List[str]) -> List[str]:

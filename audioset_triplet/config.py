@@ -45,11 +45,35 @@ class DataConfig:
 class RecordsConfig:
     """How records are written."""
 
-    num_shards: int = _option(2, "Files per fold, or per list where there are no folds.")
+    num_shards: int = _option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.")
     audio: str = _option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
+    min_seconds: float = _option(0.1, "A sound that is shorter than this is not used.")
 
     def __post_init__(self) -> None:
-        _require(self.num_shards >= 1, f"--num_shards must be at least 1, not {self.num_shards}.")
+        _require(self.num_shards >= 0, f"--num_shards must be at least 0, not {self.num_shards}.")
+        _require(0 <= self.min_seconds < math.inf, f"--min_seconds must be 0 or more, not {self.min_seconds}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunnerConfig:
+    """Where and how records are prepared; nothing of it changes them."""
+
+    runner: str = _option(
+        "direct",
+        "direct: processes on this machine. Or a runner of Apache Beam: dataflow, flink, spark, dask, ...; its own "
+        "options follow after --, for example -- --dask_client_address=HOST:8786.",
+    )
+    num_workers: int = _option(0, "Processes of the direct runner; 0: one per core.")
+    max_reject_fraction: float = _option(
+        0.5, "Stop if more than this part of the sounds that are there cannot be used (and more than nine of them)."
+    )
+
+    def __post_init__(self) -> None:
+        _require(self.num_workers >= 0, f"--num_workers must be at least 0, not {self.num_workers}.")
+        _require(
+            0 <= self.max_reject_fraction <= 1,
+            f"--max_reject_fraction must be between 0 and 1, not {self.max_reject_fraction}.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

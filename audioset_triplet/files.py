@@ -1,9 +1,12 @@
-"""Files and folders that appear under their name only when they are whole."""
+"""Files and folders that appear under their name only when they are whole, and have one writer at a time."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 from typing import Iterator
+
+from audioset_triplet.errors import UserError
 
 
 @contextlib.contextmanager
@@ -28,3 +31,25 @@ def write_text(path: str, text: str) -> None:
     with atomic_path(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
+
+
+@contextlib.contextmanager
+def held_alone(folder: str, work: str) -> Iterator[None]:
+    """Holds a folder of this machine, which the kernel releases when the process ends, however it ends.
+
+    Args:
+        folder: the folder; it must exist.
+        work: what a process that holds it does, for the error.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder}: another process {work}: wait for it, or give another --output.") from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -10,12 +10,12 @@
 An id has 11 characters, among them `_` and `-`, and may itself begin with Y: names are never split at such characters.
 """
 
-import pathlib
 import re
 from typing import Dict, Iterable, List, Optional
 
-from audioset_triplet.data import audio_files
+from data_prep import sounds
 from data_prep.segments import VIDEO_ID, Segment
+from data_prep.sounds import Location
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _NAME = re.compile(rf"(?P<id>{VIDEO_ID.pattern})(?:_(?P<start>{_NUMBER})(?:[_-]{_NUMBER})?)?")
@@ -45,19 +45,22 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     return None
 
 
-def find(folder: pathlib.Path, segments: Iterable[Segment]) -> Dict[str, pathlib.Path]:
-    """Looks for the segments among the sound files of a folder, to any depth.
+def find(source: str, segments: Iterable[Segment]) -> Dict[str, Location]:
+    """Looks for the segments among the sounds of a folder, to any depth.
 
     Returns:
-        clip id -> its file, for each segment that was found. Of several files with one segment (one for every label,
+        clip id -> its sound, for each segment that was found. Of several sounds of one segment (one for every label,
         say) the first in the order of their paths is taken.
+
+    Raises:
+        UserError: what `sounds.find` raises.
     """
     by_video: Dict[str, List[Segment]] = {}
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
-    found: Dict[str, pathlib.Path] = {}
-    for path in audio_files.find_audio_files(folder):
-        held = match(path.stem, by_video)
+    found: Dict[str, Location] = {}
+    for sound in sounds.find(source):
+        held = match(sound.stem, by_video)
         if held:
-            found.setdefault(held.clip_id, path)
+            found.setdefault(held.clip_id, sound)
     return found

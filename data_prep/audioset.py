@@ -2,26 +2,32 @@
 
 import pathlib
 import sys
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
-from data_prep import audio_names, clip_writer
-from data_prep.clip_writer import ClipRequest
+from data_prep import audio_names
+from data_prep.plan import ClipRequest
+from data_prep.prepare import ClipList
 from data_prep.segments import Segment, read_segments
+from data_prep.sounds import Location
 
 NO_FOLD = -1
 
 
 def make_requests(
-    segments: List[Segment], found: Dict[str, pathlib.Path], vocabulary: Vocabulary, ontology: Optional[Ontology]
+    group: str,
+    segments: Sequence[Segment],
+    found: Mapping[str, Location],
+    vocabulary: Vocabulary,
+    ontology: Optional[Ontology],
 ) -> List[ClipRequest]:
-    """A request for every segment, also for those of which there is no file.
+    """A request for every segment, also for those of which there is no sound.
 
     Args:
-        segments: of the list.
-        found: clip id -> its file.
+        group: what the files of records are named after.
+        segments: of a list.
+        found: clip id -> its sound.
         vocabulary: the classes.
         ontology: if given, clips get the classes above theirs too.
 
@@ -33,7 +39,8 @@ def make_requests(
         labels = _labels(segment, vocabulary, ontology)
         requests.append(
             ClipRequest(
-                path=found.get(segment.clip_id),
+                group=group,
+                sound=found.get(segment.clip_id),
                 clip_id=segment.clip_id,
                 recording_id=segment.video_id,
                 start_seconds=segment.start_seconds,
@@ -54,27 +61,40 @@ def _labels(segment: Segment, vocabulary: Vocabulary, ontology: Optional[Ontolog
     return with_ancestors(labels, vocabulary, ontology) if ontology else tuple(sorted(labels))
 
 
-def prepare(
-    segments: str, class_labels: str, ontology: str, source: pathlib.Path, output: pathlib.Path, config: RecordsConfig
-) -> clip_writer.Summary:
-    """Reads the lists and writes the records; the arguments are the flags, of which `ontology` may be empty.
+def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -> ClipList:
+    """The clips to prepare; the arguments are the flags, of which `ontology` may be empty.
 
-    Rows of the list that name no segment are counted on stderr.
+    Rows of a list that name no segment are counted on stderr.
 
     Raises:
-        UserError: a list that cannot be read, no such folder; what `make_requests` and `write_clips` raise.
+        UserError: a list that cannot be read, a segment that two lists name, no such folder; what `make_requests`
+            raises.
     """
-    listed, bad = read_segments(segments)
+    segments: Dict[str, List[Segment]] = {}
+    for path in lists:
+        group = pathlib.PurePath(path).stem.replace("_segments", "")
+        if group in segments:
+            raise UserError(f"--segments: two lists would have files of the name {group}")
+        segments[group], bad = read_segments(path)
+        if bad:
+            first = f"line {bad[0].line_number}: {bad[0].message}"
+            print(f"{path}: {len(bad)} rows name no segment, such as {first}", file=sys.stderr)
+    _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
     known_above = read_ontology(ontology) if ontology else None
-    if not source.is_dir():
-        raise UserError(f"--source={source}: no such folder")
-    requests = make_requests(listed, audio_names.find(source, listed), vocabulary, known_above)
-    if bad:
-        print(
-            f"{segments}: {len(bad)} rows name no segment, such as line {bad[0].line_number}: {bad[0].message}",
-            file=sys.stderr,
-        )
-    name = pathlib.PurePath(segments).stem.replace("_segments", "")
-    settings = {"data_set": "AudioSet", "list": name, "with_ancestors": bool(ontology)}
-    return clip_writer.write_clips({name: requests}, output, config.num_shards, config.audio, settings)
+    found = audio_names.find(source, [segment for group in segments.values() for segment in group])
+    requests = [
+        request
+        for group, members in segments.items()
+        for request in make_requests(group, members, found, vocabulary, known_above)
+    ]
+    return ClipList(requests, {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)})
+
+
+def _require_each_once(segments: Mapping[str, Sequence[Segment]]) -> None:
+    list_of: Dict[str, str] = {}
+    for group, members in segments.items():
+        for segment in members:
+            other = list_of.setdefault(segment.clip_id, group)
+            if other != group:
+                raise UserError(f"--segments: {segment.clip_id} stands in {other} and in {group}: prepare them apart")

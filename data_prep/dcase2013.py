@@ -10,11 +10,11 @@ import pathlib
 import re
 from typing import Dict, List, Mapping, Sequence
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import audio_files
 from audioset_triplet.errors import UserError
-from data_prep import clip_writer, fold_sets
-from data_prep.clip_writer import ClipRequest
+from data_prep import fold_sets, sounds
+from data_prep.plan import ClipRequest
+from data_prep.prepare import ClipList
 
 CLASSES = (
     "bus",
@@ -56,15 +56,17 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
             raise UserError(f"{folder}: holds {path.stem} twice; give the folder of one set")
         if folds_of and path.stem not in folds_of:
             raise UserError(f"{path}: the key names no fold for it")
+        fold_of_it = folds_of.get(path.stem, fold)
         requests[path.stem] = ClipRequest(
-            path=path,
+            group=f"fold{fold_of_it}",
+            sound=sounds.of_file(path),
             clip_id=f"{name}-{path.stem}",
             recording_id=f"{name}-{path.stem}",
             start_seconds=0.0,
             end_seconds=CLIP_SECONDS,
             labels=(CLASSES.index(parts[1]),),
             label_names=(parts[1],),
-            fold=folds_of.get(path.stem, fold),
+            fold=fold_of_it,
         )
     if not requests:
         raise UserError(f"{folder}: holds no recording such as bus01.wav: is this a set of DCASE 2013's scenes?")
@@ -97,13 +99,11 @@ def read_key(path: pathlib.Path) -> Dict[str, int]:
     return folds
 
 
-def prepare(
-    public: str, private: str, key: str, output: pathlib.Path, folds: Sequence[int], config: RecordsConfig
-) -> clip_writer.Summary:
-    """Writes the records; the arguments are the flags, of which `public`, `private` and `key` may be empty.
+def clips(public: str, private: str, key: str, folds: Sequence[int]) -> ClipList:
+    """The clips to prepare; the arguments are the flags, of which `public`, `private` and `key` may be empty.
 
     Raises:
-        UserError: neither set is given, or a key for what it does not list; what reading and writing raise.
+        UserError: neither set is given, or a key for what it does not list; what reading raises.
     """
     if key and (public or not private):
         raise UserError("--key lists the folds of the private set: give it with --private, and without --public.")
@@ -112,4 +112,4 @@ def prepare(
     requests = read_set(pathlib.Path(public), "public", PUBLIC_FOLD, {}) if public else []
     if private:
         requests += read_set(pathlib.Path(private), "private", PRIVATE_FOLD, read_key(pathlib.Path(key)) if key else {})
-    return fold_sets.write(requests, folds, output, config, {"data_set": "DCASE 2013 scenes"})
+    return fold_sets.of_folds(requests, folds, {"data_set": "DCASE 2013 scenes"})

@@ -6,9 +6,9 @@ The file names are taken from the CSV as they stand there, never assumed to be W
 import pathlib
 from typing import List, Mapping, Optional, Sequence
 
-from audioset_triplet.config import RecordsConfig
-from data_prep import clip_writer, fold_sets
-from data_prep.clip_writer import ClipRequest
+from data_prep import fold_sets, sounds
+from data_prep.plan import ClipRequest
+from data_prep.prepare import ClipList
 
 LISTING = "meta/esc50.csv"
 CLIP_SECONDS = 5.0
@@ -24,7 +24,8 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
 
     def make(row: Mapping[str, str]) -> Optional[ClipRequest]:
         request = ClipRequest(
-            path=root / "audio" / row["filename"],
+            group=f"fold{int(row['fold'])}",
+            sound=sounds.of_file(root / "audio" / row["filename"]),
             clip_id=pathlib.PurePath(row["filename"]).stem,
             recording_id=row["src_file"],
             start_seconds=0.0,  # where in the recording a take lies is not published
@@ -38,9 +39,7 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
     return fold_sets.read_csv(listing, make)
 
 
-def prepare(
-    source: pathlib.Path, output: pathlib.Path, folds: Sequence[int], subset: str, config: RecordsConfig
-) -> clip_writer.Summary:
-    """Reads `source` and writes the records; the arguments are the flags."""
+def clips(source: pathlib.Path, folds: Sequence[int], subset: str) -> ClipList:
+    """The clips to prepare; the arguments are the flags."""
     requests = read_requests(source, subset == "esc10")
-    return fold_sets.write(requests, folds, output, config, {"data_set": "ESC-50", "subset": subset})
+    return fold_sets.of_folds(requests, folds, {"data_set": "ESC-50", "subset": subset})

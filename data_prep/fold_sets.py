@@ -2,12 +2,11 @@
 
 import csv
 import pathlib
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.errors import UserError
-from data_prep import clip_writer
-from data_prep.clip_writer import ClipRequest
+from data_prep.plan import ClipRequest
+from data_prep.prepare import ClipList
 
 
 def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> Tuple[pathlib.Path, pathlib.Path]:
@@ -60,25 +59,18 @@ def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[Cl
     return requests
 
 
-def write(
-    requests: Sequence[ClipRequest],
-    folds: Sequence[int],
-    output: pathlib.Path,
-    config: RecordsConfig,
-    settings: Mapping[str, object],
-) -> clip_writer.Summary:
-    """Writes the clips of some folds (none named: all), a group of files per fold.
+def of_folds(requests: Sequence[ClipRequest], folds: Sequence[int], settings: Mapping[str, object]) -> ClipList:
+    """The clips of some folds; none named: of all.
 
     Raises:
-        UserError: there is no clip, or none of a fold; what `clip_writer.write_clips` raises.
+        UserError: there is no clip, or none of a fold.
     """
-    groups: Dict[str, List[ClipRequest]] = {}
     there = sorted({request.fold for request in requests})
-    for fold in sorted(set(folds)) or there:
-        if fold not in there:
-            raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, there)) or 'none'}")
-        groups[f"fold{fold}"] = [request for request in requests if request.fold == fold]
-    if not groups:
+    if not there:
         raise UserError("no clips: the list names none that is wanted")
-    settings = {**settings, "folds": sorted(set(folds)) or there}
-    return clip_writer.write_clips(groups, output, config.num_shards, config.audio, settings)
+    wanted = sorted(set(folds)) or there
+    for fold in wanted:
+        if fold not in there:
+            raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, there))}")
+    chosen = [request for request in requests if request.fold in wanted]
+    return ClipList(chosen, {**settings, "folds": wanted})

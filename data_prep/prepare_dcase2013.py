@@ -12,31 +12,22 @@ sets use the same file names, so that clips are called public-bus01 and private-
 counted, and listed in rejects.csv.
 """
 
-import pathlib
-import time
-
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import RecordsConfig
-from data_prep import clip_writer, dcase2013
+from data_prep import dcase2013, program
+from data_prep.prepare import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("public", "", "The folder of the public set (scenes_stereo.zip).")
 flags.DEFINE_string("private", "", "The folder of the private set (scenes_stereo_testset.zip).")
 flags.DEFINE_string("key", "", "The challenge's folds of the private set (dcase2013_task1_filenamekey.csv).")
-flags.DEFINE_string("output", "", "Folder for the records.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1. Empty: all.")
-command_line.define_flags(RecordsConfig)
 
 
-def main() -> None:
-    command_line.require_flags("output")
-    started, output = time.monotonic(), pathlib.Path(FLAGS.output)
-    config, folds = command_line.config_from_flags(RecordsConfig()), command_line.integers("folds")
-    summary = dcase2013.prepare(FLAGS.public, FLAGS.private, FLAGS.key, output, folds, config)
-    clip_writer.report(summary, output, time.monotonic() - started)
+def list_clips() -> ClipList:
+    return dcase2013.clips(FLAGS.public, FLAGS.private, FLAGS.key, command_line.integers("folds"))
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    program.run(list_clips)

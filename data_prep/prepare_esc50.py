@@ -8,29 +8,23 @@ class, fold and original Freesound recording. Clips that cannot be used are coun
 """
 
 import pathlib
-import time
 
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import RecordsConfig
-from data_prep import clip_writer, esc50
+from data_prep import esc50, program
+from data_prep.prepare import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The ESC-50 folder (with meta/ and audio/ in it), or the folder around it.")
-flags.DEFINE_string("output", "", "Folder for the records.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1,2,3. Empty: all.")
 flags.DEFINE_enum("subset", "all", ["all", "esc10"], "esc10: the ten classes of ESC-10, with their ESC-50 numbers.")
-command_line.define_flags(RecordsConfig)
 
 
-def main() -> None:
-    command_line.require_flags("source", "output")
-    started, source, output = time.monotonic(), pathlib.Path(FLAGS.source), pathlib.Path(FLAGS.output)
-    config = command_line.config_from_flags(RecordsConfig())
-    summary = esc50.prepare(source, output, command_line.integers("folds"), FLAGS.subset, config)
-    clip_writer.report(summary, output, time.monotonic() - started)
+def list_clips() -> ClipList:
+    command_line.require_flags("source")
+    return esc50.clips(pathlib.Path(FLAGS.source), command_line.integers("folds"), FLAGS.subset)
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    program.run(list_clips)

@@ -9,28 +9,22 @@ counted, and listed in rejects.csv.
 """
 
 import pathlib
-import time
 
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import RecordsConfig
-from data_prep import clip_writer, urbansound8k
+from data_prep import program, urbansound8k
+from data_prep.prepare import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The UrbanSound8K folder (with metadata/ and audio/ in it), or the folder around it.")
-flags.DEFINE_string("output", "", "Folder for the records.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1,2,3. Empty: all ten.")
-command_line.define_flags(RecordsConfig)
 
 
-def main() -> None:
-    command_line.require_flags("source", "output")
-    started, source, output = time.monotonic(), pathlib.Path(FLAGS.source), pathlib.Path(FLAGS.output)
-    config = command_line.config_from_flags(RecordsConfig())
-    summary = urbansound8k.prepare(source, output, command_line.integers("folds"), config)
-    clip_writer.report(summary, output, time.monotonic() - started)
+def list_clips() -> ClipList:
+    command_line.require_flags("source")
+    return urbansound8k.clips(pathlib.Path(FLAGS.source), command_line.integers("folds"))
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    program.run(list_clips)

@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.data import decoding, records, schema
-from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
+from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+from data_prep import levels
 
-SILENCE_DBFS = -80.0
-_SILENT_PEAK = PCM_SCALE * 10 ** (SILENCE_DBFS / 20)
 _BAR_WIDTH = 40
 
 
@@ -33,11 +32,11 @@ class Report:
             self.damaged.append(str(record))
             return
         try:
-            peak = np.abs(_pcm(clip).astype(np.int32)).max()
+            silent = levels.is_silent(_pcm(clip))
         except tf.errors.OpError as error:
             self.damaged.append(f"{record.file}: record {record.index}: clip {clip.clip_id}: {error.message}")
             return
-        if peak < _SILENT_PEAK:
+        if silent:
             self.silent.append(clip.clip_id)
         if clip.clip_id in self.ids:
             self.repeated.append(clip.clip_id)
@@ -62,7 +61,7 @@ class Report:
         for label, count in sorted(self.labels.items()):
             bar = "#" * max(1, round(_BAR_WIDTH * count / max(self.labels.values())))
             lines.append(f"  {label:<32} {count:7d} {bar}")
-        lines += _listed(f"silent     (peak below {SILENCE_DBFS:g} dBFS)", self.silent, limit)
+        lines += _listed(f"silent     (peak below {levels.SILENCE_DBFS:g} dBFS)", self.silent, limit)
         lines += _listed("repeated   (the same clip id)", self.repeated, limit)
         return lines + _listed("damaged   ", self.damaged, limit)
 

@@ -3,9 +3,9 @@
 import pathlib
 from typing import List, Mapping, Sequence
 
-from audioset_triplet.config import RecordsConfig
-from data_prep import clip_writer, fold_sets
-from data_prep.clip_writer import ClipRequest
+from data_prep import fold_sets, sounds
+from data_prep.plan import ClipRequest
+from data_prep.prepare import ClipList
 
 LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
 
@@ -21,11 +21,13 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
     root, listing = fold_sets.find_listing(source, LISTINGS, "an UrbanSound8K folder")
 
     def make(row: Mapping[str, str]) -> ClipRequest:
+        fold = f"fold{int(row['fold'])}"
         start, end = float(row["start"]), float(row["end"])
         if not 0 <= start < end <= start + 60:
             raise ValueError(f"{start} to {end} is no slice of a few seconds")
         return ClipRequest(
-            path=root / "audio" / f"fold{int(row['fold'])}" / row["slice_file_name"],
+            group=fold,
+            sound=sounds.of_file(root / "audio" / fold / row["slice_file_name"]),
             clip_id=pathlib.PurePath(row["slice_file_name"]).stem,
             recording_id=row["fsID"],
             start_seconds=start,
@@ -38,8 +40,6 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
     return fold_sets.read_csv(listing, make)
 
 
-def prepare(
-    source: pathlib.Path, output: pathlib.Path, folds: Sequence[int], config: RecordsConfig
-) -> clip_writer.Summary:
-    """Reads `source` and writes the records; the arguments are the flags."""
-    return fold_sets.write(read_requests(source), folds, output, config, {"data_set": "UrbanSound8K"})
+def clips(source: pathlib.Path, folds: Sequence[int]) -> ClipList:
+    """The clips to prepare; the arguments are the flags."""
+    return fold_sets.of_folds(read_requests(source), folds, {"data_set": "UrbanSound8K"})

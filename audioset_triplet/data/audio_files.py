@@ -43,12 +43,15 @@ class AudioError(UserError):
     """A sound file that cannot be used.
 
     Attributes:
-        reason: `missing`, `unreadable`, `truncated`, `empty` or `not finite`.
+        reason: `missing`, `unreadable`, `truncated`, `empty` or `not finite`; where clips are prepared (`data_prep`)
+            also `too short` and `wrong duration`.
+        detail: what is wrong in other words, without the path.
     """
 
     def __init__(self, path: Path, reason: str, detail: str) -> None:
         super().__init__(f"{os.fspath(path)}: {reason}: {detail}")
         self.reason = reason
+        self.detail = detail
 
 
 def find_audio_files(root: Path) -> List[pathlib.Path]:
@@ -76,7 +79,20 @@ def stream(path: Path, block_seconds: float = 30.0) -> Iterator[np.ndarray]:
     Raises:
         AudioError: see `load`.
     """
+    yield from open_stream(path, block_seconds)[1]
+
+
+def open_stream(path: Path, block_seconds: float = 30.0) -> Tuple[int, Iterator[np.ndarray]]:
+    """(rate in Hz that the file itself has, its blocks as from `stream`).
+
+    Raises:
+        AudioError: the file cannot be opened; when the blocks are read, see `load`.
+    """
     rate_hz, blocks = _open(path, block_seconds)
+    return rate_hz, _resampled(path, rate_hz, blocks)
+
+
+def _resampled(path: Path, rate_hz: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, "float32", "HQ") if rate_hz != SAMPLE_RATE_HZ else None
     num_read = num_given = 0
     for block in blocks:

@@ -5,7 +5,7 @@ several seconds and some 400 MiB.
 """
 
 import struct
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -59,13 +59,19 @@ def _example_class() -> type:
 Example: Any = _example_class()
 
 
+class Writable(Protocol):
+    """What bytes can be appended to."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 def masked_crc(data: bytes) -> int:
     """CRC-32C, rotated right by 15 bits plus a constant, as TFRecord stores it."""
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def write_record(file: BinaryIO, data: bytes) -> None:
+def write_record(file: Writable, data: bytes) -> None:
     """Appends a record: uint64 length, its masked CRC-32C, the bytes, their masked CRC-32C, all little-endian."""
     length = struct.pack("<Q", len(data))
     file.write(length + struct.pack("<I", masked_crc(length)))

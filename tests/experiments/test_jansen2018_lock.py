@@ -50,4 +50,4 @@ def test_the_program_leaves_a_table_alone_that_another_process_works_on(tmp_path
     with lock.alone(str(tmp_path / "table")):
         line = processes.error_of(processes.run("experiments.reproduce_jansen2018", *flags))
     assert "another process is at work on this table" in line
-    assert [path.name for path in (tmp_path / "table").iterdir()] == [".lock"]
+    assert [path.name for path in (tmp_path / "table").iterdir()] == []

@@ -1,0 +1,51 @@
+"""What the `prepare_*` programs share: their flags, and what they say.
+
+A program defines the flags of its data set and a function that reads its list:
+
+    if __name__ == "__main__":
+        program.run(list_clips)
+"""
+
+import sys
+import time
+from typing import Callable, List
+
+from absl import flags
+
+from audioset_triplet import command_line
+from audioset_triplet.config import RecordsConfig, RunnerConfig
+from data_prep import prepare
+from data_prep.prepare import ClipList
+
+_NUM_NAMED_REJECTS = 5
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", "", "Folder for the records, on this machine or at gs://, s3:// or hdfs://.")
+command_line.define_flags(RecordsConfig)
+command_line.define_flags(RunnerConfig)
+
+
+def run(list_clips: Callable[[], ClipList]) -> None:
+    """Parses the flags, prepares the clips that `list_clips` gives, and says what became of them."""
+
+    def main(beam_options: List[str]) -> None:
+        command_line.require_flags("output")
+        started = time.monotonic()
+        config = command_line.config_from_flags(RecordsConfig())
+        runner = command_line.config_from_flags(RunnerConfig())
+        _report(prepare.prepare(list_clips(), FLAGS.output, config, runner, beam_options), time.monotonic() - started)
+
+    command_line.run_passing_on(main)
+
+
+def _report(summary: prepare.Summary, seconds: float) -> None:
+    for reject in summary.rejects[:_NUM_NAMED_REJECTS]:
+        print(f"rejected: {reject.message}", file=sys.stderr)
+    if summary.rejects:
+        reasons = prepare.count_reasons(summary.rejects)
+        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {FLAGS.output}/rejects.csv", file=sys.stderr)
+    before = f", {summary.num_shards_before} of them from before" if summary.num_shards_before else ""
+    print(
+        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, {seconds:.1f} s -> "
+        f"{FLAGS.output} ({summary.num_shards} files{before}); how complete they are: {FLAGS.output}/coverage.html"
+    )

@@ -1,0 +1,297 @@
+"""A planned shard -> its file of records, and an account of it.
+
+Whoever writes a shard, and how often, the bytes are the same: it is written under a name that nobody else uses and
+then renamed, so that two attempts at once, or one that was killed, do no harm.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import json
+import posixpath
+import uuid
+from typing import Any, BinaryIO, Dict, Iterator, List, Set
+
+import numpy as np
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from audioset_triplet.data import audio_files, encodings, schema
+from audioset_triplet.data.audio_files import AudioError
+from audioset_triplet.data.tfrecord import write_record
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+from data_prep import levels, sounds
+from data_prep.plan import ClipRequest, Shard
+
+# How much longer or shorter than listed a sound may be: tools that cut videos cut at frames.
+DURATION_SLACK_SECONDS = 0.5
+_SLACK_SAMPLES = round(DURATION_SLACK_SECONDS * SAMPLE_RATE_HZ)
+# A run is not stopped for fewer rejects than this, whatever part of the clips they are.
+FEWEST_REJECTS_TO_STOP = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """A request that did not become a record; `reason` is that of an `AudioError`."""
+
+    clip_id: str
+    path: str
+    reason: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """What came of a shard."""
+
+    plan: str  # `Shard.digest`
+    sha256: str  # of its file
+    num_bytes: int
+    num_clips: int
+    num_samples: int  # of all clips, at 16 kHz
+    rates_hz: Dict[str, int]  # rate of the sounds, as text -> number of clips
+    silent: List[str]  # ids of clips whose peak is below -80 dBFS
+    short: List[str]  # ids of clips that are more than half a second shorter than listed
+    rejects: List[Reject]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Account":
+        """
+        Raises:
+            ValueError, TypeError, KeyError: not what `to_json` gives.
+        """
+        values = json.loads(text)
+        return cls(**{**values, "rejects": [Reject(**reject) for reject in values["rejects"]]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """A folder of records, here or on another machine (gs://, s3://, hdfs://): who lies where in it."""
+
+    root: str
+
+    def make(self) -> None:
+        """Makes the folder and those in it, where the file system has such a thing."""
+        for name in ("shards", "plan"):
+            with contextlib.suppress(
+                BeamIOError, OSError
+            ):  # it is there, or the first file in it will fail and say why
+                FileSystems.mkdirs(FileSystems.join(self.root, name))
+
+    def shard(self, name: str) -> str:
+        return FileSystems.join(self.root, name)
+
+    def account(self, name: str) -> str:
+        return FileSystems.join(self.root, "shards", f"{name}.json")
+
+    def plan(self, name: str) -> str:
+        return FileSystems.join(self.root, "plan", f"{name}.jsonl")
+
+    def temporary(self, name: str) -> str:
+        return FileSystems.join(self.root, "plan", f"{name}.tmp-{uuid.uuid4().hex}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What is made of a sound."""
+
+    audio: str  # pcm, or encoded: the file's own bytes where the graph can decode them
+    min_seconds: float  # a shorter sound is a reject
+    max_reject_fraction: float
+
+    def check_rejects(self, num_rejects: int, num_sounds: int, where: str, last: str) -> None:
+        """Raises a UserError if more sounds were rejected than may be."""
+        if num_rejects >= FEWEST_REJECTS_TO_STOP and num_rejects > self.max_reject_fraction * num_sounds:
+            raise UserError(
+                f"{where}: {num_rejects} of {num_sounds} sounds cannot be used, which is more than "
+                f"--max_reject_fraction={self.max_reject_fraction:g} allows; the last: {last}"
+            )
+
+
+def read_bytes(path: str) -> bytes:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return file.read()
+
+
+def read_account(folder: Folder, name: str) -> Account:
+    """
+    Raises:
+        LookupError: there is none that could be read.
+    """
+    try:
+        return Account.from_json(read_bytes(folder.account(name)).decode())
+    except (BeamIOError, OSError, ValueError, TypeError, KeyError) as error:
+        raise LookupError(name) from error
+
+
+def accounts_there(folder: Folder) -> Set[str]:
+    """The names of the shards that have an account."""
+    matches = FileSystems.match([folder.account("*")])[0].metadata_list
+    return {posixpath.basename(match.path)[: -len(".json")] for match in matches}
+
+
+def is_written(folder: Folder, shard: Shard) -> bool:
+    """Whether a shard is there as it is planned, by its account and the size of its file."""
+    try:
+        account = read_account(folder, shard.name)
+        [found] = FileSystems.match([folder.shard(shard.name)])[0].metadata_list
+    except (LookupError, BeamIOError, ValueError):
+        return False
+    return account.plan == shard.digest and account.num_bytes == found.size_in_bytes
+
+
+def write_shard(folder: Folder, name: str, rules: Rules) -> None:
+    """Writes a shard and then its account, unless both are there.
+
+    Raises:
+        UserError: too many rejects.
+        OSError: a full disk, for example.
+    """
+    shard = Shard.from_json_lines(name, read_bytes(folder.plan(name)))
+    requests = shard.requests
+    if is_written(folder, shard):
+        return
+    rejects: List[Reject] = []
+    rates: Dict[int, int] = collections.Counter()
+    silent: List[str] = []
+    short: List[str] = []
+    num_samples = 0
+    with _appearing(folder.temporary(name), folder.shard(name)) as file:
+        for request in requests:
+            try:
+                made = make_clip(request, rules)
+            except AudioError as error:
+                rejects.append(Reject(request.clip_id, str(request.sound), error.reason, str(error)))
+                rules.check_rejects(len(rejects), len(requests), name, str(error))
+                continue
+            write_record(file, schema.clip_to_example(made.clip))
+            num_samples += made.clip.num_samples
+            rates[made.rate_hz] += 1
+            silent += [request.clip_id] * made.is_silent
+            short += [request.clip_id] * made.is_short
+    account = Account(
+        plan=shard.digest,
+        sha256=file.sha256.hexdigest(),
+        num_bytes=file.num_bytes,
+        num_clips=len(requests) - len(rejects),
+        num_samples=num_samples,
+        rates_hz={str(rate_hz): rates[rate_hz] for rate_hz in sorted(rates)},
+        silent=silent,
+        short=short,
+        rejects=rejects,
+    )
+    write_bytes(folder.temporary(name), folder.account(name), account.to_json().encode())
+
+
+@dataclasses.dataclass(frozen=True)
+class MadeClip:
+    """A record, and what is worth knowing of the sound that it was made of."""
+
+    clip: schema.Clip
+    rate_hz: int
+    is_silent: bool
+    is_short: bool
+
+
+def make_clip(request: ClipRequest, rules: Rules) -> MadeClip:
+    """Decodes the sound of a request.
+
+    A sound that is up to half a second longer or shorter than the clip is trimmed or padded with silence to its length;
+    a shorter one is kept as it is, and the clip ends where it does.
+
+    Raises:
+        AudioError: the sound cannot be used. One that is longer by more is `wrong duration`: it is not known which
+            part of it is the clip.
+    """
+    assert request.sound is not None
+    with sounds.local_file(request.sound) as path:
+        rate_hz, blocks = audio_files.open_stream(path)
+        wanted = round((request.end_seconds - request.start_seconds) * SAMPLE_RATE_HZ)
+        pcm = audio_files.to_pcm(_at_most(blocks, wanted + _SLACK_SAMPLES + 1))
+        seconds = len(pcm) / SAMPLE_RATE_HZ
+        if len(pcm) > wanted + _SLACK_SAMPLES:
+            raise AudioError(path, "wrong duration", f"longer than the {wanted / SAMPLE_RATE_HZ:.2f} s of the clip")
+        if seconds < rules.min_seconds:
+            raise AudioError(path, "too short", f"{seconds:.3f} s, and --min_seconds={rules.min_seconds:g}")
+        is_short = len(pcm) < wanted - _SLACK_SAMPLES
+        num_samples = len(pcm) if is_short else wanted
+        contents = path.read_bytes() if rules.audio == "encoded" else b""
+    sound: Dict[str, Any] = {"pcm": np.pad(pcm[:num_samples], (0, max(0, num_samples - len(pcm))))}
+    description = encodings.describe(contents) if contents else None
+    if description:
+        encoding, sample_type, encoded_rate_hz = description
+        sound = {
+            "pcm": None,
+            "encoded": contents,
+            "encoding": encoding,
+            "encoded_type": sample_type,
+            "encoded_rate_hz": encoded_rate_hz,
+            "encoded_num_samples": num_samples,
+        }
+    clip = schema.Clip(
+        clip_id=request.clip_id,
+        recording_id=request.recording_id,
+        start_seconds=request.start_seconds,
+        end_seconds=request.start_seconds + seconds if is_short else request.end_seconds,
+        labels=request.labels,
+        label_names=request.label_names,
+        fold=request.fold,
+        **sound,
+    )
+    return MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short)
+
+
+def _at_most(blocks: Iterator[np.ndarray], num_samples: int) -> np.ndarray:
+    """The beginning of a sound, float32 [<= num_samples]; the rest of it is not read."""
+    parts: List[np.ndarray] = []
+    missing = num_samples
+    for block in blocks:
+        parts.append(block[:missing])
+        missing -= len(parts[-1])
+        if not missing:
+            break
+    return np.concatenate(parts)
+
+
+class _HashedFile:
+    """A file that is written from its beginning to its end, and known by its bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.num_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self.sha256.update(data)
+        self.num_bytes += len(data)
+
+
+@contextlib.contextmanager
+def _appearing(temporary: str, path: str) -> Iterator[_HashedFile]:
+    """A file that gets its name when the block ends, and leaves nothing when the block raises."""
+    try:
+        with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            yield _HashedFile(file)
+        try:
+            FileSystems.rename([temporary], [path])
+        except BeamIOError:
+            if not FileSystems.exists(path):
+                raise
+            FileSystems.delete([path])  # HDFS does not replace a file
+            FileSystems.rename([temporary], [path])
+    except BaseException:
+        with contextlib.suppress(BeamIOError):
+            FileSystems.delete([temporary])
+        raise
+
+
+def write_bytes(temporary: str, path: str, data: bytes) -> None:
+    """Writes a small file so that a reader sees the old one or the whole new one."""
+    with _appearing(temporary, path) as file:
+        file.write(data)
