@@ -48,10 +48,19 @@ class RecordsConfig:
     num_shards: int = _option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.")
     audio: str = _option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
     min_seconds: float = _option(0.1, "A sound that is shorter than this is not used.")
+    duration_slack_seconds: float = _option(
+        0.5,
+        "How much longer or shorter than its clip a sound may be to be trimmed or padded to it. A longer one is not "
+        "used, since nobody knows which part of it is the clip; a shorter one is kept as it is.",
+    )
 
     def __post_init__(self) -> None:
         _require(self.num_shards >= 0, f"--num_shards must be at least 0, not {self.num_shards}.")
         _require(0 <= self.min_seconds < math.inf, f"--min_seconds must be 0 or more, not {self.min_seconds}.")
+        _require(
+            0 <= self.duration_slack_seconds < math.inf,
+            f"--duration_slack_seconds must be 0 or more, not {self.duration_slack_seconds}.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,6 +71,7 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
             raises.
     """
     segments: Dict[str, List[Segment]] = {}
+    remarks = []
     for path in lists:
         group = pathlib.PurePath(path).stem.replace("_segments", "")
         if group in segments:
@@ -78,7 +79,7 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
         segments[group], bad = read_segments(path)
         if bad:
             first = f"line {bad[0].line_number}: {bad[0].message}"
-            print(f"{path}: {len(bad)} rows name no segment, such as {first}", file=sys.stderr)
+            remarks.append(f"{path}: {len(bad)} rows name no segment, such as {first}\n")
     _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
     known_above = read_ontology(ontology) if ontology else None
@@ -88,6 +89,7 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
         for group, members in segments.items()
         for request in make_requests(group, members, found, vocabulary, known_above)
     ]
+    sys.stderr.writelines(remarks)
     return ClipList(requests, {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)})
 
 

@@ -74,9 +74,7 @@ def prepare(
     folder = Folder(output if "://" in output else os.path.abspath(output))
     settings = {
         **clips.settings,
-        "num_shards": config.num_shards,
-        "audio": config.audio,
-        "min_seconds": config.min_seconds,
+        **dataclasses.asdict(config),
         "schema_version": schema.SCHEMA_VERSION,
         "clips": plan.digest_of_clips(clips.requests),
     }
@@ -92,11 +90,12 @@ def prepare(
                 f"none of {len(missing)} clips can be used ({count_reasons(missing)}): nothing is written but "
                 f"{folder.shard('coverage.json')} and rejects.csv"
             )
-        rules = Rules(config.audio, config.min_seconds, runner.max_reject_fraction)
+        rules = Rules(config, runner.max_reject_fraction)
         todo = [shard for shard in planned if not shards.is_written(folder, shard)]
         _write_plans(folder, todo)
         pipeline.run({shard.name: len(shard.requests) for shard in todo}, folder, rules, runner, beam_options)
         accounts = {shard.name: shards.read_account(folder, shard.name) for shard in planned}
+        _delete([FileSystems.join(folder.root, "plan")])
         return _finish(folder, clips.requests, accounts, rules, settings, len(planned) - len(todo))
 
 
@@ -142,8 +141,6 @@ def _finish(
         },
     }
     _write_json(folder, "records.json", description)
-    with contextlib.suppress(BeamIOError):
-        FileSystems.delete([FileSystems.join(folder.root, "plan")])
     num_samples = sum(account.num_samples for account in accounts.values())
     return Summary(num_clips, num_samples / SAMPLE_RATE_HZ / 3600, len(accounts), num_before, tuple(rejects))
 

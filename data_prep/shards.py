@@ -17,6 +17,7 @@ import numpy as np
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import audio_files, encodings, schema
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.data.tfrecord import write_record
@@ -25,9 +26,6 @@ from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import levels, sounds
 from data_prep.plan import ClipRequest, Shard
 
-# How much longer or shorter than listed a sound may be: tools that cut videos cut at frames.
-DURATION_SLACK_SECONDS = 0.5
-_SLACK_SAMPLES = round(DURATION_SLACK_SECONDS * SAMPLE_RATE_HZ)
 # A run is not stopped for fewer rejects than this, whatever part of the clips they are.
 FEWEST_REJECTS_TO_STOP = 10
 
@@ -53,7 +51,7 @@ class Account:
     num_samples: int  # of all clips, at 16 kHz
     rates_hz: Dict[str, int]  # rate of the sounds, as text -> number of clips
     silent: List[str]  # ids of clips whose peak is below -80 dBFS
-    short: List[str]  # ids of clips that are more than half a second shorter than listed
+    short: List[str]  # ids of clips that are shorter than listed by more than the slack
     rejects: List[Reject]
 
     def to_json(self) -> str:
@@ -98,10 +96,9 @@ class Folder:
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """What is made of a sound."""
+    """What is made of sounds, and how many of them may be unusable."""
 
-    audio: str  # pcm, or encoded: the file's own bytes where the graph can decode them
-    min_seconds: float  # a shorter sound is a reject
+    records: RecordsConfig
     max_reject_fraction: float
 
     def check_rejects(self, num_rejects: int, num_sounds: int, where: str, last: str) -> None:
@@ -201,8 +198,8 @@ class MadeClip:
 def make_clip(request: ClipRequest, rules: Rules) -> MadeClip:
     """Decodes the sound of a request.
 
-    A sound that is up to half a second longer or shorter than the clip is trimmed or padded with silence to its length;
-    a shorter one is kept as it is, and the clip ends where it does.
+    A sound that is longer or shorter than the clip by no more than `duration_slack_seconds` is trimmed, or padded with
+    silence; a shorter one is kept as it is, and the clip ends where it does.
 
     Raises:
         AudioError: the sound cannot be used. One that is longer by more is `wrong duration`: it is not known which
@@ -211,16 +208,17 @@ def make_clip(request: ClipRequest, rules: Rules) -> MadeClip:
     assert request.sound is not None
     with sounds.local_file(request.sound) as path:
         rate_hz, blocks = audio_files.open_stream(path)
+        slack = round(rules.records.duration_slack_seconds * SAMPLE_RATE_HZ)
         wanted = round((request.end_seconds - request.start_seconds) * SAMPLE_RATE_HZ)
-        pcm = audio_files.to_pcm(_at_most(blocks, wanted + _SLACK_SAMPLES + 1))
+        pcm = audio_files.to_pcm(_at_most(blocks, wanted + slack + 1))
         seconds = len(pcm) / SAMPLE_RATE_HZ
-        if len(pcm) > wanted + _SLACK_SAMPLES:
+        if len(pcm) > wanted + slack:
             raise AudioError(path, "wrong duration", f"longer than the {wanted / SAMPLE_RATE_HZ:.2f} s of the clip")
-        if seconds < rules.min_seconds:
-            raise AudioError(path, "too short", f"{seconds:.3f} s, and --min_seconds={rules.min_seconds:g}")
-        is_short = len(pcm) < wanted - _SLACK_SAMPLES
+        if seconds < rules.records.min_seconds:
+            raise AudioError(path, "too short", f"{seconds:.3f} s, and --min_seconds={rules.records.min_seconds:g}")
+        is_short = len(pcm) < wanted - slack
         num_samples = len(pcm) if is_short else wanted
-        contents = path.read_bytes() if rules.audio == "encoded" else b""
+        contents = path.read_bytes() if rules.records.audio == "encoded" else b""
     sound: Dict[str, Any] = {"pcm": np.pad(pcm[:num_samples], (0, max(0, num_samples - len(pcm))))}
     description = encodings.describe(contents) if contents else None
     if description:

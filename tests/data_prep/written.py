@@ -1,9 +1,21 @@
 """What a `prepare_*` program wrote, read back."""
 
 import pathlib
-from typing import Dict
+from typing import Any, Dict
 
+from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.data import records, schema
+from data_prep import prepare
+
+
+def write(clips: prepare.ClipList, output: pathlib.Path, **options: Any) -> prepare.Summary:
+    """Prepares clips in this process."""
+    return prepare.prepare(clips, str(output), RecordsConfig(**options), RunnerConfig(num_workers=1))
+
+
+def contents(folder: pathlib.Path) -> Dict[str, bytes]:
+    """Every file of a folder, at any depth, by its path in it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
