@@ -5,8 +5,7 @@ import pathlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 
 
 def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> Tuple[pathlib.Path, pathlib.Path]:

@@ -8,8 +8,6 @@ import shutil
 import tempfile
 from typing import Iterator
 
-from apache_beam.io.filesystems import FileSystems
-
 from audioset_triplet.data import audio_files
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
@@ -59,6 +57,8 @@ def local_file(location: Location) -> Iterator[pathlib.Path]:
     if "://" not in location.path:
         yield pathlib.Path(location.path)
         return
+    from apache_beam.io.filesystems import FileSystems
+
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / os.path.basename(location.path)
         try:
