@@ -67,10 +67,17 @@ class EmbeddingWriter:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.
     """
 
-    def __init__(self, folder: str, model_id: str, embedding_size: int, rows_per_part: int = ROWS_PER_PART) -> None:
+    def __init__(
+        self,
+        folder: str,
+        model_id: str,
+        embedding_size: int,
+        rows_per_part: int = ROWS_PER_PART,
+        front_end_id: str = FRONT_END_ID,
+    ) -> None:
         self._folder = folder
         self._rows_per_part = rows_per_part
-        self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, audioset_triplet.__version__)
+        self._info = StoreInfo(model_id, front_end_id, embedding_size, audioset_triplet.__version__)
         self._schema = embedding_parts.build_schema(self._info)
         self.clip_ids_done: Set[str] = set()
         self._next_part = 0

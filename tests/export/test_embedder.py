@@ -235,12 +235,10 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     embed_to(tmp_path / "parquet", model, sounds_of(waveform))
     with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
         embedder.embed(sounds_of(waveform), model, writer, 4, None)
-    (record,) = tf.data.TFRecordDataset(str(tmp_path / "features" / "features-00000.tfrecord")).as_numpy_iterator()
-    clip_id, codes = features.read_sequence_example(record)
-    context = tf.train.SequenceExample.FromString(record).context.feature
-    assert clip_id == "clip0" and context["end_time_seconds"].float_list.value[0] == 5.0
+    ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000.tfrecord"))
+    assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
     expected = [row["embedding"] for row in rows(tmp_path / "parquet")]
-    np.testing.assert_allclose(features.dequantize(codes), expected, atol=0.0079)
+    np.testing.assert_allclose(features.dequantize(found.codes), expected, atol=0.0079)
 
 
 @pytest.mark.slow
