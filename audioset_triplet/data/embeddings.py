@@ -61,7 +61,7 @@ class EmbeddingWriter:
                     writer.write(clip, window_start_seconds, embeddings)
 
     One writer per folder at a time. When the block ends by an exception, the unfinished part is thrown away: its last
-    clip may lack windows.
+    clip may lack windows. `front_end_id` is for embeddings that were made with another front end than this project's.
 
     Raises:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.

@@ -5,8 +5,8 @@ ours a little shorter or longer. What the length of a VGGish vector says is lost
 
 The model is called as features.json says, or as whoever imports the files says, with "-8bit" behind it: quantised
 embeddings are not mixed with those that they were made from, and a name that somebody gives is never that of a model of
-this project. AudioSet's own features cannot be told from others by what is in them, not even from VGGish's, whose
-published weights do not reproduce them.
+this project. Nothing in AudioSet's released files tells them from others, such as those of the published VGGish, which
+differs from what made them (its authors: tensorflow/models, pull request 9080).
 """
 
 import dataclasses
