@@ -15,8 +15,7 @@ The quantisation is that of the released features: values are clipped to [-2, 2]
 the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
 and each is off by at most 0.0079.
 
-A folder of ours holds features-00000.tfrecord, features-00001.tfrecord, ... and features.json, which names the model.
-Nothing does that in the others.
+A folder of ours holds features-00000.tfrecord, ... and features.json, which names the model; nothing does in others.
 """
 
 import dataclasses
@@ -118,25 +117,27 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
         raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not features of sound")
     codes = _codes(lists[list_name].feature, f"{where}: {list_name}")
     is_ours = "recording_id" in context
+    has_no_labels = list_name == _YOUTUBE8M_LIST and "labels" not in context  # its test part
+    labels = [] if has_no_labels else _labels(context, where)
     if is_ours:
-        clip = _our_clip(context, video_id)
+        clip = _our_clip(context, video_id, tuple(labels))
     elif list_name == _AUDIOSET_LIST:
-        clip = _audioset_clip(context, video_id)
+        clip = _audioset_clip(context, video_id, tuple(sorted(set(labels))))
     else:
         length = len(codes) * _HOP_SECONDS[list_name]
-        clip = ClipInfo(video_id, video_id, _plain_labels(context), start_seconds=0.0, end_seconds=length)
+        clip = ClipInfo(video_id, video_id, tuple(sorted(set(labels))), end_seconds=length)
     return ClipFeatures(clip, codes, _HOP_SECONDS[list_name], is_ours)
 
 
-def _our_clip(context: Mapping[str, Any], clip_id: str) -> ClipInfo:
+def _our_clip(context: Mapping[str, Any], clip_id: str, labels: Tuple[int, ...]) -> ClipInfo:
     where = f"clip {clip_id}"
-    labels, names = _values(context, "labels", "int64_list"), _values(context, "label_names", "bytes_list")
+    names = _values(context, "label_names", "bytes_list")
     if len(names) != len(labels):
         raise UserError(f"{where}: {len(names)} label_names for {len(labels)} labels")
     return ClipInfo(
         clip_id=clip_id,
         recording_id=_text(context, "recording_id", where),
-        labels=tuple(labels),
+        labels=labels,
         label_names=tuple(name.decode(errors="replace") for name in names),
         fold=_the_only(context, "fold", "int64_list", where),
         start_seconds=_the_only(context, "start_time_seconds", "float_list", where),
@@ -144,18 +145,19 @@ def _our_clip(context: Mapping[str, Any], clip_id: str) -> ClipInfo:
     )
 
 
-def _audioset_clip(context: Mapping[str, Any], video_id: str) -> ClipInfo:
-    start, end = (
-        _the_only(context, key, "float_list", f"clip {video_id}") for key in ("start_time_seconds", "end_time_seconds")
-    )
+def _audioset_clip(context: Mapping[str, Any], video_id: str, labels: Tuple[int, ...]) -> ClipInfo:
+    where = f"clip {video_id}"
+    start, end = (_the_only(context, f"{which}_time_seconds", "float_list", where) for which in ("start", "end"))
     if not 0 <= start < end < math.inf:
-        raise UserError(f"clip {video_id}: {start} to {end} s is no stretch of time")
-    labels = _plain_labels(context)
+        raise UserError(f"{where}: {start} to {end} s is no stretch of time")
     return ClipInfo(segment_id(video_id, start), video_id, labels, start_seconds=start, end_seconds=end)
 
 
-def _plain_labels(context: Mapping[str, Any]) -> Tuple[int, ...]:
-    return tuple(sorted(set(_values(context, "labels", "int64_list"))))
+def _labels(context: Mapping[str, Any], where: str) -> List[int]:
+    """A clip without labels has an empty list of them: a key that is missing is a fault."""
+    if "labels" not in context or context["labels"].WhichOneof("kind") not in (None, "int64_list"):
+        raise UserError(f"{where}: no labels (int64_list)")
+    return list(context["labels"].int64_list.value)
 
 
 def _values(context: Mapping[str, Any], key: str, kind: str) -> List[Any]:
@@ -180,8 +182,8 @@ def _codes(steps: Any, where: str) -> np.ndarray:
     """uint8 [W, D] from the windows of a feature list."""
     windows = [b"".join(step.bytes_list.value) for step in steps]
     for index, window in enumerate(windows):
-        if len(window) != len(windows[0]) or not window:
-            raise UserError(f"{where}: window {index} has {len(window)} values, window 0 has {len(windows[0])}")
+        if not window or len(window) != len(windows[0]):
+            raise UserError(f"{where}: window {index} has {len(window)} values, the first has {len(windows[0])}")
     return np.frombuffer(b"".join(windows), np.uint8).reshape(len(windows), len(windows[0]) if windows else 0)
 
 
@@ -269,10 +271,8 @@ class FeatureWriter:
             return
         path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
         try:
-            with (
-                files.atomic_path(path) as temporary,
-                tf.io.TFRecordWriter(temporary) as writer,
-            ):  # closed, then renamed
+            # Closed, then renamed.
+            with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
                 for serialized in self._finished.values():
                     writer.write(serialized)
         except tf.errors.OpError as error:  # a full disk

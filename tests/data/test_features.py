@@ -156,6 +156,7 @@ def test_youtube_8m_s_frame_level_records_are_read(key):
         ({"end_time_seconds": [40.0, 50.0]}, "clip --aaaaaaaaa: end_time_seconds holds 2 values"),
         ({"start_time_seconds": [float("nan")]}, "clip --aaaaaaaaa: nan to 40.0 s is no stretch of time"),
         ({"start_time_seconds": [-1.0]}, "clip --aaaaaaaaa: -1.0 to 40.0 s is no stretch of time"),
+        ({"labels": [b"/m/09x0r"]}, "clip --aaaaaaaaa: no labels (int64_list)"),
         ({"recording_id": [b"r"], "fold": [1]}, "clip --aaaaaaaaa: 0 label_names for 3 labels"),
         ({"recording_id": [b"r"], "labels": []}, "clip --aaaaaaaaa: fold holds 0 values"),
     ],
@@ -169,12 +170,22 @@ def test_a_key_that_is_missing_or_wrong_is_named(tmp_path, changes, message):
     assert str(caught.value).startswith(f"{path}: record 1: {message}")
 
 
+def test_clips_without_labels_are_told_from_those_whose_labels_are_missing():
+    record, _ = audioset_record(labels=[])
+    assert features.clip_from_sequence_example(feature_records.to_bytes(record)).clip.labels == ()
+    del record.context["labels"]
+    with pytest.raises(UserError, match="clip --aaaaaaaaa: no labels"):
+        features.clip_from_sequence_example(feature_records.to_bytes(record))
+    test_part = feature_records.Record({"id": [b"ab12"]}, {"audio": record.lists["audio_embedding"]})
+    assert features.clip_from_sequence_example(feature_records.to_bytes(test_part)).clip.labels == ()
+
+
 def test_windows_that_are_missing_or_of_another_size_are_named():
     record, _ = audioset_record()
     for position, contents, message in [
-        (3, [bytes(127)], "audio_embedding: window 3 has 127 values, window 0 has 128"),
-        (0, [], "audio_embedding: window 0 has 0 values, window 0 has 0"),
-        (9, [5], "audio_embedding: window 9 has 0 values, window 0 has 128"),
+        (3, [bytes(127)], "audio_embedding: window 3 has 127 values, the first has 128"),
+        (0, [], "audio_embedding: window 0 has 0 values"),
+        (9, [5], "audio_embedding: window 9 has 0 values, the first has 128"),
     ]:
         steps = [*record.lists["audio_embedding"]]
         steps[position] = contents
