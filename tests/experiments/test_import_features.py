@@ -59,7 +59,10 @@ def test_the_train_and_the_eval_part_are_folds_of_one_folder(folder):
     assert stored.folds.tolist() == [1] * 60 + [2] * 60
 
 
-@pytest.mark.parametrize("task", sorted(tasks.TASKS))
+@pytest.mark.parametrize(
+    "task",
+    ["retrieval", "knn", *(pytest.param(one, marks=pytest.mark.slow) for one in ("classification", "semi_supervised"))],
+)
 def test_every_task_reads_them_and_compares_them_with_other_embeddings_of_the_clips(folder, tmp_path, task):
     root, _ = folder
     stored = clips.read_clips(str(root / "all"))
@@ -97,6 +100,7 @@ def test_the_same_clips_are_chosen_for_a_comparison_and_unnamed_classes_are_said
     assert stored.clip_ids == ids[::2] and stored.class_names == {0: "0", 1: "1", 2: "2"}
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_one_line(tmp_path):
     released(tmp_path / "x.tfrecord", 0, 3)
     (tmp_path / "x.tfrecord").write_bytes((tmp_path / "x.tfrecord").read_bytes()[:-1])
