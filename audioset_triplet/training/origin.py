@@ -3,19 +3,19 @@
 Where the records lie does not matter: files of the same names and sizes are the same.
 """
 
-import hashlib
 import json
 import os
 from typing import Any, Dict, Optional, Sequence
 
 from audioset_triplet import files
 from audioset_triplet.data import records
+from audioset_triplet.data.clip_ids import digest
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
 
 
 def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, Any]:
-    """The records, and of the clips that a run is restricted to their number and a digest of their ids in any order.
+    """The records, and of the clips that a run is restricted to their number and the digest of their ids.
 
     Raises:
         UserError: no file matches.
@@ -23,8 +23,7 @@ def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, A
     described = records.describe_files(data)
     if clip_ids is None:
         return described
-    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()
-    return {**described, "clips": len(clip_ids), "clips_digest": digest[:16]}
+    return {**described, "clips": len(clip_ids), "clips_digest": digest(clip_ids)}
 
 
 def check(workdir: str, described: Dict[str, Any]) -> None:
