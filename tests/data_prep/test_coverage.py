@@ -1,4 +1,4 @@
-"""The copy card: what it counts, what its page shows."""
+"""The copy card: what it counts, what its page shows, and that its digest is the one that evaluations name."""
 
 import html
 import json
@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioset_triplet.config import RecordsConfig, RunnerConfig
+from audioset_triplet.config import HeadConfig, RecordsConfig, RunnerConfig
 from audioset_triplet.data.clip_ids import digest
+from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.evaluation import tasks
 from data_prep import coverage, coverage_page, esc50, plan, prepare
 from data_prep.plan import ClipRequest
 from data_prep.shards import Account, Reject
 from data_prep.sounds import Location
+from tests import stored_clips
 from tests.data_prep import written
 from tests.tiny_esc50 import write_tiny_esc50
 
@@ -228,3 +231,24 @@ def test_the_card_of_a_prepared_folder_is_that_of_its_records(records):
         assert card["splits"][f"fold{fold}"]["clips_digest"] == digest(expected)
     assert numbers_of(card["splits"]["fold1"]["classes"][0]) == (4, 1, 3, 0, 3)
     assert "22 of 24 clips can be used: 91.6%" in text_of((records / "coverage.html").read_text())
+
+
+def test_every_evaluation_of_whole_splits_names_the_digests_of_the_card(records, tmp_path):
+    infos = [
+        ClipInfo(clip.clip_id, clip.recording_id, clip.labels, clip.label_names, clip.fold)
+        for clip in written.read(records).values()
+    ]
+    stored_clips.write(tmp_path, infos[::-1])
+    splits = json.loads((records / "coverage.json").read_text())["splits"]
+    evaluated, learned_from = (splits[name]["clips_digest"] for name in ("fold2", "fold1"))
+    head = HeadConfig(hidden_units=4, head_epochs=1, head_min_steps=1)
+    sources = tasks.sources(str(tmp_path), "", {"other": str(tmp_path)}, {})
+    request = tasks.Request(sources, (2,), (1,), head=head, labels_per_class=(1,), trials=1)
+    for name, task in tasks.TASKS.items():
+        outcome = task(request)
+        digests = {"clips_digest": evaluated}
+        if name != "retrieval":
+            digests["train_clips_digest"] = learned_from
+        assert {key: value for key, value in outcome.numbers.items() if "digest" in key} == digests
+        for shown in digests.values():
+            assert shown in outcome.headline.splitlines()[-1] and outcome.page.count(shown) == 1
