@@ -33,7 +33,7 @@ def describe(
             reasons                     why clips were rejected -> their number
             hours                       of the clips that are used
             rates_hz                    sample rate of their sounds -> their number
-            silent, short               how many are below -80 dBFS; are more than half a second shorter than listed
+            silent, short               how many are below -80 dBFS; are shorter than listed by more than is padded
             clips_digest                of their ids (`clip_ids.digest`)
             classes                     for each class index, name, listed, missing, found, rejected and used
         silent_clips, short_clips       the ids

@@ -21,7 +21,7 @@ _REASONS = {
     "empty": "holds no sample",
     "too short": "shorter than --min_seconds",
     "not finite": "holds samples that are no numbers",
-    "wrong duration": "more than half a second longer than listed: which part of it is the clip is not known",
+    "wrong duration": "longer than listed by more than is cut off: which part of it is the clip is not known",
 }
 
 
@@ -45,7 +45,7 @@ def render(card: Mapping[str, Any]) -> str:
         of_splits=[(name, _classes(one)) for name, one in splits.items()] if len(splits) > 1 else [],
         oddities=[
             ("silent", "below −80 dB of full scale throughout", total["silent"], card["silent_clips"][:_MOST_IDS]),
-            ("short", "more than half a second shorter than listed", total["short"], card["short_clips"][:_MOST_IDS]),
+            ("short", "shorter than listed by more than is padded", total["short"], card["short_clips"][:_MOST_IDS]),
         ],
     )
 
