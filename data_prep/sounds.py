@@ -150,13 +150,22 @@ def _walk(folder: str) -> Iterator[FileMetadata]:
 def _files_elsewhere(source: str) -> List[FileMetadata]:
     root = source.rstrip("/")
     try:
-        below_it, itself = FileSystems.match([f"{root}/**", root])
+        files = list(_walk_elsewhere(root)) or FileSystems.match([root])[0].metadata_list
     except (BeamIOError, OSError, ValueError) as error:
         raise UserError(f"--source={source}: cannot be listed: {error}") from error
-    files = below_it.metadata_list or itself.metadata_list
     if not files:
         raise UserError(f"--source={source}: no such folder, or nothing in it")
     return sorted(files, key=lambda file: file.path.split("/"))
+
+
+def _walk_elsewhere(folder: str) -> Iterator[FileMetadata]:
+    """HDFS lists one folder at a time, and folders in it as files without bytes; others list all that is below it."""
+    for file in FileSystems.match([f"{folder}/**"])[0].metadata_list:
+        inside: List[FileMetadata] = []
+        if not file.size_in_bytes:
+            with contextlib.suppress(BeamIOError):  # an empty file
+                inside = list(_walk_elsewhere(file.path))
+        yield from inside or [file]
 
 
 def _inside(file: FileMetadata) -> Iterator[Location]:
