@@ -99,8 +99,8 @@ def find(source: audio_files.Path) -> Iterator[Location]:
     if compressed == [root]:
         raise UserError(f"--source={source}: a compressed archive: {_UNPACK}")
     if compressed:
-        others = f" and {len(compressed) - 1} more are compressed archives" if compressed[1:] else " is one"
-        print(f"{compressed[0]}{others}, which are not looked into: {_UNPACK}", file=sys.stderr)
+        count = f"{len(compressed)} compressed archives, such as {compressed[0]}"
+        print(f"{count}, are not looked into: {_UNPACK}", file=sys.stderr)
 
 
 def below(source: audio_files.Path, sound: Location) -> str:
@@ -150,7 +150,8 @@ def _walk(folder: str) -> Iterator[FileMetadata]:
 def _files_elsewhere(source: str) -> List[FileMetadata]:
     root = source.rstrip("/")
     try:
-        files = list(_walk_elsewhere(root)) or FileSystems.match([root])[0].metadata_list
+        [itself] = FileSystems.match([root])
+        files = [file for file in itself.metadata_list if file.size_in_bytes] or list(_walk_elsewhere(root))
     except (BeamIOError, OSError, ValueError) as error:
         raise UserError(f"--source={source}: cannot be listed: {error}") from error
     if not files:
