@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parent
 # Read as text: importing the package is not possible before what it needs is installed.
 VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "audioset_triplet" / "__init__.py").read_text(), re.M)[0]
 VIDEO = ["av>=10,<19"]
+BEAM = "apache-beam{}>=2.69,<2.78"
 
 setup(
     name="audioset-triplet",
@@ -32,6 +33,7 @@ setup(
         "matplotlib>=3.7,<4",
         "numpy>=1.23.5,<2",
         "pillow>=9.4,<14",
+        "protobuf>=4.23,<5",
         "pyarrow>=14,<26",  # 26 needs numpy 2 and does not declare it
         "scikit-learn>=1.3,<2",
         "scipy>=1.10,<2",
@@ -45,8 +47,11 @@ setup(
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.
         "gpu": ["tensorflow[and-cuda]>=2.15.1,<2.16"],
-        # Sound tracks of mp4, webm, mkv and m4a files: for preparing downloads, and for embedding such files.
-        "data_prep": VIDEO,
+        # For the programs of data_prep/: Apache Beam, packs in HDF5, sound tracks of downloads (mp4, webm, mkv, m4a).
+        "data_prep": [BEAM.format(""), "h5py>=3.1,<4", *VIDEO],
+        # Beam's runner on a Dask cluster.
+        "dask": [BEAM.format("[dask]")],
+        # For embedding sound tracks.
         "video": VIDEO,
         "test": [
             "hypothesis>=6.80,<7",

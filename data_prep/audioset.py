@@ -7,8 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
 from data_prep import audio_names, fold_sets
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments
 from data_prep.sounds import Location
 

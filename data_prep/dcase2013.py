@@ -13,8 +13,7 @@ from typing import Dict, List, Mapping, Sequence
 from audioset_triplet.data import audio_files
 from audioset_triplet.errors import UserError
 from data_prep import fold_sets, sounds
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 
 CLASSES = (
     "bus",

@@ -7,8 +7,7 @@ import pathlib
 from typing import List, Mapping, Optional, Sequence
 
 from data_prep import fold_sets, sounds
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 
 LISTING = "meta/esc50.csv"
 CLIP_SECONDS = 5.0

@@ -6,8 +6,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
 from data_prep import plan
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 
 NO_FOLD = -1
 

@@ -15,8 +15,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 
 from audioset_triplet.errors import UserError
 from data_prep import fold_sets, sounds
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 from data_prep.sounds import Location
 
 FROM_FOLDERS, NO_LABELS = "folders", "none"

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from data_prep.sounds import Location
 
@@ -34,6 +34,14 @@ class ClipRequest:
     @property
     def is_found(self) -> bool:
         return self.sound is not None and self.sound.size >= 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipList:
+    """What an importer makes of a data set."""
+
+    requests: List[ClipRequest]
+    settings: Mapping[str, Any]  # what makes its records different from others of the same clips
 
 
 @dataclasses.dataclass(frozen=True)

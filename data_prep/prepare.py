@@ -29,19 +29,11 @@ from audioset_triplet.data import schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import coverage, pipeline, plan, shards
-from data_prep.plan import ClipRequest, Shard
+from data_prep.plan import ClipList, ClipRequest, Shard
 from data_prep.shards import Account, Folder, Reject, Rules
 
 SETTINGS = "shards/settings.json"  # there from the first moment on
 _ADVICE = "choose another --output, or delete that folder first"
-
-
-@dataclasses.dataclass(frozen=True)
-class ClipList:
-    """What an importer makes of a data set."""
-
-    requests: List[ClipRequest]
-    settings: Mapping[str, Any]  # what makes its records different from others of the same clips
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from data_prep import audioset, program
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("segments", [], "The lists, such as balanced_train_segments.csv,eval_segments.csv, in any dialect.")

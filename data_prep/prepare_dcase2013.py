@@ -16,7 +16,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from data_prep import dcase2013, program
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("public", "", "The folder of the public set (scenes_stereo.zip).")

@@ -13,7 +13,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from data_prep import esc50, program
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The ESC-50 folder (with meta/ and audio/ in it), or the folder around it.")

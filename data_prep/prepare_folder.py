@@ -26,7 +26,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from data_prep import folder, program
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "Folder of the sounds, to any depth, or a .tar archive or HDF5 pack.")

@@ -14,7 +14,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from data_prep import program, urbansound8k
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", "", "The UrbanSound8K folder (with metadata/ and audio/ in it), or the folder around it.")

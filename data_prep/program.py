@@ -14,8 +14,12 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config import RecordsConfig, RunnerConfig
-from data_prep import prepare
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList
+
+try:
+    from data_prep import prepare
+except ImportError as error:
+    sys.exit(f"error: {error}: data preparation stands on Apache Beam: pip install -e '.[data_prep]'")
 
 _NUM_NAMED_REJECTS = 5
 

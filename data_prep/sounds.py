@@ -7,6 +7,7 @@ may be packed with gzip. Whatever it is, `local_file` makes a plain file of it, 
 import contextlib
 import dataclasses
 import gzip
+import itertools
 import os
 import pathlib
 import posixpath
@@ -14,11 +15,9 @@ import shutil
 import sys
 import tempfile
 import zlib
-from typing import BinaryIO, Iterator, List, Tuple
+from typing import BinaryIO, Iterator, NamedTuple, Tuple
 
 import soundfile
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
-from apache_beam.io.filesystems import FileSystems
 
 from audioset_triplet.data import audio_files
 from audioset_triplet.data.audio_files import AudioError
@@ -91,7 +90,7 @@ def find(source: audio_files.Path) -> Iterator[Location]:
     compressed = []
     for file in _files(root):
         if _is_sound(file.path):
-            yield Location(file.path, file.size_in_bytes)
+            yield Location(file.path, file.size)
         elif file.path.lower().endswith((_TAR, *_PACKS)):
             yield from _inside(file)
         elif file.path.lower().endswith(_COMPRESSED_ARCHIVES):
@@ -125,60 +124,50 @@ def _without_gzip(name: str) -> str:
     return name[: -len(_GZIP)] if name.lower().endswith(_GZIP) else name
 
 
-def _files(source: str) -> Iterator[FileMetadata]:
+class _File(NamedTuple):
+    path: str
+    size: int
+    changed: int
+
+
+def _files(source: str) -> Iterator[_File]:
     """The files of a folder, in the order of their paths, or the file of that name."""
     if "://" in source:
-        yield from _files_elsewhere(source)
+        from data_prep import elsewhere  # not before it is needed: it needs Beam
+
+        yield from itertools.starmap(_File, elsewhere.list_files(source))
     elif os.path.isdir(source):
         yield from _walk(source)
     elif os.path.isfile(source):
-        yield FileMetadata(source, os.path.getsize(source), os.path.getmtime(source))
+        yield _file(source, os.stat(source))
     else:
         raise UserError(f"--source={source}: no such folder")
 
 
-def _walk(folder: str) -> Iterator[FileMetadata]:
+def _file(path: str, stat: os.stat_result) -> _File:
+    return _File(path, stat.st_size, int(stat.st_mtime))
+
+
+def _walk(folder: str) -> Iterator[_File]:
     with os.scandir(folder) as entries:
         in_order = sorted(entries, key=lambda entry: entry.name)
     for entry in in_order:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
         elif entry.is_file():
-            yield FileMetadata(entry.path, entry.stat().st_size, entry.stat().st_mtime)
+            yield _file(entry.path, entry.stat())
 
 
-def _files_elsewhere(source: str) -> List[FileMetadata]:
-    root = source.rstrip("/")
-    try:
-        [itself] = FileSystems.match([root])
-        files = [file for file in itself.metadata_list if file.size_in_bytes] or list(_walk_elsewhere(root))
-    except (BeamIOError, OSError, ValueError) as error:
-        raise UserError(f"--source={source}: cannot be listed: {error}") from error
-    if not files:
-        raise UserError(f"--source={source}: no such folder, or nothing in it")
-    return sorted(files, key=lambda file: file.path.split("/"))
-
-
-def _walk_elsewhere(folder: str) -> Iterator[FileMetadata]:
-    """HDFS lists one folder at a time, and folders in it as files without bytes; others list all that is below it."""
-    for file in FileSystems.match([f"{folder}/**"])[0].metadata_list:
-        inside: List[FileMetadata] = []
-        if not file.size_in_bytes:
-            with contextlib.suppress(BeamIOError):  # an empty file
-                inside = list(_walk_elsewhere(file.path))
-        yield from inside or [file]
-
-
-def _inside(file: FileMetadata) -> Iterator[Location]:
+def _inside(file: _File) -> Iterator[Location]:
     def warn(text: str) -> None:
         print(f"{file.path}: {text}", file=sys.stderr)
 
     with _open(file.path) as opened:
         if file.path.lower().endswith(_TAR):
-            found = containers.tar_members(opened, file.size_in_bytes, warn)
+            found = containers.tar_members(opened, file.size, warn)
             members = [member for member in found if _is_sound(member.name)]
         else:
-            members = containers.pack_rows(opened, int(file.last_updated_in_seconds), warn)
+            members = containers.pack_rows(opened, file.changed, warn)
     for member in members:
         yield Location(file.path, member.size, member.name, member.start, member.changed)
 
@@ -253,7 +242,11 @@ def _unpacked(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _open(path: str) -> BinaryIO:
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    if "://" in path:
+        from data_prep import elsewhere
+
+        return elsewhere.open_file(path)
+    return open(path, "rb")
 
 
 @contextlib.contextmanager

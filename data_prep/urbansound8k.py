@@ -4,8 +4,7 @@ import pathlib
 from typing import List, Mapping, Sequence
 
 from data_prep import fold_sets, sounds
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 
 LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
 

@@ -21,7 +21,7 @@ import audioset_triplet
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Where the module is not called like the package.
-MODULES = {"absl-py": "absl", "pillow": "PIL", "pytest-xdist": "xdist", "scikit-learn": "sklearn"}
+MODULES = {"absl-py": "absl", "pillow": "PIL", "protobuf": "google", "pytest-xdist": "xdist", "scikit-learn": "sklearn"}
 
 
 @functools.cache
@@ -121,17 +121,19 @@ def _imported(source: str) -> Iterator[Tuple[str, bool]]:
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names of Python 3.10")
 def test_what_is_imported_is_required():
-    """By everybody, or by an extra where the import waits inside a function until it is needed."""
+    """By everybody, by an extra that is called like the folder, or where the import waits inside a function, by any."""
     trees = {"audioset_triplet", "data_prep", "experiments"}
-    always = {_module(requirement) for requirement in _requirements()[""]}
-    anywhere = {_module(requirement) for requirements in _requirements().values() for requirement in requirements}
-    missing = [
-        (str(path.relative_to(ROOT)), package)
-        for tree in sorted(trees)
-        for path in (ROOT / tree).rglob("*.py")
-        for package, at_once in _imported(path.read_text())
-        if package not in (always if at_once else anywhere) | trees | sys.stdlib_module_names
-    ]
+    modules = {extra: set(map(_module, requirements)) for extra, requirements in _requirements().items()}
+    anywhere = set().union(*modules.values())
+    missing = []
+    for tree in sorted(trees):
+        always = modules[""] | modules.get(tree, set())
+        missing += [
+            (str(path.relative_to(ROOT)), package)
+            for path in (ROOT / tree).rglob("*.py")
+            for package, at_once in _imported(path.read_text())
+            if package not in (always if at_once else anywhere) | trees | sys.stdlib_module_names
+        ]
     assert missing == []
 
 

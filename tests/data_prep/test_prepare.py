@@ -17,8 +17,7 @@ from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import held_alone
 from data_prep import plan, prepare, sounds
-from data_prep.plan import ClipRequest
-from data_prep.prepare import ClipList
+from data_prep.plan import ClipList, ClipRequest
 from data_prep.sounds import Location
 from tests import processes
 from tests.data_prep.written import contents, read, write

@@ -5,10 +5,10 @@ from typing import Any, Dict
 
 from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.data import records, schema
-from data_prep import prepare
+from data_prep import plan, prepare
 
 
-def write(clips: prepare.ClipList, output: pathlib.Path, **options: Any) -> prepare.Summary:
+def write(clips: plan.ClipList, output: pathlib.Path, **options: Any) -> prepare.Summary:
     """Prepares clips in this process."""
     return prepare.prepare(clips, str(output), RecordsConfig(**options), RunnerConfig(num_workers=1))
 
