@@ -45,8 +45,8 @@ def tar_members(file: BinaryIO, num_bytes: int, warn: Warn) -> List[Member]:
         return []
     num_damaged = end = 0
     last = "its beginning"
-    for info, end_of_it in _headers(file, num_bytes):
-        num_damaged += not _is_blank(file, end, info.offset)
+    for start, info, end_of_it in _headers(file, num_bytes):
+        num_damaged += not _is_blank(file, end, start)
         end, last = end_of_it, info.name
         name = posixpath.normpath(info.name).lstrip("/")
         if info.issparse():
@@ -67,8 +67,8 @@ def tar_members(file: BinaryIO, num_bytes: int, warn: Warn) -> List[Member]:
     return [members[name] for name in sorted(members, key=lambda name: name.split("/"))]
 
 
-def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[tarfile.TarInfo, int]]:
-    """(header, where the next one should be) of every member whose header is sound."""
+def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[int, tarfile.TarInfo, int]]:
+    """(where its header begins, the header, where the next one should be) of every member whose header is sound."""
     file.seek(num_bytes)  # `TarFile` reads a header of its own when it is made, and fails if that is damaged
     position = 0
     with tarfile.TarFile(fileobj=file, ignore_zeros=True) as tar:
@@ -79,8 +79,8 @@ def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[tarfile.TarInfo, 
             except (tarfile.TarError, ValueError, IndexError):  # zeros, or damage: the next header may be sound
                 position += tarfile.BLOCKSIZE
                 continue
-            position = tar.offset
-            yield info, position
+            start, position = position, tar.offset
+            yield start, info, position
 
 
 def _is_blank(file: BinaryIO, start: int, stop: int) -> bool:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 
 import h5py
@@ -236,6 +237,35 @@ def test_a_damaged_header_costs_that_member_alone(tmp_path, capfd, damaged):
     message = capfd.readouterr().err
     assert f"{tmp_path / 'x.tar'}: " in message and message.count("\n") == 1
     assert ("cut off, or damaged, behind b.wav" if damaged == "c.wav" else "damaged in 1 places") in message
+
+
+def test_a_header_for_all_members_is_no_damage(tmp_path, capfd):
+    """As git archive writes one."""
+    with tarfile.open(tmp_path / "x.tar", "w", pax_headers={"comment": "of the whole archive"}) as tar:
+        for name, data in THREE.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    assert what_can_be_read(tmp_path / "x.tar") == dict.fromkeys(THREE, "fine")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_sparse_member_is_said_and_left_out(tmp_path, capfd):
+    tar = shutil.which("tar")
+    if not tar or "GNU" not in subprocess.run([tar, "--version"], capture_output=True, text=True).stdout:
+        pytest.skip("needs GNU tar, which writes sparse files")
+    (tmp_path / "in").mkdir()
+    with open(tmp_path / "in" / "a.wav", "wb") as file:
+        file.write(THREE["a.wav"])
+        file.truncate(10_000_000)
+    (tmp_path / "in" / "b.wav").write_bytes(THREE["b.wav"])
+    for format in ("gnu", "pax"):
+        subprocess.run(
+            [tar, "--sparse", f"--format={format}", "-cf", "x.tar", "-C", "in", "."], cwd=tmp_path, check=True
+        )
+        assert what_can_be_read(tmp_path / "x.tar") == {"b.wav": "fine"}
+        error = capfd.readouterr().err
+        assert "x.tar: a.wav is stored as a sparse file" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
