@@ -78,6 +78,7 @@ def prepare(
         if not any(shard.requests for shard in planned):
             missing = _missing(clips.requests)
             _describe_copy(folder, clips.requests, {}, missing, settings)
+            _delete([FileSystems.join(folder.root, "plan")])
             raise UserError(
                 f"none of {len(missing)} clips can be used ({count_reasons(missing)}): nothing is written but "
                 f"{folder.shard('coverage.json')} and rejects.csv"

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import synthetic
 from data_prep import esc50
 from tests import processes
+from tests.data_prep import written
 
 MODULE = "experiments.reproduce_jansen2018"
 BUDGET = dict(
@@ -33,7 +33,7 @@ ROWS = "log_mel untrained noise translation mixing proximity joint topline log_m
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
     synthetic.write_world(str(root / "sounds"), num_classes=3, clips_per_class=15, seconds=2.5)
-    esc50.prepare(root / "sounds", root / "records", [3, 4, 5], "all", RecordsConfig(num_shards=1))
+    written.write(esc50.clips(root / "sounds", [3, 4, 5], "all"), root / "records", num_shards=1)
     return root / "records" / "*.tfrecord"
 
 
