@@ -47,8 +47,8 @@ setup(
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.
         "gpu": ["tensorflow[and-cuda]>=2.15.1,<2.16"],
-        # Apache Beam for the programs of data_prep/, and the sound tracks of downloads (mp4, webm, mkv, m4a).
-        "data_prep": [BEAM.format(""), *VIDEO],
+        # For the programs of data_prep/: Apache Beam, packs in HDF5, sound tracks of downloads (mp4, webm, mkv, m4a).
+        "data_prep": [BEAM.format(""), "h5py>=3.1,<4", *VIDEO],
         # Beam's runner on a Dask cluster.
         "dask": [BEAM.format("[dask]")],
         # For embedding sound tracks.

@@ -4,7 +4,7 @@
     <id>_<start ms>_<end ms>.flac      audiosetdl
     <id>_30.000_40.000.wav             DCASE 2017, often with a leading Y
     <id>_30-40.wav                     audioset-download, in a folder for every label
-    <id>_30.wav                        audioset-processing (which packs them as .wav.gz: unpack those first)
+    <id>_30.wav                        audioset-processing, and .wav.gz
     <id>.flac                          the copy on Hugging Face
 
 An id has 11 characters, among them `_` and `-`, and may itself begin with Y: names are never split at such characters.
@@ -46,7 +46,7 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
 
 
 def find(source: str, segments: Iterable[Segment]) -> Dict[str, Location]:
-    """Looks for the segments among the sounds of a folder, to any depth.
+    """Looks for the segments among the sounds of a folder or archive, to any depth.
 
     Returns:
         clip id -> its sound, for each segment that was found. Of several sounds of one segment (one for every label,

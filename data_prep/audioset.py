@@ -6,12 +6,10 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
-from data_prep import audio_names
+from data_prep import audio_names, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments
 from data_prep.sounds import Location
-
-NO_FOLD = -1
 
 
 def make_requests(
@@ -46,7 +44,7 @@ def make_requests(
                 end_seconds=segment.end_seconds,
                 labels=labels,
                 label_names=tuple(vocabulary.names[label] for label in labels),
-                fold=NO_FOLD,
+                fold=fold_sets.NO_FOLD,
             )
         )
     return requests

@@ -1,11 +1,23 @@
-"""What importers of data sets with published folds share: their lists and their folds."""
+"""What importers share: lists in CSV, published folds, and folds for data that has none."""
 
 import csv
 import pathlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
+from data_prep import plan
 from data_prep.plan import ClipList, ClipRequest
+
+NO_FOLD = -1
+
+
+def fold_of(recording_id: str, num_folds: int) -> int:
+    """The fold of a recording of a data set without published folds: 1 to `num_folds`, or `NO_FOLD` if that is 0.
+
+    It depends on the recording's id alone, so that all of its clips are in one fold and other recordings, however many
+    are added, move none. The digest is another than that for the shard, or a fold would fill only some of its shards.
+    """
+    return 1 + plan.digest(f"fold of {recording_id}") % num_folds if num_folds else NO_FOLD
 
 
 def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> Tuple[pathlib.Path, pathlib.Path]:

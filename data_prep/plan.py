@@ -8,7 +8,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import posixpath
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from data_prep.sounds import Location
@@ -19,17 +18,18 @@ _FEWEST_SHARDS = 2
 
 @dataclasses.dataclass(frozen=True)
 class ClipRequest:
-    """A sound that shall become one record."""
+    """A sound that shall become a record, or several where no end of it is listed."""
 
     group: str  # what its shards are named after: fold1, eval
     sound: Optional[Location]  # None: no file of it was found
     clip_id: str
     recording_id: str
     start_seconds: float  # where in the recording the clip lies; the sound holds the clip alone
-    end_seconds: float
+    end_seconds: Optional[float]  # None: where the sound ends
     labels: Tuple[int, ...]
     label_names: Tuple[str, ...]
     fold: int
+    clip_seconds: float = 0.0  # without a listed end: cut the sound into clips of this length; 0: one clip
 
     @property
     def is_found(self) -> bool:
@@ -56,7 +56,7 @@ class Shard:
         """Of all that its records depend on: changes when a sound file is replaced by another, not when it moves."""
         hasher = hashlib.sha256()
         for request in self.requests:
-            sound = request.sound and (posixpath.basename(request.sound.path), request.sound.size)
+            sound = request.sound and request.sound.identity
             hasher.update(repr((sound, _described(request))).encode())
         return hasher.hexdigest()
 

@@ -18,7 +18,7 @@ import io
 import json
 import os
 import posixpath
-from typing import Any, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
@@ -117,17 +117,22 @@ def _finish(
             f"none of {len(requests)} clips can be used ({count_reasons(rejects)}): see {folder.shard('rejects.csv')}"
         )
     if unusable:
-        rules.check_rejects(len(unusable), num_clips + len(unusable), folder.root, unusable[-1].message)
+        num_found = sum(request.is_found for request in requests)
+        rules.check_rejects(len(unusable), num_found, folder.root, unusable[-1].message)
     rejected = {reject.clip_id for reject in rejects}
     used = [request for request in requests if request.clip_id not in rejected]
     names = {index: name for request in used for index, name in zip(request.labels, request.label_names)}
-    counts = collections.Counter(label for request in used for label in request.labels)
+    cut = {clip_id: number for account in accounts.values() for clip_id, number in account.cut.items()}
+    counts: Dict[int, int] = collections.Counter()
+    for request in used:
+        for label in request.labels:
+            counts[label] += cut.get(request.clip_id, 1)
     description = {
         "settings": settings,
         "num_clips": num_clips,
         "num_rejects": len(rejects),
         "class_names": {str(index): names[index] for index in sorted(names)},
-        "class_priors": {str(index): counts[index] / len(used) for index in sorted(names)},
+        "class_priors": {str(index): counts[index] / num_clips for index in sorted(names)},
         "shards": {
             name: {"sha256": account.sha256, "num_bytes": account.num_bytes, "num_clips": account.num_clips}
             for name, account in accounts.items()

@@ -11,20 +11,18 @@ import hashlib
 import json
 import posixpath
 import uuid
-from typing import Any, BinaryIO, Dict, Iterator, List, Set
+from typing import BinaryIO, Dict, Iterator, List, Set
 
-import numpy as np
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from audioset_triplet.config import RecordsConfig
-from audioset_triplet.data import audio_files, encodings, schema
+from audioset_triplet.data import schema
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.data.tfrecord import write_record
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
-from data_prep import levels, sounds
-from data_prep.plan import ClipRequest, Shard
+from data_prep import clip_maker
+from data_prep.plan import Shard
 
 # A run is not stopped for fewer rejects than this, whatever part of the clips they are.
 FEWEST_REJECTS_TO_STOP = 10
@@ -32,7 +30,7 @@ FEWEST_REJECTS_TO_STOP = 10
 
 @dataclasses.dataclass(frozen=True)
 class Reject:
-    """A request that did not become a record; `reason` is that of an `AudioError`."""
+    """A request that became no record; `reason` is that of an `AudioError`."""
 
     clip_id: str
     path: str
@@ -47,11 +45,12 @@ class Account:
     plan: str  # `Shard.digest`
     sha256: str  # of its file
     num_bytes: int
-    num_clips: int
+    num_clips: int  # records
     num_samples: int  # of all clips, at 16 kHz
-    rates_hz: Dict[str, int]  # rate of the sounds, as text -> number of clips
-    silent: List[str]  # ids of clips whose peak is below -80 dBFS
-    short: List[str]  # ids of clips that are shorter than listed by more than the slack
+    rates_hz: Dict[str, int]  # rate of the sounds, as text -> number of sounds
+    silent: List[str]  # ids of requests whose peak is below -80 dBFS
+    short: List[str]  # ids of requests whose sound is shorter than listed by more than the slack
+    cut: Dict[str, int]  # id of a request whose sound gave several clips -> how many
     rejects: List[Reject]
 
     def to_json(self) -> str:
@@ -157,103 +156,39 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
     rates: Dict[int, int] = collections.Counter()
     silent: List[str] = []
     short: List[str] = []
-    num_samples = 0
+    cut: Dict[str, int] = {}
+    num_clips = num_samples = 0
     with _appearing(folder.temporary(name), folder.shard(name)) as file:
         for request in requests:
+            num_before, is_silent = num_clips, True
             try:
-                made = make_clip(request, rules)
+                for made in clip_maker.make_clips(request, rules.records):
+                    write_record(file, schema.clip_to_example(made.clip))
+                    num_clips += 1
+                    num_samples += made.clip.num_samples
+                    is_silent = is_silent and made.is_silent
             except AudioError as error:
                 rejects.append(Reject(request.clip_id, str(request.sound), error.reason, str(error)))
                 rules.check_rejects(len(rejects), len(requests), name, str(error))
                 continue
-            write_record(file, schema.clip_to_example(made.clip))
-            num_samples += made.clip.num_samples
             rates[made.rate_hz] += 1
-            silent += [request.clip_id] * made.is_silent
+            silent += [request.clip_id] * is_silent
             short += [request.clip_id] * made.is_short
+            if num_clips > num_before + 1:
+                cut[request.clip_id] = num_clips - num_before
     account = Account(
         plan=shard.digest,
         sha256=file.sha256.hexdigest(),
         num_bytes=file.num_bytes,
-        num_clips=len(requests) - len(rejects),
+        num_clips=num_clips,
         num_samples=num_samples,
         rates_hz={str(rate_hz): rates[rate_hz] for rate_hz in sorted(rates)},
         silent=silent,
         short=short,
+        cut=cut,
         rejects=rejects,
     )
     write_bytes(folder.temporary(name), folder.account(name), account.to_json().encode())
-
-
-@dataclasses.dataclass(frozen=True)
-class MadeClip:
-    """A record, and what is worth knowing of the sound that it was made of."""
-
-    clip: schema.Clip
-    rate_hz: int
-    is_silent: bool
-    is_short: bool
-
-
-def make_clip(request: ClipRequest, rules: Rules) -> MadeClip:
-    """Decodes the sound of a request.
-
-    A sound that is longer or shorter than the clip by no more than `duration_slack_seconds` is trimmed, or padded with
-    silence; a shorter one is kept as it is, and the clip ends where it does.
-
-    Raises:
-        AudioError: the sound cannot be used. One that is longer by more is `wrong duration`: it is not known which
-            part of it is the clip.
-    """
-    assert request.sound is not None
-    with sounds.local_file(request.sound) as path:
-        rate_hz, blocks = audio_files.open_stream(path)
-        slack = round(rules.records.duration_slack_seconds * SAMPLE_RATE_HZ)
-        wanted = round((request.end_seconds - request.start_seconds) * SAMPLE_RATE_HZ)
-        pcm = audio_files.to_pcm(_at_most(blocks, wanted + slack + 1))
-        seconds = len(pcm) / SAMPLE_RATE_HZ
-        if len(pcm) > wanted + slack:
-            raise AudioError(path, "wrong duration", f"longer than the {wanted / SAMPLE_RATE_HZ:.2f} s of the clip")
-        if seconds < rules.records.min_seconds:
-            raise AudioError(path, "too short", f"{seconds:.3f} s, and --min_seconds={rules.records.min_seconds:g}")
-        is_short = len(pcm) < wanted - slack
-        num_samples = len(pcm) if is_short else wanted
-        contents = path.read_bytes() if rules.records.audio == "encoded" else b""
-    sound: Dict[str, Any] = {"pcm": np.pad(pcm[:num_samples], (0, max(0, num_samples - len(pcm))))}
-    description = encodings.describe(contents) if contents else None
-    if description:
-        encoding, sample_type, encoded_rate_hz = description
-        sound = {
-            "pcm": None,
-            "encoded": contents,
-            "encoding": encoding,
-            "encoded_type": sample_type,
-            "encoded_rate_hz": encoded_rate_hz,
-            "encoded_num_samples": num_samples,
-        }
-    clip = schema.Clip(
-        clip_id=request.clip_id,
-        recording_id=request.recording_id,
-        start_seconds=request.start_seconds,
-        end_seconds=request.start_seconds + seconds if is_short else request.end_seconds,
-        labels=request.labels,
-        label_names=request.label_names,
-        fold=request.fold,
-        **sound,
-    )
-    return MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short)
-
-
-def _at_most(blocks: Iterator[np.ndarray], num_samples: int) -> np.ndarray:
-    """The beginning of a sound, float32 [<= num_samples]; the rest of it is not read."""
-    parts: List[np.ndarray] = []
-    missing = num_samples
-    for block in blocks:
-        parts.append(block[:missing])
-        missing -= len(parts[-1])
-        if not missing:
-            break
-    return np.concatenate(parts)
 
 
 class _HashedFile:
