@@ -8,6 +8,9 @@ The quantisation is that of the released features: values are clipped to [-2, 2]
 the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
 and each is off by at most 0.0079.
 
+The format has no place for the weights of windows (`frontend.level`): whoever makes one vector of a clip's steps counts
+all of them alike, its silence too.
+
 A folder holds features-00000.tfrecord, features-00001.tfrecord, ... and features.json, which names the model.
 """
 
@@ -100,8 +103,16 @@ class FeatureWriter:
             self._finish_clip()
             self._finish_part()
 
-    def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None:
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None:
         """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
+
+        Starts and weights are not kept.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
