@@ -31,7 +31,7 @@ def test_rows_differ_in_their_method_and_some_in_their_length():
     paper = {"noise", "translation", "mixing", "proximity", "joint"}
     assert {name: methods[name] for name in paper} == {name: name for name in paper}
     assert methods["topline"] == "labels"
-    longer = dataclasses.replace(BASE.training, steps=90)
+    longer = dataclasses.replace(BASE.training, steps=120)
     for name in (*paper, "untrained"):
         assert dataclasses.replace(configs[name], sampling=BASE.sampling) == BASE
     topline = dataclasses.replace(configs["topline"], sampling=BASE.sampling)
@@ -54,8 +54,8 @@ def test_rows_differ_in_their_method_and_some_in_their_length():
         "log_mel_fc4": None,
         "untrained": None,
         **dict.fromkeys(paper, 60),
-        "topline": 90,
-        "contrastive": 90,
+        "topline": 120,
+        "contrastive": 120,
         "resnet50": 120,
     }
     assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
