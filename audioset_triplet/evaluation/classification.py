@@ -2,8 +2,8 @@
 
 Jansen et al. 2018, section 4 (and the slides): a fully connected classifier with one hidden layer of 512 units on the
 frozen embeddings of windows, trained with the labels of their clips; a clip's score is the mean over its windows (as
-Hershey et al. 2017, section 4). Softmax and cross-entropy where every training clip has exactly one label, else one
-sigmoid per class.
+Hershey et al. 2017, section 4), loud ones counting for more (`frontend.level`). Softmax and cross-entropy where
+every training clip has exactly one label, else one sigmoid per class.
 
 Embeddings are streamed from disk on both sides. Training draws its batches from a buffer of bounded size; windows that
 all fit into it are read once. The same seed gives the same numbers on the same machine.
