@@ -2,7 +2,7 @@
 
   python -m experiments.reproduce_jansen2018 --data='records/*.tfrecord' --folds=4 --output=table --preset=small
 
-trains noise, translation, mixing, proximity and joint under one budget, the supervised topline half as long again, adds
+trains noise, translation, mixing, proximity and joint under one budget, the supervised topline twice as long, adds
 log-mel and the untrained network, and measures each by retrieval, classification, with few labels, and by its nearest
 neighbours. Two classifiers on log-mel, one of them a ResNet-50 trained from scratch, stand beside them, and beyond the
 paper the row `contrastive`, which is trained as long as the topline. After every cell it writes OUTPUT/table.json,

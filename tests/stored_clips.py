@@ -1,7 +1,7 @@
 """Folders of embeddings that are drawn around one centre per class."""
 
 import zlib
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 
@@ -46,10 +46,12 @@ def write(
     num_windows: int = 3,
     model_id: str = "model",
     rows_per_part: int = 100,
+    weights: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """Writes the windows [n, W, D] of some clips to a folder, and returns them."""
+    """Writes the windows [n, W, D] of some clips with their weights [n, W] to a folder, and returns the windows."""
     windows = windows_of(clips, noise, size, num_windows).astype(np.float32)
     with EmbeddingWriter(str(folder), model_id, size, rows_per_part) as writer:
-        for clip, vectors in zip(clips, windows):
-            writer.write(clip, 0.96 * np.arange(num_windows), vectors)
+        for row, clip in enumerate(clips):
+            own = None if weights is None else weights[row]
+            writer.write(clip, 0.96 * np.arange(num_windows), windows[row], own)
     return windows

@@ -37,7 +37,8 @@ class Clips:
     def vectors_at(self, rows: np.ndarray) -> np.ndarray:
         """The clip vectors [len(rows), D] float32 of some rows, which are ascending and without repetition.
 
-        A clip's vector is the mean of its window embeddings, brought back to unit norm (zero where they cancel out).
+        A clip's vector is the weighted sum of its window embeddings, brought back to unit norm (zero where they cancel
+        out), as in the SavedModel.
         """
         raise NotImplementedError
 
@@ -62,8 +63,8 @@ class StoredClips(Clips):
 
     def windows(
         self, chosen: Optional[np.ndarray] = None, part_order: Optional[Iterable[int]] = None
-    ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        """Streams windows: pairs of the row of the clip of each [R] and its embedding [R, D].
+    ) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Streams windows: the row of the clip of each [R], its embedding [R, D] and its weight in the clip [R].
 
         Args:
             chosen: [n] bool, the clips that are wanted; None: all. Parts that hold none of them are not read.
@@ -77,21 +78,23 @@ class StoredClips(Clips):
             if first == end or (chosen is not None and not chosen[first:end].any()):
                 continue
             row, last_id = first - 1, None
-            for batch in embeddings.part_batches(self.part_paths[part], self.read_folds, ["embedding"]):
+            for batch in embeddings.part_batches(self.part_paths[part], self.read_folds, ["embedding", "weight"]):
                 rows = row + np.cumsum(_begins_clip(batch["clip_id"], last_id))
                 row, last_id = rows[-1], batch["clip_id"][-1].as_py()
-                vectors = embedding_parts.matrix(batch)
+                vectors, weights = embedding_parts.matrix(batch), batch["weight"].to_numpy()
                 if chosen is not None and not chosen[rows].all():
-                    rows, vectors = rows[chosen[rows]], vectors[chosen[rows]]
+                    wanted = chosen[rows]
+                    rows, vectors, weights = rows[wanted], vectors[wanted], weights[wanted]
                 if len(rows):
-                    yield rows, vectors
+                    yield rows, vectors, weights
 
     def vector_blocks(self, chosen: Optional[np.ndarray] = None) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
         """Streams clip vectors: pairs of ascending rows [r] and their vectors [r, D]; `chosen` as for `windows`."""
         held_row, held_sum = -1, np.zeros(0)  # the last clip of a batch may go on in the next one
-        for rows, vectors in self.windows(chosen):
+        for rows, vectors, weights in self.windows(chosen):
             starts = np.concatenate([[0], 1 + np.flatnonzero(rows[1:] != rows[:-1])])
-            block_rows, sums = rows[starts], np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
+            weighted = vectors * weights[:, None]
+            block_rows, sums = rows[starts], np.add.reduceat(weighted, starts, axis=0, dtype=np.float64)
             if held_row == block_rows[0]:
                 sums[0] += held_sum
             elif held_row >= 0:

@@ -52,6 +52,7 @@ def build_schema(info: StoreInfo) -> pa.Schema:
             pa.field("recording_id", pa.string()),
             pa.field("window_start_seconds", pa.float32()),
             pa.field("embedding", pa.list_(pa.float32(), info.embedding_size)),
+            pa.field("weight", pa.float32()),
             pa.field("labels", pa.list_(pa.int64())),
             pa.field("label_names", pa.list_(pa.string())),
             pa.field("fold", pa.int64()),
@@ -61,9 +62,9 @@ def build_schema(info: StoreInfo) -> pa.Schema:
 
 
 def record_batch(
-    clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray, schema: pa.Schema
+    clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray, weights: np.ndarray, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """The rows of a clip from its window starts [W] and embeddings [W, D]."""
+    """The rows of a clip from its window starts [W], embeddings [W, D] and weights [W]."""
     count = len(embeddings)
     flat = pa.array(np.ascontiguousarray(embeddings).reshape(-1))
     return pa.RecordBatch.from_arrays(
@@ -72,6 +73,7 @@ def record_batch(
             pa.array([clip.recording_id] * count, pa.string()),
             pa.array(np.asarray(window_start_seconds, np.float32)),
             pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
+            pa.array(np.asarray(weights, np.float32)),
             pa.array([list(clip.labels)] * count, pa.list_(pa.int64())),
             pa.array([list(clip.label_names)] * count, pa.list_(pa.string())),
             pa.array([clip.fold] * count, pa.int64()),
@@ -109,13 +111,23 @@ def part_number(path: str) -> int:
 
 
 def read_info(path: str) -> StoreInfo:
-    """The metadata of a part; a UserError for a file that is damaged or was not written by this project."""
+    """The metadata of a part.
+
+    Raises:
+        UserError: a file that is damaged, was not written by this project, or before windows had weights.
+    """
     with damage_named(path):
-        metadata = pq.read_schema(path).metadata or {}
+        schema = pq.read_schema(path)
+    metadata = schema.metadata or {}
     try:
         values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(StoreInfo)}
     except KeyError as missing:
         raise UserError(f"{path}: has no {missing.args[0].decode()} in its metadata; not written by embed.") from None
+    if "weight" not in schema.names:
+        raise UserError(
+            f"{path}: has no weights of windows; an older version of experiments.embed wrote it, whose clip vectors do "
+            "not compare with those of this one: embed again, into another folder."
+        )
     return StoreInfo(values["model_id"], values["front_end_id"], int(values["embedding_size"]), values["code_version"])
 
 

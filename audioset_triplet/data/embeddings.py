@@ -6,6 +6,7 @@
     recording_id          string
     window_start_seconds  float32
     embedding             fixed_size_list<float32>[D], unit norm
+    weight                float32, positive: how much the window counts in its clip (`frontend.level`)
     labels                list<int64>
     label_names           list<string>, parallel to labels
     fold                  int64, -1: none
@@ -47,6 +48,7 @@ class WindowBatch:
     recording_ids: np.ndarray  # [R] str objects
     window_start_seconds: np.ndarray  # [R] float32
     embeddings: np.ndarray  # [R, D] float32, unit norm
+    weights: np.ndarray  # [R] float32
     labels: List[Tuple[int, ...]]
     label_names: List[Tuple[str, ...]]
     folds: np.ndarray  # [R] int64
@@ -58,7 +60,7 @@ class EmbeddingWriter:
         with EmbeddingWriter(folder, model_id, embedding_size=128) as writer:
             for clip in clips:
                 if clip.clip_id not in writer.clip_ids_done:
-                    writer.write(clip, window_start_seconds, embeddings)
+                    writer.write(clip, window_start_seconds, embeddings, weights)
 
     One writer per folder at a time. When the block ends by an exception, the unfinished part is thrown away: its last
     clip may lack windows. `front_end_id` is for embeddings that were made with another front end than this project's.
@@ -112,26 +114,36 @@ class EmbeddingWriter:
                     self._part.close()
                 os.remove(self._temporary_path())
 
-    def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None:
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None:
         """Appends windows of a clip: all of them at once, or a long clip's in several calls in a row.
 
         Args:
             clip: the clip that they belong to.
             window_start_seconds: [W], from the start of the clip; W >= 1.
             embeddings: [W, D], unit norm.
+            weights: [W], positive: how much each window counts in the mean over the clip; None: all alike.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
         """
         embeddings = np.asarray(embeddings, np.float32)
+        weights = np.ones(len(embeddings)) if weights is None else np.asarray(weights)
         expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
         if embeddings.shape != expected:
             raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
+        if weights.shape != expected[:1] or not (weights > 0).all():
+            raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
         ids = [clip.clip_id] * len(embeddings)
         embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
         if clip.clip_id != self._clip_id:
             self._begin_clip(clip.clip_id)
-        self._buffer.append(embedding_parts.record_batch(clip, window_start_seconds, embeddings, self._schema))
+        self._buffer.append(embedding_parts.record_batch(clip, window_start_seconds, embeddings, weights, self._schema))
         self._buffer_bytes += embeddings.nbytes
         self._rows_in_part += len(embeddings)
         if self._buffer_bytes > _BUFFER_BYTES:
@@ -216,6 +228,7 @@ def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch
                 recording_ids=batch["recording_id"].to_numpy(zero_copy_only=False),
                 window_start_seconds=batch["window_start_seconds"].to_numpy(),
                 embeddings=embedding_parts.matrix(batch),
+                weights=batch["weight"].to_numpy(),
                 labels=[tuple(labels) for labels in batch["labels"].to_pylist()],
                 label_names=[tuple(names) for names in batch["label_names"].to_pylist()],
                 folds=batch["fold"].to_numpy(),

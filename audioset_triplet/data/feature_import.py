@@ -176,6 +176,6 @@ def _write(writer: EmbeddingWriter, clip: ClipInfo, found: ClipFeatures, totals:
     if not len(vectors):
         totals.clips_left_out.append(clip.clip_id)
         return
-    writer.write(clip, np.flatnonzero(known) * found.hop_seconds, vectors)
+    writer.write(clip, np.flatnonzero(known) * found.hop_seconds, vectors, found.weights[known])
     totals.num_clips += 1
     totals.num_windows += len(vectors)

@@ -6,9 +6,10 @@
 Three dialects are read. AudioSet's release is as above; a clip is known by its video and its start. In YouTube-8M's
 frame-level records the list is called `audio`, has a step per second, stands beside one for the pictures, and belongs
 to a whole video, whose id is under `id` or `video_id`. Ours are AudioSet's with the id of the clip under `video_id` and
-more in the context, which other readers pass over:
+with more, which other readers pass over:
 
     context        recording_id bytes[1], label_names bytes[n], fold int64[1]
+    feature_lists  window_weight: one float[1] per window, how much it counts in its clip (`frontend.level`)
 
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
 (tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds the half step that makes up for
@@ -41,6 +42,7 @@ _LIMIT = 2.0
 _STEP = 2 * _LIMIT / 255
 _CODE_OF_ZERO = 127
 _AUDIOSET_LIST, _YOUTUBE8M_LIST = "audio_embedding", "audio"
+_WEIGHTS_LIST = "window_weight"
 _HOP_SECONDS = {_AUDIOSET_LIST: WINDOW_HOP_SECONDS, _YOUTUBE8M_LIST: 1.0}
 
 
@@ -77,12 +79,13 @@ class ClipFeatures:
 
     clip: ClipInfo
     codes: np.ndarray  # uint8 [W, D]
+    weights: np.ndarray  # float32 [W]; all 1 where the record is not ours
     hop_seconds: float  # from the start of a window to that of the next
     is_ours: bool
 
 
-def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray) -> bytes:
-    """The serialized SequenceExample of a clip from its quantised window embeddings, uint8 [W, D]."""
+def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndarray) -> bytes:
+    """The serialized SequenceExample of a clip from its quantised window embeddings, uint8 [W, D], and weights [W]."""
     example = tf.train.SequenceExample()
     context = example.context.feature
     context["video_id"].bytes_list.value.append(clip.clip_id.encode())
@@ -95,6 +98,9 @@ def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray) -> bytes:
     steps = example.feature_lists.feature_list[_AUDIOSET_LIST].feature
     for step in codes:
         steps.add().bytes_list.value.append(step.tobytes())
+    of_windows = example.feature_lists.feature_list[_WEIGHTS_LIST].feature
+    for weight in weights:
+        of_windows.add().float_list.value.append(weight)
     return example.SerializeToString(deterministic=True)
 
 
@@ -126,7 +132,8 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
     else:
         length = len(codes) * _HOP_SECONDS[list_name]
         clip = ClipInfo(video_id, video_id, tuple(sorted(set(labels))), end_seconds=length)
-    return ClipFeatures(clip, codes, _HOP_SECONDS[list_name], is_ours)
+    weights = _weights(lists, len(codes), where) if is_ours else np.ones(len(codes), np.float32)
+    return ClipFeatures(clip, codes, weights, _HOP_SECONDS[list_name], is_ours)
 
 
 def _our_clip(context: Mapping[str, Any], clip_id: str, labels: Tuple[int, ...]) -> ClipInfo:
@@ -187,6 +194,15 @@ def _codes(steps: Any, where: str) -> np.ndarray:
     return np.frombuffer(b"".join(windows), np.uint8).reshape(len(windows), len(windows[0]) if windows else 0)
 
 
+def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarray:
+    """float32 [W] of a record of ours."""
+    steps = lists[_WEIGHTS_LIST].feature if _WEIGHTS_LIST in lists else []
+    weights = np.array([value for step in steps for value in step.float_list.value], np.float32)
+    if len(weights) != num_windows or not (weights > 0).all():
+        raise UserError(f"{where}: {_WEIGHTS_LIST} holds {len(weights)} values, not a positive one for each window")
+    return weights
+
+
 def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
     """Streams the records of a file, in order: pairs of the place of each (file and number) and what it holds.
 
@@ -229,6 +245,7 @@ class FeatureWriter:
         self._finished: Dict[str, bytes] = {}
         self._clip: Optional[ClipInfo] = None
         self._codes: List[np.ndarray] = []
+        self._weights: List[np.ndarray] = []
 
     def __enter__(self) -> "FeatureWriter":
         os.makedirs(self._folder, exist_ok=True)
@@ -243,8 +260,16 @@ class FeatureWriter:
             self._finish_clip()
             self._finish_part()
 
-    def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None:
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None:
         """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
+
+        Starts are not kept: windows follow each other. Without weights (positive, [W]) all windows count alike.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
@@ -257,12 +282,14 @@ class FeatureWriter:
                 raise UserError(f"clip {clip.clip_id} is given twice: every clip needs an id of its own.")
             self._clip = clip
         self._codes.append(quantize(embeddings))
+        self._weights.append(np.ones(len(embeddings)) if weights is None else np.asarray(weights))
 
     def _finish_clip(self) -> None:
         if self._clip is None:
             return
-        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, np.concatenate(self._codes))
-        self._clip, self._codes = None, []
+        codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
+        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, codes, weights)
+        self._clip, self._codes, self._weights = None, [], []
         if len(self._finished) >= self._clips_per_part:
             self._finish_part()
 

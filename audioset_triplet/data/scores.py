@@ -21,7 +21,7 @@ from audioset_triplet.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ClipScores:
-    """What a classifier says about n clips and C classes; a clip's score is the mean over its windows.
+    """What a classifier says about n clips and C classes; a clip's score is the weighted mean over its windows.
 
     Raises:
         ValueError: shapes that do not fit together, or classes that are not ascending.

@@ -1,8 +1,8 @@
 """Clips -> windows: the anchor of a triplet and a companion for it, or one window with its labels.
 
 Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
-sees new ones. Silent ones are avoided: nothing can be learned from them, and clips are often padded with zeros to a
-common length. Randomness is stateless: the windows depend on the seed and on the position in the stream alone.
+sees new ones. Silent ones (`frontend.level`) are avoided: nothing can be learned from them. Randomness is stateless:
+the windows depend on the seed and on the position in the stream alone.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from typing import Dict, Iterator, Tuple
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import constants
+from audioset_triplet.frontend import constants, level, mel
 
 # Wide enough for AudioSet, whose clips have at most a dozen labels.
 MAX_LABELS = 16
@@ -21,10 +21,6 @@ _TOO_MANY_LABELS = f"has more than {MAX_LABELS} labels"
 # Companions do not overlap with their anchor (but for the 15 ms by which successive windows share samples).
 _SMALLEST_GAP = constants.WINDOW_HOP_SAMPLES
 
-# Mean square of a silent window at most, relative to full scale: -60 dB. On ESC-50 98% of the windows fall on the same
-# side of it as of a mean log-mel of -4.2, near the floor of the front end.
-_SILENCE = 1e-6
-_LEVEL_BLOCK_SAMPLES = 160
 _DRAWS = 16  # positions that are tried until one is audible
 
 Tensors = Dict[str, tf.Tensor]
@@ -71,19 +67,6 @@ def pad_to_window(pcm: tf.Tensor) -> tf.Tensor:
     return tf.pad(pcm, [[0, tf.maximum(0, constants.WINDOW_SAMPLES - tf.size(pcm))]])
 
 
-def audible(pcm: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
-    """Whether windows of a clip (int16 [L], L >= 15600) that begin at `starts` (int32 [n]) are not silent: bool [n].
-
-    That is a root mean square above -60 dB of full scale, to within a block of 10 ms.
-    """
-    samples = tf.cast(pcm, tf.float32) / 32768.0
-    samples = tf.pad(samples, [[0, -tf.size(pcm) % _LEVEL_BLOCK_SAMPLES]])
-    energies = tf.reduce_mean(tf.square(tf.reshape(samples, [-1, _LEVEL_BLOCK_SAMPLES])), axis=1)
-    of_window = tf.range(constants.WINDOW_SAMPLES // _LEVEL_BLOCK_SAMPLES)
-    blocks = (starts // _LEVEL_BLOCK_SAMPLES)[:, tf.newaxis] + of_window  # [n, 97]
-    return tf.reduce_mean(tf.gather(energies, blocks), axis=1) > _SILENCE
-
-
 def _cut(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(pcm[start : start + constants.WINDOW_SAMPLES], [constants.WINDOW_SAMPLES])
 
@@ -93,7 +76,7 @@ def _random_cut(pcm: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     pcm = pad_to_window(pcm)
     num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
     starts = tf.random.stateless_uniform([_DRAWS], seed, 0, num_positions, tf.int32)
-    return _cut(pcm, starts[tf.argmax(audible(pcm, starts))])
+    return _cut(pcm, starts[tf.argmax(level.audible(mel.pcm_to_waveform(pcm), starts))])
 
 
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
@@ -117,7 +100,8 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
         pcm = pad_to_window(clip["pcm"])
         anchors, companions, have_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index), _DRAWS)
-        num_audible = tf.add_n([tf.cast(audible(pcm, starts), tf.int32) for starts in (anchors, companions)])
+        waveform = mel.pcm_to_waveform(pcm)
+        num_audible = tf.add_n([tf.cast(level.audible(waveform, at), tf.int32) for at in (anchors, companions)])
         best = tf.argmax(num_audible)  # the first of several
         return {
             "pcm": tf.stack([_cut(pcm, anchors[best]), _cut(pcm, companions[best])]),

@@ -2,8 +2,8 @@
 
 Jansen et al. 2018, section 4 (and the slides): a fully connected classifier with one hidden layer of 512 units on the
 frozen embeddings of windows, trained with the labels of their clips; a clip's score is the mean over its windows (as
-Hershey et al. 2017, section 4). Softmax and cross-entropy where every training clip has exactly one label, else one
-sigmoid per class.
+Hershey et al. 2017, section 4), loud ones counting for more (`frontend.level`). Softmax and cross-entropy where
+every training clip has exactly one label, else one sigmoid per class.
 
 Embeddings are streamed from disk on both sides. Training draws its batches from a buffer of bounded size; windows that
 all fit into it are read once. The same seed gives the same numbers on the same machine.
@@ -126,7 +126,7 @@ class ShuffledWindows:
             num_parts = len(self._clips.part_paths)
             order = np.arange(num_parts) if random is None else random.permutation(num_parts)
             filled, overflowed = 0, False
-            for rows, vectors in self._clips.windows(self._chosen, order):
+            for rows, vectors, _ in self._clips.windows(self._chosen, order):
                 while len(rows):
                     if filled == len(self._rows):
                         yield self._rows, self._vectors
@@ -171,13 +171,14 @@ def _train(
 
 
 def _mean_scores(model: tf.keras.Model, clips: StoredClips, num_classes: int) -> np.ndarray:
-    """[n, C] float32: for each clip the mean of what the model says of its windows."""
+    """[n, C] float32: for each clip the weighted mean of what the model says of its windows."""
     sums = np.zeros((len(clips.clip_ids), num_classes), np.float32)
-    num_windows = np.zeros(len(sums), np.int64)
+    total_weights = np.zeros(len(sums), np.float32)
     with tqdm(total=len(sums), desc="scores", unit="clip", disable=None, leave=False) as progress:
-        for rows, vectors in clips.windows():
+        for rows, vectors, weights in clips.windows():
             starts = np.concatenate([[0], 1 + np.flatnonzero(rows[1:] != rows[:-1])])
-            sums[rows[starts]] += np.add.reduceat(model.predict_on_batch(vectors), starts, axis=0)
-            np.add.at(num_windows, rows, 1)
+            scores = model.predict_on_batch(vectors) * weights[:, None]
+            sums[rows[starts]] += np.add.reduceat(scores, starts, axis=0)
+            np.add.at(total_weights, rows, weights)
             progress.update(int(rows[-1]) + 1 - progress.n)
-    return (sums / num_windows[:, None]).astype(np.float32)
+    return sums / total_weights[:, None]

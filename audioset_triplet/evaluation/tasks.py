@@ -79,7 +79,7 @@ def retrieval_task(request: Request) -> Outcome:
     num_draws = f"{request.draws} draws"
     counted = f"{len(result.class_average_precision)} classes, {result.num_clips} clips, {num_draws}; "
     digests = clip_ids.digests(clips.clip_ids)
-    headline = _table(["retrieval", "mAP", "± std"], rows) + counted + _left_out(result.classes_left_out)
+    headline = _table(["retrieval", "mAP", "± of draws"], rows) + counted + _left_out(result.classes_left_out)
     facts = [
         *_clip_facts(clips, "clips"),
         ("classes", f"{len(titles)}, of which {len(result.classes_left_out)} left out"),
@@ -144,7 +144,7 @@ def semi_supervised_task(request: Request) -> Outcome:
         for count in counts
     ]
     rows.append(["random order", first.prior])
-    header = ["semi_supervised", "mAP", "± std"] + ["accuracy", "± std"] * (len(names) - 1)
+    header = ["semi_supervised", "mAP", "± of draws"] + ["accuracy", "± of draws"] * (len(names) - 1)
     headline = _table(header, rows) + _counted(first, request) + f"; {request.trials} trials\n"
     headline += "".join(
         f"{short[count]} classes have fewer than {count} clips to be labelled and give all they have\n"

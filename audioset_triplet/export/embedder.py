@@ -38,7 +38,13 @@ class Writer(Protocol):
 
     clip_ids_done: Set[str]
 
-    def write(self, clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray) -> None: ...
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None: ...
 
 
 @dataclasses.dataclass
@@ -138,9 +144,12 @@ def embed(
 
         def flush() -> None:
             windows = [item for item in items if isinstance(item, _Window)]
-            embeddings = iter(model.embed_windows([window.samples for window in windows]))
+            embedded = zip(*model.embed_windows([window.samples for window in windows]))
             for item in items:
-                assembler.add(item, next(embeddings) if isinstance(item, _Window) else None)
+                if isinstance(item, _Window):
+                    assembler.add_window(item, *next(embedded))
+                else:
+                    assembler.add_end(item)
             progress.update(totals.num_clips + len(totals.rejects) + totals.num_skipped - progress.n)
             progress.set_postfix_str(f"{totals.audio_seconds / 3600:.2f} h of audio")
             items.clear()
@@ -175,17 +184,22 @@ class LoadedModel:
             self.model_id = self._model.model_id().numpy().decode()
             front_end_id = self._model.front_end_id().numpy().decode()
             self.embedding_size = int(self._serve.structured_outputs["embedding"].shape[-1])
+            self._serve.structured_outputs["window_weights"]
         except (AttributeError, KeyError) as error:
-            raise UserError(f"{folder} holds a SavedModel that experiments.export_model did not write.") from error
+            raise UserError(
+                f"{folder} holds a SavedModel that this version of experiments.export_model did not write; export it "
+                "again."
+            ) from error
         if front_end_id != constants.FRONT_END_ID:
             raise UserError(f"{folder} has the front end {front_end_id}, this code has {constants.FRONT_END_ID}.")
 
-    def embed_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """R windows of 15600 samples, float32 -> unit embeddings [R, D]."""
+    def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+        """R windows of 15600 samples, float32 -> unit embeddings [R, D] and weights [R]."""
         if not windows:
-            return np.zeros([0, self.embedding_size], np.float32)
+            return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
         lengths = tf.fill([len(windows)], constants.WINDOW_SAMPLES)
-        return self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)["embedding"].numpy()
+        result = self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)
+        return result["embedding"].numpy(), result["window_weights"].numpy()[:, 0]
 
 
 class _Assembler:
@@ -195,17 +209,16 @@ class _Assembler:
         self._writer = writer
         self._totals = totals
         self._clip: Optional[ClipInfo] = None  # set as soon as the windows may be written
-        self._starts: List[float] = []
-        self._embeddings: List[np.ndarray] = []
+        self._windows: List[Tuple[float, np.ndarray, float]] = []  # starts, embeddings [D], weights
 
-    def add(self, item: _Item, embedding: Optional[np.ndarray]) -> None:
-        if isinstance(item, _Window):
-            assert embedding is not None
-            self._starts.append(item.start_seconds)
-            self._embeddings.append(embedding)
-            if self._clip is not None and len(self._starts) >= _HELD_WINDOWS:
-                self._write()
-        elif isinstance(item, _Sound):
+    def add_window(self, window: _Window, embedding: np.ndarray, weight: float) -> None:
+        self._windows.append((window.start_seconds, embedding, weight))
+        if self._clip is not None and len(self._windows) >= _HELD_WINDOWS:
+            self._write()
+
+    def add_end(self, item: Union[_Sound, _Reject]) -> None:
+        """The sound of the windows before, and perhaps of some to come, can be read to its end, or cannot."""
+        if isinstance(item, _Sound):
             self._clip = item.clip
             self._write()
             if item.is_end:
@@ -216,14 +229,15 @@ class _Assembler:
             raise item.error
         else:
             self._totals.rejects.append((item.clip.clip_id, item.error))
-            self._starts, self._embeddings = [], []
+            self._windows = []
 
     def _write(self) -> None:
-        if self._starts:
+        if self._windows:
             assert self._clip is not None
-            self._writer.write(self._clip, np.array(self._starts, np.float32), np.stack(self._embeddings))
-            self._totals.num_windows += len(self._starts)
-            self._starts, self._embeddings = [], []
+            starts, embeddings, weights = (np.stack(values) for values in zip(*self._windows))
+            self._writer.write(self._clip, starts, embeddings, weights)
+            self._totals.num_windows += len(starts)
+            self._windows = []
 
 
 def _items(sounds: Iterable[Sound], done: FrozenSet[str], totals: Totals) -> Iterator[_Item]:

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from audioset_triplet import __version__
 from audioset_triplet.errors import UserError, op_reason
-from audioset_triplet.frontend import constants, mel
+from audioset_triplet.frontend import constants, level, mel
 
 _PARITY_TOLERANCE = 1e-5
 _SCRATCH_PREFIX = ".export-"
@@ -33,8 +33,10 @@ class EmbeddingModule(tf.Module):
     """Waveforms -> embeddings.
 
     The result is a dictionary:
-        embedding: float32 [B, D], the mean of the clip's window embeddings, brought back to unit length.
+        embedding: float32 [B, D], the weighted sum of the clip's window embeddings, brought back to unit length.
         window_embeddings: float32 [B, W, D], unit length; zero beyond a clip's own windows.
+        window_weights: float32 [B, W], positive: loud windows count for more (`frontend.level`); zero beyond a clip's
+            own windows.
         window_start_seconds: float32 [W].
         num_windows: int32 [B], at least 1: a clip shorter than a window is padded with silence.
     """
@@ -79,10 +81,13 @@ class EmbeddingModule(tf.Module):
         flat = tf.reshape(windows, [-1, constants.WINDOW_FRAMES, constants.NUM_BANDS])
         embeddings = tf.reshape(self._network(flat), [batch, count, self._embedding_size])
         num_windows = mel.num_windows(num_samples)
-        embeddings *= tf.sequence_mask(num_windows, count, tf.float32)[..., tf.newaxis]
+        own = tf.sequence_mask(num_windows, count, tf.float32)
+        embeddings *= own[..., tf.newaxis]
+        weights = own * level.weights(waveform, mel.window_starts(count))
         return {
-            "embedding": tf.math.l2_normalize(tf.reduce_sum(embeddings, axis=1), axis=1),
+            "embedding": tf.math.l2_normalize(tf.einsum("bw,bwd->bd", weights, embeddings), axis=1),
             "window_embeddings": embeddings,
+            "window_weights": weights,
             "window_start_seconds": tf.cast(tf.range(count), tf.float32) * constants.WINDOW_HOP_SECONDS,
             "num_windows": num_windows,
         }
@@ -155,14 +160,20 @@ def remove_leftovers(folder: str) -> None:
 
 
 def _check_parity(network: tf.keras.Model, folder: str) -> None:
-    """Compares the written model with the network on two clips, one of them shorter than a window."""
+    """Compares the written model with the network on two clips: one fades to silence, one is shorter than a window."""
     loaded = tf.saved_model.load(folder)
     waveform = np.random.default_rng(0).normal(0, 0.1, [2, 3 * constants.WINDOW_SAMPLES]).astype(np.float32)
+    waveform[0] *= np.linspace(1, 0, waveform.shape[1], dtype=np.float32)
     num_samples = np.array([waveform.shape[1], constants.WINDOW_SAMPLES // 2], np.int32)
     result = loaded(tf.constant(waveform), tf.constant(num_samples))
     waveform[1, num_samples[1] :] = 0
     for clip, count in enumerate(result["num_windows"].numpy()):
         windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform[clip])))[:count]
-        difference = np.abs(network(windows, training=False) - result["window_embeddings"][clip, :count]).max()
+        embeddings = network(windows, training=False).numpy()
+        vector = level.weights(waveform[clip], mel.window_starts(count)).numpy() @ embeddings
+        difference = max(
+            np.abs(embeddings - result["window_embeddings"][clip, :count]).max(),
+            np.abs(vector / np.linalg.norm(vector) - result["embedding"][clip]).max(),
+        )
         if not difference <= _PARITY_TOLERANCE:
             raise RuntimeError(f"the exported model differs from the network by {difference:.2g}")

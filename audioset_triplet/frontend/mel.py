@@ -54,6 +54,11 @@ def num_windows(num_samples: tf.Tensor) -> tf.Tensor:
     return tf.maximum(1, 1 + tf.math.floordiv(beyond_first, constants.WINDOW_HOP_SAMPLES))
 
 
+def window_starts(count: tf.Tensor) -> tf.Tensor:
+    """The first sample of each of `count` successive windows, int32 [count]."""
+    return tf.range(count) * constants.WINDOW_HOP_SAMPLES
+
+
 def default_spectrum() -> str:
     """The faster way to the spectrum on the devices at hand: `product` on a TPU, `fft` elsewhere."""
     return "product" if tf.config.list_logical_devices("TPU") else "fft"

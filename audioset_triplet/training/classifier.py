@@ -2,7 +2,7 @@
 
 The row "log-mel, ResNet-50" of Jansen et al. 2018: the network that the embedding has, trained on labels alone. Labels
 are those of clips; every window inherits them, and a clip's score is the mean over its windows (Hershey et al. 2017,
-sections 2 and 4).
+sections 2 and 4), loud ones counting for more (`frontend.level`).
 """
 
 import dataclasses
@@ -153,8 +153,9 @@ class ClassifierModel(ObjectiveModel):
 def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     """What the trained classifier of a work directory says about clips.
 
-    A clip's score is the mean of the probabilities of its windows, which are cut as for embeddings: one behind the
-    other, an incomplete last one dropped, a shorter clip padded. A class that the classifier has never seen scores 0.
+    A clip's score is the mean of the probabilities of its windows, which are cut and weighted as for embeddings: one
+    behind the other, an incomplete last one dropped, a shorter clip padded. A class that the classifier has never seen
+    scores 0.
 
     Args:
         workdir: where `train` was.
@@ -173,7 +174,7 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     indices = sorted(names)
 
     rows = {clip.clip_id.encode(): row for row, clip in enumerate(clips)}
-    sums, num_windows = np.zeros([len(clips), len(classes.names)]), np.zeros([len(clips), 1])
+    sums, total_weights = np.zeros([len(clips), len(classes.names)]), np.zeros(len(clips))
 
     @tf.function(reduce_retracing=True)
     def predict(batch: tf.Tensor) -> tf.Tensor:
@@ -181,14 +182,14 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
 
     progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
     with progress, records.named_errors(records.expand_globs(data)):
-        for clip_ids, log_mel in inputs.successive_windows(data, folds, _SCORED_WINDOWS):
+        for clip_ids, log_mel, weights in inputs.successive_windows(data, folds, _SCORED_WINDOWS):
             batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
-            np.add.at(sums, batch_rows, predict(log_mel).numpy())
-            np.add.at(num_windows, batch_rows, 1)
-            progress.update(int(np.count_nonzero(num_windows)) - progress.n)
+            np.add.at(sums, batch_rows, predict(log_mel).numpy() * weights.numpy()[:, None])
+            np.add.at(total_weights, batch_rows, weights.numpy())
+            progress.update(int(np.count_nonzero(total_weights)) - progress.n)
 
     scores = np.zeros([len(clips), len(indices)], np.float32)
-    scores[:, np.searchsorted(indices, list(classes.names))] = sums / num_windows
+    scores[:, np.searchsorted(indices, list(classes.names))] = sums / total_weights[:, None]
     return ClipScores(
         clip_ids=[clip.clip_id for clip in clips],
         scores=scores,

@@ -13,7 +13,7 @@ import tensorflow as tf
 from audioset_triplet.config import ClassifierConfig, RunConfig, TrainingConfig, TripletConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import mel
+from audioset_triplet.frontend import level, mel
 from audioset_triplet.sampling.triplets import rows_per_method, sample_triplets
 
 
@@ -92,15 +92,16 @@ def labelled_batches(
 
 
 def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.data.Dataset:
-    """All windows of all clips, once: pairs of the clip ids (string [B]) and the log-mel windows [B, T, F].
+    """All windows of all clips, once: clip ids (string [B]), log-mel windows [B, T, F] and weights in the clip [B].
 
     Windows of a clip lie one behind the other; an incomplete last one is dropped, a shorter clip is padded.
     """
 
-    def cut(clip: dict) -> Tuple[tf.Tensor, tf.Tensor]:
+    def cut(clip: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         waveform = mel.pcm_to_waveform(windows.pad_to_window(clip["pcm"]))
         log_mel = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform)))
-        return tf.repeat(clip["clip_id"], tf.shape(log_mel)[0]), log_mel
+        count = tf.shape(log_mel)[0]
+        return tf.repeat(clip["clip_id"], count), log_mel, level.weights(waveform, mel.window_starts(count))
 
     clips = records.read_clips(records.expand_globs(data), folds, deterministic=True)
     return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -13,6 +13,9 @@ from audioset_triplet.errors import UserError
 from experiments.jansen2018.rows import Configs
 from experiments.jansen2018.tasks import Evaluations
 
+# What was not written down before it changed.
+_OF_OLDER_TABLES = {"window_weights": "all alike"}
+
 
 def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluations) -> Dict[str, Any]:
     """Everything that decides what the cells of a table are, nested, as JSON."""
@@ -22,6 +25,7 @@ def describe(splits: Sequence[DataSplit], configs: Configs, evaluations: Evaluat
                 "splits": {split.name: _describe_split(split) for split in splits},
                 "rows": {name: _describe_row(config) for name, config in configs.items()},
                 "evaluations": dataclasses.asdict(evaluations),
+                "window_weights": "by level",
             }
         )
     )
@@ -52,7 +56,7 @@ def extend(output: str, given: Dict[str, Any]) -> Dict[str, Any]:
             found = json.load(file)
         except ValueError as error:
             raise UserError(f"{path}: damaged ({error}).") from error
-    different = differences(found, given)
+    different = _together(differences({**_OF_OLDER_TABLES, **found}, given))
     if different:
         raise UserError(
             f"{output} holds a table with other settings ({', '.join(different)}): give the same flags to go on with "
@@ -76,6 +80,16 @@ def differences(found: Any, given: Any, name: str = "") -> List[str]:
         common = [key for key in found if key in given]
         return [text for key in common for text in differences(found[key], given[key], f"{name}/{key}".strip("/"))]
     return [] if found == given else [f"{name}: {found}, now {given}"]
+
+
+def _together(different: Sequence[str]) -> List[str]:
+    """What differs in several rows alike, once, under the name rows/*."""
+    rows_of: Dict[str, List[str]] = {}
+    for text in different:
+        kind, _, rest = text.partition("/")
+        row, _, what = rest.partition("/")
+        rows_of.setdefault(f"rows/*/{what}" if kind == "rows" else text, []).append(row)
+    return [text.replace("*", rows[0], 1) if len(rows) == 1 else text for text, rows in rows_of.items()]
 
 
 def _merged(found: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Any]:

@@ -9,13 +9,15 @@ from audioset_triplet.data import clips, embeddings
 from audioset_triplet.errors import UserError
 from tests import stored_clips
 
+WEIGHTS = np.random.default_rng(0).uniform(0.01, 1, [23, 3]).astype(np.float32)
+
 
 @pytest.fixture(params=[1, 7, 1000])
 def folder(request, tmp_path, monkeypatch):
     """23 clips of 3 windows in parts of 4 clips, read in batches of some windows."""
     monkeypatch.setattr(embeddings, "_BATCH_BYTES", request.param * 4 * 16)
     infos = stored_clips.make_infos(23, 4)
-    windows = stored_clips.write(tmp_path, infos, rows_per_part=12)
+    windows = stored_clips.write(tmp_path, infos, rows_per_part=12, weights=WEIGHTS)
     return str(tmp_path), infos, windows
 
 
@@ -33,11 +35,11 @@ def test_windows_come_with_the_row_of_their_clip_in_any_order_of_parts(folder):
     path, _, windows = folder
     read = clips.read_clips(path)
     for part_order in (None, [5, 0, 3, 1, 2, 4]):
-        rows, vectors = zip(*read.windows(part_order=part_order))
-        rows, vectors = np.concatenate(rows), np.concatenate(vectors)
+        rows, vectors, weights = (np.concatenate(values) for values in zip(*read.windows(part_order=part_order)))
         order = np.argsort(rows, kind="stable")
         assert rows[order].tolist() == np.repeat(np.arange(23), 3).tolist()
         np.testing.assert_array_equal(vectors[order].reshape(windows.shape), windows)
+        np.testing.assert_array_equal(weights[order].reshape(23, 3), WEIGHTS)
     assert rows[:9].tolist() == [20] * 3 + [21] * 3 + [22] * 3  # the part that was asked for first
 
 
@@ -49,15 +51,16 @@ def test_only_the_chosen_clips_come_and_parts_without_one_are_not_read(folder, m
     opened = []
     original = embeddings.part_batches
     monkeypatch.setattr(embeddings, "part_batches", lambda part, *rest: opened.append(part) or original(part, *rest))
-    rows, vectors = (np.concatenate(parts) for parts in zip(*read.windows(chosen)))
+    rows, vectors, weights = (np.concatenate(parts) for parts in zip(*read.windows(chosen)))
     assert rows.tolist() == np.repeat([5, 6, 7, 21], 3).tolist()
     np.testing.assert_array_equal(vectors, windows[[5, 6, 7, 21]].reshape(-1, 16))
+    np.testing.assert_array_equal(weights, WEIGHTS[[5, 6, 7, 21]].ravel())
     assert opened == [read.part_paths[1], read.part_paths[5]]
 
 
-def test_vectors_are_means_of_windows_brought_to_unit_length(folder):
+def test_vectors_are_weighted_sums_of_windows_brought_to_unit_length(folder):
     path, _, windows = folder
-    expected = stored_clips.unit(windows.mean(axis=1))
+    expected = stored_clips.unit((windows * WEIGHTS[..., None]).sum(axis=1))
     read = clips.read_clips(path)
     rows, blocks = (np.concatenate(parts) for parts in zip(*read.vector_blocks()))
     assert rows.tolist() == list(range(23))
@@ -74,9 +77,8 @@ def test_rows_count_the_clips_of_the_folds_that_were_asked_for(folder):
     path, infos, windows = folder
     read = clips.read_clips(path, [2])
     assert read.clip_ids == [one.clip_id for one in infos if one.fold == 2]
-    np.testing.assert_allclose(
-        read.vectors_at(np.array([2, 10])), stored_clips.unit(windows[[5, 21]].mean(axis=1)), atol=1e-6
-    )
+    sums = (windows * WEIGHTS[..., None])[[5, 21]].sum(axis=1)
+    np.testing.assert_allclose(read.vectors_at(np.array([2, 10])), stored_clips.unit(sums), atol=1e-6)
 
 
 def test_clips_of_equal_labels_share_one_tuple(folder):

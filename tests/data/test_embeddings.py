@@ -74,6 +74,7 @@ def test_schema_and_metadata_are_the_documented_ones(tmp_path):
         "recording_id": "string",
         "window_start_seconds": "float",
         "embedding": f"fixed_size_list<element: float>[{SIZE}]",
+        "weight": "float",
         "labels": "list<element: int64>",
         "label_names": "list<element: string>",
         "fold": "int64",
@@ -204,6 +205,29 @@ def test_another_model_or_front_end_is_refused_and_both_are_named(tmp_path):
         EmbeddingWriter(str(tmp_path), "model", 5)
     with pytest.raises(UserError, match=f"front_end_id {FRONT_END_ID}, but this run has another front end"):
         EmbeddingWriter(str(tmp_path), "model", SIZE, front_end_id="another front end")
+
+
+def test_weights_come_back_and_are_alike_where_none_are_given(tmp_path):
+    starts, vectors = windows_of(0, 3)
+    with EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+        writer.write(clip_info(0), starts, vectors, [0.5, 0.25, 1e-3])
+        writer.write(clip_info(1), starts, vectors)
+        for wrong in ([1, 2], [1, 0, 1], [1, np.nan, 1]):
+            with pytest.raises(ValueError, match="weights"):
+                writer.write(clip_info(2), starts, vectors, wrong)
+    (batch,) = embeddings.read_batches(str(tmp_path))
+    np.testing.assert_allclose(batch.weights, [0.5, 0.25, 1e-3, 1, 1, 1])
+    sums = np.array([0.5, 0.25, 1e-3]) @ vectors
+    np.testing.assert_allclose(clip_vectors(str(tmp_path)).vectors[0], sums / np.linalg.norm(sums), atol=1e-6)
+
+
+def test_a_part_of_before_windows_had_weights_is_refused(tmp_path):
+    write(tmp_path, [0])
+    path = tmp_path / "embeddings-00000.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["weight"]), path)
+    for use in (embeddings.read_info, clip_vectors, lambda folder: EmbeddingWriter(folder, "model", SIZE)):
+        with pytest.raises(UserError, match="has no weights of windows; .* embed again, into another folder"):
+            use(str(tmp_path))
 
 
 def test_a_folder_of_two_models_is_refused(tmp_path):

@@ -85,7 +85,7 @@ def test_a_clip_without_a_label_leaves_a_single_label_set_one(tmp_path):
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)  # softmax
 
 
-def test_scores_are_means_over_the_windows_of_what_the_network_says(folder, monkeypatch):
+def test_scores_are_weighted_means_over_the_windows_of_what_the_network_says(folder, monkeypatch):
     split = splits.read_split(folder, [1], folder, [2])
     models = []
     original = classification.build_head
@@ -94,10 +94,11 @@ def test_scores_are_means_over_the_windows_of_what_the_network_says(folder, monk
     )
     monkeypatch.setattr(embeddings, "_BATCH_BYTES", 50 * 4 * SIZE)  # cuts clips of three windows
     scores = classification.clip_scores(split, split.usable, HEAD, 0)
-    rows, vectors = (np.concatenate(parts) for parts in zip(*split.evaluated.windows()))
+    rows, vectors, weights = (np.concatenate(parts) for parts in zip(*split.evaluated.windows()))
     said = models[0].predict(vectors, verbose=0)
     for row in (0, 1, 16, 17, 33, 79):
-        np.testing.assert_allclose(scores.scores[row], said[rows == row].mean(axis=0), atol=1e-6)
+        expected = np.average(said[rows == row], axis=0, weights=weights[rows == row])
+        np.testing.assert_allclose(scores.scores[row], expected, atol=1e-6)
     single_label = all(len(labels) == 1 for labels in split.train.labels)
     assert (said.sum(axis=1) == pytest.approx(1, abs=1e-5)) == single_label
     assert scores.targets.sum(axis=1).tolist() == [len(labels) for labels in split.evaluated.labels]

@@ -169,6 +169,15 @@ def test_the_page_shows_everything_and_refers_to_nothing_outside(tmp_path):
     assert (tmp_path / "table.md").read_text() == comparison.markdown(make_table())
 
 
+def test_a_recovery_that_does_not_fit_into_its_bar_stands_above_it(tmp_path):
+    results = [make_result(row, "retrieval", [value]) for row, value in (("log_mel", 0.5), ("topline", 0.75))]
+    for joint, place in ((0.7, ""), (0.51, " above"), (0.4, " above")):
+        table = Table(ROWS, [], [*results, make_result("joint", "retrieval", [joint])])
+        comparison.write(str(tmp_path), table, [], {})
+        shown = re.findall(r'class="recovery(| above)"[^>]*>([^<]*)<', (tmp_path / "report.html").read_text())
+        assert shown == [(place, charts.percent((joint - 0.5) / 0.25))]
+
+
 def test_an_unfinished_page_says_so(tmp_path):
     table = make_table(["fold4/log_mel/retrieval"])
     comparison.write(str(tmp_path), table, [], {})

@@ -31,7 +31,7 @@ def test_rows_differ_in_their_method_and_some_in_their_length():
     paper = {"noise", "translation", "mixing", "proximity", "joint"}
     assert {name: methods[name] for name in paper} == {name: name for name in paper}
     assert methods["topline"] == "labels"
-    longer = dataclasses.replace(BASE.training, steps=90)
+    longer = dataclasses.replace(BASE.training, steps=120)
     for name in (*paper, "untrained"):
         assert dataclasses.replace(configs[name], sampling=BASE.sampling) == BASE
     topline = dataclasses.replace(configs["topline"], sampling=BASE.sampling)
@@ -54,8 +54,8 @@ def test_rows_differ_in_their_method_and_some_in_their_length():
         "log_mel_fc4": None,
         "untrained": None,
         **dict.fromkeys(paper, 60),
-        "topline": 90,
-        "contrastive": 90,
+        "topline": 120,
+        "contrastive": 120,
         "resnet50": 120,
     }
     assert {row.name for row in table_rows if not row.has_seed} == {"log_mel", "log_mel_fc4"}
@@ -108,7 +108,10 @@ def test_what_is_said_of_a_row_is_neither_its_seed_nor_its_data():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"base": dataclasses.replace(BASE, training=TrainingConfig(steps=90))}, "joint/training/steps: 60, now 90"),
+        (
+            {"base": dataclasses.replace(BASE, training=TrainingConfig(steps=90))},
+            r"rows/\*/training/steps: 60, now 90, ",
+        ),
         ({"evaluations": dataclasses.replace(EVALUATIONS, trials=3)}, "evaluations/trials: 2, now 3"),
         ({"evaluations": tasks.Evaluations(HeadConfig(hidden_units=8), (1, 5), 2)}, "head/hidden_units: 512, now 8"),
     ],
@@ -119,6 +122,28 @@ def test_other_settings_are_refused_by_name(tmp_path, splits, change, message):
     with pytest.raises(UserError, match=message):
         extended(tmp_path, splits, **change)
     assert (tmp_path / "config.json").read_text() == before
+
+
+def test_what_differs_in_one_row_names_it_and_what_differs_in_all_is_said_once(tmp_path, splits):
+    extended(tmp_path, splits)
+    found = json.loads((tmp_path / "config.json").read_text())
+    found["rows"]["topline"]["loss"]["margin"] = 0.7
+    for row in found["rows"].values():
+        row["model"]["width"] = 0.5
+    (tmp_path / "config.json").write_text(json.dumps(found))
+    with pytest.raises(UserError) as caught:
+        extended(tmp_path, splits)
+    named = str(caught.value)
+    assert "(rows/*/model/width: 0.5, now 1.0, rows/topline/loss/margin: 0.7, now 0.1)" in named
+
+
+def test_a_table_of_before_windows_had_weights_is_refused(tmp_path, splits):
+    extended(tmp_path, splits)
+    found = json.loads((tmp_path / "config.json").read_text())
+    del found["window_weights"]  # as it was before they changed
+    (tmp_path / "config.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match="window_weights: all alike, now by level"):
+        extended(tmp_path, splits)
 
 
 def test_other_data_and_other_training_folds_are_refused(tmp_path, splits):

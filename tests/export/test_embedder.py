@@ -69,6 +69,7 @@ def test_windows_are_those_of_the_whole_signal_whatever_the_blocks(block, num_sa
 @pytest.mark.parametrize("batch_size", [1, 4, 1000])
 def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_size):
     waveforms = [sound(seconds, seed=i)[:, 0] for i, seconds in enumerate([2.5, 0.2, 6.0, 1.0])]
+    waveforms[2][30000:] *= 0.01
     totals = embed_to(tmp_path, model, sounds_of(*waveforms), batch_size)
     assert (totals.num_clips, totals.num_windows) == (4, 2 + 1 + 6 + 1)
     assert totals.audio_seconds == pytest.approx(9.7)
@@ -79,8 +80,27 @@ def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_s
         result = plain(waveform[None])
         np.testing.assert_allclose([row["embedding"] for row in own], result["window_embeddings"][0], atol=1e-5)
         np.testing.assert_allclose([r["window_start_seconds"] for r in own], result["window_start_seconds"])
-    vectors = clip_vectors(str(tmp_path))
-    np.testing.assert_allclose(vectors.vectors[2], plain(waveforms[2][None])["embedding"][0], atol=1e-5)
+        np.testing.assert_allclose([r["weight"] for r in own], result["window_weights"][0], rtol=1e-5)
+        vectors = clip_vectors(str(tmp_path)).vectors
+        np.testing.assert_allclose(vectors[index], result["embedding"][0], atol=1e-5)
+
+
+def test_a_model_of_before_windows_had_weights_is_refused(tmp_path):
+    class Older(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8], name="waveform")])
+        def serve(self, waveform):
+            return {"embedding": waveform}
+
+        @tf.function(input_signature=[])
+        def model_id(self):
+            return tf.constant("older")
+
+        front_end_id = model_id
+
+    older = Older()
+    tf.saved_model.save(older, str(tmp_path), signatures={"serving_default": older.serve})
+    with pytest.raises(UserError, match="this version .* did not write; export it again"):
+        embedder.LoadedModel(str(tmp_path))
 
 
 def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import saved_model
-from audioset_triplet.frontend.constants import WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
 from audioset_triplet.models.baselines import build_log_mel
 from tests.reference import log_mel as reference
 from tests.tiny_network import build_tiny_network
@@ -32,13 +32,16 @@ def waveforms(batch, seconds, seed=0):
 
 
 def by_hand(network, waveform):
-    """Window embeddings and the clip's vector, one window at a time, from the front end's oracle."""
+    """Window embeddings, their weights and the clip's vector, a window at a time, from the front end's oracle."""
     padded = np.pad(waveform, (0, max(0, WINDOW_SAMPLES - len(waveform))))
     frames = reference.log_mel(padded).astype(np.float32)
     windows = [frames[start : start + 96] for start in range(0, len(frames) - 95, 96)]
     embeddings = np.stack([network(window[None], training=False)[0] for window in windows])
-    mean = embeddings.mean(axis=0)
-    return embeddings, mean / np.linalg.norm(mean)
+    cut = np.lib.stride_tricks.sliding_window_view(padded.astype(float), WINDOW_SAMPLES)[::WINDOW_HOP_SAMPLES]
+    squares = np.square(cut[:, : 97 * 160])  # whole blocks of 10 ms
+    weights = np.sqrt(np.maximum(np.sqrt(squares.mean(axis=1)), 1e-5))
+    total = weights @ embeddings
+    return embeddings, weights, total / np.linalg.norm(total)
 
 
 PLAIN_LOADING = """
@@ -59,7 +62,7 @@ def test_loads_without_the_project_and_computes_the_same(network, exported, tmp_
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     result = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    expected = np.stack([by_hand(network, clip)[1] for clip in waveform])
+    expected = np.stack([by_hand(network, clip)[-1] for clip in waveform])
     np.testing.assert_allclose(np.load(tmp_path / "embedding.npy"), expected, atol=1e-5)
 
 
@@ -73,10 +76,33 @@ def test_lengths_are_respected(network, exported):
     assert result["num_windows"].numpy().tolist() == [4, 1, 1, 1]
     np.testing.assert_allclose(result["window_start_seconds"], np.arange(4) * WINDOW_HOP_SECONDS, rtol=1e-6)
     for index, count in enumerate(num_samples):
-        windows, vector = by_hand(network, waveform[index, :count])
+        windows, weights, vector = by_hand(network, waveform[index, :count])
+        np.testing.assert_allclose(result["window_weights"][index, : len(windows)], weights, rtol=1e-5)
+        assert not result["window_weights"][index, len(windows) :].numpy().any()
         np.testing.assert_allclose(result["window_embeddings"][index, : len(windows)], windows, atol=1e-5)
         assert not result["window_embeddings"][index, len(windows) :].numpy().any()
         np.testing.assert_allclose(result["embedding"][index], vector, atol=1e-5)
+
+
+def test_loud_windows_count_for_more_and_those_of_a_silent_clip_alike(network, exported):
+    model = tf.saved_model.load(exported)
+    waveform = waveforms(4, 4.0)
+    waveform[0, 20000:] = 0  # sound in the first two windows of four
+    waveform[1, 40000:] *= 0.01  # 40 dB less in the last two, and for the most part in the second
+    waveform[2] *= 1e-6
+    waveform[3] = 0
+    result = model(waveform)
+    for index, clip in enumerate(waveform):
+        windows, weights, vector = by_hand(network, clip)
+        np.testing.assert_allclose(result["window_embeddings"][index], windows, atol=1e-5)
+        np.testing.assert_allclose(result["window_weights"][index], weights, rtol=1e-5)
+        np.testing.assert_allclose(result["embedding"][index], vector, atol=1e-5)
+    weights = result["window_weights"].numpy()
+    assert weights[0, 2] / weights[0, 0] == pytest.approx(1e-5**0.5 / 0.1**0.5, rel=0.02)
+    assert weights[1, 3] / weights[1, 0] == pytest.approx(0.1, rel=0.02)
+    np.testing.assert_array_equal(weights[2:], np.float32(1e-10**0.25))
+    short = model(waveform, tf.constant([64000, 64000, 64000, 8000], tf.int32))
+    np.testing.assert_allclose(short["embedding"][:3], result["embedding"][:3], atol=1e-6)
 
 
 def test_one_waveform_without_a_batch_is_a_batch_of_one(exported):
