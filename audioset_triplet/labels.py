@@ -1,4 +1,4 @@
-"""The classes of AudioSet: the list that numbers them, and the ontology that they are a part of.
+"""The classes of AudioSet: the list that numbers them, and the ontology that they are a part of; and its clips' names.
 
 Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio events". Both files come with the data
 set: class_labels_indices.csv (527 classes) and ontology.json (632 nodes, not all of which are a class).
@@ -14,6 +14,11 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
 from audioset_triplet.errors import UserError
 
 _COLUMNS = ("index", "mid", "display_name")
+
+
+def segment_id(video_id: str, start_seconds: float) -> str:
+    """The name of a part of a video as AudioSet's strong labels have it: the video, and the start in milliseconds."""
+    return f"{video_id}_{round(start_seconds * 1000)}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -101,6 +101,11 @@ def make_shards(requests: Iterable[ClipRequest], num_shards: int) -> List[Shard]
     return shards
 
 
+def group_of(name: str) -> str:
+    """The group of a shard."""
+    return name.rsplit("-", 3)[0]
+
+
 def digest(text: str) -> int:
     """64 bits that depend on a text alone, evenly spread."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -28,7 +28,7 @@ from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.data import schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
-from data_prep import coverage, pipeline, plan, shards
+from data_prep import coverage, coverage_page, pipeline, plan, shards
 from data_prep.plan import ClipList, ClipRequest, Shard
 from data_prep.shards import Account, Folder, Reject, Rules
 
@@ -168,7 +168,7 @@ def _describe_copy(
     _write(folder, "rejects.csv", table.getvalue())
     card = coverage.describe(requests, accounts, rejects, settings)
     _write_json(folder, "coverage.json", card)
-    _write(folder, "coverage.html", coverage.page(card))
+    _write(folder, "coverage.html", coverage_page.render(card))
 
 
 def _write_plans(folder: Folder, planned: Sequence[Shard]) -> None:

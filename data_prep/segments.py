@@ -7,6 +7,7 @@ import re
 from typing import Iterator, List, Sequence, TextIO, Tuple
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.labels import segment_id
 
 VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _NUM_COLUMNS = 4
@@ -23,8 +24,7 @@ class Segment:
 
     @property
     def clip_id(self) -> str:
-        """As AudioSet's strong labels name segments: the video, and the start in milliseconds."""
-        return f"{self.video_id}_{round(self.start_seconds * 1000)}"
+        return segment_id(self.video_id, self.start_seconds)
 
 
 @dataclasses.dataclass(frozen=True)

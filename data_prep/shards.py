@@ -75,9 +75,8 @@ class Folder:
     def make(self) -> None:
         """Makes the folder and those in it, where the file system has such a thing."""
         for name in ("shards", "plan"):
-            with contextlib.suppress(
-                BeamIOError, OSError
-            ):  # it is there, or the first file in it will fail and say why
+            # Where it fails the folder is there, or the first file in it fails too and says why.
+            with contextlib.suppress(BeamIOError, OSError):
                 FileSystems.mkdirs(FileSystems.join(self.root, name))
 
     def shard(self, name: str) -> str:

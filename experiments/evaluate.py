@@ -13,7 +13,8 @@ and OUTPUT/report.html, one page that can be sent to a colleague as it is. Tasks
                    needs no training.
 
 Retrieval needs clips to measure. The others also need clips to learn from, of other recordings: give all folds in one
-folder and tell them apart, or another folder of the same model.
+folder and tell them apart, or another folder of the same model. Which clips they were is said by digests of their ids
+(clips_digest, train_clips_digest), which coverage.json of the records has too: numbers compare where they are the same.
 
   python -m experiments.evaluate --task=retrieval --embeddings=EVAL --output=DIR
       [--compare=log-mel=DIR,untrained=DIR] [--data='records/fold4-*.tfrecord'] [--model=SAVED_MODEL]

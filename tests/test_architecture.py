@@ -33,6 +33,7 @@ RANKS = {
     "audioset_triplet.command_line": 0,
     "audioset_triplet.errors": -1,
     "audioset_triplet.files": 0,
+    "audioset_triplet.pages": 0,
     "audioset_triplet": -2,  # the version
 }
 BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow

@@ -222,6 +222,9 @@ def _open_av(path: Path, block_seconds: float) -> _Opened:
         container.close()
         raise AudioError(path, "unreadable", "the file has no audio track")
     rate_hz = container.streams.audio[0].rate
+    if not rate_hz:  # FFmpeg believes the extension .flac, whatever the file holds
+        container.close()
+        raise AudioError(path, "unreadable", "not a sound or video file that can be decoded")
     return rate_hz, _av_blocks(path, container, rate_hz, block_seconds)
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import glob
 import json
 import os
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -137,14 +137,25 @@ def check_folder(folder: str, info: StoreInfo) -> None:
     """Raises a UserError if a folder holds embeddings of another model or front end, in either format."""
     for path in part_paths(folder):
         check_same_model(read_info(path), path, info, "this run")
+    features_info = read_features_info(folder)
+    if features_info:
+        check_same_model(features_info, os.path.join(folder, FEATURES_INFO), info, "this run")
+
+
+def read_features_info(folder: str) -> Optional[StoreInfo]:
+    """What features.json says of the feature records beside it; None where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
     path = os.path.join(folder, FEATURES_INFO)
-    if os.path.exists(path):
-        try:
-            with open(path, encoding="utf-8") as file:
-                found = StoreInfo(**json.load(file))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{path}: damaged ({error}); choose another folder.") from error
-        check_same_model(found, path, info, "this run")
+    if not os.path.exists(path):
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return StoreInfo(**json.load(file))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); choose another folder.") from error
 
 
 @contextlib.contextmanager

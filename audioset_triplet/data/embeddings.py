@@ -61,16 +61,23 @@ class EmbeddingWriter:
                     writer.write(clip, window_start_seconds, embeddings)
 
     One writer per folder at a time. When the block ends by an exception, the unfinished part is thrown away: its last
-    clip may lack windows.
+    clip may lack windows. `front_end_id` is for embeddings that were made with another front end than this project's.
 
     Raises:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.
     """
 
-    def __init__(self, folder: str, model_id: str, embedding_size: int, rows_per_part: int = ROWS_PER_PART) -> None:
+    def __init__(
+        self,
+        folder: str,
+        model_id: str,
+        embedding_size: int,
+        rows_per_part: int = ROWS_PER_PART,
+        front_end_id: str = FRONT_END_ID,
+    ) -> None:
         self._folder = folder
         self._rows_per_part = rows_per_part
-        self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, audioset_triplet.__version__)
+        self._info = StoreInfo(model_id, front_end_id, embedding_size, audioset_triplet.__version__)
         self._schema = embedding_parts.build_schema(self._info)
         self.clip_ids_done: Set[str] = set()
         self._next_part = 0

@@ -3,44 +3,82 @@
     context        video_id bytes[1], start_time_seconds float[1], end_time_seconds float[1], labels int64[n]
     feature_lists  audio_embedding: one bytes[1] of D raw uint8 values per window
 
+Three dialects are read. AudioSet's release is as above; a clip is known by its video and its start. In YouTube-8M's
+frame-level records the list is called `audio`, has a step per second, stands beside one for the pictures, and belongs
+to a whole video, whose id is under `id` or `video_id`. Ours are AudioSet's with the id of the clip under `video_id` and
+more in the context, which other readers pass over:
+
+    context        recording_id bytes[1], label_names bytes[n], fold int64[1]
+
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
 (tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds the half step that makes up for
 the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
 and each is off by at most 0.0079.
 
-A folder holds features-00000.tfrecord, features-00001.tfrecord, ... and features.json, which names the model.
+A folder of ours holds features-00000.tfrecord, ... and features.json, which names the model; nothing does in others.
 """
 
 import dataclasses
 import glob
 import json
+import math
 import os
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import __version__, files
-from audioset_triplet.data import embedding_parts
+from audioset_triplet.data import embedding_parts, records
 from audioset_triplet.data.embedding_parts import ClipInfo, StoreInfo
 from audioset_triplet.errors import UserError, op_reason
-from audioset_triplet.frontend.constants import FRONT_END_ID
+from audioset_triplet.frontend.constants import FRONT_END_ID, WINDOW_HOP_SECONDS
+from audioset_triplet.labels import segment_id
 
 CLIPS_PER_PART = 4096
 
 _LIMIT = 2.0
 _STEP = 2 * _LIMIT / 255
+_CODE_OF_ZERO = 127
+_AUDIOSET_LIST, _YOUTUBE8M_LIST = "audio_embedding", "audio"
+_HOP_SECONDS = {_AUDIOSET_LIST: WINDOW_HOP_SECONDS, _YOUTUBE8M_LIST: 1.0}
 
 
 def quantize(values: np.ndarray) -> np.ndarray:
-    """float [...] -> uint8 [...]: clipped to [-2, 2], then (value + 2) * 63.75 truncated."""
-    clipped = np.clip(np.asarray(values, np.float32), -_LIMIT, _LIMIT)
+    """float [...] -> uint8 [...]: clipped to [-2, 2], then (value + 2) * 63.75 truncated; 255 is for 2 alone."""
+    clipped = np.clip(np.asarray(values, np.float64), -_LIMIT, _LIMIT)  # in float32 the sum rounds up to whole steps
     return ((clipped + _LIMIT) * (255 / (2 * _LIMIT))).astype(np.uint8)
 
 
 def dequantize(codes: np.ndarray) -> np.ndarray:
     """uint8 [...] -> float32 [...] in [-1.9922, 2.0078]: the middle of each step."""
     return (codes.astype(np.float64) * _STEP + (_LIMIT / 256 - _LIMIT)).astype(np.float32)
+
+
+def unit_vectors(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The directions of quantised embeddings, as stored embeddings have them; their lengths are lost.
+
+    A vector all of whose values are in the step around zero cannot be told from zero: it has no direction.
+
+    Args:
+        codes: uint8 [W, D].
+
+    Returns:
+        Which of the windows have a direction, bool [W]; and those directions, float32 [k, D], unit norm.
+    """
+    known = (codes != _CODE_OF_ZERO).any(axis=1)
+    vectors = dequantize(codes[known])
+    return known, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClipFeatures:
+    """What a record holds: a clip, without label names and fold where the record is not ours, and its windows."""
+
+    clip: ClipInfo
+    codes: np.ndarray  # uint8 [W, D]
+    hop_seconds: float  # from the start of a window to that of the next
+    is_ours: bool
 
 
 def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray) -> bytes:
@@ -51,18 +89,123 @@ def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray) -> bytes:
     context["start_time_seconds"].float_list.value.append(clip.start_seconds)
     context["end_time_seconds"].float_list.value.append(clip.end_seconds)
     context["labels"].int64_list.value.extend(clip.labels)
-    steps = example.feature_lists.feature_list["audio_embedding"].feature
+    context["recording_id"].bytes_list.value.append(clip.recording_id.encode())
+    context["label_names"].bytes_list.value.extend(name.encode() for name in clip.label_names)
+    context["fold"].int64_list.value.append(clip.fold)
+    steps = example.feature_lists.feature_list[_AUDIOSET_LIST].feature
     for step in codes:
         steps.add().bytes_list.value.append(step.tobytes())
     return example.SerializeToString(deterministic=True)
 
 
-def read_sequence_example(serialized: bytes) -> Tuple[str, np.ndarray]:
-    """The id of a clip and its codes, uint8 [W, D]."""
-    example = tf.train.SequenceExample.FromString(serialized)
-    steps = example.feature_lists.feature_list["audio_embedding"].feature
-    codes = [np.frombuffer(step.bytes_list.value[0], np.uint8) for step in steps]
-    return example.context.feature["video_id"].bytes_list.value[0].decode(), np.stack(codes)
+def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
+    """Reads a record in any of the three dialects; for ours the inverse of `clip_to_sequence_example`.
+
+    Raises:
+        UserError: not a SequenceExample, a key that is missing or holds something else than it should, or windows of
+            different sizes; the message names the clip.
+    """
+    try:
+        example = tf.train.SequenceExample.FromString(serialized)
+    except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
+        raise UserError("not a tf.train.SequenceExample") from error
+    context, lists = example.context.feature, example.feature_lists.feature_list
+    video_id = _text(context, "video_id" if "video_id" in context or "id" not in context else "id", "a clip")
+    where = f"clip {video_id}"
+    list_name = next((name for name in _HOP_SECONDS if name in lists), None)
+    if list_name is None:
+        raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not features of sound")
+    codes = _codes(lists[list_name].feature, f"{where}: {list_name}")
+    is_ours = "recording_id" in context
+    has_no_labels = list_name == _YOUTUBE8M_LIST and "labels" not in context  # its test part
+    labels = [] if has_no_labels else _labels(context, where)
+    if is_ours:
+        clip = _our_clip(context, video_id, tuple(labels))
+    elif list_name == _AUDIOSET_LIST:
+        clip = _audioset_clip(context, video_id, tuple(sorted(set(labels))))
+    else:
+        length = len(codes) * _HOP_SECONDS[list_name]
+        clip = ClipInfo(video_id, video_id, tuple(sorted(set(labels))), end_seconds=length)
+    return ClipFeatures(clip, codes, _HOP_SECONDS[list_name], is_ours)
+
+
+def _our_clip(context: Mapping[str, Any], clip_id: str, labels: Tuple[int, ...]) -> ClipInfo:
+    where = f"clip {clip_id}"
+    names = _values(context, "label_names", "bytes_list")
+    if len(names) != len(labels):
+        raise UserError(f"{where}: {len(names)} label_names for {len(labels)} labels")
+    return ClipInfo(
+        clip_id=clip_id,
+        recording_id=_text(context, "recording_id", where),
+        labels=labels,
+        label_names=tuple(name.decode(errors="replace") for name in names),
+        fold=_the_only(context, "fold", "int64_list", where),
+        start_seconds=_the_only(context, "start_time_seconds", "float_list", where),
+        end_seconds=_the_only(context, "end_time_seconds", "float_list", where),
+    )
+
+
+def _audioset_clip(context: Mapping[str, Any], video_id: str, labels: Tuple[int, ...]) -> ClipInfo:
+    where = f"clip {video_id}"
+    start, end = (_the_only(context, f"{which}_time_seconds", "float_list", where) for which in ("start", "end"))
+    if not 0 <= start < end < math.inf:
+        raise UserError(f"{where}: {start} to {end} s is no stretch of time")
+    return ClipInfo(segment_id(video_id, start), video_id, labels, start_seconds=start, end_seconds=end)
+
+
+def _labels(context: Mapping[str, Any], where: str) -> List[int]:
+    """A clip without labels has an empty list of them: a key that is missing is a fault."""
+    if "labels" not in context or context["labels"].WhichOneof("kind") not in (None, "int64_list"):
+        raise UserError(f"{where}: no labels (int64_list)")
+    return list(context["labels"].int64_list.value)
+
+
+def _values(context: Mapping[str, Any], key: str, kind: str) -> List[Any]:
+    return list(getattr(context[key], kind).value) if key in context else []
+
+
+def _the_only(context: Mapping[str, Any], key: str, kind: str, where: str) -> Any:
+    values = _values(context, key, kind)
+    if len(values) != 1:
+        raise UserError(f"{where}: {key} holds {len(values)} values of {kind} instead of 1")
+    return values[0]
+
+
+def _text(context: Mapping[str, Any], key: str, where: str) -> str:
+    try:
+        return _the_only(context, key, "bytes_list", where).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: {key} is no text ({error})") from error
+
+
+def _codes(steps: Any, where: str) -> np.ndarray:
+    """uint8 [W, D] from the windows of a feature list."""
+    windows = [b"".join(step.bytes_list.value) for step in steps]
+    for index, window in enumerate(windows):
+        if not window or len(window) != len(windows[0]):
+            raise UserError(f"{where}: window {index} has {len(window)} values, the first has {len(windows[0])}")
+    return np.frombuffer(b"".join(windows), np.uint8).reshape(len(windows), len(windows[0]) if windows else 0)
+
+
+def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
+    """Streams the records of a file, in order: pairs of the place of each (file and number) and what it holds.
+
+    Raises:
+        UserError: what `clip_from_sequence_example` raises and what `records.frames` calls damage, with its place; a
+            file that cannot be read.
+    """
+    try:
+        for frame in records.frames(path):
+            place = f"{path}: record {frame.index}"
+            if frame.damage:
+                raise UserError(f"{place}: {frame.damage}")
+            try:
+                features = clip_from_sequence_example(frame.data)
+            except UserError as error:
+                raise UserError(f"{place}: {error}") from error
+            yield place, features
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read: {op_reason(error.message)}") from error
 
 
 class FeatureWriter:
@@ -128,10 +271,8 @@ class FeatureWriter:
             return
         path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
         try:
-            with (
-                files.atomic_path(path) as temporary,
-                tf.io.TFRecordWriter(temporary) as writer,
-            ):  # closed, then renamed
+            # Closed, then renamed.
+            with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
                 for serialized in self._finished.values():
                     writer.write(serialized)
         except tf.errors.OpError as error:  # a full disk
@@ -148,8 +289,11 @@ def _part_number(path: str) -> int:
     return int(number)
 
 
-def _clip_ids(path: str) -> List[str]:
+def _clip_ids(path: str) -> Iterator[str]:
     try:
-        return [read_sequence_example(record.numpy())[0] for record in tf.data.TFRecordDataset(path)]
-    except tf.errors.DataLossError as error:
-        raise UserError(f"{path}: damaged ({error.message}); remove it and run experiments.embed again.") from error
+        for place, features in read_file(path):
+            if not features.is_ours:
+                raise UserError(f"{place}: no recording_id: not written by this version")
+            yield features.clip.clip_id
+    except UserError as error:
+        raise UserError(f"{error}; remove the file and run experiments.embed again.") from error

@@ -97,8 +97,17 @@ class Record:
         return f"{self.file}: record {self.index}: {self.damage or 'no damage'}"
 
 
-def scan(file: str) -> Iterator[Record]:
-    """Every record of a file, going on after a damaged one as far as the framing allows.
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """What the framing of a TFRecord file holds at one place: the bytes of a record, or the damage that is there."""
+
+    index: int
+    data: bytes
+    damage: str = ""
+
+
+def frames(file: str) -> Iterator[Frame]:
+    """The bytes of every record, going on after a damaged one as far as the framing allows.
 
     TFRecord framing: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
     """
@@ -107,20 +116,27 @@ def scan(file: str) -> Iterator[Record]:
         while offset < size:
             header = source.read(12)
             if len(header) < 12:
-                yield Record(file, index, None, f"truncated: the file ends inside the header at byte {offset}")
+                yield Frame(index, b"", f"truncated: the file ends inside the header at byte {offset}")
                 return
             length, length_crc = struct.unpack("<QI", header)
             if masked_crc(header[:8]) != length_crc:
                 damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
-                yield Record(file, index, None, damage)
+                yield Frame(index, b"", damage)
                 return
             if offset + 16 + length > size:
                 missing = offset + 16 + length - size
-                yield Record(file, index, None, f"truncated: {missing} of {length + 16} bytes are missing at the end")
+                yield Frame(index, b"", f"truncated: {missing} of {length + 16} bytes are missing at the end")
                 return
             data, (data_crc,) = source.read(length), struct.unpack("<I", source.read(4))
-            yield _checked(file, index, data, data_crc)
+            damage = "" if masked_crc(data) == data_crc else "bad checksum: the bytes are not those that were written"
+            yield Frame(index, data, damage)
             offset, index = offset + 16 + length, index + 1
+
+
+def scan(file: str) -> Iterator[Record]:
+    """Every record of a file of clips, going on after a damaged one as `frames` does."""
+    for frame in frames(file):
+        yield Record(file, frame.index, None, frame.damage) if frame.damage else _parsed(file, frame)
 
 
 def first_damage(files: Sequence[str]) -> Optional[str]:
@@ -147,10 +163,8 @@ def named_errors(files: Sequence[str]) -> Iterator[None]:
         raise UserError(f"{damage} (data_prep.inspect_tfrecords lists all damage; prepare the file again)") from error
 
 
-def _checked(file: str, index: int, data: bytes, data_crc: int) -> Record:
-    if masked_crc(data) != data_crc:
-        return Record(file, index, None, "bad checksum: the bytes are not those that were written")
+def _parsed(file: str, frame: Frame) -> Record:
     try:
-        return Record(file, index, schema.clip_from_example(data))
+        return Record(file, frame.index, schema.clip_from_example(frame.data))
     except schema.SchemaError as error:
-        return Record(file, index, None, str(error))
+        return Record(file, frame.index, None, str(error))

@@ -106,6 +106,10 @@ def notes(table: Table) -> List[str]:
         f"splits that all three were run on; {UNDEFINED} where there is none, or the topline is not above log-mel. "
         "The paper’s recovery is that of its joint model on AudioSet.",
     ]
+    clips = {one.cell.split: f"{one.num_clips} clips, digest {one.clips_digest}" for one in table.results.values()}
+    if clips:
+        evaluated = "; ".join(f"{split}, {described}" for split, described in clips.items())
+        found.append(f"Evaluated: {evaluated}. Numbers compare where the digests are the same.")
     if table.missing:
         cells = ", ".join(map(str, table.missing[:8])) + (", …" if len(table.missing) > 8 else "")
         found.insert(0, f"Unfinished: {len(table.missing)} of {len(table.wanted)} cells are missing ({cells}).")
@@ -200,10 +204,8 @@ def _wide(table: Table, task: str, measure: str) -> charts.BarChart:
 
 def _facts(table: Table) -> List[Tuple[str, str]]:
     results = list(table.results.values())
-    clips = {result.cell.split: (result.num_clips, result.clips_digest) for result in results}
     dates = sorted({result.made["date"] for result in results})
     return [
-        *((f"clips of {split}", f"{count}, digest of their ids {digest}") for split, (count, digest) in clips.items()),
         ("made", " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))),
         ("machine", "; ".join(sorted({result.made["machine"] for result in results}))),
         ("versions", "; ".join(sorted({result.made["versions"] for result in results}))),

@@ -1,15 +1,13 @@
-"""What the pages of all evaluations share: style, colours, and the chart of classes.
+"""What the pages of all evaluations share beyond `pages`: colours of what is compared, and the chart of classes.
 
-A page is one self-contained HTML file: HTML and CSS with inline SVG for what has text or colours that follow the
-reader's light or dark scheme, and with PNG pictures and MP3 sounds inside it; it refers to no other file and to no
-address. The templates `*.html.jinja` beside this module extend `page.html.jinja`.
+The templates are the `*.html.jinja` beside this module.
 """
 
 import base64
 import dataclasses
 from typing import Any, Dict, List, Sequence, Tuple
 
-import jinja2
+from audioset_triplet import pages
 
 _TWO_COLUMNS_FROM = 16  # classes
 _CLASSES_IN_VIEW = 80  # of more classes the best and the worst halves of this are in view, the others can be unfolded
@@ -36,16 +34,9 @@ def render(template: str, sets: Sequence[NamedResult], facts: Sequence[Tuple[str
         facts: (what, value) pairs for the foot of the page.
         values: everything else that the template asks for.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("audioset_triplet.evaluation", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.trim_blocks = environment.lstrip_blocks = True
     coloured = [{**vars(one), "colour": colour} for one, colour in zip(sets, colours(len(sets)))]
-    return environment.get_template(template).render(
-        sets=coloured, model=next(iter(coloured), None), facts=facts, **values
-    )
+    model = next(iter(coloured), None)
+    return pages.render("audioset_triplet.evaluation", template, facts, sets=coloured, model=model, **values)
 
 
 def colours(count: int) -> List[str]:

@@ -33,6 +33,7 @@ def render(
     class_titles: Dict[int, str],
     sets: Sequence[NamedResult],
     facts: Sequence[Tuple[str, str]],
+    digests: str,
     seed: int,
     data: str = "",
     saved_model: str = "",
@@ -44,6 +45,7 @@ def render(
         class_titles: class index -> unique name.
         sets: the results (`Retrieval`), the model's first.
         facts: (what, value) pairs for the foot of the page.
+        digests: the names of the lists of clips, in words.
         seed: of the queries that are shown and of the map.
         data: TFRecords of the clips, for spectrograms and sounds; empty: none.
         saved_model: the model, for its first-layer filters; empty: none.
@@ -61,6 +63,7 @@ def render(
         "retrieval.html.jinja",
         sets,
         facts,
+        digests=digests,
         left_out=len(result.classes_left_out),
         class_groups=page.class_groups(scores, result.class_num_clips, class_titles),
         map=_map(clips, class_titles, seed),

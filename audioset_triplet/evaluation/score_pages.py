@@ -15,7 +15,11 @@ _TICK_STEPS = (0.05, 0.1, 0.2)
 
 
 def render_scores(
-    task: str, class_titles: Dict[int, str], sets: Sequence[NamedResult], facts: Sequence[Tuple[str, str]]
+    task: str,
+    class_titles: Dict[int, str],
+    sets: Sequence[NamedResult],
+    facts: Sequence[Tuple[str, str]],
+    digests: str,
 ) -> str:
     """The page of a task whose results are `ScoreMetrics`.
 
@@ -24,19 +28,25 @@ def render_scores(
         class_titles: class index -> unique name.
         sets: the results, the model's first.
         facts: (what, value) pairs for the foot of the page.
+        digests: the names of the lists of clips, in words.
     """
     scores = [one.result.class_average_precision for one in sets]
     return page.render(
         "scores.html.jinja",
         sets,
         facts,
+        digests=digests,
         task=task,
         class_groups=page.class_groups(scores, sets[0].result.class_num_clips, page.readable(class_titles)),
     )
 
 
 def render_semi_supervised(
-    class_titles: Dict[int, str], sets: Sequence[NamedResult], facts: Sequence[Tuple[str, str]], num_short: int
+    class_titles: Dict[int, str],
+    sets: Sequence[NamedResult],
+    facts: Sequence[Tuple[str, str]],
+    digests: str,
+    num_short: int,
 ) -> str:
     """The page of `semi_supervised`: its results are the metrics of each trial for each number of labels.
 
@@ -44,6 +54,7 @@ def render_semi_supervised(
         class_titles: class index -> unique name.
         sets: the results, the model's first.
         facts: (what, value) pairs for the foot of the page.
+        digests: the names of the lists of clips, in words.
         num_short: classes with fewer clips than the largest number of labels.
     """
     counts = sorted(sets[0].result)
@@ -55,6 +66,7 @@ def render_semi_supervised(
         "semi_supervised.html.jinja",
         sets,
         facts,
+        digests=digests,
         counts=counts,
         num_trials=len(sets[0].result[counts[-1]]),
         prior=first.prior,

@@ -10,6 +10,7 @@ import numpy as np
 
 import audioset_triplet
 from audioset_triplet.config import HeadConfig
+from audioset_triplet.data import clip_ids
 from audioset_triplet.data import clips as stored
 from audioset_triplet.data.clips import Clips
 from audioset_triplet.errors import UserError
@@ -77,6 +78,7 @@ def retrieval_task(request: Request) -> Outcome:
     rows.append(["random order (prior)", result.prior])
     num_draws = f"{request.draws} draws"
     counted = f"{len(result.class_average_precision)} classes, {result.num_clips} clips, {num_draws}; "
+    digests = clip_ids.digests(clips.clip_ids)
     headline = _table(["retrieval", "mAP", "± std"], rows) + counted + _left_out(result.classes_left_out)
     facts = [
         *_clip_facts(clips, "clips"),
@@ -84,9 +86,10 @@ def retrieval_task(request: Request) -> Outcome:
         ("pairs", f"{num_draws} of at most {retrieval.CLIPS_PER_CLASS} clips per class, seed {request.seed}"),
         *_source_facts(request, sets, clips),
     ]
-    page = retrieval_page.render(clips, titles, sets, facts, request.seed, request.data, request.saved_model)
+    named = clip_ids.in_words(digests)
+    page = retrieval_page.render(clips, titles, sets, facts, named, request.seed, request.data, request.saved_model)
     numbers = _numbers("retrieval", sets, lambda one, prefix: retrieval.flat_numbers(one, titles, prefix))
-    return Outcome({**numbers, "draws": request.draws}, headline, page)
+    return Outcome({**numbers, "draws": request.draws, **digests}, f"{headline}\n{named}", page)
 
 
 def classification_task(request: Request) -> Outcome:
@@ -160,10 +163,11 @@ def semi_supervised_task(request: Request) -> Outcome:
     for count in counts:
         numbers[f"semi_supervised/{count}/classes_short"] = short[count]
         numbers[f"semi_supervised/{count}/labelled_clips"] = shown[count]
-    numbers.update(_head_numbers(request.head))
-    return Outcome(
-        numbers, headline.rstrip("\n"), score_pages.render_semi_supervised(titles, sets, facts, short[counts[-1]])
-    )
+    digests = clip_ids.digests(split.evaluated.clip_ids, split.train.clip_ids)
+    numbers.update({**_head_numbers(request.head), **digests})
+    named = clip_ids.in_words(digests)
+    page = score_pages.render_semi_supervised(titles, sets, facts, named, short[counts[-1]])
+    return Outcome(numbers, headline + named, page)
 
 
 TASKS: Dict[str, Callable[[Request], Outcome]] = {
@@ -212,7 +216,10 @@ def _score_task(
     headline = _table([task, *names.values()], rows) + _counted(first, request)
     facts = [*_split_facts(split, first), *facts, *_source_facts(request, sets, split.evaluated)]
     numbers = _numbers(task, sets, lambda one, prefix: metrics.flat_numbers(one, titles, prefix))
-    return Outcome(numbers, headline, score_pages.render_scores(task, titles, sets, facts))
+    digests = clip_ids.digests(split.evaluated.clip_ids, split.train.clip_ids)
+    named = clip_ids.in_words(digests)
+    page = score_pages.render_scores(task, titles, sets, facts, named)
+    return Outcome({**numbers, **digests}, f"{headline}\n{named}", page)
 
 
 def _evaluate_splits(request: Request, evaluate: Callable[[Split], Any]) -> Tuple[Split, List[NamedResult]]:

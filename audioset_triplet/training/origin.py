@@ -3,19 +3,25 @@
 Where the records lie does not matter: files of the same names and sizes are the same.
 """
 
-import hashlib
+import collections
 import json
 import os
-from typing import Any, Dict, Optional, Sequence
+import re
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.data import records
+from audioset_triplet.data.clip_ids import digest
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
 
+_SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<count>\d+)\.tfrecord")
+
 
 def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, Any]:
-    """The records, and of the clips that a run is restricted to their number and a digest of their ids in any order.
+    """The records, and of the clips that a run is restricted to their number and the digest of their ids.
 
     Raises:
         UserError: no file matches.
@@ -23,8 +29,34 @@ def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, A
     described = records.describe_files(data)
     if clip_ids is None:
         return described
-    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()
-    return {**described, "clips": len(clip_ids), "clips_digest": digest[:16]}
+    return {**described, "clips": len(clip_ids), "clips_digest": digest(clip_ids)}
+
+
+def splits(data: str) -> List[Dict[str, Any]]:
+    """The splits all of whose records are among `data`, each with the number and the digest of its clips.
+
+    They stand in coverage.json beside the records. Records without it are passed over: to know their clips takes
+    reading them all.
+
+    Raises:
+        UserError: no file matches.
+    """
+    shards: Dict[Tuple[str, str, int], int] = collections.Counter()
+    for path in records.expand_globs(data):
+        folder, name = os.path.split(path)
+        found = _SHARD.fullmatch(name)
+        if found:
+            shards[folder, found["split"], int(found["count"])] += 1
+    whole = [(folder, split) for (folder, split, count), there in sorted(shards.items()) if there == count]
+    described = []
+    for folder, split in whole:
+        try:
+            with tf.io.gfile.GFile(os.path.join(folder, "coverage.json")) as file:
+                card = json.load(file)["splits"][split]
+            described.append({"split": split, "clips": card["used"], "clips_digest": card["clips_digest"]})
+        except (tf.errors.OpError, ValueError, TypeError, KeyError):
+            continue
+    return described
 
 
 def check(workdir: str, described: Dict[str, Any]) -> None:

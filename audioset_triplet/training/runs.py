@@ -3,7 +3,8 @@
 An objective brings its config, a Keras model and its batches (`train`); `training/triplet.py` is one.
 
 A work directory holds config.json (what is trained), data.json (on what), run.json (by what: versions, devices, command
-line), metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same directory goes on where it was.
+line, and which clips there are in the splits that are read), metrics.jsonl, tensorboard/ and checkpoints/. The same
+command in the same directory goes on where it was.
 """
 
 import json
@@ -106,7 +107,7 @@ def _train(
         batches = read_batches(first_step)
         origin.write(kept, learned_from)
         checkpoints.write_config(kept, config)
-        _write_run_record(kept, strategy)
+        _write_run_record(kept, config, strategy)
         recorder = RunRecorder(
             kept, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
         )
@@ -127,7 +128,7 @@ def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     return tf.keras.optimizers.Adam(rate)
 
 
-def _write_run_record(workdir: str, strategy: tf.distribute.Strategy) -> None:
+def _write_run_record(workdir: str, config: RunConfig, strategy: tf.distribute.Strategy) -> None:
     record = {
         "code_version": __version__,
         "tensorflow": tf.__version__,
@@ -136,5 +137,6 @@ def _write_run_record(workdir: str, strategy: tf.distribute.Strategy) -> None:
         "command": sys.argv,
         "strategy": type(strategy).__name__,
         "devices": list(strategy.extended.worker_devices),
+        "splits": origin.splits(config.data.data),
     }
     files.write_text(os.path.join(workdir, "run.json"), json.dumps(record, indent=2) + "\n")

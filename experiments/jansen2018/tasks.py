@@ -1,11 +1,11 @@
 """The evaluations of experiments.reproduce_jansen2018: every row and every training seed meets the same draws."""
 
 import dataclasses
-import hashlib
 from typing import Dict, List, Sequence, Tuple
 
 from audioset_triplet.config import HeadConfig
 from audioset_triplet.data import clips as stored
+from audioset_triplet.data.clip_ids import digest
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised
 from audioset_triplet.evaluation.metrics import ScoreMetrics
@@ -82,5 +82,5 @@ def measured(numbers: Numbers, clip_ids: Sequence[str], class_names: Dict[int, s
     """The numbers with the clips that they are about."""
     titles = metrics.class_titles(class_names)
     values, class_values = numbers
-    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()[:16]
-    return Measured(values, {titles[label]: value for label, value in class_values.items()}, len(clip_ids), digest)
+    by_title = {titles[label]: value for label, value in class_values.items()}
+    return Measured(values, by_title, len(clip_ids), digest(clip_ids))

@@ -119,6 +119,14 @@ def test_missing_and_unreadable(tmp_path: pathlib.Path) -> None:
     assert reason_of(tmp_path / "text.wav") == "unreadable"
 
 
+@pytest.mark.parametrize("extension", audio_files.AUDIO_EXTENSIONS)
+def test_what_a_server_said_instead_of_sending_a_sound_is_rejected(tmp_path: pathlib.Path, extension: str) -> None:
+    path = tmp_path / f"clip{extension}"
+    for text in ("<html><body>403 Forbidden</body></html>", '{"error": "Video unavailable"}\n' * 200):
+        path.write_text(text)
+        assert reason_of(path) in ("unreadable", "truncated")  # FFmpeg makes a header of some of it
+
+
 def test_sound_of_a_video() -> None:
     pytest.importorskip("av", reason="needs the video extra")
     sound = audio_files.load(datasets.clips() / "bento.mp4")

@@ -196,15 +196,14 @@ def test_an_exception_in_the_block_leaves_no_part_of_a_clip(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == []
 
 
-def test_another_model_or_front_end_is_refused_and_both_are_named(tmp_path, monkeypatch):
+def test_another_model_or_front_end_is_refused_and_both_are_named(tmp_path):
     write(tmp_path, [0])
     with pytest.raises(UserError, match="model_id model, but this run has other"):
         EmbeddingWriter(str(tmp_path), "other", SIZE)
     with pytest.raises(UserError, match="embedding_size 4, but this run has 5"):
         EmbeddingWriter(str(tmp_path), "model", 5)
-    monkeypatch.setattr(embeddings, "FRONT_END_ID", "another front end")
     with pytest.raises(UserError, match=f"front_end_id {FRONT_END_ID}, but this run has another front end"):
-        EmbeddingWriter(str(tmp_path), "model", SIZE)
+        EmbeddingWriter(str(tmp_path), "model", SIZE, front_end_id="another front end")
 
 
 def test_a_folder_of_two_models_is_refused(tmp_path):

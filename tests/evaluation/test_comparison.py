@@ -157,8 +157,10 @@ def test_the_page_shows_everything_and_refers_to_nothing_outside(tmp_path):
     comparison.write(str(tmp_path), make_table(), [curve], {"rows": {"joint": {"steps": 60}}})
     page = (tmp_path / "report.html").read_text()
     text = html.unescape(page)
-    for shown in ("62% in retrieval, 62% in classification", "0.656", "dog bark", "a machine", "digest", '"steps"'):
+    evaluated = "Evaluated: fold4, 80 clips, digest d. "
+    for shown in ("62% in retrieval, 62% in classification", "0.656", "dog bark", "a machine", evaluated, '"steps"'):
         assert shown in text
+    assert evaluated in (tmp_path / "table.md").read_text()
     assert page.count("<svg") == 2 + 2 + 1 and page.count("<polyline") == 1
     assert "Unfinished" not in page and "&lt;&amp;&gt;" in page and "<&>" not in page
     assert "http" not in page.lower() and "@import" not in page and not re.findall(r"(?:src|href)\s*=", page)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audioset_triplet.data import audio_files, embeddings, features
+from audioset_triplet.data import audio_files, embeddings, feature_import, features
 from audioset_triplet.data.clips import clip_vectors
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.errors import UserError
@@ -235,12 +235,23 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     embed_to(tmp_path / "parquet", model, sounds_of(waveform))
     with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
         embedder.embed(sounds_of(waveform), model, writer, 4, None)
-    (record,) = tf.data.TFRecordDataset(str(tmp_path / "features" / "features-00000.tfrecord")).as_numpy_iterator()
-    clip_id, codes = features.read_sequence_example(record)
-    context = tf.train.SequenceExample.FromString(record).context.feature
-    assert clip_id == "clip0" and context["end_time_seconds"].float_list.value[0] == 5.0
+    ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000.tfrecord"))
+    assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
     expected = [row["embedding"] for row in rows(tmp_path / "parquet")]
-    np.testing.assert_allclose(features.dequantize(codes), expected, atol=0.0079)
+    np.testing.assert_allclose(features.dequantize(found.codes), expected, atol=0.0079)
+
+
+def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
+    path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
+    embed_to(tmp_path / "parquet", model, embedder.record_sounds([path], []))
+    with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
+        embedder.embed(embedder.record_sounds([path], []), model, writer, 4, None)
+    files = [str(tmp_path / "features" / "features-00000.tfrecord")]
+    feature_import.import_features(files, feature_import.Additions(), str(tmp_path / "imported"))
+    embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
+    vectors, others = (np.array([row.pop("embedding") for row in table]) for table in (embedded, imported))
+    assert embedded == imported and {row["fold"] for row in imported} == {1, 2}
+    assert np.sum(vectors * others, axis=1).min() > np.sqrt(1 - model.embedding_size * 0.00788**2)
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ def test_a_run_leaves_its_record(data, finished):
     assert all(np.isfinite(list(line.values())).all() for line in lines)
     record = json.loads((finished / "run.json").read_text())
     assert record["tensorflow"] == tf.__version__
+    assert record["splits"] == [{"split": "all", "clips": 16, "clips_digest": "0123456789abcdef"}]
     assert list((finished / "tensorboard").glob("events*"))
     network, _, _ = checkpoints.restore_network(str(finished))
     assert network.output_shape == (None, 8)

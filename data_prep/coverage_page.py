@@ -1,0 +1,129 @@
+"""The copy card as a page that stands alone: coverage.json -> coverage.html.
+
+However many clips there are, the page has rows for splits and classes alone, and a few ids.
+"""
+
+import math
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+import audioset_triplet
+from audioset_triplet import pages
+
+_CLASSES_IN_VIEW = 40  # of more than twice as many; the others can be unfolded
+_MOST_CLASSES = 1000  # of a chart
+_MOST_IDS = 60  # of silent clips, and of short ones
+_IDS_IN_VIEW = 12  # of more, they can be unfolded
+
+_REASONS = {
+    "missing": "found when the folder was searched, gone when it was to be read",
+    "unreadable": "no decoder makes sound of it",
+    "truncated": "ends before it says that it does",
+    "empty": "holds no sample",
+    "too short": "shorter than --min_seconds",
+    "not finite": "holds samples that are no numbers",
+    "wrong duration": "longer than listed by more than is cut off: which part of it is the clip is not known",
+}
+
+
+def render(card: Mapping[str, Any]) -> str:
+    """The page of what `coverage.describe` gives."""
+    total, splits = card["total"], card["splits"]
+    data_set = card["settings"].get("data_set", "data set")
+    return pages.render(
+        "data_prep",
+        "coverage.html.jinja",
+        _facts(card["settings"]),
+        data_set=data_set,
+        headline=_headline(total),
+        total=_with_shares(total),
+        splits=[(name, _with_shares(one)) for name, one in splits.items()],
+        quotes=[_quote(f"{data_set} {name}", one) for name, one in splits.items() if one["used"]],
+        reasons=[(reason, _REASONS.get(reason, ""), *one) for reason, *one in _bars(total["reasons"])],
+        rates=[(f"{int(rate_hz) / 1000:g} kHz", *one) for rate_hz, *one in _bars(total["rates_hz"])],
+        ids_in_view=_IDS_IN_VIEW,
+        of_all=_classes(total),
+        of_splits=[(name, _classes(one)) for name, one in splits.items()] if len(splits) > 1 else [],
+        oddities=[
+            ("silent", "below −80 dB of full scale throughout", total["silent"], card["silent_clips"][:_MOST_IDS]),
+            ("short", "shorter than listed by more than is padded", total["short"], card["short_clips"][:_MOST_IDS]),
+        ],
+    )
+
+
+def percent(part: int, whole: int) -> str:
+    """Rounded down to a tenth, so that 100% is all and 0% is none."""
+    if part in (0, whole):
+        return "100%" if part else "0%"
+    return f"{math.floor(1000 * part / whole) / 10:.1f}%" if 1000 * part >= whole else "<0.1%"
+
+
+def _headline(total: Mapping[str, Any]) -> str:
+    used, listed = total["used"], total["listed"]
+    if not used:
+        return f"None of {listed:,} clips can be used"
+    return f"{used:,} of {listed:,} clips can be used: {percent(used, listed)}"
+
+
+def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
+    """Numbers of clips with what a bar shows of them."""
+    used, rejected, listed = (counts[name] for name in ("used", "rejected", "listed"))
+    return {
+        **counts,
+        "used_share": used / listed,
+        "rejected_share": rejected / listed,
+        "percent": percent(used, listed),
+    }
+
+
+def _quote(name: str, split: Mapping[str, Any]) -> str:
+    """What says of which clips a result is."""
+    used, listed = split["used"], split["listed"]
+    return (
+        f"{name}: {used:,} of {listed:,} clips ({percent(used, listed)}), {_hours(split['hours'])}, "
+        f"clips digest {split['clips_digest']}"
+    )
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+
+
+def _bars(numbers: Mapping[str, int]) -> List[Tuple[str, int, float, str]]:
+    """(name, number, share of their sum, the same as text), the largest first."""
+    whole = sum(numbers.values())
+    ordered = sorted(numbers.items(), key=lambda item: -item[1])
+    return [(name, number, number / whole, f"{number / whole:.1%}") for name, number in ordered]
+
+
+def _classes(split: Mapping[str, Any]) -> Dict[str, Any]:
+    """The chart of classes: the least complete first, of those the largest."""
+    rows = [{**_with_shares(one), "title": one["name"].replace("_", " ")} for one in split["classes"]]
+    rows.sort(key=lambda row: (row["used_share"], -row["listed"], row["title"]))
+    shown = rows[:_MOST_CLASSES]
+    folds = len(shown) > 2 * _CLASSES_IN_VIEW
+    return {
+        "count": len(rows),
+        "empty": sum(not row["used"] for row in rows),
+        "complete": sum(row["used"] == row["listed"] for row in rows),
+        "in_view": shown[:_CLASSES_IN_VIEW] if folds else shown,
+        "folded": shown[_CLASSES_IN_VIEW:] if folds else [],
+        "left_out": len(rows) - len(shown),
+        "profile": _profile([row["used_share"] for row in rows]) if folds and rows[-1]["used"] else "",
+    }
+
+
+def _profile(shares: Sequence[float]) -> str:
+    """Points of an SVG polygon, a step for each class: as wide as there are classes, from 0 at the top to 100."""
+    points = [f"{place},{100 * (1 - share):.1f}" for i, share in enumerate(shares) for place in (i, i + 1)]
+    return " ".join(["0,100", *points, f"{len(shares)},100"])
+
+
+def _facts(settings: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    def text(value: Any) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+    return [
+        *((key.replace("_", " "), text(value)) for key, value in settings.items() if key != "clips"),
+        ("digest of the list, with labels and times", str(settings.get("clips", "–"))),
+        ("code version", audioset_triplet.__version__),
+    ]

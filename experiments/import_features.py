@@ -1,0 +1,62 @@
+"""Reads AudioSet's feature records into a folder of embeddings, which experiments.evaluate measures like any other.
+
+Features as AudioSet released them; give the train and the eval part folders of their own, or folds in one folder:
+
+  python -m experiments.import_features --features='audioset_v1_embeddings/eval/*.tfrecord' --output=eval
+      --model_id=audioset-v1 --class_labels=class_labels_indices.csv [--fold=2]
+
+Features that experiments.embed --format=tfrecord wrote, which say all of that themselves:
+
+  python -m experiments.import_features --features='features/*.tfrecord' --output=embeddings
+
+--clips_of=EMBEDDINGS imports the clips of that folder alone, so that evaluate --compare can put both beside each other.
+Frame-level records of YouTube-8M are read too. Windows are brought to unit length. A stopped run goes on where it was;
+a damaged record ends it, in one line that names the file and the record.
+"""
+
+import sys
+import time
+
+from absl import flags
+
+from audioset_triplet import command_line, labels
+from audioset_triplet.data import clips, feature_import, records
+from audioset_triplet.errors import UserError
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("features", "", "Feature records of one model: a glob, or several separated by commas.")
+flags.DEFINE_string("output", "", "Folder of the embeddings; one that holds some of the same model is continued.")
+flags.DEFINE_string("model_id", "", "Name of the model that made them, such as audioset-v1, where nothing says it.")
+flags.DEFINE_string("class_labels", "", "class_labels_indices.csv, for the names of the classes. Empty: their numbers.")
+flags.DEFINE_string("clips_of", "", "Only the clips that this folder of embeddings holds too. Empty: all.")
+flags.DEFINE_integer("fold", feature_import.NO_FOLD, "Fold of all these clips; -1: none.", lower_bound=-1)
+
+
+def main() -> None:
+    command_line.require_flags("features", "output")
+    files = records.expand_globs(FLAGS.features)
+    vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
+    additions = feature_import.Additions(FLAGS.model_id, vocabulary, FLAGS.fold)
+    started = time.monotonic()
+    wanted = set(clips.read_clips(FLAGS.clips_of).clip_ids) if FLAGS.clips_of else None
+    totals = feature_import.import_features(files, additions, FLAGS.output, wanted)
+    elapsed = time.monotonic() - started
+
+    if FLAGS.model_id and not vocabulary:
+        print("classes are called by their numbers: --class_labels names them", file=sys.stderr)
+    if totals.num_zero_windows:
+        print(f"{totals.num_zero_windows} windows of zeros left out: they have no direction", file=sys.stderr)
+    if totals.clips_left_out:
+        some = ", ".join(totals.clips_left_out[:5])
+        print(f"{len(totals.clips_left_out)} clips left out, which have no other window: {some}", file=sys.stderr)
+    if not totals.num_clips + totals.num_skipped:
+        num_clips = totals.num_unwanted + len(totals.clips_left_out)
+        raise UserError(f"{FLAGS.features}: none of {num_clips} clips could be used.")
+    print(
+        f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows in {elapsed:.1f} s; "
+        f"{totals.num_skipped} clips were there already, {totals.num_unwanted} are not wanted"
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
