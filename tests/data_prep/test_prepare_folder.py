@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -284,6 +284,7 @@ def test_folds_keep_recordings_together(tmp_path):
     assert {one.recording_id for one in clips_of(root, recording="(nowhere)").requests} == set(names)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=5), unique=True, max_size=20), st.text(max_size=5), st.integers(1, 9))
 def test_adding_a_recording_moves_no_other(recordings, another, num_folds):
     def folds(ids):

@@ -74,7 +74,7 @@ def test_records_may_move_but_not_change(data, finished, tmp_path, capsys):
     moved = shutil.copy(data, tmp_path)
     triplet.train(tiny_config(moved), str(finished))
     assert "is trained" in capsys.readouterr().err
-    tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(15))
+    tiny_records.write(moved, tiny_records.make_clips(15))
     with pytest.raises(UserError, match="holds a run on other clips or records .bytes: .*files_digest: "):
         triplet.train(tiny_config(moved), str(finished))
 
