@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, Sequence, TextIO
 
 import apache_beam as beam
 from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import create_runner
 from tqdm import tqdm
@@ -55,7 +56,9 @@ def run(
         UserError: no such runner or option; what `shards.write_shard` raises, in a line.
     """
     names = list(num_clips)
-    options = _options(config, len(names), beam_options)
+    if not names:
+        return
+    options = make_options(config, beam_options, len(names))
     with _quiet() as stderr, _progress(folder, num_clips, stderr):
         try:
             with beam.Pipeline(options=options) as pipeline:
@@ -65,9 +68,14 @@ def run(
             raise UserError(_last_line(error)) from error
 
 
-def _options(config: RunnerConfig, num_shards: int, beam_options: Sequence[str]) -> PipelineOptions:
+def make_options(config: RunnerConfig, beam_options: Sequence[str], most_workers: int = sys.maxsize) -> PipelineOptions:
+    """What Beam is told; its file systems are told at once, so that lists and sounds elsewhere can be read.
+
+    Raises:
+        UserError: no such runner or option.
+    """
     if config.runner == "direct":
-        num_workers = max(1, min(config.num_workers or os.cpu_count() or 1, num_shards))
+        num_workers = max(1, min(config.num_workers or os.cpu_count() or 1, most_workers))
         mode = "in_memory" if num_workers == 1 else "multi_processing"
         given: Dict[str, Any] = {
             "runner": "FnApiRunner",
@@ -86,6 +94,7 @@ def _options(config: RunnerConfig, num_shards: int, beam_options: Sequence[str])
     logging.disable(logging.NOTSET)
     if unknown:
         raise UserError(f"Beam has no option --{sorted(unknown)[0]} (what follows after -- goes to Apache Beam).")
+    FileSystems.set_options(options)
     return options
 
 

@@ -17,7 +17,7 @@ from audioset_triplet.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList
 
 try:
-    from data_prep import prepare
+    from data_prep import pipeline, prepare
 except ImportError as error:
     sys.exit(f"error: {error}: data preparation stands on Apache Beam: pip install -e '.[data_prep]'")
 
@@ -37,6 +37,7 @@ def run(list_clips: Callable[[], ClipList]) -> None:
         started = time.monotonic()
         config = command_line.config_from_flags(RecordsConfig())
         runner = command_line.config_from_flags(RunnerConfig())
+        pipeline.make_options(runner, beam_options)  # what is wrong with them is said before hours of listing
         _report(prepare.prepare(list_clips(), FLAGS.output, config, runner, beam_options), time.monotonic() - started)
 
     command_line.run_passing_on(main)

@@ -4,7 +4,12 @@ import os
 import socket
 from typing import Any, Callable
 
+import hypothesis
 import pytest
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Read by TensorFlow when it is first imported, which is after this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -103,7 +103,7 @@ def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
 def test_our_files_are_read_by_a_parser_written_from_the_format_alone(tmp_path):
     vectors, other = embeddings(3), dataclasses.replace(CLIP, clip_id="c", labels=(), label_names=(), fold=4)
     with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
-        writer.write(CLIP, np.arange(3) * 0.96, vectors)
+        writer.write(CLIP, np.arange(3) * 0.96, vectors, np.array([0.5, 0.25, 1.0]))
         writer.write(other, np.arange(1), vectors[:1])
     contents = (tmp_path / "features-00000.tfrecord").read_bytes()
     first, second = map(feature_records.from_bytes, feature_records.from_file(contents))
@@ -114,8 +114,10 @@ def test_our_files_are_read_by_a_parser_written_from_the_format_alone(tmp_path):
         "label_names": [b"x", "ÿ".encode()],
         "fold": [-1],
     }
-    ((name, steps),) = first.lists.items()
-    assert name == "audio_embedding" and [len(step) for step in steps] == [1, 1, 1]
+    assert set(first.lists) == {"audio_embedding", "window_weight"}
+    assert first.lists["window_weight"] == [[0.5], [0.25], [1.0]] and second.lists["window_weight"] == [[1.0]]
+    steps = first.lists["audio_embedding"]
+    assert [len(step) for step in steps] == [1, 1, 1]
     # (value + 2) * 63.75, cut off.
     assert [list(step[0]) for step in steps] == [[int((float(v) + 2) * 63.75) for v in vector] for vector in vectors]
     assert second.context["labels"] == second.context["label_names"] == [] and second.context["fold"] == [4]

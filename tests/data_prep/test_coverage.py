@@ -32,7 +32,7 @@ def make_request(group, clip_id, labels=(), sound="there"):
 
 
 def make_account(num_samples=0, rates_hz=None, silent=(), short=()):
-    return Account("", "", 0, 0, num_samples, rates_hz or {}, list(silent), list(short), [])
+    return Account("", "", 0, 0, num_samples, rates_hz or {}, list(silent), list(short), {}, [])
 
 
 def reject(clip_id, reason):

@@ -25,8 +25,7 @@ def write_set(folder, level, names=NAMES):
 
 def test_the_public_set_to_train_on_and_the_private_one_to_test_on(tmp_path):
     public, private = write_set(tmp_path / "public", 0.25), write_set(tmp_path / "zip" / "private", 0.5).parent
-    result = processes.run(MODULE, *processes.flags(public=public, private=private, output=tmp_path / "out"))
-    assert result.returncode == 0, result.stderr
+    prepare(tmp_path, public, private)
     clips = read(tmp_path / "out")
     assert set(clips) == {f"{one}-{name}" for one in ("public", "private") for name in NAMES}
     for clip_id, clip in clips.items():
@@ -41,7 +40,7 @@ def test_the_public_set_to_train_on_and_the_private_one_to_test_on(tmp_path):
 def test_the_folds_of_the_challenge(tmp_path):
     private = write_set(tmp_path / "private", 0.5)
     (tmp_path / "key.csv").write_text(KEY)
-    arguments = processes.flags(private=private, key=tmp_path / "key.csv", output=tmp_path / "out", num_shards=1)
+    arguments = processes.flags(private=private, key=tmp_path / "key.csv", output=tmp_path / "out", num_workers=1)
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     found = {clip_id: clip.fold for clip_id, clip in read(tmp_path / "out").items()}

@@ -7,6 +7,7 @@ import soundfile
 from audioset_triplet.errors import UserError
 from data_prep import urbansound8k
 from tests import processes
+from tests.data_prep import written
 from tests.data_prep.written import read
 
 MODULE = "data_prep.prepare_urbansound8k"
@@ -36,10 +37,8 @@ def write_folder(root, listing="metadata/UrbanSound8K.csv"):
 @pytest.mark.parametrize("listing, around", [("metadata/UrbanSound8K.csv", "UrbanSound8K"), ("UrbanSound8K.csv", "")])
 def test_a_folder_as_it_is_downloaded(tmp_path, listing, around):
     write_folder(tmp_path / "downloads" / around, listing)
-    arguments = processes.flags(source=tmp_path / "downloads", output=tmp_path / "out", num_shards=1)
-    result = processes.run(MODULE, *arguments)
-    assert result.returncode == 0, result.stderr
-    assert "4 clips, 0.00 hours, 0 rejected" in result.stdout
+    summary = written.write(urbansound8k.clips(tmp_path / "downloads", ()), tmp_path / "out", num_shards=1)
+    assert (summary.num_clips, summary.rejects) == (4, ())
     names = {path.name for path in (tmp_path / "out").glob("*.tfrecord")}
     assert names == {"fold10-00000-of-00001.tfrecord", "fold5-00000-of-00001.tfrecord"}
     clips = read(tmp_path / "out")
@@ -55,7 +54,7 @@ def test_a_folder_as_it_is_downloaded(tmp_path, listing, around):
 
 def test_only_some_folds(tmp_path):
     root = write_folder(tmp_path / "us8k")
-    assert processes.run(MODULE, *processes.flags(source=root, output=tmp_path / "out", folds=10)).returncode == 0
+    written.write(urbansound8k.clips(root, [10]), tmp_path / "out")
     assert list(read(tmp_path / "out")) == ["102305-6-0-0"]
     result = processes.run(MODULE, *processes.flags(source=root, output=tmp_path / "none", folds="5,7"))
     assert processes.error_of(result) == "error: --folds: no clips of fold 7, only of 5, 10"
