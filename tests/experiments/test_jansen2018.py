@@ -195,7 +195,7 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
-    assert lines[4].startswith("4 of 16 cells are done; networks to train: 1, at most 90 steps")
+    assert lines[4].startswith("4 of 16 cells are done; networks to train: 1, at most 120 steps")
 
 
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():

@@ -22,12 +22,18 @@ MODULE = "experiments.train_classifier"
 TINY = dict(preset="small_classifier", width=0.0625, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
 
 
+def fading_clip():
+    clip = tiny_records.make_clip(17, label=9, seconds=3.0, fold=2)
+    fading = clip.pcm * np.linspace(1, 0, len(clip.pcm)) ** 2
+    return dataclasses.replace(clip, pcm=fading.astype(np.int16))
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """16 clips of 4 classes in two folds; of the second fold one clip is short and one of a class of its own."""
     made = tiny_records.make_clips()
     made.append(tiny_records.make_clip(16, label=1, seconds=0.5, fold=2))
-    made.append(tiny_records.make_clip(17, label=9, seconds=3.0, fold=2))
+    made.append(fading_clip())
     return tiny_records.write(tmp_path_factory.mktemp("records") / "clips.tfrecord", made)
 
 
@@ -123,20 +129,23 @@ def test_a_run_leaves_its_record(data, finished):
     assert all(np.isfinite(list(line.values())).all() for line in lines)
 
 
-def test_a_score_is_the_mean_over_the_windows_that_would_be_embedded(data, finished):
+def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     judged = classifier.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
     network = build_resnet50_classifier(BackboneConfig(width=0.0625, stem_stride=2), 4)
     checkpoints.restore_weights(network, str(finished))
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
-    made["clip17"] = tiny_records.make_clip(17, label=9, seconds=3.0)
+    made["clip17"] = fading_clip()
     assert set(judged.clip_ids) == {name for name, clip in made.items() if clip.fold == 2} | {"clip16", "clip17"}
     for clip_id, found, target in zip(judged.clip_ids, judged.scores, judged.targets):
         clip = made[clip_id]
         windows = [window.samples for window in cut_windows([clip.pcm.astype(np.float32) / 32768])]
         assert len(windows) == {"clip16": 1, "clip17": 3}.get(clip_id, 2)
-        expected = tf.nn.softmax(network(mel.log_mel(mel.mel_energies(np.stack(windows))))).numpy().mean(axis=0)
+        said = tf.nn.softmax(network(mel.log_mel(mel.mel_energies(np.stack(windows))))).numpy()
+        weights = [np.mean(np.square(window[: 97 * 160])) ** 0.25 for window in windows]
+        assert clip_id != "clip17" or weights[0] > 2 * weights[2]
+        expected = np.average(said, axis=0, weights=weights)
         np.testing.assert_allclose(found[:4], expected, atol=1e-5)
         assert found[4] == 0 and np.array(judged.classes)[target].tolist() == list(clip.labels)
 
