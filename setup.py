@@ -58,7 +58,7 @@ setup(
             "packaging>=23,<27",
             "pytest>=7.4,<10",
             "pytest-timeout>=2.1,<3",
-            "pytest-xdist>=3.5,<4",
+            "pytest-xdist>=3.7,<4",
         ],
         "lint": ["mypy>=1.8,<3", "ruff>=0.5,<0.18"],
     },
