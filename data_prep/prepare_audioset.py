@@ -19,6 +19,7 @@ from data_prep import audioset, program
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(program)
 flags.DEFINE_list("segments", [], "The lists, such as balanced_train_segments.csv,eval_segments.csv, in any dialect.")
 flags.DEFINE_string("class_labels", "", "class_labels_indices.csv.")
 flags.DEFINE_string("ontology", "", "ontology.json: give clips the classes above theirs, too. Empty: as listed.")

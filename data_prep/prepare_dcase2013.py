@@ -19,6 +19,7 @@ from data_prep import dcase2013, program
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(program)
 flags.DEFINE_string("public", "", "The folder of the public set (scenes_stereo.zip).")
 flags.DEFINE_string("private", "", "The folder of the private set (scenes_stereo_testset.zip).")
 flags.DEFINE_string("key", "", "The challenge's folds of the private set (dcase2013_task1_filenamekey.csv).")

@@ -16,6 +16,7 @@ from data_prep import esc50, program
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(program)
 flags.DEFINE_string("source", "", "The ESC-50 folder (with meta/ and audio/ in it), or the folder around it.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1,2,3. Empty: all.")
 flags.DEFINE_enum("subset", "all", ["all", "esc10"], "esc10: the ten classes of ESC-10, with their ESC-50 numbers.")

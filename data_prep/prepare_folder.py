@@ -29,6 +29,7 @@ from data_prep import folder, program
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(program)
 flags.DEFINE_string("source", "", "Folder of the sounds, to any depth, or a .tar archive or HDF5 pack.")
 flags.DEFINE_string("labels", folder.FROM_FOLDERS, "folders: the folders below --source. none. Or a CSV file.")
 flags.DEFINE_string("file_column", "filename", "Column of the CSV file that names the sound file.")

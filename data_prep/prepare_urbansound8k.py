@@ -17,6 +17,7 @@ from data_prep import program, urbansound8k
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(program)
 flags.DEFINE_string("source", "", "The UrbanSound8K folder (with metadata/ and audio/ in it), or the folder around it.")
 flags.DEFINE_list("folds", [], "Only these folds, e.g. 1,2,3. Empty: all ten.")
 
