@@ -1,5 +1,6 @@
 """Archives and packs for tests, and a file system that only Beam knows."""
 
+import gzip
 import io
 import os
 import pathlib
@@ -11,6 +12,12 @@ import numpy as np
 import soundfile
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
+
+from audioset_triplet.data import audio_files
+from data_prep import sounds
+
+LONG = "/".join(["folder with a long name"] * 6 + ["grüße.wav"])  # more than a header of tar holds
+BLOCK = 512  # of tar: all in it begins at a multiple of this
 
 
 def sound_bytes(samples: np.ndarray, rate_hz: int, format: str = "WAV", subtype: str = "PCM_16") -> bytes:
@@ -84,3 +91,23 @@ class _Counted(io.FileIO):
 
 def _here(url: str) -> str:
     return url[len("far://") :]
+
+
+def write_files(folder, members):
+    for name, data in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def gzipped(members):
+    return {f"{name}.gz": gzip.compress(data) for name, data in members.items()}
+
+
+def load(location):
+    with sounds.local_file(location) as path:
+        return audio_files.load(path)
+
+
+def found_below(source):
+    return {sounds.below(source, sound): sound for sound in sounds.find(source)}
