@@ -4,9 +4,10 @@ import pathlib
 import sys
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
+from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
-from data_prep import audio_names, fold_sets
+from data_prep import audio_names
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments
 from data_prep.sounds import Location
@@ -44,7 +45,7 @@ def make_requests(
                 end_seconds=segment.end_seconds,
                 labels=labels,
                 label_names=tuple(vocabulary.names[label] for label in labels),
-                fold=fold_sets.NO_FOLD,
+                fold=NO_FOLD,
             )
         )
     return requests

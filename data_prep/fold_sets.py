@@ -4,11 +4,10 @@ import csv
 import pathlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
+from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
 from data_prep import plan
 from data_prep.plan import ClipList, ClipRequest
-
-NO_FOLD = -1
 
 
 def fold_of(recording_id: str, num_folds: int) -> int:

@@ -13,6 +13,7 @@ import re
 import sys
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
 from data_prep import fold_sets, sounds
 from data_prep.plan import ClipList, ClipRequest
@@ -59,7 +60,7 @@ class Clips:
         recording_id = (found[1] if found else "") or clip_id
         fold = fold_sets.fold_of(recording_id, self.num_folds)
         return ClipRequest(
-            group=_GROUP if fold == fold_sets.NO_FOLD else f"fold{fold}",
+            group=_GROUP if fold == NO_FOLD else f"fold{fold}",
             sound=sound,
             clip_id=clip_id,
             recording_id=recording_id,

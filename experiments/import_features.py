@@ -20,7 +20,7 @@ import time
 from absl import flags
 
 from audioset_triplet import command_line, labels
-from audioset_triplet.data import clips, feature_import, records
+from audioset_triplet.data import clips, feature_import, records, schema
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -29,7 +29,7 @@ flags.DEFINE_string("output", "", "Folder of the embeddings; one that holds some
 flags.DEFINE_string("model_id", "", "Name of the model that made them, such as audioset-v1, where nothing says it.")
 flags.DEFINE_string("class_labels", "", "class_labels_indices.csv, for the names of the classes. Empty: their numbers.")
 flags.DEFINE_string("clips_of", "", "Only the clips that this folder of embeddings holds too. Empty: all.")
-flags.DEFINE_integer("fold", feature_import.NO_FOLD, "Fold of all these clips; -1: none.", lower_bound=-1)
+flags.DEFINE_integer("fold", schema.NO_FOLD, "Fold of all these clips; -1: none.", lower_bound=-1)
 
 
 def main() -> None:

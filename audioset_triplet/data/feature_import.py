@@ -22,12 +22,12 @@ from audioset_triplet.data.clips import add_class_names
 from audioset_triplet.data.embedding_parts import FEATURES_INFO, ClipInfo, StoreInfo
 from audioset_triplet.data.embeddings import EmbeddingWriter
 from audioset_triplet.data.features import ClipFeatures
+from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Vocabulary
 
 _SUFFIX = "-8bit"
 UNKNOWN_FRONT_END = "unknown"
-NO_FOLD = -1
 
 
 @dataclasses.dataclass(frozen=True)

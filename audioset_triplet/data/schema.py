@@ -28,6 +28,7 @@ from audioset_triplet.data.tfrecord import Example
 from audioset_triplet.errors import UserError
 
 SCHEMA_VERSION = 1
+NO_FOLD = -1  # the `fold` of a clip that is in none
 
 # Key -> type of its values, as TensorFlow names it.
 TYPES: Dict[str, str] = {
