@@ -32,6 +32,7 @@ from data_prep import coverage, coverage_page, pipeline, plan, shards
 from data_prep.plan import ClipList, ClipRequest, Shard
 from data_prep.shards import Account, Folder, Reject, Rules
 
+DESCRIPTION = "records.json"
 SETTINGS = "shards/settings.json"  # there from the first moment on
 _ADVICE = "choose another --output, or delete that folder first"
 
@@ -75,21 +76,20 @@ def prepare(
         _refuse_other_records(folder, settings, planned)
         folder.make()
         _write_json(folder, SETTINGS, settings)
-        if not any(shard.requests for shard in planned):
-            missing = _missing(clips.requests)
-            _describe_copy(folder, clips.requests, {}, missing, settings)
-            _delete([FileSystems.join(folder.root, "plan")])
-            raise UserError(
-                f"none of {len(missing)} clips can be used ({count_reasons(missing)}): nothing is written but "
-                f"{folder.shard('coverage.json')} and rejects.csv"
-            )
         rules = Rules(config, runner.max_reject_fraction)
+        accounts: Dict[str, Account] = {}
         todo = [shard for shard in planned if not shards.is_written(folder, shard)]
-        _write_plans(folder, todo)
-        pipeline.run({shard.name: len(shard.requests) for shard in todo}, folder, rules, runner, beam_options)
-        accounts = {shard.name: shards.read_account(folder, shard.name) for shard in planned}
-        _delete([FileSystems.join(folder.root, "plan")])
-        return _finish(folder, clips.requests, accounts, rules, settings, len(planned) - len(todo))
+        if todo:
+            _delete([file.path for file in _match(folder.shard(DESCRIPTION))])  # the folder is not finished any more
+        if any(shard.requests for shard in planned):
+            _write_plans(folder, todo)
+            pipeline.run({shard.name: len(shard.requests) for shard in todo}, folder, rules, runner, beam_options)
+            accounts = {shard.name: shards.read_account(folder, shard.name) for shard in planned}
+        try:
+            return _finish(folder, clips.requests, accounts, rules, settings, len(planned) - len(todo))
+        finally:
+            with contextlib.suppress(BeamIOError):  # where folders are but names, it is gone with its last file
+                FileSystems.delete([FileSystems.join(folder.root, "plan")])
 
 
 def count_reasons(rejects: Sequence[Reject]) -> str:
@@ -112,9 +112,11 @@ def _finish(
     num_clips = sum(account.num_clips for account in accounts.values())
     _describe_copy(folder, requests, accounts, rejects, settings)
     if not num_clips:
-        _delete([path for name in accounts for path in (folder.shard(name), folder.account(name))])
+        written = [file.path for file in _match(folder.shard("*.tfrecord"))]
+        _delete(written + [folder.account(name) for name in shards.accounts_there(folder)])
         raise UserError(
-            f"none of {len(requests)} clips can be used ({count_reasons(rejects)}): see {folder.shard('rejects.csv')}"
+            f"none of {len(requests)} clips can be used ({count_reasons(rejects)}): nothing is written but "
+            f"{folder.shard('coverage.json')} and rejects.csv"
         )
     if unusable:
         num_found = sum(request.is_found for request in requests)
@@ -138,7 +140,7 @@ def _finish(
             for name, account in accounts.items()
         },
     }
-    _write_json(folder, "records.json", description)
+    _write_json(folder, DESCRIPTION, description)
     num_samples = sum(account.num_samples for account in accounts.values())
     return Summary(num_clips, num_samples / SAMPLE_RATE_HZ / 3600, len(accounts), num_before, tuple(rejects))
 

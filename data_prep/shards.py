@@ -126,7 +126,7 @@ def read_account(folder: Folder, name: str) -> Account:
 
 def accounts_there(folder: Folder) -> Set[str]:
     """The names of the shards that have an account."""
-    matches = FileSystems.match([folder.account("*")])[0].metadata_list
+    matches = FileSystems.match([folder.account("*.tfrecord")])[0].metadata_list
     return {posixpath.basename(match.path)[: -len(".json")] for match in matches}
 
 

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import pathlib
 import random
 import resource
 
@@ -105,6 +106,7 @@ def test_what_is_written_and_said_of_it(tmp_path):
     assert description["settings"]["data_set"] == "noises"
     files = {*shards, *(f"shards/{name}.json" for name in shards), "shards/settings.json"}
     assert set(contents(tmp_path / "out")) == files | {"records.json", "rejects.csv", "coverage.json", "coverage.html"}
+    assert not (tmp_path / "out" / "plan").exists()
 
 
 def test_the_order_of_the_list_and_the_place_of_the_files_change_nothing(tmp_path):
@@ -211,6 +213,26 @@ def test_too_many_rejects_stop_the_run(tmp_path):
     assert (summary.num_clips, len(summary.rejects)) == (20, 10)
 
 
+def test_a_finished_folder_that_is_taken_up_and_not_finished_does_not_say_that_it_is(tmp_path):
+    clips = many(tmp_path, 30, 0)
+    write(clips, tmp_path / "out", num_shards=2)
+    for one in clips.requests[:20]:
+        pathlib.Path(one.sound.path).write_bytes(b"RIFF")
+    requests = [dataclasses.replace(one, sound=sounds.of_file(one.sound.path)) for one in clips.requests]
+    with pytest.raises(UserError, match="--max_reject_fraction=0.5"):
+        write(ClipList(requests, {}), tmp_path / "out", num_shards=2)
+    assert not (tmp_path / "out" / "records.json").exists()
+
+
+def test_a_finished_folder_whose_sounds_are_gone_keeps_none_of_its_records(tmp_path):
+    clips = many(tmp_path, 3, 0)
+    write(clips, tmp_path / "out")
+    requests = [dataclasses.replace(one, sound=None) for one in clips.requests]
+    with pytest.raises(UserError, match=r"none of 3 clips can be used \(missing 3\)"):
+        write(ClipList(requests, {}), tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == {"rejects.csv", "coverage.json", "coverage.html", "shards/settings.json"}
+
+
 def test_few_rejects_never_stop_a_run(tmp_path):
     config = RunnerConfig(num_workers=1, max_reject_fraction=0.0)
     summary = prepare.prepare(many(tmp_path, 1, 9), str(tmp_path / "out"), RecordsConfig(), config)
@@ -274,3 +296,14 @@ def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
     assert "Beam has no option --no_such_option" in processes.error_of(result)
     result = processes.run("data_prep.prepare_esc50", *arguments, "--runner=abacus")
     assert "--runner=abacus: Unexpected pipeline runner" in processes.error_of(result)
+
+
+def test_the_help_of_every_program_names_its_own_flags_and_those_that_all_share():
+    programs = [path.stem for path in sorted((processes.ROOT / "data_prep").glob("prepare_*.py"))]
+    assert len(programs) == 5
+    for program in programs:
+        result = processes.run(f"data_prep.{program}", "--help")
+        assert result.returncode == 0 and result.stderr == ""
+        own = {"prepare_dcase2013": "--public"}.get(program, "--source")
+        for flag in (own, "--output", "--num_shards", "--runner", "--max_reject_fraction"):
+            assert f"{flag}:" in result.stdout
