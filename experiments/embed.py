@@ -5,8 +5,8 @@
 
 --input is a sound file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
 rate, length and number of channels will do. --format=parquet writes rows that pandas, polars and duckdb read;
---format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped
-run goes on where it was; files that cannot be used are listed on stderr and in _rejects.csv, and the rest is embedded.
+--format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run goes on where it was; files
+that cannot be used are listed on stderr and in _rejects.csv, and the rest is embedded.
 """
 
 import csv
