@@ -1,7 +1,7 @@
 """The digest of a set of clips: the same wherever it is made, and another for every other set."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audioset_triplet.data import clip_ids
@@ -24,7 +24,6 @@ def test_the_digest_is_what_a_shell_makes_of_the_list(ids, expected):
     assert clip_ids.digest(ids) == expected
 
 
-@settings(deadline=None)
 @given(IDS, st.randoms())
 def test_neither_order_nor_repetition_counts(ids, random):
     others = [*ids, *ids[:2]]
@@ -32,13 +31,11 @@ def test_neither_order_nor_repetition_counts(ids, random):
     assert clip_ids.digest(others) == clip_ids.digest(iter(ids))
 
 
-@settings(deadline=None)
 @given(IDS, IDS)
 def test_another_set_has_another_digest(one, other):
     assert (clip_ids.digest(one) == clip_ids.digest(other)) == (set(one) == set(other))
 
 
-@settings(deadline=None)
 @given(TRICKY_IDS, TRICKY_IDS)
 def test_a_line_break_in_an_id_is_not_one_between_ids(one, other):
     assert (clip_ids.digest(one) == clip_ids.digest(other)) == (set(one) == set(other))
