@@ -203,6 +203,20 @@ def test_windows_that_are_missing_or_of_another_size_are_named():
         features.clip_from_sequence_example(b"\x0a\xff")
 
 
+def test_weights_that_are_missing_or_wrong_are_named():
+    ours, codes = audioset_record(recording_id=[b"r"], label_names=[b"a", b"b", b"c"], fold=[1], labels=[0, 7, 526])
+    for weights in (None, [0.5] * 9, [0.5] * 9 + [0.0], [0.5] * 9 + [float("nan")]):
+        lists = {**ours.lists, **({} if weights is None else {"window_weight": [[one] for one in weights]})}
+        with pytest.raises(
+            UserError, match="clip --aaaaaaaaa: window_weight holds .* not a positive one for each window"
+        ):
+            features.clip_from_sequence_example(feature_records.to_bytes(dataclasses.replace(ours, lists=lists)))
+    weighted = dataclasses.replace(ours, lists={**ours.lists, "window_weight": [[0.5]] * 10})
+    found = features.clip_from_sequence_example(feature_records.to_bytes(weighted))
+    np.testing.assert_array_equal(found.weights, np.full(10, 0.5))
+    np.testing.assert_array_equal(found.codes, codes)
+
+
 def test_damage_is_named_with_its_place(tmp_path):
     path = tmp_path / "x.tfrecord"
     whole = feature_records.to_file([feature_records.to_bytes(audioset_record()[0])] * 2)
@@ -225,7 +239,7 @@ def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
     with features.FeatureWriter(str(tmp_path), "model", 128, clips_per_part=2) as writer:
         for index in range(3):
             clip = dataclasses.replace(CLIP, clip_id=f"clip{index}")
-            writer.write(clip, np.arange(3), vectors[:3])
+            writer.write(clip, np.arange(3), vectors[:3], np.array([0.5, 0.25, 0.125]))
             writer.write(clip, np.arange(2), vectors[3:])
     assert sorted(path.name for path in tmp_path.glob("*.tfrecord")) == [
         "features-00000.tfrecord",
@@ -234,6 +248,7 @@ def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
     found = read_folder(tmp_path)
     assert [one.clip for one in found] == [dataclasses.replace(CLIP, clip_id=f"clip{index}") for index in range(3)]
     np.testing.assert_array_equal(found[1].codes, features.quantize(vectors))
+    np.testing.assert_array_equal(found[1].weights, [0.5, 0.25, 0.125, 1, 1])
     assert all(one.is_ours and one.hop_seconds == 0.96 for one in found)
 
 
