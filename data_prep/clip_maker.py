@@ -72,27 +72,23 @@ def _listed(request: ClipRequest, end_seconds: float, path: pathlib.Path, config
 def _cut(request: ClipRequest, path: pathlib.Path, config: RecordsConfig) -> Iterator[MadeClip]:
     """The clips of a sound of any length, `clip_seconds` each; a last one that is too short to be used is left out.
 
-    A sound that gives several clips names them by where they begin: ID@0, ID@10000 (milliseconds). It is read to its
-    end before the first clip is given: a short one is held meanwhile, a long one read again.
+    The sound is read to its end before the first clip is given: a short one is held meanwhile, a long one read again.
 
     Raises:
         AudioError, UserError: see `make_clips`.
     """
     rate_hz, num_samples, blocks = _whole(request, path)
     _require_seconds(path, num_samples, config)
-    size = round(request.clip_seconds * SAMPLE_RATE_HZ) or num_samples
-    if not request.clip_seconds and num_samples > _MOST_UNCUT_SAMPLES:
+    size = request.clip_samples or num_samples
+    if not request.clip_samples and num_samples > _MOST_UNCUT_SAMPLES:
         most = f"{_MOST_UNCUT_SAMPLES / SAMPLE_RATE_HZ / 60:.0f} minutes"
         raise AudioError(path, "wrong duration", f"longer than the {most} that a record may have: cut it")
     num_clips, rest = divmod(num_samples, size)
     num_clips += rest > 0 and rest >= config.min_seconds * SAMPLE_RATE_HZ
-    for index, pcm in enumerate(_pieces(blocks, size, num_clips)):
-        start = request.start_seconds + index * size / SAMPLE_RATE_HZ
-        clip_id, content = request.clip_id, {"pcm": pcm}
-        if num_clips == 1:
-            content = _content(path, pcm, config)
-        else:
-            clip_id += f"@{round(1000 * start)}"
+    pieces = _pieces(blocks, size, num_clips)
+    for index, (clip_id, pcm) in enumerate(zip(request.clip_ids(num_clips), pieces)):
+        start = request.clip_start(index)
+        content = _content(path, pcm, config) if num_clips == 1 else {"pcm": pcm}
         clip = _record(request, clip_id, start, start + len(pcm) / SAMPLE_RATE_HZ, content)
         yield MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short=False)
 

@@ -34,7 +34,7 @@ def describe(
             hours                       of the clips that are used
             rates_hz                    sample rate of their sounds -> their number
             silent, short               how many are below -80 dBFS; are shorter than listed by more than is padded
-            clips_digest                of their ids (`clip_ids.digest`)
+            clips_digest                of their ids (`clip_ids.digest`), of all that a sound was cut into
             classes                     for each class index, name, listed, missing, found, rejected and used
         silent_clips, short_clips       the ids
 
@@ -70,14 +70,15 @@ def _describe(
     states = [_state(request, reasons) for request in requests]
     of_classes: Dict[Tuple[int, str], Dict[str, int]] = collections.defaultdict(collections.Counter)
     rejected: Dict[str, int] = collections.Counter()
-    used = []
+    used: List[str] = []
+    cut = {clip_id: number for account in accounts for clip_id, number in account.cut.items()}
     for request, state in zip(requests, states):
         for label in zip(request.labels, request.label_names):
             of_classes[label][state] += 1
         if state == "rejected":
             rejected[reasons[request.clip_id]] += 1
         elif state == "used":
-            used.append(request.clip_id)
+            used += request.clip_ids(cut.get(request.clip_id, 1))
     rates_hz: Dict[int, int] = collections.Counter()
     for account in accounts:
         for rate_hz, num_clips in account.rates_hz.items():

@@ -10,6 +10,7 @@ import json
 import math
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
+from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep.sounds import Location
 
 CLIPS_PER_SHARD = 512  # ten seconds each: 160 MB
@@ -34,6 +35,21 @@ class ClipRequest:
     @property
     def is_found(self) -> bool:
         return self.sound is not None and self.sound.size >= 0
+
+    @property
+    def clip_samples(self) -> int:
+        """How many samples a clip has that the sound is cut into; 0: it is not cut."""
+        return round(self.clip_seconds * SAMPLE_RATE_HZ)
+
+    def clip_start(self, index: int) -> float:
+        """Where in the recording a clip begins that the sound is cut into, in seconds."""
+        return self.start_seconds + index * self.clip_samples / SAMPLE_RATE_HZ
+
+    def clip_ids(self, num_clips: int) -> List[str]:
+        """The ids of the clips that the sound gives; of several, by where they begin: ID@0, ID@10000 (milliseconds)."""
+        if num_clips == 1:
+            return [self.clip_id]
+        return [f"{self.clip_id}@{round(1000 * self.clip_start(index))}" for index in range(num_clips)]
 
 
 @dataclasses.dataclass(frozen=True)
