@@ -11,7 +11,7 @@ An id has 11 characters, among them `_` and `-`, and may itself begin with Y: na
 """
 
 import re
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from data_prep import sounds
 from data_prep.segments import VIDEO_ID, Segment
@@ -45,12 +45,12 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     return None
 
 
-def find(source: str, segments: Iterable[Segment]) -> Dict[str, Location]:
+def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location], List[str]]:
     """Looks for the segments among the sounds of a folder or archive, to any depth.
 
     Returns:
         clip id -> its sound, for each segment that was found. Of several sounds of one segment (one for every label,
-        say) the first in the order of their paths is taken.
+        say) the first in the order of their paths is taken. And in words, how many sounds are not used.
 
     Raises:
         UserError: what `sounds.find` raises.
@@ -59,8 +59,16 @@ def find(source: str, segments: Iterable[Segment]) -> Dict[str, Location]:
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
     found: Dict[str, Location] = {}
+    strangers, repeated = [], []
     for sound in sounds.find(source):
         held = match(sound.stem, by_video)
-        if held:
-            found.setdefault(held.clip_id, sound)
-    return found
+        if not held:
+            strangers.append(sound)
+        elif found.setdefault(held.clip_id, sound) is not sound:
+            repeated.append(sound)
+    remarks = [
+        f"{source}: {len(unused)} sounds {what}, and are left out, such as {unused[0]}\n"
+        for unused, what in ((strangers, "hold no segment of the lists"), (repeated, "hold what another one holds"))
+        if unused
+    ]
+    return found, remarks

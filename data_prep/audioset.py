@@ -62,7 +62,7 @@ def _labels(segment: Segment, vocabulary: Vocabulary, ontology: Optional[Ontolog
 def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -> ClipList:
     """The clips to prepare; the arguments are the flags, of which `ontology` may be empty.
 
-    Rows of a list that name no segment are counted on stderr.
+    Rows of a list that name no segment, and sounds that are none of its clips, are counted on stderr.
 
     Raises:
         UserError: a list that cannot be read, a segment that two lists name, no such folder; what `make_requests`
@@ -81,13 +81,13 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
     _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
     known_above = read_ontology(ontology) if ontology else None
-    found = audio_names.find(source, [segment for group in segments.values() for segment in group])
+    found, of_sounds = audio_names.find(source, [segment for group in segments.values() for segment in group])
     requests = [
         request
         for group, members in segments.items()
         for request in make_requests(group, members, found, vocabulary, known_above)
     ]
-    sys.stderr.writelines(remarks)
+    sys.stderr.writelines(remarks + of_sounds)
     return ClipList(requests, {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)})
 
 

@@ -161,7 +161,7 @@ def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) ->
 
 
 def clips(source: str, labels: Union[str, LabelTable], made: Clips) -> ClipList:
-    """The clips to prepare.
+    """The clips to prepare; how many have no label is said on stderr.
 
     Args:
         source: what `sounds.find` takes.
@@ -181,5 +181,9 @@ def clips(source: str, labels: Union[str, LabelTable], made: Clips) -> ClipList:
         for path, sound in found.items():
             folder = top_folder(source, sound) if labels == FROM_FOLDERS else ""
             requests.append(made.request(path, sound, [folder] if folder else []))
+    unlabelled = [request.clip_id for request in requests if not request.label_names]
+    if unlabelled and labels != NO_LABELS:
+        text = f"{len(unlabelled)} of {len(requests)} sounds have no label, such as {unlabelled[0]}"
+        print(f"{source}: {text}", file=sys.stderr)
     settings = {"data_set": "folder", "clip_seconds": made.seconds, "num_folds": made.num_folds}
     return ClipList(with_label_numbers(requests), settings)

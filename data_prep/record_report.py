@@ -19,6 +19,7 @@ class Report:
     def __init__(self) -> None:
         self.seconds: List[float] = []
         self.folds: Counter[int] = collections.Counter()
+        self.num_unlabelled = 0
         self.labels: Counter[str] = collections.Counter()
         self.sounds: Counter[str] = collections.Counter()
         self.ids: Set[str] = set()
@@ -44,6 +45,7 @@ class Report:
         self.seconds.append(clip.num_samples / SAMPLE_RATE_HZ)
         self.folds[clip.fold] += 1
         self.sounds[clip.encoding or "pcm"] += 1
+        self.num_unlabelled += not clip.labels
         self.labels.update(f"{index:4d} {name}" for index, name in zip(clip.labels, clip.label_names))
 
     def lines(self, limit: int) -> List[str]:
@@ -55,8 +57,8 @@ class Report:
                 f"hours      {sum(self.seconds) / 3600:.2f}",
                 f"seconds    min {shortest:.2f}, mean {np.mean(self.seconds):.2f}, max {longest:.2f}",
                 f"sound      {', '.join(f'{kind}: {count}' for kind, count in sorted(self.sounds.items()))}",
-                f"folds      {', '.join(f'{fold}: {count}' for fold, count in sorted(self.folds.items()))}",
-                f"labels     {len(self.labels)}",
+                f"folds      {', '.join(f'{_fold(fold)}: {count}' for fold, count in sorted(self.folds.items()))}",
+                f"labels     {len(self.labels)}; clips without: {self.num_unlabelled}",
             ]
         for label, count in sorted(self.labels.items()):
             bar = "#" * max(1, round(_BAR_WIDTH * count / max(self.labels.values())))
@@ -64,6 +66,10 @@ class Report:
         lines += _listed(f"silent     (peak below {levels.SILENCE_DBFS:g} dBFS)", self.silent, limit)
         lines += _listed("repeated   (the same clip id)", self.repeated, limit)
         return lines + _listed("damaged   ", self.damaged, limit)
+
+
+def _fold(number: int) -> str:
+    return "none" if number == schema.NO_FOLD else str(number)
 
 
 def _pcm(clip: schema.Clip) -> np.ndarray:

@@ -73,8 +73,16 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = audio_names.find(tmp_path, SEGMENTS)
+    found, remarks = audio_names.find(tmp_path, SEGMENTS)
     first = {clip_id: name for name, clip_id in reversed(names.items()) if clip_id}
     assert {clip_id: sound.path for clip_id, sound in found.items()} == {
         clip_id: str(tmp_path / name) for clip_id, name in first.items()
     }
+    (tmp_path / "song.mp3").touch()
+    assert remarks == [_left_out(tmp_path, "hold what another one holds", "Zoo/deep/--PJHxphWEs_30-40.wav")]
+    stranger = _left_out(tmp_path, "hold no segment of the lists", "song.mp3")
+    assert audio_names.find(tmp_path, SEGMENTS) == (found, [stranger, *remarks])
+
+
+def _left_out(source, what, name):
+    return f"{source}: 1 sounds {what}, and are left out, such as {source / name}\n"

@@ -49,8 +49,16 @@ def test_counts_durations_folds_and_labels(tmp_path: pathlib.Path) -> None:
     assert ["seconds", "min", "1.00,", "mean", "1.50,", "max", "3.00"] in lines  # (1 + 1 + 1 + 3) / 4
     assert ["hours", "0.00"] in lines
     assert ["folds", "1:", "3,", "4:", "1"] in lines
+    assert ["labels", "2;", "clips", "without:", "0"] in lines
     assert ["1", "dog", "4", 40 * "#"] in lines
     assert ["2", "cat", "1", 10 * "#"] in lines  # a quarter of the longest bar
+
+
+def test_clips_without_fold_or_label(tmp_path: pathlib.Path) -> None:
+    clips = [clip("dog"), clip("what", labels=(), label_names=(), fold=schema.NO_FOLD)]
+    lines = [line.split() for line in report_of(write(tmp_path / "a", clips)).splitlines()]
+    assert ["folds", "none:", "1,", "1:", "1"] in lines
+    assert ["labels", "1;", "clips", "without:", "1"] in lines
 
 
 def test_silence_and_repeated_ids(tmp_path: pathlib.Path) -> None:

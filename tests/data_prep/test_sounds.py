@@ -141,7 +141,7 @@ def test_every_naming_convention_is_known_in_every_container(tmp_path, kind, con
         write_pack(tmp_path / "x.h5", names, np.ones([4, 8], np.int16))
     else:
         packed(kind, tmp_path / "in", {f"part00/{name}": b"x" for name in names})
-    found = audio_names.find(tmp_path, [Segment(id_, 30.0, 40.0, ("/m/1",)) for id_ in [*ids, "absent_____"]])
+    found, _ = audio_names.find(tmp_path, [Segment(id_, 30.0, 40.0, ("/m/1",)) for id_ in [*ids, "absent_____"]])
     assert {clip_id: sound.name.replace(".gz", "") for clip_id, sound in found.items()} == {
         f"{id_}_30000": name for id_, name in zip(ids, names)
     }
