@@ -86,7 +86,10 @@ def make_options(config: RunnerConfig, beam_options: Sequence[str], most_workers
         given = {"runner": _DASK if config.runner.lower() in ("dask", "daskrunner") else config.runner}
         try:
             create_runner(given["runner"])  # its module knows its options
-        except (ValueError, ImportError, AttributeError) as error:
+        except ValueError as error:
+            known = "direct, dask, dataflow, flink and spark are, and Beam's others by the full names of their classes"
+            raise UserError(f"--runner={config.runner}: there is no such runner: {known}") from error
+        except (ImportError, AttributeError) as error:
             raise UserError(f"--runner={config.runner}: {error}") from error
     options = PipelineOptions(list(beam_options), **given)
     logging.disable(logging.WARNING)  # Beam warns of unknown options and goes on

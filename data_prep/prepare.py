@@ -45,7 +45,8 @@ class Summary:
     hours: float
     num_shards: int
     num_shards_before: int  # that were there already
-    rejects: Tuple[Reject, ...]
+    missing: Tuple[Reject, ...]  # clips that had no sound from the beginning
+    rejects: Tuple[Reject, ...]  # clips whose sound could not be used
 
 
 def prepare(
@@ -92,10 +93,11 @@ def prepare(
                 FileSystems.delete([FileSystems.join(folder.root, "plan")])
 
 
-def count_reasons(rejects: Sequence[Reject]) -> str:
-    """For example `missing 3, truncated 1`."""
+def in_words(missing: Sequence[Reject], rejects: Sequence[Reject]) -> str:
+    """For example `12 missing, 3 rejected (empty 1, truncated 2)`."""
     counts = collections.Counter(reject.reason for reject in rejects)
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    return f"{len(missing)} missing, {len(rejects)} rejected" + (f" ({reasons})" if reasons else "")
 
 
 def _finish(
@@ -107,15 +109,16 @@ def _finish(
     num_before: int,
 ) -> Summary:
     """Writes what is said of all shards together, records.json last."""
+    missing = _missing(requests)
     unusable = [reject for account in accounts.values() for reject in account.rejects]
-    rejects = sorted(_missing(requests) + unusable, key=lambda reject: reject.clip_id)
+    rejects = sorted(missing + unusable, key=lambda reject: reject.clip_id)
     num_clips = sum(account.num_clips for account in accounts.values())
     _describe_copy(folder, requests, accounts, rejects, settings)
     if not num_clips:
         written = [file.path for file in _match(folder.shard("*.tfrecord"))]
         _delete(written + [folder.account(name) for name in shards.accounts_there(folder)])
         raise UserError(
-            f"none of {len(requests)} clips can be used ({count_reasons(rejects)}): nothing is written but "
+            f"none of {len(requests)} clips can be used ({in_words(missing, unusable)}): nothing is written but "
             f"{folder.shard('coverage.json')} and rejects.csv"
         )
     if unusable:
@@ -142,7 +145,8 @@ def _finish(
     }
     _write_json(folder, DESCRIPTION, description)
     num_samples = sum(account.num_samples for account in accounts.values())
-    return Summary(num_clips, num_samples / SAMPLE_RATE_HZ / 3600, len(accounts), num_before, tuple(rejects))
+    hours = num_samples / SAMPLE_RATE_HZ / 3600
+    return Summary(num_clips, hours, len(accounts), num_before, tuple(missing), tuple(unusable))
 
 
 def _missing(requests: Sequence[ClipRequest]) -> List[Reject]:
@@ -203,13 +207,19 @@ def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: 
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not the settings of records: {_ADVICE}") from error
         if different:
-            changes = ", ".join(f"{key} {found.get(key)!r}, now {settings.get(key)!r}" for key in different)
+            changes = ", ".join(_change(key, found.get(key), settings.get(key)) for key in different)
             raise UserError(f"{folder.root}: holds records of other settings ({changes}): {_ADVICE}")
     names = {shard.name for shard in planned}
     there = [posixpath.basename(match.path) for match in _match(folder.shard("*.tfrecord"))]
     strangers = sorted(set(there) - names)
     if strangers:
         raise UserError(f"{folder.root}: holds other records ({strangers[0]}): {_ADVICE}")
+
+
+def _change(key: str, before: Any, now: Any) -> str:
+    if key == "clips":
+        return "the list names other clips, labels or folds"
+    return f"{key} {before!r}, now {now!r}"
 
 
 def _match(pattern: str) -> List[FileMetadata]:

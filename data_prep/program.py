@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     sys.exit(f"error: {error}: data preparation stands on Apache Beam: pip install -e '.[data_prep]'")
 
-_NUM_NAMED_REJECTS = 5
+_NUM_NAMED = 5
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the records, on this machine or at gs://, s3:// or hdfs://.")
@@ -44,13 +44,14 @@ def run(list_clips: Callable[[], ClipList]) -> None:
 
 
 def _report(summary: prepare.Summary, seconds: float) -> None:
-    for reject in summary.rejects[:_NUM_NAMED_REJECTS]:
-        print(f"rejected: {reject.message}", file=sys.stderr)
-    if summary.rejects:
-        reasons = prepare.count_reasons(summary.rejects)
-        print(f"rejected {len(summary.rejects)} clips ({reasons}): see {FLAGS.output}/rejects.csv", file=sys.stderr)
+    for kind, rejects in (("missing", summary.missing), ("rejected", summary.rejects)):
+        for reject in rejects[:_NUM_NAMED]:
+            print(reject.message, file=sys.stderr)
+        if rejects[_NUM_NAMED:]:
+            print(f"and {len(rejects) - _NUM_NAMED} more {kind}: see {FLAGS.output}/rejects.csv", file=sys.stderr)
     before = f", {summary.num_shards_before} of them from before" if summary.num_shards_before else ""
     print(
-        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {len(summary.rejects)} rejected, {seconds:.1f} s -> "
-        f"{FLAGS.output} ({summary.num_shards} files{before}); how complete they are: {FLAGS.output}/coverage.html"
+        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {prepare.in_words(summary.missing, summary.rejects)}, "
+        f"{seconds:.1f} s -> {FLAGS.output} ({summary.num_shards} files{before}); how complete they are: "
+        f"{FLAGS.output}/coverage.html"
     )

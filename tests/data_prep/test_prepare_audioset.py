@@ -52,8 +52,8 @@ def arguments(copy, **options):
 def test_an_incomplete_copy(copy):
     result = processes.run(MODULE, *arguments(copy))
     assert result.returncode == 0, result.stderr
-    assert "3 clips, 0.01 hours, 2 rejected" in result.stdout
-    assert "rejected 2 clips (missing 1, unreadable 1)" in result.stderr
+    assert "3 clips, 0.01 hours, 1 missing, 1 rejected (unreadable 1)" in result.stdout
+    assert "ddddddddddd_0: missing" in result.stderr and "eeeeeeeeeee.wav: unreadable" in result.stderr
     assert "1 rows name no segment, such as line 5: '#NAME?' is not the id of a video" in result.stderr
     with open(copy / "out" / "rejects.csv", newline="") as file:
         assert {row["clip_id"]: row["reason"] for row in csv.DictReader(file)} == {
@@ -98,7 +98,8 @@ def test_bad_calls_are_one_clear_line(copy):
         assert message in processes.error_of(processes.run(MODULE, *arguments(copy, **options)))
     result = processes.run(MODULE, *arguments(copy, source=copy / "empty"))
     assert result.returncode == 1
-    assert "none of 5 clips can be used (missing 5): nothing is written but" in result.stderr.splitlines()[-1]
+    last_line = result.stderr.splitlines()[-1]
+    assert "none of 5 clips can be used (5 missing, 0 rejected): nothing is written but" in last_line
     assert not list((copy / "out").glob("*.tfrecord")) and not (copy / "out" / "records.json").exists()
 
 
@@ -113,4 +114,4 @@ def test_the_published_list_and_an_empty_folder(tmp_path):
         output=tmp_path / "out",
     )
     line = processes.error_of(processes.run(MODULE, *processes.flags(**options), timeout=60))
-    assert "none of 22160 clips can be used (missing 22160)" in line
+    assert "none of 22160 clips can be used (22160 missing, 0 rejected)" in line

@@ -28,7 +28,7 @@ def prepare(
 def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     root = write_tiny_esc50(tmp_path / "esc", classes=3, clips_per_class=4, folds=2, rate=16000)
     summary = prepare(root, tmp_path / "out")
-    assert (summary.num_clips, summary.rejects) == (12, ())
+    assert (summary.num_clips, summary.missing, summary.rejects) == (12, (), ())
     assert summary.hours == pytest.approx(12 * 5 / 3600)
     names = [f"fold{fold}-{shard:05d}-of-00002.tfrecord" for fold in (1, 2) for shard in (0, 1)]
     assert sorted(path.name for path in (tmp_path / "out").glob("*.tfrecord")) == names
@@ -136,11 +136,11 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
 
     result = processes.run("data_prep.prepare_esc50", f"--source={root}", f"--output={tmp_path / 'out'}")
     assert result.returncode == 0, result.stderr
-    assert "4 clips, 0.01 hours, 7 rejected" in result.stdout
-    counts = (
-        "rejected 7 clips (empty 1, missing 1, not finite 1, too short 1, truncated 1, unreadable 1, wrong duration 1)"
-    )
-    assert counts in result.stderr and "Traceback" not in result.stderr
+    reasons = "empty 1, not finite 1, too short 1, truncated 1, unreadable 1, wrong duration 1"
+    assert f"4 clips, 0.01 hours, 1 missing, 6 rejected ({reasons})" in result.stdout
+    assert "absent.wav: missing" in result.stderr and "Traceback" not in result.stderr
+    named = result.stderr.splitlines()
+    assert len(named) == 7 and named[-1] == f"and 1 more rejected: see {tmp_path / 'out'}/rejects.csv"
     with open(tmp_path / "out" / "rejects.csv", newline="") as file:
         rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
     assert rejects == {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from audioset_triplet.config import RecordsConfig
-from audioset_triplet.data import audio_files
+from audioset_triplet.data import audio_files, clip_ids
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
 from data_prep import clip_maker, fold_sets, folder, plan, sounds
@@ -142,7 +142,7 @@ def test_a_long_sound_that_changes_while_it_is_read_is_no_reject(tmp_path, monke
     assert not isinstance(caught.value, AudioError)
 
 
-def test_labels_from_folders_in_archives_too(tmp_path):
+def test_labels_from_folders_in_archives_too(tmp_path, capfd):
     root = write_sounds(tmp_path / "in", {"dog/a.wav": 0.2, "dog/deep/b.wav": 0.2, "ant/a.wav": 0.2, "c.wav": 0.2})
     data = sound_bytes(noise(0.2), 16000)
     write_tar(root / "part0.tar", {"cat/d.wav": data, "./dog/e.wav": data, "f.wav": data})
@@ -151,6 +151,7 @@ def test_labels_from_folders_in_archives_too(tmp_path):
     (root / "cow" / "h.wav.gz").write_bytes(gzip.compress(data))
     write_pack(root / "cow" / "i.h5", ["j.wav", ""], np.ones([2, 3200], np.int16), 16000)
     clips = clips_of(root)
+    assert f"{root}: 2 of 10 sounds have no label, such as c.wav" in capfd.readouterr().err
     write(clips, tmp_path / "out")
     expected = {
         "dog/a.wav": "dog",
@@ -169,7 +170,9 @@ def test_labels_from_folders_in_archives_too(tmp_path):
     assert written == {name: ((numbers[label],), (label,)) if label else ((), ()) for name, label in expected.items()}
     description = json.loads((tmp_path / "out" / "records.json").read_text())
     assert description["class_names"] == {str(number): name for name, number in numbers.items()}
+    capfd.readouterr()
     assert not any(request.labels or request.label_names for request in clips_of(root, NO_LABELS).requests)
+    assert not capfd.readouterr().err
     alone = clips_of(root / "part0.tar").requests  # an archive is a folder
     assert [(one.clip_id, one.label_names) for one in alone] == [
         ("cat/d.wav", ("cat",)),
@@ -189,6 +192,9 @@ def test_priors_count_clips_and_what_is_said_of_the_copy_counts_sounds(tmp_path)
     account = json.loads((tmp_path / "out" / "shards" / "sounds-00000-of-00001.tfrecord.json").read_text())
     assert account["silent"] == ["ant/silent.wav"] and account["rates_hz"] == {"16000": 4}
     assert account["cut"] == {"dog/a.wav": 3, "ant/silent.wav": 2, "ant/half.wav": 2}
+    # The digest is of the clips, as evaluations know them.
+    card = json.loads((tmp_path / "out" / "coverage.json").read_text())
+    assert len(read(tmp_path / "out")) == 8 and card["total"]["clips_digest"] == clip_ids.digest(read(tmp_path / "out"))
     assert (account["num_clips"], account["num_samples"]) == (8, 8 * 16000)
 
 
@@ -220,7 +226,8 @@ def test_labels_from_a_table(tmp_path, capfd):
     }
     assert clips["a.wav"].labels == (2, 3)  # Ant, Cat, Dog, "bark, loud"
     np.testing.assert_array_equal(clips["deep/a"].pcm, pcm_of(root / "deep" / "a.flac"))
-    assert [(reject.clip_id, reject.reason) for reject in summary.rejects] == [("gone", "missing")]
+    assert [(reject.clip_id, reject.reason) for reject in summary.missing] == [("gone", "missing")]
+    assert not summary.rejects
     assert "list.csv: 2 sounds have no row in it and are left out, such as e.flac" in capfd.readouterr().err
     before = contents(tmp_path / "out")
     soundfile.write(root / "gone.wav", noise(0.2), 16000)  # found later: the list is the same, and so are most shards
@@ -318,7 +325,7 @@ def test_the_program(tmp_path):
     )
     result = processes.run("data_prep.prepare_folder", *arguments)
     assert result.returncode == 0, result.stderr
-    assert "4 clips, 0.00 hours, 1 rejected" in result.stdout
+    assert "4 clips, 0.00 hours, 0 missing, 1 rejected" in result.stdout
     clips = read(tmp_path / "out")
     assert {(clip_id, clip.recording_id, clip.label_names) for clip_id, clip in clips.items()} == {
         *((f"dog/a_1.wav@{start}", "a", ("dog",)) for start in (0, 1000, 2000)),

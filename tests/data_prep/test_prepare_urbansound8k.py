@@ -38,7 +38,7 @@ def write_folder(root, listing="metadata/UrbanSound8K.csv"):
 def test_a_folder_as_it_is_downloaded(tmp_path, listing, around):
     write_folder(tmp_path / "downloads" / around, listing)
     summary = written.write(urbansound8k.clips(tmp_path / "downloads", ()), tmp_path / "out", num_shards=1)
-    assert (summary.num_clips, summary.rejects) == (4, ())
+    assert (summary.num_clips, summary.missing, summary.rejects) == (4, (), ())
     names = {path.name for path in (tmp_path / "out").glob("*.tfrecord")}
     assert names == {"fold10-00000-of-00001.tfrecord", "fold5-00000-of-00001.tfrecord"}
     clips = read(tmp_path / "out")
