@@ -137,7 +137,7 @@ class EmbeddingWriter:
         expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
         if embeddings.shape != expected:
             raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
-        if weights.shape != expected[:1] or not (weights > 0).all():
+        if weights.shape != expected[:1] or not ((weights > 0) & np.isfinite(weights)).all():
             raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
         ids = [clip.clip_id] * len(embeddings)
         embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")

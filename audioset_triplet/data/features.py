@@ -198,7 +198,7 @@ def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarr
     """float32 [W] of a record of ours."""
     steps = lists[_WEIGHTS_LIST].feature if _WEIGHTS_LIST in lists else []
     weights = np.array([value for step in steps for value in step.float_list.value], np.float32)
-    if len(weights) != num_windows or not (weights > 0).all():
+    if len(weights) != num_windows or not ((weights > 0) & np.isfinite(weights)).all():
         raise UserError(f"{where}: {_WEIGHTS_LIST} holds {len(weights)} values, not a positive one for each window")
     return weights
 

@@ -205,7 +205,7 @@ def test_windows_that_are_missing_or_of_another_size_are_named():
 
 def test_weights_that_are_missing_or_wrong_are_named():
     ours, codes = audioset_record(recording_id=[b"r"], label_names=[b"a", b"b", b"c"], fold=[1], labels=[0, 7, 526])
-    for weights in (None, [0.5] * 9, [0.5] * 9 + [0.0], [0.5] * 9 + [float("nan")]):
+    for weights in (None, [0.5] * 9, [0.5] * 9 + [0.0], [0.5] * 9 + [float("nan")], [0.5] * 9 + [float("inf")]):
         lists = {**ours.lists, **({} if weights is None else {"window_weight": [[one] for one in weights]})}
         with pytest.raises(UserError, match="clip --aaaaaaaaa: window_weight holds .* not a positive one"):
             features.clip_from_sequence_example(feature_records.to_bytes(dataclasses.replace(ours, lists=lists)))
