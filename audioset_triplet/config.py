@@ -17,6 +17,8 @@ Config = TypeVar("Config")
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
 COMBINED_METHODS = ("joint", "labels")  # for which combination=pairs has a meaning
+CANDIDATES = ("all", "device")
+BATCH_NORMS = ("device", "all")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
@@ -137,9 +139,19 @@ class BackboneConfig:
 
     width: float = _option(1.0, "Multiplier of every channel count of the ResNet-50.")
     stem_stride: int = _option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    batch_norm: str = _option(
+        "device",
+        "What batch normalisation takes mean and variance of: device: each device's own part of the batch. all: the "
+        "batch of all devices, so that a step does not depend on how many there are; slower.",
+        BATCH_NORMS,
+    )
 
     def __post_init__(self) -> None:
         _require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
+        _require(
+            self.batch_norm in BATCH_NORMS,
+            f"--batch_norm must be {' or '.join(BATCH_NORMS)}, not {self.batch_norm!r}.",
+        )
         _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
 
 
@@ -161,7 +173,7 @@ class LossConfig:
     loss: str = _option(
         "triplet",
         "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
-        "negatives of a device's part of the batch (Chen et al. 2020, equation 1).",
+        "negatives (Chen et al. 2020, equation 1).",
         ("triplet", "nt_xent"),
     )
     margin: float = _option(0.1, "Of the triplet loss: the margin of the hinge on squared distances.")
@@ -169,6 +181,12 @@ class LossConfig:
         "semi_hard",
         "Of the triplet loss. semi_hard: mined in the batch. own: the negative that the triplet was made with.",
         ("semi_hard", "own"),
+    )
+    candidates: str = _option(
+        "all",
+        "Where negatives are looked for: in the batch of all devices, so that a step does not depend on how many there "
+        "are, or in each device's own part.",
+        CANDIDATES,
     )
     temperature: float = _option(
         0.1, "Of nt_xent: what cosines are divided by (0.1 is the best of Chen et al. 2020, table 5)."
@@ -184,6 +202,9 @@ class LossConfig:
         _require(
             self.loss == "triplet" or self.negatives == "semi_hard",
             "--negatives=own needs --loss=triplet: nt_xent takes all negatives of the batch.",
+        )
+        _require(
+            self.candidates in CANDIDATES, f"--candidates must be {' or '.join(CANDIDATES)}, not {self.candidates!r}."
         )
         _require(0 < self.temperature < math.inf, f"--temperature must be positive, not {self.temperature}.")
 
