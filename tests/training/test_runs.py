@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -110,6 +111,16 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(3, 9))
     steps = [line["step"] for line in callbacks.read_metrics(str(killed))]
     assert steps == list(range(2, 31, 2))
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_exits_with_0(data, tmp_path):
+    options = {**TINY, "log_every_steps": 1, "checkpoint_every_steps": 100_000}
+    arguments = processes.flags(**options, data=data, workdir=tmp_path / "run", steps=100_000)
+    path = tmp_path / "run" / "tensorboard"  # there before the first step, which takes the longest
+    assert processes.stop_when_there(MODULE, *arguments, path=path, signal_number=signal.SIGTERM) == 0
+    last_step = callbacks.read_metrics(str(tmp_path / "run"))[-1]["step"]
+    assert checkpoints.restore_network(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
 
 
 MIRRORED = """
