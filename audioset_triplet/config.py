@@ -17,6 +17,8 @@ Config = TypeVar("Config")
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
 COMBINED_METHODS = ("joint", "labels")  # for which combination=pairs has a meaning
+OPTIMIZERS = ("adam", "sgd", "lamb")
+SCHEDULES = ("constant", "cosine", "step")
 CANDIDATES = ("all", "device")
 BATCH_NORMS = ("device", "all")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
@@ -215,8 +217,20 @@ class TrainingConfig:
 
     batch_size: int = _option(128, "Examples (triplets or windows) per step, over all devices together.")
     steps: int = _option(100_000, "Training steps.")
-    learning_rate: float = _option(1e-4, "Peak learning rate of Adam.")
-    schedule: str = _option("constant", "Learning rate over the run.", ("constant", "cosine"))
+    optimizer: str = _option("adam", "How weights follow gradients. lamb: for very large batches.", OPTIMIZERS)
+    learning_rate: float = _option(1e-4, "Peak learning rate.")
+    schedule: str = _option(
+        "constant",
+        "Learning rate behind the warm-up. cosine: falls to 0 at the end of the run. step: a tenth from half of the "
+        "way, a hundredth from three quarters.",
+        SCHEDULES,
+    )
+    warmup_steps: int = _option(0, "Steps in which the learning rate rises to its peak.")
+    momentum: float = _option(0.9, "Of sgd.")
+    weight_decay: float = _option(
+        0.0, "Decoupled from the gradient, times the learning rate; biases and normalisation are left alone."
+    )
+    clip_norm: float = _option(0.0, "Shorten gradients whose norm over all weights is above this; 0: never.")
     seed: int = _option(0, "Seed of initial weights, order and sampling.")
     strategy: str = _option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
     deterministic: bool = _option(
@@ -236,9 +250,19 @@ class TrainingConfig:
         _require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
         _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
         _require(
-            self.schedule in ("constant", "cosine"),
-            f"--schedule must be constant or cosine, not {self.schedule!r}.",
+            self.optimizer in OPTIMIZERS, f"--optimizer must be one of {', '.join(OPTIMIZERS)}, not {self.optimizer!r}."
         )
+        _require(
+            self.schedule in SCHEDULES, f"--schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}."
+        )
+        _require(
+            0 <= self.warmup_steps < self.steps,
+            f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps}.",
+        )
+        _require(0 <= self.momentum < 1, f"--momentum must be in [0, 1), not {self.momentum}.")
+        for name in ("weight_decay", "clip_norm"):
+            value = getattr(self, name)
+            _require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")
         _require(
             self.strategy in STRATEGIES, f"--strategy must be one of {', '.join(STRATEGIES)}, not {self.strategy!r}."
         )

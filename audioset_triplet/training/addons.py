@@ -3,7 +3,7 @@
 import sys
 import types
 import warnings
-from typing import List
+from typing import Any, List, Sequence
 
 import tensorflow as tf
 
@@ -24,6 +24,19 @@ def semi_hard_loss(ids: tf.Tensor, embeddings: tf.Tensor, margin: float) -> tf.T
         margin: of the hinge.
     """
     return _import().losses.triplet_semihard_loss(ids, embeddings, margin=margin, distance_metric="squared-L2")
+
+
+def lamb(learning_rate: Any, weight_decay: float, not_decayed: Sequence[str]) -> tf.keras.optimizers.legacy.Optimizer:
+    """LAMB (You et al. 2020, algorithm 2): Adam whose step in a layer is as long as its weights.
+
+    Args:
+        learning_rate: a schedule.
+        weight_decay: decoupled from the gradient.
+        not_decayed: parts of the names of the weights that do not decay, nor are their steps scaled.
+    """
+    return _import().optimizers.LAMB(
+        learning_rate, weight_decay=weight_decay, exclude_from_weight_decay=list(not_decayed)
+    )
 
 
 def _import() -> types.ModuleType:

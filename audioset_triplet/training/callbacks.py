@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.errors import Terminated, UserError, op_reason
+from audioset_triplet.training import optimizers
 
 
 @contextlib.contextmanager
@@ -99,8 +100,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
 
     def _log(self, logs: Dict[str, Any]) -> None:
         line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}
-        learning_rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)  # itself one variable per replica
-        line["learning_rate"] = float(learning_rate)
+        line["learning_rate"] = optimizers.learning_rate(self.model.optimizer)
         with open(self._metrics_path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         with self._writer.as_default(step=self._step):

@@ -21,7 +21,8 @@ class ObjectiveModel(tf.keras.Model):
     The loss is the weighted mean of the terms of all replicas: however many there are, a step is the same as long as
     the terms are.
 
-    Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of the loss, over all weights).
+    Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of the loss, over all weights,
+    before it is clipped).
     """
 
     def __init__(self, parts: Dict[str, tf.keras.Model], monitored: Sequence[str]) -> None:
@@ -30,6 +31,12 @@ class ObjectiveModel(tf.keras.Model):
         self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
         self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
         self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
+        self._clip_norm = 0.0
+
+    def compile(self, optimizer: tf.keras.optimizers.Optimizer, clip_norm: float = 0.0, **options: Any) -> None:
+        """As of Keras; gradients whose norm over all weights is above `clip_norm` are shortened to it, 0: none are."""
+        super().compile(optimizer, **options)
+        self._clip_norm = clip_norm
 
     @property
     def metrics(self) -> list:
@@ -47,10 +54,13 @@ class ObjectiveModel(tf.keras.Model):
             part = part_of_mean(terms.loss, terms.weight)
         variables = self.trainable_variables
         gradients = distribution.sum_over_replicas(tape.gradient(part, variables))
-        self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+        norm = tf.linalg.global_norm(gradients)
+        if self._clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        self.optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
         for name, values in {"loss": terms.loss, **terms.monitored}.items():
             self._means[name].update_state(values, sample_weight=terms.weight)
-        self._gradient_norm.update_state(tf.linalg.global_norm(gradients))
+        self._gradient_norm.update_state(norm)
         return {metric.name: metric.result() for metric in self.metrics}
 
 

@@ -19,11 +19,11 @@ from typing import Any, Callable, Dict, Optional, Sequence
 import tensorflow as tf
 
 from audioset_triplet import __version__, distribution, files
-from audioset_triplet.config import RunConfig, TrainingConfig
+from audioset_triplet.config import RunConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import addons, origin
+from audioset_triplet.training import addons, optimizers, origin
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
 
 # Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
@@ -97,9 +97,10 @@ def _train(
 
     with strategy.scope():
         model = build_model()
-        optimizer = build_optimizer(training)
-        optimizer.build(model.trainable_variables)
-        model.compile(optimizer=optimizer)
+        optimizer = optimizers.build(training)
+        if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
+            optimizer.build(model.trainable_variables)
+        model.compile(optimizer, training.clip_norm)
         checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:
@@ -129,14 +130,6 @@ def _train(
             callbacks=[recorder, *addons.progress_bars()],
             verbose=0,
         )
-
-
-def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
-    """Adam, at a constant rate or with a cosine decay to zero over the run."""
-    rate: Any = config.learning_rate
-    if config.schedule == "cosine":
-        rate = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
-    return tf.keras.optimizers.Adam(rate)
 
 
 def _write_run_record(workdir: str, config: RunConfig, strategy: tf.distribute.Strategy) -> None:

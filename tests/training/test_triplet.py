@@ -6,7 +6,7 @@ from audioset_triplet.config import LossConfig
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
-from audioset_triplet.training.runs import build_optimizer
+from audioset_triplet.training import optimizers
 from audioset_triplet.training.triplet import Candidates, ContrastiveModel, TripletModel
 from tests import processes
 from tests.reference import nt_xent as nt_xent_reference
@@ -125,7 +125,7 @@ def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
     network = build_resnet50(config.model)
     before = network.get_layer("embedding").kernel.numpy()
-    logs = trained(network, config.loss, batch_of(2), build_optimizer(config.training))
+    logs = trained(network, config.loss, batch_of(2), optimizers.build(config.training))
     assert np.isfinite(float(logs["loss"]))
     assert (network.get_layer("embedding").kernel.numpy() != before).any()
 
