@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import app, flags
 from absl import logging as absl_logging  # noqa: E402
 
-from audioset_triplet.errors import UserError  # noqa: E402
+from audioset_triplet.errors import Terminated, UserError  # noqa: E402
 
 flags.disclaim_key_flags()
 
@@ -119,6 +119,8 @@ def _guarded(main: Callable[[], None]) -> None:
         main()
     except (UserError, OSError) as error:  # OSError: a full disk, a folder that may not be written
         _fail(str(error))
+    except Terminated as stop:
+        print(stop, file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -17,6 +17,10 @@ Config = TypeVar("Config")
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
 COMBINED_METHODS = ("joint", "labels")  # for which combination=pairs has a meaning
+OPTIMIZERS = ("adam", "sgd", "lamb")
+SCHEDULES = ("constant", "cosine", "step")
+CANDIDATES = ("all", "device")
+BATCH_NORMS = ("device", "all")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
@@ -137,9 +141,19 @@ class BackboneConfig:
 
     width: float = _option(1.0, "Multiplier of every channel count of the ResNet-50.")
     stem_stride: int = _option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    batch_norm: str = _option(
+        "device",
+        "What batch normalisation takes mean and variance of: device: each device's own part of the batch. all: the "
+        "batch of all devices, so that a step does not depend on how many there are; slower.",
+        BATCH_NORMS,
+    )
 
     def __post_init__(self) -> None:
         _require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
+        _require(
+            self.batch_norm in BATCH_NORMS,
+            f"--batch_norm must be {' or '.join(BATCH_NORMS)}, not {self.batch_norm!r}.",
+        )
         _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
 
 
@@ -161,7 +175,7 @@ class LossConfig:
     loss: str = _option(
         "triplet",
         "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
-        "negatives of a device's part of the batch (Chen et al. 2020, equation 1).",
+        "negatives (Chen et al. 2020, equation 1).",
         ("triplet", "nt_xent"),
     )
     margin: float = _option(0.1, "Of the triplet loss: the margin of the hinge on squared distances.")
@@ -169,6 +183,12 @@ class LossConfig:
         "semi_hard",
         "Of the triplet loss. semi_hard: mined in the batch. own: the negative that the triplet was made with.",
         ("semi_hard", "own"),
+    )
+    candidates: str = _option(
+        "all",
+        "Where negatives are looked for: in the batch of all devices, so that a step does not depend on how many there "
+        "are, or in each device's own part.",
+        CANDIDATES,
     )
     temperature: float = _option(
         0.1, "Of nt_xent: what cosines are divided by (0.1 is the best of Chen et al. 2020, table 5)."
@@ -185,6 +205,9 @@ class LossConfig:
             self.loss == "triplet" or self.negatives == "semi_hard",
             "--negatives=own needs --loss=triplet: nt_xent takes all negatives of the batch.",
         )
+        _require(
+            self.candidates in CANDIDATES, f"--candidates must be {' or '.join(CANDIDATES)}, not {self.candidates!r}."
+        )
         _require(0 < self.temperature < math.inf, f"--temperature must be positive, not {self.temperature}.")
 
 
@@ -194,8 +217,20 @@ class TrainingConfig:
 
     batch_size: int = _option(128, "Examples (triplets or windows) per step, over all devices together.")
     steps: int = _option(100_000, "Training steps.")
-    learning_rate: float = _option(1e-4, "Peak learning rate of Adam.")
-    schedule: str = _option("constant", "Learning rate over the run.", ("constant", "cosine"))
+    optimizer: str = _option("adam", "How weights follow gradients. lamb: for very large batches.", OPTIMIZERS)
+    learning_rate: float = _option(1e-4, "Peak learning rate.")
+    schedule: str = _option(
+        "constant",
+        "Learning rate behind the warm-up. cosine: falls to 0 at the end of the run. step: a tenth from half of the "
+        "way, a hundredth from three quarters.",
+        SCHEDULES,
+    )
+    warmup_steps: int = _option(0, "Steps in which the learning rate rises to its peak.")
+    momentum: float = _option(0.9, "Of sgd.")
+    weight_decay: float = _option(
+        0.0, "Decoupled from the gradient, times the learning rate; biases and normalisation are left alone."
+    )
+    clip_norm: float = _option(0.0, "Shorten gradients whose norm over all weights is above this; 0: never.")
     seed: int = _option(0, "Seed of initial weights, order and sampling.")
     strategy: str = _option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
     deterministic: bool = _option(
@@ -215,9 +250,19 @@ class TrainingConfig:
         _require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
         _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
         _require(
-            self.schedule in ("constant", "cosine"),
-            f"--schedule must be constant or cosine, not {self.schedule!r}.",
+            self.optimizer in OPTIMIZERS, f"--optimizer must be one of {', '.join(OPTIMIZERS)}, not {self.optimizer!r}."
         )
+        _require(
+            self.schedule in SCHEDULES, f"--schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}."
+        )
+        _require(
+            0 <= self.warmup_steps < self.steps,
+            f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps}.",
+        )
+        _require(0 <= self.momentum < 1, f"--momentum must be in [0, 1), not {self.momentum}.")
+        for name in ("weight_decay", "clip_norm"):
+            value = getattr(self, name)
+            _require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")
         _require(
             self.strategy in STRATEGIES, f"--strategy must be one of {', '.join(STRATEGIES)}, not {self.strategy!r}."
         )

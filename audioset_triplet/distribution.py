@@ -1,7 +1,8 @@
-"""Devices: which tf.distribute strategy runs a training, and how a loss is scaled under it."""
+"""Devices: which tf.distribute strategy runs a training, and what its replicas tell each other."""
 
 import json
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -71,14 +72,28 @@ def is_chief_task(tf_config: str) -> bool:
     return (task.get("type", "worker"), task.get("index", 0)) == (chief, 0)
 
 
-def scale_for_sum(batch_wide_loss: tf.Tensor) -> tf.Tensor:
-    """A replica's mean loss, scaled so that the gradients that the optimizer sums over replicas are their mean.
+def sum_over_replicas(tensors: Any) -> Any:
+    """The sums of tensors, or of a list of them, over all replicas; the same on each. To be called in each of them."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
-    The one place where a loss is divided by the number of replicas.
+
+def gather(tensor: tf.Tensor) -> tf.Tensor:
+    """The rows of all replicas, the first replica's first: [B, ...] -> [R B, ...]. To be called in each replica.
+
+    Gradients flow back to the replica that a row came from, from the losses of all replicas. It is a sum of tensors
+    that are zero but for a replica's own rows: all strategies can do that, with gradients and for all numeric types,
+    which cannot be said of `all_gather` (of workers it has no device, of several types no gradient).
     """
-    return batch_wide_loss / tf.distribute.get_strategy().num_replicas_in_sync
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if num_replicas == 1:
+        return tensor
+    own = tf.distribute.get_replica_context().replica_id_in_sync_group
+    apart = tf.scatter_nd([[own]], tensor[tf.newaxis], tf.concat([[num_replicas], tf.shape(tensor)], 0))
+    rows = tf.reshape(sum_over_replicas(apart), tf.concat([[-1], tf.shape(tensor)[1:]], 0))
+    return _with_dense_gradient(tf.ensure_shape(rows, [None, *tensor.shape[1:]]))
 
 
-def unscale(scaled: tf.Tensor) -> tf.Tensor:
-    """The inverse of `scale_for_sum`, for what is reported of a scaled loss."""
-    return scaled * tf.distribute.get_strategy().num_replicas_in_sync
+@tf.custom_gradient
+def _with_dense_gradient(tensor: tf.Tensor) -> Any:
+    """The same tensor: the sparse gradients of `tf.gather` cannot be summed over replicas."""
+    return tf.identity(tensor), tf.convert_to_tensor

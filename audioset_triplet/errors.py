@@ -1,4 +1,4 @@
-"""The one exception that means "the input is wrong", as opposed to "the program is wrong"."""
+"""The exceptions that end a program with a line of text: "the input is wrong", and "stopped as asked"."""
 
 
 class UserError(Exception):
@@ -12,3 +12,7 @@ class UserError(Exception):
 def op_reason(message: str) -> str:
     """The message of a failed TensorFlow op without the op's own name: `{{node ...}} REASON [Op:SaveV2]` -> REASON."""
     return message.split("}} ")[-1].split(" [Op:")[0]
+
+
+class Terminated(Exception):
+    """SIGTERM came and the work is saved: a program says the message and exits with 0."""

@@ -9,18 +9,13 @@ writes noises of ten seconds (44.1 kHz, stereo) as WAV, FLAC, MP3 and OGG, and m
   two workers  `prepare_folder --num_workers=2`
 
 each as the slope between two numbers of clips, so that starting a process does not count (it is shown apart), and the
-highest memory of any process; the median of some repeats. It writes OUTPUT/benchmark.json and benchmark.md. The ratios
-are what to compare: hours of audio per core-hour depend on the machine. Nothing else should run beside it.
+highest memory of any process; the median of some repeats. It writes OUTPUT/benchmark.json and benchmark.md.
 """
 
-import json
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from typing import Dict, List, Tuple
 
 import numpy as np
@@ -28,14 +23,14 @@ import soundfile
 from absl import flags
 from tqdm import tqdm
 
-from audioset_triplet import command_line, files
+from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
+from experiments import benchmark
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("output", "", "Folder for benchmark.json and benchmark.md.")
+flags.adopt_module_key_flags(benchmark)
 flags.DEFINE_list("formats", ["wav", "flac", "mp3", "ogg"], "Of wav, flac, mp3 and ogg.")
 flags.DEFINE_list("num_clips", ["100", "500"], "The two numbers of clips.")
-flags.DEFINE_integer("repeats", 3, "How often each is measured.", 1)
 
 SECONDS, RATE_HZ, DISTINCT = 10, 44100, 20
 BARE = """
@@ -57,18 +52,6 @@ def write_sounds(folder: str, extension: str, num_clips: int) -> None:
             os.link(os.path.join(folder, f"{index % DISTINCT:05d}.{extension}"), path)
 
 
-def run(command: List[str]) -> Tuple[float, float]:
-    """Seconds that a command takes, and the highest memory (MiB) of it and of the processes that it starts."""
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            errors.seek(0)
-            raise UserError(f"{' '.join(command[1:3])} failed: {errors.read().strip().splitlines()[-1]}")
-    return time.monotonic() - started, usage.ru_maxrss / 1024
-
-
 def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
     """Seconds per clip of each way, and seconds to start and memory of the preparation."""
     seconds: Dict[Tuple[int, int], float] = {}
@@ -78,10 +61,10 @@ def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
         folder = os.path.join(scratch, f"{extension}{size}")
         if not os.path.isdir(folder):
             write_sounds(folder, extension, size)
-        seconds[0, size], _ = run([sys.executable, "-c", BARE, folder])
+        seconds[0, size], _ = benchmark.run([sys.executable, "-c", BARE, folder])
         for workers in (1, 2):
             command = [sys.executable, "-m", "data_prep.prepare_folder", f"--source={folder}", f"--output={records}"]
-            seconds[workers, size], mib = run([*command, f"--num_workers={workers}", "--num_shards=16"])
+            seconds[workers, size], mib = benchmark.run([*command, f"--num_workers={workers}", "--num_shards=16"])
             memory.append(mib)
             shutil.rmtree(records)
     few, many = sizes
@@ -94,15 +77,6 @@ def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
         "seconds to start": seconds[2, few] - few * two,
         "MiB of a process": max(memory),
     }
-
-
-def markdown(results: Dict[str, Dict[str, float]]) -> str:
-    columns = list(next(iter(results.values())))
-    lines = [f"| format | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
-    for extension, row in results.items():
-        values = (f"{value:.3g}" if value < 10 else f"{value:.0f}" for value in row.values())
-        lines.append(f"| {extension.upper()} | {' | '.join(values)} |")
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -119,11 +93,8 @@ def main() -> None:
             for _ in range(FLAGS.repeats):
                 repeats.append(measure(extension, sizes, scratch))
                 bar.update()
-            results[extension] = {key: statistics.median(one[key] for one in repeats) for key in repeats[0]}
-    os.makedirs(FLAGS.output, exist_ok=True)
-    files.write_text(os.path.join(FLAGS.output, "benchmark.json"), json.dumps(results, indent=2) + "\n")
-    files.write_text(os.path.join(FLAGS.output, "benchmark.md"), markdown(results))
-    print(markdown(results) + f"wrote {FLAGS.output}/benchmark.json and benchmark.md")
+            results[extension.upper()] = benchmark.medians(repeats)
+    benchmark.write(results, "format")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Runs the project's programs as a person does: in a process of their own."""
 
+import contextlib
+import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -69,3 +72,28 @@ def error_of(result: "subprocess.CompletedProcess[str]") -> str:
     lines = result.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
     return lines[0]
+
+
+def run_workers(num_workers: int, module: str, *arguments: object, timeout: float = 240) -> None:
+    """Runs a program as all workers of a cluster on this machine; fails with what one said that did not exit with 0."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(num_workers)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    running = []
+    for index in range(num_workers):
+        cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        started = subprocess.Popen(
+            command(module, *arguments),
+            env={**environment(), "TF_CONFIG": json.dumps(cluster)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(started)
+    try:
+        errors = [process.communicate(timeout=timeout)[1] for process in running]
+        assert all(process.returncode == 0 for process in running), "\n".join(errors)
+    finally:
+        for process in running:
+            process.kill()

@@ -37,7 +37,7 @@ RANKS = {
     "audioset_triplet": -2,  # the version
 }
 BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
-SHARED_BY_BINARIES = ("data_prep.program",)  # flags that several of them have
+SHARED_BY_BINARIES = ("data_prep.program", "experiments.benchmark")  # flags that several of them have
 MAX_BINARY_LINES = 130
 MAIN = 'if __name__ == "__main__":'  # the line that makes a module a binary
 ONE_MODULE_ONLY = ("tensorflow_io", "tensorflow_addons")

@@ -3,18 +3,20 @@
 import tensorflow as tf
 
 
-def nt_xent(anchor: tf.Tensor, positive: tf.Tensor, is_negative: tf.Tensor, temperature: float) -> tf.Tensor:
+def nt_xent(
+    anchor: tf.Tensor, positive: tf.Tensor, candidates: tf.Tensor, is_negative: tf.Tensor, temperature: float
+) -> tf.Tensor:
     """The cross-entropy of picking the other window of a pair among it and the negatives, mean over both directions.
 
     Args:
         anchor, positive: [B, D], unit norm.
-        is_negative: bool [B, 2B], which anchors, then positives, are negatives of pair i; never the pair itself.
+        candidates: [M, D], unit norm.
+        is_negative: bool [B, M], which candidates are negatives of pair i; never the pair itself.
         temperature: what cosines are divided by, > 0.
 
     Returns:
         [B], at least 0; 0 for a pair without a negative.
     """
-    candidates = tf.concat([anchor, positive], axis=0)
     own = tf.reduce_sum(anchor * positive, axis=1, keepdims=True) / temperature  # [B, 1]
 
     def direction(queries: tf.Tensor) -> tf.Tensor:

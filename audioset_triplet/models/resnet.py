@@ -7,6 +7,9 @@ linear output. Batch normalisation follows every convolution; convolutions have
 no bias.
 """
 
+import functools
+from typing import Callable
+
 import tensorflow as tf
 
 from audioset_triplet.config import BackboneConfig, ModelConfig
@@ -17,23 +20,28 @@ layers = tf.keras.layers
 _STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels, blocks, stride of the first block
 _EXPANSION = 4
 
+# A name -> a batch normalisation.
+_Norm = Callable[..., tf.keras.layers.Layer]
 
-def _convolution(x: tf.Tensor, channels: int, size: int, stride: int, name: str, activate: bool = True) -> tf.Tensor:
+
+def _convolution(
+    x: tf.Tensor, channels: int, size: int, stride: int, name: str, norm: _Norm, activate: bool = True
+) -> tf.Tensor:
     x = layers.Conv2D(
         channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
-    x = layers.BatchNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
+    x = norm(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if activate else x
 
 
-def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
+def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str, norm: _Norm) -> tf.Tensor:
     output_channels = _EXPANSION * channels
     shortcut = x
     if stride != 1 or x.shape[-1] != output_channels:
-        shortcut = _convolution(x, output_channels, 1, stride, f"{name}_shortcut", activate=False)
-    x = _convolution(x, channels, 1, stride, f"{name}_reduce")
-    x = _convolution(x, channels, 3, 1, f"{name}_spatial")
-    x = _convolution(x, output_channels, 1, 1, f"{name}_expand", activate=False)
+        shortcut = _convolution(x, output_channels, 1, stride, f"{name}_shortcut", norm, activate=False)
+    x = _convolution(x, channels, 1, stride, f"{name}_reduce", norm)
+    x = _convolution(x, channels, 3, 1, f"{name}_spatial", norm)
+    x = _convolution(x, output_channels, 1, 1, f"{name}_expand", norm, activate=False)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
@@ -69,10 +77,11 @@ def _features(inputs: tf.Tensor, config: BackboneConfig) -> tf.Tensor:
     def scaled(channels: int) -> int:
         return max(1, round(channels * config.width))
 
-    x = _convolution(x, scaled(64), 7, config.stem_stride, "stem")
+    norm = functools.partial(layers.BatchNormalization, epsilon=1e-5, synchronized=config.batch_norm == "all")
+    x = _convolution(x, scaled(64), 7, config.stem_stride, "stem", norm)
     x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
     for stage, (channels, num_blocks, stride) in enumerate(_STAGES, start=1):
         for block in range(1, num_blocks + 1):
-            x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}")
+            x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}", norm)
     # The last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.
     return layers.GlobalAveragePooling2D(name="average_pool")(x)

@@ -1,23 +1,39 @@
-"""What a run leaves behind while it trains: metrics, checkpoints, and a stop when the loss is no number."""
+"""What a run leaves behind while it trains: metrics and checkpoints; and what stops it: no number, or SIGTERM."""
 
+import contextlib
 import json
 import math
 import os
 import shutil
+import signal
 import sys
-from typing import Any, Dict, List, Optional
+import threading
+from typing import Any, Dict, Iterator, List, Optional
 
 import tensorflow as tf
 
 from audioset_triplet import files
-from audioset_triplet.errors import UserError, op_reason
+from audioset_triplet.errors import Terminated, UserError, op_reason
+from audioset_triplet.training import optimizers
+
+
+@contextlib.contextmanager
+def sigterm_noted() -> Iterator[threading.Event]:
+    """While the block runs, SIGTERM sets the event instead of ending the process."""
+    noted = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class RunRecorder(tf.keras.callbacks.Callback):
-    """Writes metrics.jsonl and TensorBoard scalars, saves checkpoints, and stops on NaN.
+    """Writes metrics.jsonl and TensorBoard scalars, saves checkpoints, and stops on NaN or when it is asked to.
 
     Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is
-    written every `checkpoint_every_steps` steps and after the last one. Lines that a killed run wrote after its last
+    written every `checkpoint_every_steps` steps, after the last one, and after the step in which `stop` is set, which
+    then raises `Terminated`. Lines that a killed run wrote after its last
     checkpoint are dropped when it resumes, so that a step has one line.
     """
 
@@ -29,6 +45,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         last_step: int,
         log_every_steps: int,
         checkpoint_every_steps: int,
+        stop: threading.Event,
     ) -> None:
         super().__init__()
         self._metrics_path = os.path.join(workdir, "metrics.jsonl")
@@ -38,6 +55,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._last_step = last_step
         self._log_every_steps = log_every_steps
         self._checkpoint_every_steps = checkpoint_every_steps
+        self._stop = stop
         self._line_is_complete = False
         lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
         files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
@@ -59,8 +77,14 @@ class RunRecorder(tf.keras.callbacks.Callback):
                 )
         if self._step % self._log_every_steps == 0 or self._step == self._last_step:
             self._log(logs)
-        if self._step % self._checkpoint_every_steps == 0 or self._step == self._last_step:
+        stop = self._stop.is_set()
+        if self._step % self._checkpoint_every_steps == 0 or self._step == self._last_step or stop:
             self._save()
+        if stop:
+            raise Terminated(
+                f"stopped by SIGTERM after step {self._step} of {self._last_step}, which is saved in "
+                f"{self._manager.directory}: the same command goes on from there."
+            )
 
     def _save(self) -> None:
         try:
@@ -76,8 +100,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
 
     def _log(self, logs: Dict[str, Any]) -> None:
         line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}
-        learning_rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)  # itself one variable per replica
-        line["learning_rate"] = float(learning_rate)
+        line["learning_rate"] = optimizers.learning_rate(self.model.optimizer)
         with open(self._metrics_path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         with self._writer.as_default(step=self._step):

@@ -7,22 +7,24 @@ line, and which clips there are in the splits that are read), metrics.jsonl, ten
 command in the same directory goes on where it was.
 """
 
+import contextlib
 import json
 import os
 import platform
 import sys
 import tempfile
+import threading
 from typing import Any, Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
 from audioset_triplet import __version__, distribution, files
-from audioset_triplet.config import RunConfig, TrainingConfig
+from audioset_triplet.config import RunConfig
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import addons, origin
-from audioset_triplet.training.callbacks import RunRecorder
+from audioset_triplet.training import addons, optimizers, origin
+from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
 
 # Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
 # checkpoints keep them. Called in the scope of the run's strategy.
@@ -41,6 +43,9 @@ def train(
 ) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
+    SIGTERM saves the step that is under way and ends the run, but for one of several workers. To be called in the main
+    thread, as signals are.
+
     Of several workers all go on from the checkpoint in `workdir`, which has to be one folder that they all see; the
     chief alone writes there.
 
@@ -51,16 +56,21 @@ def train(
         clip_ids: the clips that `read_batches` is restricted to; None: all of `config.data`.
 
     Raises:
+        Terminated: SIGTERM came.
         UserError: bad or damaged input, a work directory with another run's settings or clips, or a loss that is no
             number.
     """
     strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
     learned_from = origin.describe(config.data.data, clip_ids)
-    if distribution.is_chief(strategy):
-        _train(config, learned_from, build_model, read_batches, strategy, workdir, workdir)
-    else:
-        with tempfile.TemporaryDirectory() as scratch:  # every worker takes part in saving, one keeps what is saved
-            _train(config, learned_from, build_model, read_batches, strategy, workdir, scratch)
+    with contextlib.ExitStack() as stack:
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            stop = threading.Event()  # never set: all workers save together, and SIGTERM may come to one of them
+        else:
+            stop = stack.enter_context(sigterm_noted())
+        kept = workdir
+        if not distribution.is_chief(strategy):  # every worker takes part in saving, one keeps what is saved
+            kept = stack.enter_context(tempfile.TemporaryDirectory())
+        _train(config, learned_from, build_model, read_batches, strategy, workdir, kept, stop)
 
 
 def _train(
@@ -71,8 +81,9 @@ def _train(
     strategy: tf.distribute.Strategy,
     workdir: str,
     kept: str,
+    stop: threading.Event,
 ) -> None:
-    """Goes on from the checkpoint in `workdir` and writes to `kept`."""
+    """Goes on from the checkpoint in `workdir` and writes to `kept`, until the end or until `stop` is set."""
     training = config.training
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -86,9 +97,10 @@ def _train(
 
     with strategy.scope():
         model = build_model()
-        optimizer = build_optimizer(training)
-        optimizer.build(model.trainable_variables)
-        model.compile(optimizer=optimizer)
+        optimizer = optimizers.build(training)
+        if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
+            optimizer.build(model.trainable_variables)
+        model.compile(optimizer, training.clip_norm)
         checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:
@@ -109,7 +121,7 @@ def _train(
         checkpoints.write_config(kept, config)
         _write_run_record(kept, config, strategy)
         recorder = RunRecorder(
-            kept, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps
+            kept, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps, stop
         )
         model.fit(
             batches,
@@ -118,14 +130,6 @@ def _train(
             callbacks=[recorder, *addons.progress_bars()],
             verbose=0,
         )
-
-
-def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
-    """Adam, at a constant rate or with a cosine decay to zero over the run."""
-    rate: Any = config.learning_rate
-    if config.schedule == "cosine":
-        rate = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
-    return tf.keras.optimizers.Adam(rate)
 
 
 def _write_run_record(workdir: str, config: RunConfig, strategy: tf.distribute.Strategy) -> None:

@@ -1,10 +1,11 @@
 """Training an embedding network on triplets or pairs: the Keras models, and a run of them."""
 
 import functools
-from typing import List, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
+from audioset_triplet import distribution
 from audioset_triplet.config import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import nt_xent, triplet
@@ -34,17 +35,21 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
 def _build_model(config: TripletConfig) -> ObjectiveModel:
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     batch_size = config.training.batch_size
-    if batch_size == num_replicas:
-        raise UserError(f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it.")
+    if batch_size == num_replicas and config.loss.candidates == "device":
+        raise UserError(
+            f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it, and "
+            "--candidates=device looks for none on the others."
+        )
     return _MODELS[config.loss.loss](build_resnet50(config.model), config.loss)
 
 
 class TripletModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) with the triplet loss on `TripletBatch`es.
 
-    With `semi_hard` negatives the candidates of a triplet are the anchors and the positives of all others on the same
-    replica: everything that the batch has embedded anyway. Nothing that is heard in the triplet's own anchor or
-    positive is a candidate, which rules out the anchor's recording and the distractor of a mixture.
+    With `semi_hard` negatives the candidates of a triplet are the anchors and the positives of all others: everything
+    that has been embedded anyway, on all devices or on its own (`LossConfig.candidates`). Nothing that is heard in the
+    triplet's own anchor or positive is a candidate, which rules out the anchor's recording and the distractor of a
+    mixture.
 
     Monitors `active` (share of triplets whose hinge is above zero), `positive_distance` and `negative_distance` (mean
     squared distances).
@@ -72,10 +77,9 @@ class TripletModel(ObjectiveModel):
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
         if own_negative:
             return positive_distances, tf.reduce_sum(tf.square(anchor - rest[0]), axis=1), batch.weight
+        candidates = candidates_of(batch, anchor, positive, self._config.candidates)
         negative_distances, exists = triplet.semi_hard_distances(
-            positive_distances,
-            triplet.squared_distances(anchor, tf.concat([anchor, positive], axis=0)),
-            negative_candidates(batch.anchor_contents, batch.positive_contents),
+            anchor, positive_distances, candidates.embeddings, candidates.is_negative
         )
         return positive_distances, negative_distances, batch.weight * tf.cast(exists, tf.float32)
 
@@ -83,8 +87,7 @@ class TripletModel(ObjectiveModel):
 class ContrastiveModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) with NT-Xent on the pairs of `TripletBatch`es.
 
-    Every anchor and positive on the same replica that may be a negative of a pair is one, by the rule of
-    `TripletModel`.
+    Every anchor and positive that may be a negative of a pair is one, by the rule of `TripletModel`.
 
     Monitors `accuracy` (share of anchors to which no negative is closer than the positive) and `positive_distance`
     (mean squared distance).
@@ -92,14 +95,15 @@ class ContrastiveModel(ObjectiveModel):
 
     def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
         super().__init__({"network": network}, ("accuracy", "positive_distance"))
-        self._temperature = config.temperature
+        self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:
         anchor, positive = embed_together(self.parts["network"], [batch.anchor, batch.positive])
-        is_negative = negative_candidates(batch.anchor_contents, batch.positive_contents)
-        loss = nt_xent.nt_xent(anchor, positive, is_negative, self._temperature)
+        candidates = candidates_of(batch, anchor, positive, self._config.candidates)
+        is_negative = candidates.is_negative(tf.range(tf.shape(anchor)[0]))
+        loss = nt_xent.nt_xent(anchor, positive, candidates.embeddings, is_negative, self._config.temperature)
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
-        distances = triplet.squared_distances(anchor, tf.concat([anchor, positive], axis=0))
+        distances = triplet.squared_distances(anchor, candidates.embeddings)
         is_closer = is_negative & (distances < positive_distances[:, tf.newaxis])
         monitored = {
             "accuracy": 1.0 - tf.cast(tf.reduce_any(is_closer, axis=1), tf.float32),
@@ -118,10 +122,36 @@ def embed_together(network: tf.keras.Model, windows: List[tf.Tensor]) -> List[tf
     return tf.split(network(tf.concat(windows, axis=0), training=True), len(windows))
 
 
-def negative_candidates(anchor_contents: tf.Tensor, positive_contents: tf.Tensor) -> tf.Tensor:
-    """Which of the 2B embedded windows (anchors, then positives) may serve triplet i as a negative: bool [B, 2B].
+class Candidates(NamedTuple):
+    """The embedded windows that B triplets may take negatives from: anchors, then positives, M in all."""
 
-    Those in which nothing is heard that is heard in the triplet's anchor or positive.
+    embeddings: tf.Tensor  # float32 [M, D]
+    anchor_contents: tf.Tensor  # int64 [M / 2, .], what is heard in each
+    positive_contents: tf.Tensor  # int64 [M / 2, .]
+    pair_contents: tf.Tensor  # int64 [B, .], what is heard in anchor or positive of each triplet
+
+    def is_negative(self, rows: tf.Tensor) -> tf.Tensor:
+        """Which candidates may serve triplets of these numbers, int32 [b], as a negative: bool [b, M].
+
+        Those in which nothing is heard that is heard in the triplet's anchor or positive.
+        """
+        pairs = tf.gather(self.pair_contents, rows)
+        intersect = [contents_intersect(pairs, contents) for contents in (self.anchor_contents, self.positive_contents)]
+        return ~tf.concat(intersect, axis=1)
+
+
+def candidates_of(batch: TripletBatch, anchor: tf.Tensor, positive: tf.Tensor, where: str) -> Candidates:
+    """The candidates of a device's part of the batch.
+
+    Args:
+        batch: that part.
+        anchor, positive: [B, D], its embeddings.
+        where: `all`: of all devices; `device`: of this one.
     """
-    pair = tf.concat([anchor_contents, positive_contents], axis=1)  # [B, M + M']
-    return ~tf.concat([contents_intersect(pair, anchor_contents), contents_intersect(pair, positive_contents)], axis=1)
+    anchor_contents, positive_contents = batch.anchor_contents, batch.positive_contents
+    pair_contents = tf.concat([anchor_contents, positive_contents], axis=1)
+    if where == "all":
+        anchor, positive, anchor_contents, positive_contents = map(
+            distribution.gather, (anchor, positive, anchor_contents, positive_contents)
+        )
+    return Candidates(tf.concat([anchor, positive], axis=0), anchor_contents, positive_contents, pair_contents)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.losses import triplet
-from audioset_triplet.training.objective import weighted_mean
-from audioset_triplet.training.triplet import negative_candidates
+from audioset_triplet.training.objective import part_of_mean
+from audioset_triplet.training.triplet import Candidates
 from tests.reference import triplet_loss as reference
 
 
@@ -15,14 +15,20 @@ def unit(rng, *shape):
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def mined_loss(anchor, positive, anchor_contents, positive_contents, margin=0.1):
+def mined_loss(anchor, positive, anchor_contents, positive_contents, margin=0.1, **options):
     distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
+    pair_contents = tf.concat([anchor_contents, positive_contents], axis=1)
+    candidates = Candidates(tf.concat([anchor, positive], axis=0), anchor_contents, positive_contents, pair_contents)
     negative, exists = triplet.semi_hard_distances(
-        distances,
-        triplet.squared_distances(anchor, tf.concat([anchor, positive], axis=0)),
-        negative_candidates(anchor_contents, positive_contents),
+        anchor, distances, candidates.embeddings, candidates.is_negative, **options
     )
-    return weighted_mean(triplet.hinge(distances, negative, margin), tf.cast(exists, tf.float32))
+    return part_of_mean(triplet.hinge(distances, negative, margin), tf.cast(exists, tf.float32))
+
+
+def choose(positive, candidates, is_negative):
+    """The distance that is chosen for one anchor, None where there is none."""
+    chosen, exists = triplet.semi_hard_choice(*map(tf.constant, ([positive], [candidates], [is_negative])))
+    return candidates[int(chosen[0])] if exists[0] else None
 
 
 def test_squared_distances_against_numpy():
@@ -35,29 +41,28 @@ def test_squared_distances_against_numpy():
 
 def test_hand_worked_example_on_a_line():
     # One anchor at 0, its positive at distance 1: squared distance 1. Negatives at squared 0.25, 1.44, 4.
-    positive = tf.constant([1.0])
-    candidates = tf.constant([[0.25, 1.44, 4.0]])
-    distance, exists = triplet.semi_hard_distances(positive, candidates, tf.constant([[True, True, True]]))
-    assert float(distance[0]) == pytest.approx(1.44)  # the closest that is still further than the positive
-    assert float(triplet.hinge(positive, distance, 0.5)[0]) == pytest.approx(1.0 - 1.44 + 0.5)
-    distance, _ = triplet.semi_hard_distances(positive, candidates, tf.constant([[True, False, True]]))
-    assert float(distance[0]) == pytest.approx(4.0)
-    distance, _ = triplet.semi_hard_distances(positive, candidates, tf.constant([[True, False, False]]))
-    assert float(distance[0]) == pytest.approx(0.25)  # all closer than the positive: the furthest of them
-    assert bool(exists[0])
-    distance, exists = triplet.semi_hard_distances(positive, candidates, tf.constant([[False, False, False]]))
-    assert float(distance[0]) == 0.0 and not bool(exists[0])
+    candidates = [0.25, 1.44, 4.0]
+    assert choose(1.0, candidates, [True, True, True]) == 1.44  # the closest that is still further than the positive
+    assert choose(1.0, candidates, [True, False, True]) == 4.0
+    assert choose(1.0, candidates, [True, False, False]) == 0.25  # all closer than the positive: the furthest of them
+    assert choose(1.0, candidates, [False, False, False]) is None
+    # The same in the plane: the anchor at the origin, candidates on the axis.
+    points = tf.constant([[0.5, 0.0], [1.2, 0.0], [2.0, 0.0]])
+    distances, exists = triplet.semi_hard_distances(
+        tf.zeros([2, 2]), tf.constant([1.0, 1.0]), points, lambda rows: tf.gather([[True] * 3, [False] * 3], rows)
+    )
+    np.testing.assert_allclose(distances, [1.44, 0.0], rtol=1e-6)
+    np.testing.assert_array_equal(exists, [True, False])
+    assert float(triplet.hinge(tf.constant([1.0]), distances[:1], 0.5)[0]) == pytest.approx(1.0 - 1.44 + 0.5)
 
 
 def test_equal_distances_are_not_semi_hard():
-    distance, _ = triplet.semi_hard_distances(
-        tf.constant([1.0]), tf.constant([[1.0, 1.0, 2.0]]), tf.constant([[True, True, True]])
-    )
-    assert float(distance[0]) == 2.0
+    assert choose(1.0, [1.0, 1.0, 2.0], [True, True, True]) == 2.0
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_loss_equals_a_loop_over_listed_triplets(seed):
+@pytest.mark.parametrize("block_distances", [1, 24, 120, 10_000])  # 1, 1, 5 and all 12 rows at once
+@pytest.mark.parametrize("seed", range(3))
+def test_loss_equals_a_loop_over_listed_triplets(seed, block_distances):
     rng = np.random.default_rng(seed)
     anchor, positive = unit(rng, 12, 4), unit(rng, 12, 4)
     recordings, distractors = rng.integers(0, 7, 12), rng.integers(0, 7, 12)
@@ -66,6 +71,7 @@ def test_loss_equals_a_loop_over_listed_triplets(seed):
         tf.constant(positive),
         tf.constant(recordings[:, None]),
         tf.constant(np.stack([recordings, distractors], 1)),
+        block_distances=block_distances,
     )
     expected = reference.semi_hard_loss(
         anchor, positive, [{r} for r in recordings], [{r, d} for r, d in zip(recordings, distractors)], 0.1
@@ -116,5 +122,5 @@ def test_no_negative_at_all_gives_zero_and_no_gradient():
 
 
 def test_weighted_mean():
-    assert float(weighted_mean(tf.constant([1.0, 2.0, 9.0]), tf.constant([1.0, 1.0, 0.0]))) == 1.5
-    assert float(weighted_mean(tf.constant([1.0]), tf.constant([0.0]))) == 0.0
+    assert float(part_of_mean(tf.constant([1.0, 2.0, 9.0]), tf.constant([1.0, 1.0, 0.0]))) == 1.5
+    assert float(part_of_mean(tf.constant([1.0]), tf.constant([0.0]))) == 0.0

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from audioset_triplet.models.resnet import build_resnet50_classifier
 from audioset_triplet.presets import CLASSIFIER_PRESETS
+from audioset_triplet.training import optimizers
 from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.inputs import LabelledBatch
-from audioset_triplet.training.runs import build_optimizer
 from tests import processes
 
 
@@ -84,7 +84,7 @@ def test_every_preset_builds_and_takes_a_step(name):
     network = build_resnet50_classifier(config.model, 3)
     before = network.get_layer("logits").kernel.numpy()
     model = ClassifierModel(network, one_per_clip=True)
-    model.compile(build_optimizer(config.training), run_eagerly=True)
+    model.compile(optimizers.build(config.training), run_eagerly=True)
     assert np.isfinite(float(model.train_step(batch_of(2))["loss"]))
     assert (network.get_layer("logits").kernel.numpy() != before).any()
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 
@@ -113,6 +113,16 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
     assert steps == list(range(2, 31, 2))
 
 
+@pytest.mark.slow
+def test_sigterm_saves_and_exits_with_0(data, tmp_path):
+    options = {**TINY, "log_every_steps": 1, "checkpoint_every_steps": 100_000}
+    arguments = processes.flags(**options, data=data, workdir=tmp_path / "run", steps=100_000)
+    path = tmp_path / "run" / "tensorboard"  # there before the first step, which takes the longest
+    assert processes.stop_when_there(MODULE, *arguments, path=path, signal_number=signal.SIGTERM) == 0
+    last_step = callbacks.read_metrics(str(tmp_path / "run"))[-1]["step"]
+    assert checkpoints.restore_network(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
+
+
 MIRRORED = """
 import sys
 import tensorflow as tf
@@ -154,34 +164,15 @@ def test_a_run_on_two_devices(data, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_on_two_workers(data, tmp_path):
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("localhost", 0))
-        second.bind(("localhost", 0))
-        workers = [f"localhost:{one.getsockname()[1]}" for one in (first, second)]
     arguments = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=4, strategy="multi_worker")
 
-    def run_both():
-        running = []
-        for index in range(2):
-            cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            environment = {**processes.environment(), "TF_CONFIG": json.dumps(cluster)}
-            command = processes.command(MODULE, *arguments)
-            running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-        try:
-            for process in running:
-                _, errors = process.communicate(timeout=240)
-                assert process.returncode == 0, errors
-        finally:
-            for process in running:
-                process.kill()
-
-    run_both()
+    processes.run_workers(2, MODULE, *arguments)
     # As if both had been killed between steps 3 and 4: both go on from step 3, or one would wait for the other.
     checkpoint_folder = tmp_path / "run" / "checkpoints"
     for path in checkpoint_folder.glob("ckpt-4.*"):
         path.unlink()
     (checkpoint_folder / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
-    run_both()
+    processes.run_workers(2, MODULE, *arguments)
     assert (checkpoint_folder / "ckpt-4.index").exists()
     lines = callbacks.read_metrics(str(tmp_path / "run"))
     assert [line["step"] for line in lines] == [2, 4] and all(line["active"] <= 1 for line in lines)

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,8 +6,8 @@ from audioset_triplet.config import LossConfig
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
-from audioset_triplet.training.runs import build_optimizer
-from audioset_triplet.training.triplet import ContrastiveModel, TripletModel, negative_candidates
+from audioset_triplet.training import optimizers
+from audioset_triplet.training.triplet import Candidates, ContrastiveModel, TripletModel
 from tests import processes
 from tests.reference import nt_xent as nt_xent_reference
 from tests.reference import triplet_loss as reference
@@ -34,6 +31,11 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
         method=tf.zeros([num_triplets], tf.int32),
         weight=tf.ones([num_triplets]) if weights is None else tf.constant(weights, tf.float32),
     )
+
+
+def candidates_in(anchor_contents, positive_contents):
+    pairs = tf.concat([anchor_contents, positive_contents], axis=1)
+    return Candidates(tf.zeros([2 * len(pairs), 1]), anchor_contents, positive_contents, pairs)
 
 
 def trained(network, config, batch, optimizer=None):
@@ -74,7 +76,7 @@ def test_nt_xent_of_a_step_equals_the_loop(weighted):
     batch = batch_of(weights=weights)
     anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
     logs = trained(network, LossConfig(loss="nt_xent", temperature=0.2), batch)
-    is_negative = negative_candidates(batch.anchor_contents, batch.positive_contents).numpy()
+    is_negative = candidates_in(batch.anchor_contents, batch.positive_contents).is_negative(tf.range(12)).numpy()
     rows = [row for row in range(12) if weights[row] and is_negative[row].any()]
     losses = [nt_xent_reference.pair_loss(row, anchors, positives, is_negative[row], 0.2) for row in rows]
     assert float(logs["loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
@@ -113,7 +115,9 @@ def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
         [True, False, True, False, False, True],  # nor is a mixture that holds the anchor's recording
         [True, True, False, True, True, False],
     ]
-    np.testing.assert_array_equal(negative_candidates(anchor, positive), expected)
+    candidates = candidates_in(anchor, positive)
+    np.testing.assert_array_equal(candidates.is_negative(tf.range(3)), expected)
+    np.testing.assert_array_equal(candidates.is_negative(tf.constant([2, 0])), [expected[2], expected[0]])
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -121,46 +125,34 @@ def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
     network = build_resnet50(config.model)
     before = network.get_layer("embedding").kernel.numpy()
-    logs = trained(network, config.loss, batch_of(2), build_optimizer(config.training))
+    logs = trained(network, config.loss, batch_of(2), optimizers.build(config.training))
     assert np.isfinite(float(logs["loss"]))
     assert (network.get_layer("embedding").kernel.numpy() != before).any()
 
 
-TWO_REPLICAS = """
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-import numpy as np
-from audioset_triplet import distribution
-from audioset_triplet.config import LossConfig
-from audioset_triplet.training.triplet import TripletModel
-from tests.tiny_network import build_tiny_network
-from tests.training.test_triplet import batch_of
-
-def weights_after(strategy, batches):
-    with strategy.scope():
-        network = build_tiny_network()
-        model = TripletModel(network, LossConfig(margin=0.5, negatives="own"))
-        model.compile(optimizer=tf.keras.optimizers.SGD(0.1))
-    start = network.get_weights()
-    model.fit(batches, epochs=1, verbose=0)
-    assert np.abs(start[0] - network.get_weights()[0]).max() > 1e-3
-    return network.get_weights()
-
-batch = batch_of(8, with_negative=True)
-batches = tf.data.Dataset.from_tensors(batch).repeat(3)
-mirrored = distribution.build_strategy("mirrored")
-assert mirrored.num_replicas_in_sync == 2
-for one, two in zip(weights_after(distribution.build_strategy("one"), batches), weights_after(mirrored, batches)):
-    np.testing.assert_allclose(one, two, atol=1e-6)
-print("same update")
-"""
+def assert_same_update(first, second, cases):
+    for case in cases:
+        with np.load(first / f"{case}.npz") as one, np.load(second / f"{case}.npz") as two:
+            assert one.keys() == two.keys() and {"loss", "gradient_norm", "arr_0"} <= one.keys()
+            for name in one:
+                np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=2e-6, err_msg=f"{case} {name}")
 
 
-def test_two_replicas_make_the_update_of_one():
-    # The terms of own negatives are per example, so that half a batch on each replica is the same mathematics.
-    result = subprocess.run(
-        [sys.executable, "-c", TWO_REPLICAS], cwd=processes.ROOT, capture_output=True, text=True, check=False
-    )
-    assert "same update" in result.stdout, result.stderr
+def test_two_devices_make_the_update_of_one(tmp_path):
+    cases = ("own", "mined", "nt_xent")
+    for strategy in ("one", "mirrored"):
+        result = processes.run("tests.training.replicas", strategy, str(tmp_path / strategy), *cases)
+        assert result.returncode == 0, result.stderr
+    assert_same_update(tmp_path / "one", tmp_path / "mirrored", cases)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_workers_and_synchronised_devices_make_the_update_of_one(tmp_path):
+    module, cases = "tests.training.replicas", ("mined", "nt_xent", "synchronised")
+    for strategy in ("one", "mirrored"):
+        result = processes.run(module, strategy, str(tmp_path / strategy), *cases)
+        assert result.returncode == 0, result.stderr
+    processes.run_workers(2, module, "multi_worker", str(tmp_path / "worker"), *cases)
+    for other in ("mirrored", "worker0", "worker1"):
+        assert_same_update(tmp_path / "one", tmp_path / other, cases)

@@ -1,0 +1,62 @@
+"""How weights follow gradients: the optimizer of a run, and its learning rate from step to step."""
+
+import math
+from typing import Any, Dict
+
+import tensorflow as tf
+
+from audioset_triplet.config import TrainingConfig
+from audioset_triplet.training import addons
+
+# No decay where it would not make the function smaller: what has no scale of its own (Goyal et al. 2017, section 5.3).
+_NOT_DECAYED = ("bias", "gamma", "beta")
+
+
+class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """The rate in a step (counted from 0) of a run: up to the peak in equal steps, then as `schedule` says.
+
+    constant: the peak. cosine: along half a cosine to 0 at the end of the run (Loshchilov & Hutter 2017, equation 5,
+    without restarts). step: a tenth from half of what is left after the warm-up, a hundredth from three quarters (He
+    et al. 2015, section 4.2).
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        config = self._config
+        step = tf.cast(step, tf.float32)
+        warm_up = tf.minimum(1.0, (step + 1.0) / (config.warmup_steps + 1.0))
+        part = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
+        part = tf.clip_by_value(part, 0.0, 1.0)
+        if config.schedule == "cosine":
+            shape = 0.5 * (1.0 + tf.cos(math.pi * part))
+        elif config.schedule == "step":
+            shape = tf.where(part < 0.5, 1.0, tf.where(part < 0.75, 0.1, 0.01))
+        else:
+            shape = tf.ones_like(part)
+        return config.learning_rate * warm_up * shape
+
+    def get_config(self) -> Dict[str, Any]:
+        return {"config": self._config}
+
+
+def build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
+    """The optimizer of a run. Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, algorithm 2)."""
+    rate = LearningRate(config)
+    if config.optimizer == "lamb":
+        return addons.lamb(rate, config.weight_decay, _NOT_DECAYED)
+    decay = config.weight_decay or None
+    if config.optimizer == "sgd":
+        optimizer = tf.keras.optimizers.SGD(rate, config.momentum, weight_decay=decay)
+    else:
+        optimizer = tf.keras.optimizers.Adam(rate, weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    return optimizer
+
+
+def learning_rate(optimizer: Any) -> float:
+    """The rate of the next step."""
+    rate = optimizer.learning_rate
+    return float(tf.convert_to_tensor(rate(optimizer.iterations) if callable(rate) else rate))

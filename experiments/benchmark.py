@@ -1,0 +1,85 @@
+"""What the `benchmark_*` programs share: measuring in processes of their own, and the table that they leave.
+
+Ratios within one run are what to compare; seconds depend on the machine. Nothing else should run beside a benchmark.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from absl import flags
+
+from audioset_triplet import files
+from audioset_triplet.errors import UserError
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", "", "Folder for benchmark.json and benchmark.md.")
+flags.DEFINE_integer("repeats", 3, "How often each is measured; the table has the medians.", 1)
+
+Row = Mapping[str, float]  # title of a column -> value
+
+
+def run(command: Sequence[str]) -> Tuple[float, float]:
+    """Seconds that a command takes, and the highest memory (MiB) of it and of the processes that it starts."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            errors.seek(0)
+            raise UserError(f"{' '.join(command[1:3])} failed: {errors.read().strip().splitlines()[-1]}")
+    return time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+def call(module: str, function: str, *arguments: Any) -> Dict[str, float]:
+    """What a function of a module returns in a process of its own: nothing that ran before weighs on it.
+
+    Args:
+        module, function: their names; the function returns numbers by name.
+        arguments: for it, as JSON has them.
+    """
+    code = f"import json, sys, {module} as m; print(json.dumps(m.{function}(*json.loads(sys.argv[1]))))"
+    command = [sys.executable, "-c", code, json.dumps(arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
+        raise UserError(f"{module}.{function}{arguments} failed: {last}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def highest_memory() -> float:
+    """The most memory (MiB) that this process has held; `getrusage` would begin with that of its parent."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        [line] = [line for line in file if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
+
+
+def medians(repeats: Sequence[Row]) -> Dict[str, float]:
+    return {title: statistics.median(row[title] for row in repeats) for title in repeats[0]}
+
+
+def write(rows: Mapping[str, Row], what: str) -> None:
+    """Writes --output/benchmark.json and benchmark.md, and prints the table.
+
+    Args:
+        rows: name -> what was measured; all of the same columns, in which NaN stands for what was not.
+        what: title of the column of names.
+    """
+    titles: List[str] = list(next(iter(rows.values())))
+    lines = [f"| {what} | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
+    lines += [f"| {name} | {' | '.join(_shown(row[title]) for title in titles)} |" for name, row in rows.items()]
+    os.makedirs(FLAGS.output, exist_ok=True)
+    files.write_text(os.path.join(FLAGS.output, "benchmark.json"), json.dumps(rows, indent=2) + "\n")
+    files.write_text(os.path.join(FLAGS.output, "benchmark.md"), "\n".join(lines) + "\n")
+    print(*lines, f"wrote {FLAGS.output}/benchmark.json and benchmark.md", sep="\n")
+
+
+def _shown(value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:.3g}" if value < 10 else f"{value:,.0f}"

@@ -1,0 +1,24 @@
+"""Benchmarks run, and compare what they say that they compare."""
+
+import json
+
+import pytest
+
+from tests import processes
+
+
+@pytest.mark.slow
+def test_mining_beside_tensorflow_addons(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", pairs=64, pairs_alone=96, repeats=1)
+    result = processes.run("experiments.benchmark_mining", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    compared, alone = rows["64"], rows["96"]
+    assert compared["times faster"] > 1 and compared["tensorflow-addons: MiB"] > compared["MiB"] > 0
+    assert alone["ms"] > 0 and alone["times faster"] != alone["times faster"]
+    assert (tmp_path / "out" / "benchmark.md").read_text() in result.stdout
+    assert "| 96 |" in result.stdout
+
+
+def test_a_benchmark_needs_a_place_for_its_table():
+    assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))

@@ -1,0 +1,88 @@
+"""Ten steps on the same global batches, under any strategy: `python -m tests.training.replicas STRATEGY OUTPUT CASE...`
+
+writes OUTPUT/CASE.npz, the weights after the last step and what was reported. A worker of several writes where its
+index says: OUTPUT0, OUTPUT1.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet import distribution
+from audioset_triplet.config import LossConfig, ModelConfig
+from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
+from tests.tiny_network import build_tiny_network
+from tests.training.test_triplet import batch_of
+
+STEPS, BATCH_SIZE = 10, 8
+
+
+def build_synchronised():
+    tf.keras.utils.set_random_seed(0)
+    return build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all"))
+
+
+# Name -> model, network, loss. Weights of 0 and rows without a negative are in the batches, on one replica more than on
+# the other.
+CASES = {
+    "own": (TripletModel, build_tiny_network, LossConfig(margin=0.5, negatives="own")),
+    "mined": (TripletModel, build_tiny_network, LossConfig(margin=0.5)),
+    "nt_xent": (ContrastiveModel, build_tiny_network, LossConfig(loss="nt_xent", temperature=0.2)),
+    "synchronised": (TripletModel, build_synchronised, LossConfig(margin=0.5)),
+}
+
+
+def global_batch(step, with_negative):
+    weights = np.r_[np.ones(BATCH_SIZE // 2), np.random.default_rng(step).integers(0, 2, BATCH_SIZE // 2)]
+    return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)
+
+
+def train(strategy, case):
+    model_class, build, loss = CASES[case]
+    batches = [global_batch(step, loss.negatives == "own") for step in range(STEPS)]
+    rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *batches)
+
+    def part(context):
+        """The rows of a worker, in batches of a replica."""
+        per_worker = BATCH_SIZE // context.num_input_pipelines
+        own = tf.reshape(tf.range(STEPS * BATCH_SIZE), [STEPS, -1, per_worker])[:, context.input_pipeline_id]
+        mine = tf.nest.map_structure(lambda tensor: tf.gather(tensor, tf.reshape(own, [-1])), rows)
+        dataset = tf.data.Dataset.from_tensor_slices(mine)
+        return dataset.batch(BATCH_SIZE // strategy.num_replicas_in_sync, drop_remainder=True)
+
+    with strategy.scope():
+        network = build()
+        model = model_class(network, loss)
+        optimizer = tf.keras.optimizers.SGD(0.1)
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer=optimizer)
+    start = network.get_weights()
+    history = model.fit(
+        strategy.distribute_datasets_from_function(part), steps_per_epoch=STEPS, epochs=1, verbose=0
+    ).history
+    return start, network.get_weights(), {name: values[0] for name, values in history.items()}
+
+
+def main(name, output, *cases):
+    if name == "mirrored":
+        [cpu] = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = distribution.build_strategy(name)
+    assert strategy.num_replicas_in_sync == (1 if name == "one" else 2)
+    if name == "multi_worker":
+        output += str(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
+    folder = pathlib.Path(output)
+    folder.mkdir(parents=True)
+    for case in cases:
+        start, weights, reported = train(strategy, case)
+        assert max(np.abs(old - new).max() for old, new in zip(start, weights)) > 1e-3
+        np.savez(folder / f"{case}.npz", *weights, **reported)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

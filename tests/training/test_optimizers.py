@@ -1,0 +1,115 @@
+"""Learning rates, decay and clipping by hand, and optimizers that go on where they were."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.config import OPTIMIZERS, LossConfig, TrainingConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.training import optimizers
+from audioset_triplet.training.triplet import TripletModel
+from tests.tiny_network import build_tiny_network
+from tests.training.test_triplet import batch_of
+
+
+def rates(num_steps=8, **options):
+    rate = optimizers.LearningRate(TrainingConfig(steps=num_steps, learning_rate=2.0, **options))
+    return [float(rate(tf.constant(step, tf.int64))) for step in range(num_steps)]
+
+
+def test_rates_by_hand():
+    assert rates(4) == [2, 2, 2, 2]
+    assert rates(5, warmup_steps=3) == pytest.approx([0.5, 1, 1.5, 2, 2])
+    assert rates(8, schedule="step") == pytest.approx([2, 2, 2, 2, 0.2, 0.2, 0.02, 0.02])
+    assert rates(5, schedule="step", warmup_steps=1) == pytest.approx([1, 2, 2, 0.2, 0.02])
+    assert rates(4, schedule="cosine") == pytest.approx([2, 1 + np.sqrt(0.5), 1, 1 - np.sqrt(0.5)])
+
+
+def test_cosine_is_that_of_keras():
+    theirs = tf.keras.optimizers.schedules.CosineDecay(2.0, 100)
+    assert rates(100, schedule="cosine") == pytest.approx([float(theirs(step)) for step in range(100)], abs=1e-6)
+
+
+def stepped(optimizer, gradient):
+    """The kernel and bias of a layer, all ones, after one step."""
+    layer = tf.keras.layers.Dense(3, kernel_initializer="ones", bias_initializer="ones")
+    layer.build([None, 4])
+    optimizer.apply_gradients([(tf.fill(variable.shape, gradient), variable) for variable in layer.trainable_variables])
+    return [np.unique(variable.numpy().astype(float).round(6)).tolist() for variable in layer.trainable_variables]
+
+
+@pytest.mark.parametrize(
+    "options, gradient, expected",
+    [
+        (dict(optimizer="sgd"), 1.0, [[0.9], [0.9]]),
+        # A tenth of the rate of 0.1 is taken off the kernel, nothing off the bias.
+        (dict(optimizer="sgd", weight_decay=0.1), 0.0, [[0.99], [1.0]]),
+        (dict(optimizer="adam", weight_decay=0.1), 0.0, [[0.99], [1.0]]),
+        # LAMB: the step of the kernel is as long as the kernel, times the rate.
+        (dict(optimizer="lamb", weight_decay=0.1), 0.0, [[0.9], [1.0]]),
+    ],
+)
+def test_a_step_by_hand(options, gradient, expected):
+    built = optimizers.build(TrainingConfig(learning_rate=0.1, **options))
+    assert stepped(built, gradient) == expected
+    assert optimizers.learning_rate(built) == pytest.approx(0.1)
+
+
+def test_momentum():
+    built = optimizers.build(TrainingConfig(optimizer="sgd", momentum=0.5, learning_rate=0.1))
+    weight = tf.Variable([1.0])
+    for _ in range(2):
+        built.apply_gradients([(tf.constant([1.0]), weight)])
+    assert float(weight[0]) == pytest.approx(1 - 0.1 - 0.1 * 1.5)
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, 1e6])
+def test_gradients_are_clipped_by_their_norm_over_all_weights(clip_norm):
+    network = build_tiny_network()
+    model = TripletModel(network, LossConfig(margin=0.5))
+    model.compile(tf.keras.optimizers.SGD(1.0), clip_norm, run_eagerly=True)
+    before = network.get_weights()
+    reported = float(model.train_step(batch_of())["gradient_norm"])
+    length = np.sqrt(sum(((old - new) ** 2).sum() for old, new in zip(before, network.get_weights())))
+    assert reported > 0.01 and length == pytest.approx(min(clip_norm, reported), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_that_is_restored_goes_on_as_if_nothing_had_been(name, tmp_path):
+    config = TrainingConfig(optimizer=name, learning_rate=0.01, weight_decay=0.01, schedule="cosine", steps=8)
+
+    def start():
+        network, optimizer = build_tiny_network(), optimizers.build(config)
+        model = TripletModel(network, LossConfig(margin=0.5))
+        model.compile(optimizer)
+        return model, network, tf.train.Checkpoint(network=network, optimizer=optimizer)
+
+    def fit(model, steps):
+        for step in steps:
+            model.fit(tf.data.Dataset.from_tensors(batch_of(seed=step)), verbose=0)
+
+    model, network, checkpoint = start()
+    fit(model, range(2))
+    path = checkpoint.write(str(tmp_path / "saved"))
+    fit(model, range(2, 5))
+    other, restored, its_checkpoint = start()
+    its_checkpoint.restore(path)
+    fit(other, range(2, 5))
+    for one, two in zip(network.get_weights(), restored.get_weights()):
+        np.testing.assert_allclose(one, two, atol=1e-7)
+    assert optimizers.learning_rate(model.optimizer) == optimizers.learning_rate(other.optimizer) < 0.01
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(optimizer="newton"), "--optimizer must be one of adam, sgd, lamb, not 'newton'"),
+        (dict(steps=10, warmup_steps=10), "--warmup_steps must be at least 0 and fewer than --steps=10, not 10"),
+        (dict(momentum=1.0), "--momentum must be in"),
+        (dict(weight_decay=-1.0), "--weight_decay must be 0 or more, not -1.0"),
+        (dict(clip_norm=float("nan")), "--clip_norm must be 0 or more"),
+    ],
+)
+def test_settings_that_make_no_sense(options, message):
+    with pytest.raises(UserError, match=message):
+        TrainingConfig(**options)
