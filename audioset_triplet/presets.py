@@ -76,8 +76,7 @@ def contrastive(base: TripletConfig) -> TripletConfig:
 
 
 def from_scratch(base: TripletConfig) -> ClassifierConfig:
-    """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`.
-    """
+    """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`."""
     return ClassifierConfig(
         data=base.data,
         model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride),

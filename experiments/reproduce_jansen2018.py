@@ -2,11 +2,11 @@
 
   python -m experiments.reproduce_jansen2018 --data='records/*.tfrecord' --folds=4 --output=table --preset=small
 
-trains noise, translation, mixing, proximity and joint under one budget, the supervised topline twice as long, adds
-log-mel and the untrained network, and measures each by retrieval, classification, with few labels, and by its nearest
-neighbours. Two classifiers on log-mel, one of them a ResNet-50 trained from scratch, stand beside them, and beyond the
-paper the row `contrastive`, which is trained as long as the topline. After every cell it writes OUTPUT/table.json,
-table.md and report.html, in which recovery says how far a method comes from log-mel to the topline.
+trains noise, translation, mixing, proximity, joint and the supervised topline under one budget, adds log-mel and the
+untrained network, and measures each by retrieval, classification, with few labels, and by its nearest neighbours. Two
+classifiers on log-mel, one of them a ResNet-50 trained from scratch, stand beside them, and beyond the paper the row
+`contrastive`. After every cell it writes OUTPUT/table.json, table.md and report.html, in which recovery says how far a
+method comes from log-mel to the topline.
 
 Stop it at any time; the same command goes on, and what is finished is never computed again. More --seeds and --folds
 extend the table. --only=joint,topline/retrieval picks rows and cells; --dry_run lists what there is to do.
