@@ -236,6 +236,7 @@ class TrainingConfig:
     deterministic: bool = _option(
         False, "The same weights, bit for bit, from every run of the same command, interrupted or not."
     )
+    jit_compile: bool = _option(False, "Compile a step with XLA, on one device (a TPU always does).")
     checkpoint_every_steps: int = _option(250, "Steps between two checkpoints.")
     log_every_steps: int = _option(50, "Steps between two lines of metrics.jsonl.")
 

@@ -91,6 +91,8 @@ def _train(
     num_replicas = strategy.num_replicas_in_sync
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
+    if training.jit_compile and num_replicas > 1:
+        raise UserError(f"--jit_compile is for one device, and --strategy={training.strategy} has {num_replicas}.")
 
     checkpoints.check_config(workdir, config)
     origin.check(workdir, learned_from)
@@ -100,7 +102,7 @@ def _train(
         optimizer = optimizers.build(training)
         if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
             optimizer.build(model.trainable_variables)
-        model.compile(optimizer, training.clip_norm)
+        model.compile(optimizer, training.clip_norm, jit_compile=training.jit_compile)
         checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:

@@ -134,10 +134,11 @@ from audioset_triplet.training import triplet
 from tests.training.tiny_runs import tiny_config
 
 triplet.train(tiny_config(sys.argv[1], strategy="mirrored"), sys.argv[2])
-try:
-    triplet.train(tiny_config(sys.argv[1], strategy="mirrored", batch_size=5), sys.argv[2] + "-odd")
-except UserError as error:
-    print(error)
+for options in (dict(batch_size=5), dict(jit_compile=True)):
+    try:
+        triplet.train(tiny_config(sys.argv[1], strategy="mirrored", **options), sys.argv[2] + "-odd")
+    except UserError as error:
+        print(error)
 """
 
 
@@ -153,6 +154,7 @@ def test_a_run_on_two_devices(data, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "--batch_size=5 does not divide into 2 devices" in result.stdout
+    assert "--jit_compile is for one device, and --strategy=mirrored has 2" in result.stdout
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["strategy"] == "MirroredStrategy" and len(record["devices"]) == 2
     lines = callbacks.read_metrics(str(tmp_path / "run"))

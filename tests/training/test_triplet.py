@@ -95,6 +95,20 @@ def test_the_gradient_norm_is_that_of_the_step(loss):
     assert float(logs["gradient_norm"]) == pytest.approx(np.sqrt(sum((step**2).sum() for step in steps)), rel=1e-3)
 
 
+@pytest.mark.parametrize("loss", ["triplet", "nt_xent"])
+def test_a_step_that_is_compiled_with_xla_is_the_same(loss):
+    def steps(jit_compile):
+        network = build_tiny_network()
+        config = LossConfig(loss=loss, margin=0.5)
+        model = (ContrastiveModel if loss == "nt_xent" else TripletModel)(network, config)
+        model.compile(tf.keras.optimizers.SGD(0.1), jit_compile=jit_compile)
+        model.fit(tf.data.Dataset.from_tensors(batch_of()).repeat(3), verbose=0)
+        return network.get_weights()
+
+    for compiled, plain in zip(steps(True), steps(False)):
+        np.testing.assert_allclose(compiled, plain, atol=1e-5)
+
+
 def test_a_step_goes_down_the_gradient():
     network, batch = build_tiny_network(), batch_of()
     model = TripletModel(network, LossConfig(margin=0.5))
