@@ -33,8 +33,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
 
     Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is
     written every `checkpoint_every_steps` steps, after the last one, and after the step in which `stop` is set, which
-    then raises `Terminated`. Lines that a killed run wrote after its last
-    checkpoint are dropped when it resumes, so that a step has one line.
+    then raises `Terminated`. Lines that a killed run wrote after its last checkpoint are dropped when it resumes, so
+    that a step has one line.
     """
 
     def __init__(

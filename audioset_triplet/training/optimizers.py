@@ -8,7 +8,8 @@ import tensorflow as tf
 from audioset_triplet.config import TrainingConfig
 from audioset_triplet.training import addons
 
-# No decay where it would not make the function smaller: what has no scale of its own (Goyal et al. 2017, section 5.3).
+# Weights that do not decay: biases, and scales and shifts of batch normalisation (He et al. 2019, "Bag of Tricks",
+# section 3.1).
 _NOT_DECAYED = ("bias", "gamma", "beta")
 
 
