@@ -17,6 +17,7 @@ Config = TypeVar("Config")
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
 COMBINED_METHODS = ("joint", "labels")  # for which combination=pairs has a meaning
+SAMPLING_DEVICES = ("host", "accelerator")
 OPTIMIZERS = ("adam", "sgd", "lamb")
 SCHEDULES = ("constant", "cosine", "step")
 CANDIDATES = ("all", "device")
@@ -108,6 +109,13 @@ class SamplingConfig:
     shift_bands: int = _option(10, "Largest shift in frequency, in mel bands.")
     mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's; of pairs: at most.")
     proximity_seconds: float = _option(10.0, "Largest distance in time between anchor and positive.")
+    sampling_device: str = _option(
+        "host",
+        "Where log-mel is computed and triplets are made: by the input pipeline, or in the training step, to which the "
+        "host then sends samples alone. The same triplets for the same seed on one device; of several each samples its "
+        "own part of the batch.",
+        SAMPLING_DEVICES,
+    )
 
     def __post_init__(self) -> None:
         _require(self.method in METHODS, f"--method must be one of {', '.join(METHODS)}, not {self.method!r}.")
@@ -132,6 +140,10 @@ class SamplingConfig:
         _require(
             self.proximity_seconds > 0.96,
             f"--proximity_seconds must be longer than one window of 0.96 s, not {self.proximity_seconds}.",
+        )
+        _require(
+            self.sampling_device in SAMPLING_DEVICES,
+            f"--sampling_device must be {' or '.join(SAMPLING_DEVICES)}, not {self.sampling_device!r}.",
         )
 
 

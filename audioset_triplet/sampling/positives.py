@@ -9,18 +9,20 @@ from typing import Tuple, Union
 
 import tensorflow as tf
 
+from audioset_triplet.sampling import draws
+
 
 def add_noise(energies: tf.Tensor, sigma: float, seed: tf.Tensor) -> tf.Tensor:
     """x * (1 + |eps|), eps ~ N(0, sigma^2), independent for every frame and band."""
-    eps = tf.random.stateless_normal(tf.shape(energies), seed, stddev=sigma)
+    eps = draws.normal(tf.shape(energies), seed, sigma)
     return energies * (1.0 + tf.abs(eps))
 
 
 def draw_shifts(batch_size: int, num_frames: int, max_bands: int, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
     """Shifts for `translate`, int32 [B] each: frames uniform in 0..num_frames - 1, bands in -max_bands..max_bands."""
-    time_seed, band_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    frames = tf.random.stateless_uniform([batch_size], time_seed, 0, num_frames, tf.int32)
-    bands = tf.random.stateless_uniform([batch_size], band_seed, -max_bands, max_bands + 1, tf.int32)
+    time_seed, band_seed = draws.split(seed, 2)
+    frames = draws.integers([batch_size], time_seed, 0, num_frames)
+    bands = draws.integers([batch_size], band_seed, -max_bands, max_bands + 1)
     return frames, bands
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from audioset_triplet.config import METHODS, UNSUPERVISED_METHODS, SamplingConfig
 from audioset_triplet.frontend import mel
-from audioset_triplet.sampling import positives
+from audioset_triplet.sampling import draws, positives
 
 # Methods whose positive is the companion window, which not every clip has.
 COMPANION_METHODS = ("proximity", "labels")
@@ -50,7 +50,7 @@ def draw_others(contents: tf.Tensor, candidates: tf.Tensor, seed: tf.Tensor) -> 
         int32 [B]; the row's own number where there is none (a batch of one recording).
     """
     allowed = ~contents_intersect(contents, candidates)  # [B, B]
-    scores = tf.random.stateless_uniform(tf.shape(allowed), seed)
+    scores = draws.uniform(tf.shape(allowed), seed)
     drawn = tf.argmax(tf.where(allowed, scores, -1.0), axis=1, output_type=tf.int32)
     return tf.where(tf.reduce_any(allowed, axis=1), drawn, tf.range(contents.shape[0]))
 
@@ -89,7 +89,7 @@ def _sample_rows(
 ) -> TripletBatch:
     """Each row by one method."""
     batch_size = windows["pcm"].shape[0]
-    order_seed, other_seed, positive_seed, end_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
+    order_seed, other_seed, positive_seed, end_seed = draws.split(seed, 4)
     counts = rows_per_method(batch_size, config)
     rows, methods = _assign_rows(windows["has_companion"], counts, order_seed)
     windows = {name: tf.gather(tensor, rows) for name, tensor in windows.items()}
@@ -115,7 +115,7 @@ def _sample_rows(
         ),
     )
     # The sets are shuffled together, so that every replica's part of the batch has its share of each.
-    end = tf.random.experimental.stateless_shuffle(tf.range(batch_size), end_seed)
+    end = draws.order(batch_size, end_seed)
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, end), batch)
 
 
@@ -129,7 +129,7 @@ def _sample_pairs(
     anchor's own window takes its place.
     """
     batch_size = windows["pcm"].shape[0]
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
+    seeds = draws.split(seed, 5)
     anchor, companion = tf.unstack(mel.mel_energies(mel.pcm_to_waveform(windows["pcm"])), axis=1)  # [B, T, F]
     anchor_contents, companion_contents = tf.unstack(windows["contents"], axis=1)
     pair_contents = tf.concat([anchor_contents, companion_contents], axis=1)
@@ -139,8 +139,8 @@ def _sample_pairs(
     negatives = draw_others(tf.concat([first_contents, second_contents], axis=1), anchor_contents, seeds[2])
 
     def altered(energies: tf.Tensor, others: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        mixing_seed, shift_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        alphas = tf.random.stateless_uniform([batch_size], mixing_seed, 0.0, config.mixing_alpha)
+        mixing_seed, shift_seed, noise_seed = draws.split(seed, 3)
+        alphas = draws.uniform([batch_size], mixing_seed, config.mixing_alpha)
         mixed = positives.mix(energies, tf.gather(anchor, others), alphas)
         shifts = positives.draw_shifts(batch_size, anchor.shape[1], config.shift_bands, shift_seed)
         return mel.log_mel(positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed))
@@ -166,9 +166,9 @@ def _assign_rows(has_companion: tf.Tensor, counts: Dict[str, int], seed: tf.Tens
 
     The order is random, except that rows without a companion come last: the methods that need one stand first.
     """
-    shuffled = tf.random.experimental.stateless_shuffle(tf.range(has_companion.shape[0]), seed)
+    shuffled = draws.order(has_companion.shape[0], seed)
     lacking = tf.cast(~tf.gather(has_companion, shuffled), tf.int32)
-    rows = tf.gather(shuffled, tf.argsort(lacking, stable=True))
+    rows = tf.gather(shuffled, draws.stable_order(lacking))
     return rows, tf.constant(np.repeat([METHODS.index(method) for method in counts], list(counts.values())), tf.int32)
 
 

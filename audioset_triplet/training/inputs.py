@@ -1,6 +1,8 @@
 """Records -> batches of triplets or of labelled windows, as one tf.data pipeline.
 
-files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch.
+files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch
+
+and, with `--sampling_device=accelerator`, the same without log-mel and sampling, which the training step then does.
 Clips are shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is
 computed, so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because
 mixtures and negatives need other clips.
@@ -14,7 +16,7 @@ from audioset_triplet.config import ClassifierConfig, RunConfig, TrainingConfig,
 from audioset_triplet.data import records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import level, mel
-from audioset_triplet.sampling.triplets import rows_per_method, sample_triplets
+from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 
 
 class LabelledBatch(NamedTuple):
@@ -24,10 +26,19 @@ class LabelledBatch(NamedTuple):
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
 
 
+class WindowBatch(NamedTuple):
+    """B pairs of windows from which triplets are to be made (`sampling.triplets`), M ids of contents each."""
+
+    pcm: tf.Tensor  # int16 [B, 2, 15600]
+    contents: tf.Tensor  # int64 [B, 2, M]
+    has_companion: tf.Tensor  # bool [B]
+    seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
+
+
 def triplet_batches(
     config: TripletConfig, clip_ids: Optional[Sequence[str]] = None, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of `TripletBatch`es.
+    """An endless stream of `TripletBatch`es, or of the `WindowBatch`es that they are made of on an accelerator.
 
     Args:
         config: what to read and how to sample.
@@ -48,14 +59,22 @@ def triplet_batches(
     usable = _pairs(clips, config, seed)
     _require_any(usable, f"{where} holds no clip that --method={config.sampling.method} can use.")
 
-    def sample(step: tf.Tensor, batch: dict) -> tuple:
+    def with_seed(step: tf.Tensor, batch: dict) -> WindowBatch:
         step_seed = tf.stack([tf.constant(seed, tf.int64), step])
-        return sample_triplets(batch, config.sampling, step_seed, with_negatives=config.loss.negatives == "own")
+        return WindowBatch(**batch, seed=tf.tile(step_seed[tf.newaxis], [training.batch_size, 1]))
 
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
     batches = _pairs(clips, config, seed).batch(training.batch_size, drop_remainder=True)
-    triplets = batches.enumerate().skip(skipped).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
-    return _delivered(triplets, training)
+    batches = batches.enumerate().skip(skipped).map(with_seed)
+    if config.sampling.sampling_device == "host":
+        batches = batches.map(lambda batch: to_triplets(config, batch), num_parallel_calls=tf.data.AUTOTUNE)
+    return _delivered(batches, training)
+
+
+def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
+    """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
+    windows = {"pcm": batch.pcm, "contents": batch.contents, "has_companion": batch.has_companion}
+    return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "own")
 
 
 def labelled_batches(

@@ -1,6 +1,6 @@
 """What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
 
-from typing import Any, Dict, NamedTuple, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 import tensorflow as tf
 
@@ -15,6 +15,11 @@ class Terms(NamedTuple):
     monitored: Dict[str, tf.Tensor]  # name -> float32 [B]
 
 
+def unprepared(batch: Any) -> Any:
+    """What the input pipeline gives is ready to be learned from."""
+    return batch
+
+
 class ObjectiveModel(tf.keras.Model):
     """Trains `parts` (name -> network, as checkpoints keep them) on `terms`, which a subclass computes from a batch.
 
@@ -25,8 +30,20 @@ class ObjectiveModel(tf.keras.Model):
     before it is clipped).
     """
 
-    def __init__(self, parts: Dict[str, tf.keras.Model], monitored: Sequence[str]) -> None:
+    def __init__(
+        self,
+        parts: Dict[str, tf.keras.Model],
+        monitored: Sequence[str],
+        prepare: Callable[[Any], Any] = unprepared,
+    ) -> None:
+        """
+        Args:
+            parts: the networks.
+            monitored: names of what `terms` monitors.
+            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes.
+        """
         super().__init__()
+        self._prepare = prepare
         self.parts = parts
         self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
         self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
@@ -49,6 +66,7 @@ class ObjectiveModel(tf.keras.Model):
         return self.parts["network"](inputs, training=training)
 
     def train_step(self, batch: Any) -> Dict[str, tf.Tensor]:
+        batch = self._prepare(batch)
         with tf.GradientTape() as tape:
             terms = self.terms(batch)
             part = part_of_mean(terms.loss, terms.weight)

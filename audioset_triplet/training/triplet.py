@@ -1,7 +1,7 @@
 """Training an embedding network on triplets or pairs: the Keras models, and a run of them."""
 
 import functools
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
@@ -10,9 +10,10 @@ from audioset_triplet.config import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import nt_xent, triplet
 from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.sampling import draws
 from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
 from audioset_triplet.training import inputs, runs
-from audioset_triplet.training.objective import ObjectiveModel, Terms
+from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepared
 
 
 def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]] = None) -> None:
@@ -26,13 +27,18 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
     runs.train(
         config,
         workdir,
-        functools.partial(_build_model, config),
+        functools.partial(build_model, config),
         functools.partial(inputs.triplet_batches, config, clip_ids),
         clip_ids,
     )
 
 
-def _build_model(config: TripletConfig) -> ObjectiveModel:
+def build_model(config: TripletConfig) -> ObjectiveModel:
+    """The network of a config with its loss, not compiled; to be called in the scope of the run's strategy.
+
+    Raises:
+        UserError: a batch size that leaves no negatives.
+    """
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     batch_size = config.training.batch_size
     if batch_size == num_replicas and config.loss.candidates == "device":
@@ -40,7 +46,19 @@ def _build_model(config: TripletConfig) -> ObjectiveModel:
             f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it, and "
             "--candidates=device looks for none on the others."
         )
-    return _MODELS[config.loss.loss](build_resnet50(config.model), config.loss)
+    network, model_class = build_resnet50(config.model), _MODELS[config.loss.loss]
+    if config.sampling.sampling_device == "host":
+        return model_class(network, config.loss)
+    return model_class(network, config.loss, functools.partial(_sampled, config, batch_size // num_replicas))
+
+
+def _sampled(config: TripletConfig, num_rows: int, batch: inputs.WindowBatch) -> TripletBatch:
+    """The triplets of a device's part of the batch, of so many rows."""
+    batch = tf.nest.map_structure(lambda tensor: tf.ensure_shape(tensor, [num_rows, *tensor.shape[1:]]), batch)
+    if num_rows < config.training.batch_size:  # of several devices each draws for itself
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        batch = batch._replace(seed=draws.fold_in(batch.seed[0], device)[tf.newaxis])
+    return inputs.to_triplets(config, batch)
 
 
 class TripletModel(ObjectiveModel):
@@ -55,8 +73,8 @@ class TripletModel(ObjectiveModel):
     squared distances).
     """
 
-    def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
-        super().__init__({"network": network}, ("active", "positive_distance", "negative_distance"))
+    def __init__(self, network: tf.keras.Model, config: LossConfig, prepare: Callable = unprepared) -> None:
+        super().__init__({"network": network}, ("active", "positive_distance", "negative_distance"), prepare)
         self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:
@@ -93,8 +111,8 @@ class ContrastiveModel(ObjectiveModel):
     (mean squared distance).
     """
 
-    def __init__(self, network: tf.keras.Model, config: LossConfig) -> None:
-        super().__init__({"network": network}, ("accuracy", "positive_distance"))
+    def __init__(self, network: tf.keras.Model, config: LossConfig, prepare: Callable = unprepared) -> None:
+        super().__init__({"network": network}, ("accuracy", "positive_distance"), prepare)
         self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:

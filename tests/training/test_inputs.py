@@ -43,6 +43,20 @@ def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(data):
     assert (whole[0].anchor != whole[1].anchor).any()
 
 
+@pytest.mark.parametrize("method", ["joint", "mixing", "labels"])
+def test_the_accelerator_makes_the_triplets_of_the_host(data, method):
+    settings = tiny_config(data, method, deterministic=True)
+    on_accelerator = dataclasses.replace(
+        settings, sampling=dataclasses.replace(settings.sampling, sampling_device="accelerator")
+    )
+    sample = tf.function(lambda batch: inputs.to_triplets(on_accelerator, batch))
+    made = inputs.triplet_batches(on_accelerator).take(3)
+    assert made.element_spec.pcm.dtype == tf.int16
+    for expected, batch in zip(batches(settings, 3), made):
+        for first, second in zip(expected, sample(batch)):
+            np.testing.assert_allclose(first, second, atol=1e-6)
+
+
 def test_the_input_has_static_shapes(data):
     spec = inputs.triplet_batches(tiny_config(data)).element_spec
     assert spec.anchor.shape == spec.positive.shape == [8, 96, 64]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,12 +8,13 @@ from audioset_triplet.config import LossConfig
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
-from audioset_triplet.training import optimizers
+from audioset_triplet.training import inputs, optimizers, triplet
 from audioset_triplet.training.triplet import Candidates, ContrastiveModel, TripletModel
 from tests import processes
 from tests.reference import nt_xent as nt_xent_reference
 from tests.reference import triplet_loss as reference
 from tests.tiny_network import build_tiny_network
+from tests.training.tiny_runs import tiny_config
 
 
 def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
@@ -107,6 +110,26 @@ def test_a_step_that_is_compiled_with_xla_is_the_same(loss):
 
     for compiled, plain in zip(steps(True), steps(False)):
         np.testing.assert_allclose(compiled, plain, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_sampling_in_a_step_that_is_compiled_with_xla_gives_the_losses_of_the_host(data, monkeypatch):
+    """Front end, sampling, mining and update in one program of static shapes: what a TPU needs."""
+
+    def losses(sampling_device, jit_compile, spectrum):
+        monkeypatch.setattr("audioset_triplet.frontend.mel.default_spectrum", lambda: spectrum)
+        config = tiny_config(data, "joint", deterministic=True)
+        sampling = dataclasses.replace(config.sampling, sampling_device=sampling_device)
+        config = dataclasses.replace(config, sampling=sampling, loss=LossConfig(margin=0.5))
+        monkeypatch.setattr("audioset_triplet.training.triplet.build_resnet50", lambda _: build_tiny_network())
+        model = triplet.build_model(config)
+        model.compile(tf.keras.optimizers.SGD(0.1), jit_compile=jit_compile)
+        return model.fit(inputs.triplet_batches(config), steps_per_epoch=4, verbose=0).history
+
+    expected, compiled = losses("host", False, "fft"), losses("accelerator", True, "product")
+    assert expected["loss"][0] > 0.1
+    for name, values in expected.items():
+        assert compiled[name] == pytest.approx(values, rel=1e-4), name
 
 
 def test_a_step_goes_down_the_gradient():
