@@ -29,7 +29,8 @@ def describe(
         settings                        of the records
         total, splits/NAME
             listed, missing, found, rejected, used
-                                        numbers of clips
+                                        numbers of clips; of sounds, where these are cut into clips
+            records                     number of clips that became records: as used, or more where sounds are cut
             reasons                     why clips were rejected -> their number
             hours                       of the clips that are used
             rates_hz                    sample rate of their sounds -> their number
@@ -85,6 +86,7 @@ def _describe(
             rates_hz[int(rate_hz)] += num_clips
     return {
         **_counts(collections.Counter(states)),
+        "records": len(used),
         "reasons": dict(sorted(rejected.items())),
         "hours": sum(account.num_samples for account in accounts) / SAMPLE_RATE_HZ / 3600,
         "rates_hz": {str(rate_hz): num_clips for rate_hz, num_clips in sorted(rates_hz.items())},

@@ -61,7 +61,7 @@ def _headline(total: Mapping[str, Any]) -> str:
     used, listed = total["used"], total["listed"]
     if not used:
         return f"None of {listed:,} clips can be used"
-    return f"{used:,} of {listed:,} clips can be used: {percent(used, listed)}"
+    return f"{used:,} of {listed:,} {_what(total)} can be used: {percent(used, listed)}"
 
 
 def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
@@ -75,11 +75,16 @@ def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
+def _what(part: Mapping[str, Any]) -> str:
+    """What is counted in a split."""
+    return "clips" if part["records"] == part["used"] else f"sounds, cut into {part['records']:,} clips,"
+
+
 def _quote(name: str, split: Mapping[str, Any]) -> str:
     """What says of which clips a result is."""
     used, listed = split["used"], split["listed"]
     return (
-        f"{name}: {used:,} of {listed:,} clips ({percent(used, listed)}), {_hours(split['hours'])}, "
+        f"{name}: {used:,} of {listed:,} {_what(split)} ({percent(used, listed)}), {_hours(split['hours'])}, "
         f"clips digest {split['clips_digest']}"
     )
 

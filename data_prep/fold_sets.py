@@ -63,7 +63,7 @@ def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[Cl
                 seen.add(request.clip_id)
                 requests.append(request)
         except KeyError as error:
-            raise UserError(f"{path}: no column {error}") from error
+            raise UserError(f"{path}: no column {error}, only {', '.join(reader.fieldnames or [])}") from error
         except (csv.Error, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path}: line {reader.line_num}: {error}") from error
     return requests

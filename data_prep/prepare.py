@@ -118,8 +118,8 @@ def _finish(
         written = [file.path for file in _match(folder.shard("*.tfrecord"))]
         _delete(written + [folder.account(name) for name in shards.accounts_there(folder)])
         raise UserError(
-            f"none of {len(requests)} clips can be used ({in_words(missing, unusable)}): nothing is written but "
-            f"{folder.shard('coverage.json')} and rejects.csv"
+            f"none of {len(requests)} clips can be used ({in_words(missing, unusable)}): see "
+            f"{folder.shard('coverage.html')} and rejects.csv; there are no records"
         )
     if unusable:
         num_found = sum(request.is_found for request in requests)
@@ -208,7 +208,7 @@ def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: 
             raise UserError(f"{path}: not the settings of records: {_ADVICE}") from error
         if different:
             changes = ", ".join(_change(key, found.get(key), settings.get(key)) for key in different)
-            raise UserError(f"{folder.root}: holds records of other settings ({changes}): {_ADVICE}")
+            raise UserError(f"{folder.root}: holds other records ({changes}): {_ADVICE}")
     names = {shard.name for shard in planned}
     there = [posixpath.basename(match.path) for match in _match(folder.shard("*.tfrecord"))]
     strangers = sorted(set(there) - names)
@@ -218,7 +218,7 @@ def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: 
 
 def _change(key: str, before: Any, now: Any) -> str:
     if key == "clips":
-        return "the list names other clips, labels or folds"
+        return "clips were added to the list or taken from it, or have other labels or folds"
     return f"{key} {before!r}, now {now!r}"
 
 

@@ -99,7 +99,7 @@ def test_bad_calls_are_one_clear_line(copy):
     result = processes.run(MODULE, *arguments(copy, source=copy / "empty"))
     assert result.returncode == 1
     last_line = result.stderr.splitlines()[-1]
-    assert "none of 5 clips can be used (5 missing, 0 rejected): nothing is written but" in last_line
+    assert "none of 5 clips can be used (5 missing, 0 rejected): see" in last_line
     assert not list((copy / "out").glob("*.tfrecord")) and not (copy / "out" / "records.json").exists()
 
 

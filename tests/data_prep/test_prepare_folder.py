@@ -195,6 +195,10 @@ def test_priors_count_clips_and_what_is_said_of_the_copy_counts_sounds(tmp_path)
     # The digest is of the clips, as evaluations know them.
     card = json.loads((tmp_path / "out" / "coverage.json").read_text())
     assert len(read(tmp_path / "out")) == 8 and card["total"]["clips_digest"] == clip_ids.digest(read(tmp_path / "out"))
+    assert (card["total"]["used"], card["total"]["records"]) == (4, 8)
+    page = (tmp_path / "out" / "coverage.html").read_text()
+    assert "4 of 4 sounds, cut into 8 clips, can be used: 100%" in page
+    assert "4 of 4 sounds, cut into 8 clips, (100%)" in page
     assert (account["num_clips"], account["num_samples"]) == (8, 8 * 16000)
 
 
@@ -244,7 +248,7 @@ def test_labels_from_a_table(tmp_path, capfd):
         ("filename,labels\na,x\na.wav,y\n", r"line 3: a\.wav is named twice, as a and as a\.wav"),
         ("filename,labels\nb,x\n", r"line 2: b may be deep/b\.wav or x/b\.wav: give its path"),
         ("filename,labels\n,x\n", "line 2: the column filename is empty"),
-        ("file,labels\na,x\n", "no column 'filename'"),
+        ("file,labels\na,x\n", "no column 'filename', only file, labels"),
         ("filename,label\na,x\n", "no column 'labels'"),
         ("filename,labels\n", "names no file"),
         ("", "names no file"),
