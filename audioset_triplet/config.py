@@ -238,7 +238,7 @@ class TrainingConfig:
         SCHEDULES,
     )
     warmup_steps: int = _option(0, "Steps in which the learning rate rises to its peak.")
-    momentum: float = _option(0.9, "Of sgd.")
+    momentum: float = _option(0.9, "Of sgd: what is kept of the step before.")
     weight_decay: float = _option(
         0.0, "Decoupled from the gradient, times the learning rate; biases and normalisation are left alone."
     )

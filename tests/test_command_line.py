@@ -77,7 +77,7 @@ def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(p
         "--title: A name for the run.",
         f"--preset: <{'|'.join(sorted(PRESETS))}>: Setting to start from",
         "--steps: Training steps. (default: '100000')",
-        "--learning_rate: Peak learning rate of Adam. (default: '0.0001')",
+        "--learning_rate: Peak learning rate. (default: '0.0001')",
         "--[no]deterministic: The same weights",
         "--negatives: <semi_hard|own>:",
         "--shares: Relative shares of noise",

@@ -98,6 +98,7 @@ def test_the_gradient_norm_is_that_of_the_step(loss):
     assert float(logs["gradient_norm"]) == pytest.approx(np.sqrt(sum((step**2).sum() for step in steps)), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["triplet", "nt_xent"])
 def test_a_step_that_is_compiled_with_xla_is_the_same(loss):
     def steps(jit_compile):
@@ -177,19 +178,14 @@ def assert_same_update(first, second, cases):
                 np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=atol, err_msg=f"{case} {name}")
 
 
-def test_two_devices_make_the_update_of_one(tmp_path):
-    cases = ("own", "mined", "nt_xent")
-    result = processes.run("tests.training.replicas", "one,mirrored", tmp_path, *cases)
-    assert result.returncode == 0, result.stderr
-    assert_same_update(tmp_path / "one", tmp_path / "mirrored", cases)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_two_workers_and_synchronised_devices_make_the_update_of_one(tmp_path):
-    module, cases = "tests.training.replicas", ("mined", "nt_xent", "synchronised")
-    result = processes.run(module, "one,mirrored", tmp_path, *cases)
+def test_two_devices_and_two_workers_make_the_update_of_one(tmp_path):
+    module = "tests.training.replicas"
+    of_devices, of_workers = ("own", "mined", "nt_xent", "synchronised"), ("mined", "synchronised")
+    result = processes.run(module, "one,mirrored", tmp_path, *of_devices)
     assert result.returncode == 0, result.stderr
-    processes.run_workers(2, module, "multi_worker", tmp_path, *cases)
-    for other in ("mirrored", "worker0", "worker1"):
-        assert_same_update(tmp_path / "one", tmp_path / other, cases)
+    assert_same_update(tmp_path / "one", tmp_path / "mirrored", of_devices)
+    processes.run_workers(2, module, "multi_worker", tmp_path, *of_workers)
+    for worker in ("worker0", "worker1"):
+        assert_same_update(tmp_path / "one", tmp_path / worker, of_workers)
