@@ -1,18 +1,14 @@
-"""What a run can be told: one frozen dataclass per stage, checked when it is made, with a JSON round trip.
+"""What a run can be told: one frozen dataclass per stage, checked when it is made.
 
 The fields are the single source of the command-line flags (`audioset_triplet.command_line`), of `config.json`
-in a work directory and of the presets. A field's help text and choices stand in its metadata.
+in a work directory and of the presets (`audioset_triplet.options` says what a field consists of).
 """
 
 import dataclasses
-import json
 import math
-import typing
-from typing import Any, List, Mapping, Protocol, Tuple, Type, TypeVar
+from typing import Protocol, Tuple
 
-from audioset_triplet.errors import UserError
-
-Config = TypeVar("Config")
+from audioset_triplet.options import option, require
 
 UNSUPERVISED_METHODS = ("noise", "translation", "mixing", "proximity")
 METHODS = UNSUPERVISED_METHODS + ("labels", "joint")
@@ -25,91 +21,38 @@ BATCH_NORMS = ("device", "all")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
-def _option(default: Any, text: str, choices: Tuple[str, ...] = ()) -> Any:
-    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
-
-
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which records are read, and in what order."""
 
-    data: str = _option("", "TFRecords to read: a glob, or several separated by commas.")
-    folds: Tuple[int, ...] = _option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
-    shuffle_clips: int = _option(2000, "Clips held in the shuffle buffer (about 0.3 MB each at ten seconds).")
+    data: str = option("", "TFRecords to read: a glob, or several separated by commas.")
+    folds: Tuple[int, ...] = option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
+    shuffle_clips: int = option(2000, "Clips held in the shuffle buffer (about 0.3 MB each at ten seconds).")
 
     def __post_init__(self) -> None:
-        _require(self.shuffle_clips >= 1, f"--shuffle_clips must be at least 1, not {self.shuffle_clips}.")
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordsConfig:
-    """How records are written."""
-
-    num_shards: int = _option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.")
-    audio: str = _option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
-    min_seconds: float = _option(0.1, "A sound that is shorter than this is not used.")
-    duration_slack_seconds: float = _option(
-        0.5,
-        "How much longer or shorter than its clip a sound may be to be trimmed or padded to it. A longer one is not "
-        "used, since nobody knows which part of it is the clip; a shorter one is kept as it is.",
-    )
-
-    def __post_init__(self) -> None:
-        _require(self.num_shards >= 0, f"--num_shards must be at least 0, not {self.num_shards}.")
-        _require(0 <= self.min_seconds < math.inf, f"--min_seconds must be 0 or more, not {self.min_seconds}.")
-        _require(
-            0 <= self.duration_slack_seconds < math.inf,
-            f"--duration_slack_seconds must be 0 or more, not {self.duration_slack_seconds}.",
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class RunnerConfig:
-    """Where and how records are prepared; nothing of it changes them."""
-
-    runner: str = _option(
-        "direct",
-        "direct: processes on this machine. Or a runner of Apache Beam: dataflow, flink, spark, dask, ...; its own "
-        "options follow after --, for example -- --dask_client_address=HOST:8786.",
-    )
-    num_workers: int = _option(0, "Processes of the direct runner; 0: one per core.")
-    max_reject_fraction: float = _option(
-        0.5, "Stop if more than this part of the sounds that are there cannot be used (and more than nine of them)."
-    )
-
-    def __post_init__(self) -> None:
-        _require(self.num_workers >= 0, f"--num_workers must be at least 0, not {self.num_workers}.")
-        _require(
-            0 <= self.max_reject_fraction <= 1,
-            f"--max_reject_fraction must be between 0 and 1, not {self.max_reject_fraction}.",
-        )
+        require(self.shuffle_clips >= 1, f"--shuffle_clips must be at least 1, not {self.shuffle_clips}.")
 
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
     """How triplets are made (Jansen et al. 2018, section 3)."""
 
-    method: str = _option("joint", "How positives are made.", METHODS)
-    shares: Tuple[float, ...] = _option(
+    method: str = option("joint", "How positives are made.", METHODS)
+    shares: Tuple[float, ...] = option(
         (1.0, 1.0, 1.0, 1.0),
         "Relative shares of noise, translation, mixing and proximity in the joint method.",
     )
-    combination: str = _option(
+    combination: str = option(
         "rows",
         "rows: every triplet by one method, as published. pairs (of joint and labels): both windows of every triplet, "
         "two of one recording (joint) or class (labels), are mixed, translated and made noisy.",
         ("rows", "pairs"),
     )
-    noise_sigma: float = _option(0.5, "Standard deviation of the Gaussian that scales each energy.")
-    shift_bands: int = _option(10, "Largest shift in frequency, in mel bands.")
-    mixing_alpha: float = _option(0.25, "Energy of the mixed-in example relative to the anchor's; of pairs: at most.")
-    proximity_seconds: float = _option(10.0, "Largest distance in time between anchor and positive.")
-    sampling_device: str = _option(
+    noise_sigma: float = option(0.5, "Standard deviation of the Gaussian that scales each energy.")
+    shift_bands: int = option(10, "Largest shift in frequency, in mel bands.")
+    mixing_alpha: float = option(0.25, "Energy of the mixed-in example relative to the anchor's; of pairs: at most.")
+    proximity_seconds: float = option(10.0, "Largest distance in time between anchor and positive.")
+    sampling_device: str = option(
         "host",
         "Where log-mel is computed and triplets are made: by the input pipeline, or in the training step, to which the "
         "host then sends samples alone. The same triplets for the same seed on one device; of several each samples its "
@@ -118,30 +61,30 @@ class SamplingConfig:
     )
 
     def __post_init__(self) -> None:
-        _require(self.method in METHODS, f"--method must be one of {', '.join(METHODS)}, not {self.method!r}.")
-        _require(
+        require(self.method in METHODS, f"--method must be one of {', '.join(METHODS)}, not {self.method!r}.")
+        require(
             len(self.shares) == len(UNSUPERVISED_METHODS) and min(self.shares) >= 0 and 0 < sum(self.shares) < math.inf,
             f"--shares needs four non-negative numbers that are not all zero ({', '.join(UNSUPERVISED_METHODS)}).",
         )
-        _require(
+        require(
             self.combination in ("rows", "pairs"), f"--combination must be rows or pairs, not {self.combination!r}."
         )
-        _require(
+        require(
             self.combination == "rows" or self.method in COMBINED_METHODS,
             f"--combination=pairs needs --method={' or '.join(COMBINED_METHODS)}: {self.method} stands alone.",
         )
-        _require(
+        require(
             self.combination == "rows" or len(set(self.shares)) == 1,
             "--shares divides rows among methods: it needs --combination=rows.",
         )
-        _require(0 <= self.noise_sigma < math.inf, f"--noise_sigma must be 0 or more, not {self.noise_sigma}.")
-        _require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")
-        _require(0 <= self.mixing_alpha < math.inf, f"--mixing_alpha must be 0 or more, not {self.mixing_alpha}.")
-        _require(
+        require(0 <= self.noise_sigma < math.inf, f"--noise_sigma must be 0 or more, not {self.noise_sigma}.")
+        require(0 <= self.shift_bands < 64, f"--shift_bands must be between 0 and 63, not {self.shift_bands}.")
+        require(0 <= self.mixing_alpha < math.inf, f"--mixing_alpha must be 0 or more, not {self.mixing_alpha}.")
+        require(
             self.proximity_seconds > 0.96,
             f"--proximity_seconds must be longer than one window of 0.96 s, not {self.proximity_seconds}.",
         )
-        _require(
+        require(
             self.sampling_device in SAMPLING_DEVICES,
             f"--sampling_device must be {' or '.join(SAMPLING_DEVICES)}, not {self.sampling_device!r}.",
         )
@@ -151,9 +94,9 @@ class SamplingConfig:
 class BackboneConfig:
     """The ResNet-50 that every network here has in common (Hershey et al. 2017, section 3.1)."""
 
-    width: float = _option(1.0, "Multiplier of every channel count of the ResNet-50.")
-    stem_stride: int = _option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
-    batch_norm: str = _option(
+    width: float = option(1.0, "Multiplier of every channel count of the ResNet-50.")
+    stem_stride: int = option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    batch_norm: str = option(
         "device",
         "What batch normalisation takes mean and variance of: device: each device's own part of the batch. all: the "
         "batch of all devices, so that a step does not depend on how many there are; slower.",
@@ -161,122 +104,120 @@ class BackboneConfig:
     )
 
     def __post_init__(self) -> None:
-        _require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
-        _require(
+        require(0 < self.width < math.inf, f"--width must be positive, not {self.width}.")
+        require(
             self.batch_norm in BATCH_NORMS,
             f"--batch_norm must be {' or '.join(BATCH_NORMS)}, not {self.batch_norm!r}.",
         )
-        _require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
+        require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(BackboneConfig):
     """The network from a log-mel window to an embedding (Jansen et al. 2018: a linear layer of 128 units)."""
 
-    embedding_size: int = _option(128, "Dimensions of the embedding.")
+    embedding_size: int = option(128, "Dimensions of the embedding.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.embedding_size >= 1, f"--embedding_size must be at least 1, not {self.embedding_size}.")
+        require(self.embedding_size >= 1, f"--embedding_size must be at least 1, not {self.embedding_size}.")
 
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
     """The loss on triplets or pairs, and where its negatives come from."""
 
-    loss: str = _option(
+    loss: str = option(
         "triplet",
         "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
         "negatives (Chen et al. 2020, equation 1).",
         ("triplet", "nt_xent"),
     )
-    margin: float = _option(0.1, "Of the triplet loss: the margin of the hinge on squared distances.")
-    negatives: str = _option(
+    margin: float = option(0.1, "Of the triplet loss: the margin of the hinge on squared distances.")
+    negatives: str = option(
         "semi_hard",
         "Of the triplet loss. semi_hard: mined in the batch. own: the negative that the triplet was made with.",
         ("semi_hard", "own"),
     )
-    candidates: str = _option(
+    candidates: str = option(
         "all",
         "Where negatives are looked for: in the batch of all devices, so that a step does not depend on how many there "
         "are, or in each device's own part.",
         CANDIDATES,
     )
-    temperature: float = _option(
+    temperature: float = option(
         0.1, "Of nt_xent: what cosines are divided by (0.1 is the best of Chen et al. 2020, table 5)."
     )
 
     def __post_init__(self) -> None:
-        _require(self.loss in ("triplet", "nt_xent"), f"--loss must be triplet or nt_xent, not {self.loss!r}.")
-        _require(0 < self.margin < math.inf, f"--margin must be positive, not {self.margin}.")
-        _require(
+        require(self.loss in ("triplet", "nt_xent"), f"--loss must be triplet or nt_xent, not {self.loss!r}.")
+        require(0 < self.margin < math.inf, f"--margin must be positive, not {self.margin}.")
+        require(
             self.negatives in ("semi_hard", "own"),
             f"--negatives must be semi_hard or own, not {self.negatives!r}.",
         )
-        _require(
+        require(
             self.loss == "triplet" or self.negatives == "semi_hard",
             "--negatives=own needs --loss=triplet: nt_xent takes all negatives of the batch.",
         )
-        _require(
+        require(
             self.candidates in CANDIDATES, f"--candidates must be {' or '.join(CANDIDATES)}, not {self.candidates!r}."
         )
-        _require(0 < self.temperature < math.inf, f"--temperature must be positive, not {self.temperature}.")
+        require(0 < self.temperature < math.inf, f"--temperature must be positive, not {self.temperature}.")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """One training run."""
 
-    batch_size: int = _option(128, "Examples (triplets or windows) per step, over all devices together.")
-    steps: int = _option(100_000, "Training steps.")
-    optimizer: str = _option("adam", "How weights follow gradients. lamb: for very large batches.", OPTIMIZERS)
-    learning_rate: float = _option(1e-4, "Peak learning rate.")
-    schedule: str = _option(
+    batch_size: int = option(128, "Examples (triplets or windows) per step, over all devices together.")
+    steps: int = option(100_000, "Training steps.")
+    optimizer: str = option("adam", "How weights follow gradients. lamb: for very large batches.", OPTIMIZERS)
+    learning_rate: float = option(1e-4, "Peak learning rate.")
+    schedule: str = option(
         "constant",
         "Learning rate behind the warm-up. cosine: falls to 0 at the end of the run. step: a tenth from half of the "
         "way, a hundredth from three quarters.",
         SCHEDULES,
     )
-    warmup_steps: int = _option(0, "Steps in which the learning rate rises to its peak.")
-    momentum: float = _option(0.9, "Of sgd: what is kept of the step before.")
-    weight_decay: float = _option(
+    warmup_steps: int = option(0, "Steps in which the learning rate rises to its peak.")
+    momentum: float = option(0.9, "Of sgd: what is kept of the step before.")
+    weight_decay: float = option(
         0.0, "Decoupled from the gradient, times the learning rate; biases and normalisation are left alone."
     )
-    clip_norm: float = _option(0.0, "Shorten gradients whose norm over all weights is above this; 0: never.")
-    seed: int = _option(0, "Seed of initial weights, order and sampling.")
-    strategy: str = _option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
-    deterministic: bool = _option(
+    clip_norm: float = option(0.0, "Shorten gradients whose norm over all weights is above this; 0: never.")
+    seed: int = option(0, "Seed of initial weights, order and sampling.")
+    strategy: str = option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
+    deterministic: bool = option(
         False, "The same weights, bit for bit, from every run of the same command, interrupted or not."
     )
-    jit_compile: bool = _option(False, "Compile a step with XLA, on one device (a TPU always does).")
-    checkpoint_every_steps: int = _option(250, "Steps between two checkpoints.")
-    log_every_steps: int = _option(50, "Steps between two lines of metrics.jsonl.")
+    jit_compile: bool = option(False, "Compile a step with XLA, on one device (a TPU always does).")
+    checkpoint_every_steps: int = option(250, "Steps between two checkpoints.")
+    log_every_steps: int = option(50, "Steps between two lines of metrics.jsonl.")
 
     def __post_init__(self) -> None:
         for name in ("steps", "checkpoint_every_steps", "log_every_steps"):
-            _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
-        _require(
+            require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        require(
             self.batch_size >= 2,
             f"--batch_size must be at least 2, not {self.batch_size}: an example needs others beside it, as negatives "
             "and to be normalised with.",
         )
-        _require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
-        _require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
-        _require(
+        require(0 <= self.seed < 1 << 32, f"--seed must be between 0 and {(1 << 32) - 1}, not {self.seed}.")
+        require(0 < self.learning_rate < math.inf, f"--learning_rate must be positive, not {self.learning_rate}.")
+        require(
             self.optimizer in OPTIMIZERS, f"--optimizer must be one of {', '.join(OPTIMIZERS)}, not {self.optimizer!r}."
         )
-        _require(
-            self.schedule in SCHEDULES, f"--schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}."
-        )
-        _require(
+        require(self.schedule in SCHEDULES, f"--schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}.")
+        require(
             0 <= self.warmup_steps < self.steps,
             f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps}.",
         )
-        _require(0 <= self.momentum < 1, f"--momentum must be in [0, 1), not {self.momentum}.")
+        require(0 <= self.momentum < 1, f"--momentum must be in [0, 1), not {self.momentum}.")
         for name in ("weight_decay", "clip_norm"):
             value = getattr(self, name)
-            _require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")
-        _require(
+            require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")
+        require(
             self.strategy in STRATEGIES, f"--strategy must be one of {', '.join(STRATEGIES)}, not {self.strategy!r}."
         )
 
@@ -296,7 +237,7 @@ class TripletConfig:
 class LabelConfig:
     """Which labels a classifier learns from."""
 
-    clips: str = _option("", "File with one clip id per line: only these clips are learned from. Empty: all.")
+    clips: str = option("", "File with one clip id per line: only these clips are learned from. Empty: all.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -326,60 +267,20 @@ class RunConfig(Protocol):
 class HeadConfig:
     """The fully connected classifier on frozen embeddings (Jansen et al. 2018, section 4: one layer of 512 units)."""
 
-    hidden_layers: int = _option(1, "Hidden layers of the classifier; the paper's comparison on log-mel has 4.")
-    hidden_units: int = _option(512, "Units of each hidden layer of the classifier.")
-    head_epochs: int = _option(30, "Passes of the classifier's training over its windows; of millions one is enough.")
-    head_min_steps: int = _option(300, "Training steps of the classifier at least, however few windows there are.")
-    head_batch_size: int = _option(128, "Windows per training step of the classifier.")
-    head_learning_rate: float = _option(1e-3, "Learning rate of the classifier (Adam) at the start; falls to 0.")
-    head_dropout: float = _option(0.5, "Share of the units of the last hidden layer that is dropped in training.")
+    hidden_layers: int = option(1, "Hidden layers of the classifier; the paper's comparison on log-mel has 4.")
+    hidden_units: int = option(512, "Units of each hidden layer of the classifier.")
+    head_epochs: int = option(30, "Passes of the classifier's training over its windows; of millions one is enough.")
+    head_min_steps: int = option(300, "Training steps of the classifier at least, however few windows there are.")
+    head_batch_size: int = option(128, "Windows per training step of the classifier.")
+    head_learning_rate: float = option(1e-3, "Learning rate of the classifier (Adam) at the start; falls to 0.")
+    head_dropout: float = option(0.5, "Share of the units of the last hidden layer that is dropped in training.")
 
     def __post_init__(self) -> None:
         for name in ("hidden_units", "head_epochs", "head_min_steps", "head_batch_size"):
-            _require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
-        _require(self.hidden_layers >= 0, f"--hidden_layers must be 0 or more, not {self.hidden_layers}.")
-        _require(
+            require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        require(self.hidden_layers >= 0, f"--hidden_layers must be 0 or more, not {self.hidden_layers}.")
+        require(
             0 < self.head_learning_rate < math.inf,
             f"--head_learning_rate must be positive, not {self.head_learning_rate}.",
         )
-        _require(0 <= self.head_dropout < 1, f"--head_dropout must be in [0, 1), not {self.head_dropout}.")
-
-
-def to_json(config: Any) -> str:
-    """The config as indented JSON, nested as the dataclasses are."""
-    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-
-
-def from_json(config_class: Type[Config], text: str) -> Config:
-    """The inverse of `to_json`; a missing key takes its default; an unknown key or broken JSON is a UserError."""
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{config_class.__name__} cannot be read: {error}.") from error
-    return from_mapping(config_class, values)
-
-
-def from_mapping(config_class: Type[Config], values: Mapping[str, Any]) -> Config:
-    """A config from nested mappings such as parsed JSON."""
-    types = typing.get_type_hints(config_class)
-    unknown = sorted(set(values) - set(types))
-    _require(not unknown, f"{config_class.__name__} has no field {', '.join(unknown)}.")
-
-    def convert(name: str, value: Any) -> Any:
-        if dataclasses.is_dataclass(types[name]):
-            return from_mapping(types[name], value)
-        return tuple(value) if isinstance(value, list) else value
-
-    return config_class(**{name: convert(name, value) for name, value in values.items()})
-
-
-def differences(first: Any, second: Any) -> List[str]:
-    """The fields in which two configs of one class differ, each as "name: first, now second"."""
-    found: List[str] = []
-    for field in dataclasses.fields(first):
-        before, after = getattr(first, field.name), getattr(second, field.name)
-        if dataclasses.is_dataclass(before):
-            found += differences(before, after)
-        elif before != after:
-            found.append(f"{field.name}: {before}, now {after}")
-    return found
+        require(0 <= self.head_dropout < 1, f"--head_dropout must be in [0, 1), not {self.head_dropout}.")

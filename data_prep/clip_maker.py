@@ -6,12 +6,12 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 import numpy as np
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import audio_files, encodings, schema
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import levels, sounds
+from data_prep.config import RecordsConfig
 from data_prep.plan import ClipRequest
 
 _HELD_SAMPLES = 600 * SAMPLE_RATE_HZ  # 19 MB; a longer sound is read twice

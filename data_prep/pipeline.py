@@ -18,9 +18,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import create_runner
 from tqdm import tqdm
 
-from audioset_triplet.config import RunnerConfig
 from audioset_triplet.errors import UserError
 from data_prep import shards
+from data_prep.config import RunnerConfig
 from data_prep.shards import Folder, Rules
 
 _POLL_SECONDS = 1.0

@@ -24,11 +24,11 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from audioset_triplet import files
-from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.data import schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import coverage, coverage_page, pipeline, plan, shards
+from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList, ClipRequest, Shard
 from data_prep.shards import Account, Folder, Reject, Rules
 

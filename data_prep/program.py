@@ -13,7 +13,7 @@ from typing import Callable, List
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import RecordsConfig, RunnerConfig
+from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList
 
 try:

@@ -16,12 +16,12 @@ from typing import BinaryIO, Dict, Iterator, List, Set
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import schema
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.data.tfrecord import write_record
 from audioset_triplet.errors import UserError
 from data_prep import clip_maker
+from data_prep.config import RecordsConfig
 from data_prep.plan import Shard
 
 # A run is not stopped for fewer rejects than this, whatever part of the clips they are.

@@ -31,10 +31,11 @@ RANKS = {
     "audioset_triplet.config": 0,
     "audioset_triplet.labels": 0,
     "audioset_triplet.command_line": 0,
-    "audioset_triplet.errors": -1,
+    "audioset_triplet.options": -1,
+    "audioset_triplet.errors": -2,
     "audioset_triplet.files": 0,
     "audioset_triplet.pages": 0,
-    "audioset_triplet": -2,  # the version
+    "audioset_triplet": -3,  # the version
 }
 BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
 SHARED_BY_BINARIES = ("data_prep.program", "experiments.benchmark")  # flags that several of them have

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from audioset_triplet import config
+from audioset_triplet import config, options
 from audioset_triplet.presets import PRESETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -19,7 +19,7 @@ PROGRAM = '''"""Prints the config that its flags make.
 
 from absl import flags
 
-from audioset_triplet import command_line, config, presets
+from audioset_triplet import command_line, config, options, presets
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -34,7 +34,7 @@ def main() -> None:
     if FLAGS.fail:
         raise UserError(FLAGS.fail)
     base = presets.PRESETS[FLAGS.preset]() if FLAGS.preset else config.TripletConfig()
-    print(config.to_json(command_line.config_from_flags(base)))
+    print(options.to_json(command_line.config_from_flags(base)))
 
 
 if __name__ == "__main__":
@@ -58,7 +58,7 @@ def program(tmp_path_factory):
 
 def _made(result: subprocess.CompletedProcess) -> config.TripletConfig:
     assert result.returncode == 0, result.stderr
-    return config.from_json(config.TripletConfig, result.stdout)
+    return options.from_json(config.TripletConfig, result.stdout)
 
 
 def _one_line(result: subprocess.CompletedProcess) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audioset_triplet import config
+from audioset_triplet import config, options
 from audioset_triplet.config import (
     ClassifierConfig,
     DataConfig,
@@ -41,24 +41,24 @@ def _fields(config_class: type) -> Iterator[dataclasses.Field]:
 
 @given(configs)
 def test_json_gives_back_the_config(settings):
-    assert config.from_json(TripletConfig, config.to_json(settings)) == settings
+    assert options.from_json(TripletConfig, options.to_json(settings)) == settings
 
 
 def test_json_is_nested_as_the_config_is():
-    values = json.loads(config.to_json(TripletConfig(data=DataConfig(folds=(1, 2)))))
+    values = json.loads(options.to_json(TripletConfig(data=DataConfig(folds=(1, 2)))))
     assert values["data"]["folds"] == [1, 2]
     assert values["training"]["batch_size"] == TrainingConfig().batch_size
 
 
 def test_a_missing_key_takes_its_default():
-    read = config.from_json(TripletConfig, '{"loss": {"margin": 0.2}}')
+    read = options.from_json(TripletConfig, '{"loss": {"margin": 0.2}}')
     assert read == TripletConfig(loss=LossConfig(margin=0.2))
 
 
 @pytest.mark.parametrize("text", ['{"lots": {}}', '{"loss": {"lots": 1}}'])
 def test_an_unknown_key_is_named(text):
     with pytest.raises(UserError, match="no field lots"):
-        config.from_json(TripletConfig, text)
+        options.from_json(TripletConfig, text)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_options_that_do_not_go_together_are_refused(make, message):
 @pytest.mark.parametrize("text", ["", '{"loss": {"margin": 0.2'])
 def test_broken_json_is_the_users_to_mend(text):
     with pytest.raises(UserError, match="TripletConfig cannot be read"):
-        config.from_json(TripletConfig, text)
+        options.from_json(TripletConfig, text)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_flag(config_class,
 
 def test_differences_names_the_fields_of_nested_configs():
     changed = TripletConfig(loss=LossConfig(margin=0.2), training=TrainingConfig(steps=7))
-    assert config.differences(TripletConfig(), TripletConfig()) == []
-    assert config.differences(TripletConfig(), changed) == ["margin: 0.1, now 0.2", "steps: 100000, now 7"]
+    assert options.differences(TripletConfig(), TripletConfig()) == []
+    assert options.differences(TripletConfig(), changed) == ["margin: 0.1, now 0.2", "steps: 100000, now 7"]
 
 
 @pytest.mark.parametrize("config_class, at_least", [(TripletConfig, 27), (ClassifierConfig, 18)])
@@ -144,6 +144,6 @@ def test_every_field_says_what_it_means(config_class):
 
 def test_the_settings_of_one_objective_are_not_read_as_those_of_another():
     with pytest.raises(UserError, match="TripletConfig has no field labels"):
-        config.from_json(TripletConfig, config.to_json(ClassifierConfig()))
+        options.from_json(TripletConfig, options.to_json(ClassifierConfig()))
     with pytest.raises(UserError, match="ClassifierConfig has no field loss, sampling"):
-        config.from_json(ClassifierConfig, config.to_json(TripletConfig()))
+        options.from_json(ClassifierConfig, options.to_json(TripletConfig()))

@@ -1,6 +1,6 @@
 import pytest
 
-from audioset_triplet import config
+from audioset_triplet import config, options
 from audioset_triplet.presets import CLASSIFIER_PRESETS, PRESETS
 
 ALL = {**PRESETS, **CLASSIFIER_PRESETS}
@@ -13,7 +13,7 @@ def test_a_name_means_one_preset():
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_preset_goes_through_json_unchanged(name):
     settings = ALL[name]()
-    assert config.from_json(type(settings), config.to_json(settings)) == settings
+    assert options.from_json(type(settings), options.to_json(settings)) == settings
 
 
 @pytest.mark.parametrize("name", sorted(ALL))

@@ -6,7 +6,7 @@ from typing import Any, Tuple, Type, TypeVar
 
 import tensorflow as tf
 
-from audioset_triplet import config, files
+from audioset_triplet import files, options
 from audioset_triplet.config import RunConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.models.resnet import build_resnet50
@@ -27,7 +27,7 @@ def check_config(workdir: str, run_config: RunConfig) -> None:
         return
     found: Any = read_config(workdir, type(run_config))
     moved = dataclasses.replace(found, data=dataclasses.replace(found.data, data=run_config.data.data))
-    differences = config.differences(moved, run_config)
+    differences = options.differences(moved, run_config)
     if differences:
         raise UserError(
             f"{workdir} holds a run with other settings ({', '.join(differences)}): "
@@ -37,7 +37,7 @@ def check_config(workdir: str, run_config: RunConfig) -> None:
 
 def write_config(workdir: str, run_config: RunConfig) -> None:
     os.makedirs(workdir, exist_ok=True)
-    files.write_text(config_path(workdir), config.to_json(run_config))
+    files.write_text(config_path(workdir), options.to_json(run_config))
 
 
 def read_config(workdir: str, config_class: Type[Config]) -> Config:
@@ -52,7 +52,7 @@ def read_config(workdir: str, config_class: Type[Config]) -> Config:
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:
-        return config.from_json(config_class, text)
+        return options.from_json(config_class, text)
     except UserError as error:
         raise UserError(f"{path}: not the settings of a run that can be used here: {error}") from error
 

@@ -16,8 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet import config as configs
-from audioset_triplet import distribution, files
+from audioset_triplet import distribution, files, options
 from audioset_triplet.config import ClassifierConfig
 from audioset_triplet.data import clip_labels, records
 from audioset_triplet.data.embedding_parts import ClipInfo
@@ -107,7 +106,7 @@ def _keep_classes(workdir: str, classes: Classes) -> None:
     """Writes classes.json, before config.json: where a run has begun it holds, and has to agree."""
     if not os.path.exists(checkpoints.config_path(workdir)):
         os.makedirs(workdir, exist_ok=True)
-        files.write_text(_classes_path(workdir), configs.to_json(classes))
+        files.write_text(_classes_path(workdir), options.to_json(classes))
     elif read_classes(workdir) != classes:
         raise UserError(
             f"{workdir} holds a run on other labels: {read_classes(workdir).num_clips} clips of "

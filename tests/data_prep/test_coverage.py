@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioset_triplet.config import HeadConfig, RecordsConfig, RunnerConfig
+from audioset_triplet.config import HeadConfig
 from audioset_triplet.data.clip_ids import digest
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.evaluation import tasks
 from data_prep import coverage, coverage_page, esc50, plan, prepare
+from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipRequest
 from data_prep.shards import Account, Reject
 from data_prep.sounds import Location

@@ -14,10 +14,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import held_alone
 from data_prep import plan, prepare, sounds
+from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.sounds import Location
 from tests import processes

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from audioset_triplet.config import RecordsConfig
 from audioset_triplet.data import audio_files, clip_ids
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
 from data_prep import clip_maker, fold_sets, folder, plan, sounds
+from data_prep.config import RecordsConfig
 from data_prep.folder import FROM_FOLDERS, NO_LABELS, Clips, LabelTable
 from data_prep.plan import ClipRequest
 from tests import datasets, processes

@@ -3,9 +3,9 @@
 import pathlib
 from typing import Any, Dict
 
-from audioset_triplet.config import RecordsConfig, RunnerConfig
 from audioset_triplet.data import records, schema
 from data_prep import plan, prepare
+from data_prep.config import RecordsConfig, RunnerConfig
 
 
 def write(clips: plan.ClipList, output: pathlib.Path, **options: Any) -> prepare.Summary:
