@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import struct
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -17,6 +17,10 @@ from audioset_triplet.errors import UserError
 # Files read at a time: enough to hide the latency of remote storage and to mix the folds of a small data set. Fixed,
 # not tuned at run time, because it decides the order of the records.
 _CYCLE_LENGTH = 16
+
+# A record in its file: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
+HEADER_BYTES = 12
+FRAME_BYTES = HEADER_BYTES + 4
 
 
 def expand_globs(patterns: str) -> List[str]:
@@ -65,9 +69,17 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
     A damaged record is a DataLossError when it is read (see `named_errors`), but TensorFlow takes a file that is cut
     within the 12 bytes before a record for one that ends there; `scan` does not.
     """
-    return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(_CYCLE_LENGTH, len(files)),
+    paths = tf.data.Dataset.from_tensor_slices(list(files))
+    return interleaved(paths, tf.data.TFRecordDataset, len(files), deterministic)
+
+
+def interleaved(
+    files: tf.data.Dataset, read: Callable[..., tf.data.Dataset], num_files: int, deterministic: bool
+) -> tf.data.Dataset:
+    """What `read` makes of each element of `files`, several of which are read at a time."""
+    return files.interleave(
+        read,
+        cycle_length=min(_CYCLE_LENGTH, num_files),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=deterministic,
     )
@@ -78,6 +90,11 @@ def read_clips(files: Sequence[str], folds: Sequence[int], deterministic: bool) 
     clips = read_records(files, deterministic).map(
         parsing.parse_clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
     )
+    return only_folds(clips, folds)
+
+
+def only_folds(clips: tf.data.Dataset, folds: Sequence[int]) -> tf.data.Dataset:
+    """The clips of some folds, or all where none is named."""
     if not folds:
         return clips
     wanted = tf.constant(list(folds), tf.int64)
@@ -106,16 +123,19 @@ class Frame:
     damage: str = ""
 
 
-def frames(file: str) -> Iterator[Frame]:
+def frames(file: str, index: int = 0, offset: int = 0) -> Iterator[Frame]:
     """The bytes of every record, going on after a damaged one as far as the framing allows.
 
-    TFRecord framing: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
+    Args:
+        file: path.
+        index, offset: the record to begin with, and the byte at which it begins.
     """
     with tf.io.gfile.GFile(file, "rb") as source:
-        size, offset, index = source.size(), 0, 0
+        size = source.size()
+        source.seek(offset)
         while offset < size:
-            header = source.read(12)
-            if len(header) < 12:
+            header = source.read(HEADER_BYTES)
+            if len(header) < HEADER_BYTES:
                 yield Frame(index, b"", f"truncated: the file ends inside the header at byte {offset}")
                 return
             length, length_crc = struct.unpack("<QI", header)
@@ -123,14 +143,14 @@ def frames(file: str) -> Iterator[Frame]:
                 damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
                 yield Frame(index, b"", damage)
                 return
-            if offset + 16 + length > size:
-                missing = offset + 16 + length - size
-                yield Frame(index, b"", f"truncated: {missing} of {length + 16} bytes are missing at the end")
+            if offset + FRAME_BYTES + length > size:
+                missing = offset + FRAME_BYTES + length - size
+                yield Frame(index, b"", f"truncated: {missing} of {length + FRAME_BYTES} bytes are missing at the end")
                 return
             data, (data_crc,) = source.read(length), struct.unpack("<I", source.read(4))
             damage = "" if masked_crc(data) == data_crc else "bad checksum: the bytes are not those that were written"
             yield Frame(index, data, damage)
-            offset, index = offset + 16 + length, index + 1
+            offset, index = offset + FRAME_BYTES + length, index + 1
 
 
 def scan(file: str) -> Iterator[Record]:

@@ -2,7 +2,7 @@
 
 Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
 sees new ones. Silent ones (`frontend.level`) are avoided: nothing can be learned from them. Randomness is stateless:
-the windows depend on the seed and on the position in the stream alone.
+the windows depend on the seed and on the position in the stream alone. Clips come from `data.places`.
 """
 
 import contextlib
@@ -82,11 +82,12 @@ def _random_cut(pcm: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     """A window from each clip, with the clip's labels.
 
-    Elements: `pcm` int16 [15600], `labels` int64 [n].
+    Elements: `pcm` int16 [15600], `labels` int64 [n], `places` int64 [1, 2] (of the clip).
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-        return {"pcm": _random_cut(clip["pcm"], _seed_of(seed, index)), "labels": clip["labels"]}
+        pcm = _random_cut(clip["pcm"], _seed_of(seed, index))
+        return {"pcm": pcm, "labels": clip["labels"], "places": clip["place"][tf.newaxis]}
 
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -94,7 +95,8 @@ def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
 def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> tf.data.Dataset:
     """A pair from each clip; both windows hold the same recording.
 
-    Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 1] (a hash of the recording's id), `has_companion` bool [].
+    Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 1] (a hash of the recording's id), `has_companion` bool [],
+    `places` int64 [1, 2] (of the clip).
     """
 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
@@ -107,6 +109,7 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
             "pcm": tf.stack([_cut(pcm, anchors[best]), _cut(pcm, companions[best])]),
             "contents": tf.fill([2, 1], _hash_of_recording(clip)),
             "has_companion": have_companion[best],
+            "places": clip["place"][tf.newaxis],
         }
 
     return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)
@@ -117,7 +120,8 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
 
     A clip with several labels is paired by one of them, drawn anew on every pass. A class with one clip is paired with
     itself. Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 17] (the class indices, repeated to fill 16 places,
-    and a hash of the recording's id: its clips may have other labels), `has_companion` bool [], always true.
+    and a hash of the recording's id: its clips may have other labels), `has_companion` bool [], always true, `places`
+    int64 [2, 2] (of the clips).
 
     Raises:
         UserError: when run inside `too_many_labels_named`, on a clip of more than 16 labels.
@@ -135,6 +139,7 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
             "pcm": _random_cut(clip["pcm"], position_seed),
             "contents": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
+            "places": clip["place"],
         }
 
     def pair(_: tf.Tensor, group: tf.data.Dataset) -> tf.data.Dataset:
@@ -143,9 +148,8 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     labelled = clips.filter(lambda clip: tf.size(clip["labels"]) > 0)
     windows = labelled.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
     pairs = windows.group_by_window(lambda element: element["label"], pair, window_size=2)
-    return pairs.map(
-        lambda element: {"pcm": element["pcm"], "contents": element["contents"], "has_companion": tf.constant(True)}
-    )
+    names = ("pcm", "contents", "places")
+    return pairs.map(lambda element: {**{name: element[name] for name in names}, "has_companion": tf.constant(True)})
 
 
 @contextlib.contextmanager
