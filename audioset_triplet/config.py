@@ -6,6 +6,7 @@ in a work directory and of the presets (`audioset_triplet.options` says what a f
 
 import dataclasses
 import math
+import re
 from typing import Protocol, Tuple
 
 from audioset_triplet.options import option, require
@@ -18,7 +19,11 @@ OPTIMIZERS = ("adam", "sgd", "lamb")
 SCHEDULES = ("constant", "cosine", "step")
 CANDIDATES = ("all", "device")
 BATCH_NORMS = ("device", "all")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
+
+
+_SERVICE = re.compile(r"grpc://[^/:]+:\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +33,25 @@ class DataConfig:
     data: str = option("", "TFRecords to read: a glob, or several separated by commas.")
     folds: Tuple[int, ...] = option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
     shuffle_clips: int = option(2000, "Clips held in the shuffle buffer (about 0.3 MB each at ten seconds).")
+    cuts_per_clip: int = option(
+        1,
+        "How many examples are cut from a clip each time it is read. 1: every example of a pass is from another clip. "
+        "More, where reading is what is slow: they are shuffled apart again.",
+    )
+    data_service: str = option(
+        "",
+        "Address of a tf.data service that makes the batches on other machines, grpc://HOST:PORT "
+        "(experiments.serve_data starts one); it has to see the files of --data under the same names. Empty: this "
+        "process makes them.",
+    )
 
     def __post_init__(self) -> None:
-        require(self.shuffle_clips >= 1, f"--shuffle_clips must be at least 1, not {self.shuffle_clips}.")
+        for name in ("shuffle_clips", "cuts_per_clip"):
+            require(getattr(self, name) >= 1, f"--{name} must be at least 1, not {getattr(self, name)}.")
+        require(
+            not self.data_service or _SERVICE.fullmatch(self.data_service) is not None,
+            f"--data_service must be grpc://HOST:PORT, not {self.data_service!r}.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +207,17 @@ class TrainingConfig:
         0.0, "Decoupled from the gradient, times the learning rate; biases and normalisation are left alone."
     )
     clip_norm: float = option(0.0, "Shorten gradients whose norm over all weights is above this; 0: never.")
+    moving_average: float = option(
+        0.0,
+        "What is kept in each step of a moving average of the weights, for example 0.999 (less in the first steps). "
+        "The average is then what is evaluated and exported. 0: no average.",
+    )
+    precision: str = option(
+        "float32",
+        "What the network computes in; its weights, the front end, distances, mining and the loss stay float32. "
+        "mixed_float16 scales the loss and leaves out steps in which that overflows.",
+        PRECISIONS,
+    )
     seed: int = option(0, "Seed of initial weights, order and sampling.")
     strategy: str = option("auto", "Devices: auto takes every GPU, or the CPU where there is none.", STRATEGIES)
     deterministic: bool = option(
@@ -213,7 +245,12 @@ class TrainingConfig:
             0 <= self.warmup_steps < self.steps,
             f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps}.",
         )
-        require(0 <= self.momentum < 1, f"--momentum must be in [0, 1), not {self.momentum}.")
+        for name in ("momentum", "moving_average"):
+            require(0 <= getattr(self, name) < 1, f"--{name} must be in [0, 1), not {getattr(self, name)}.")
+        require(
+            self.precision in PRECISIONS,
+            f"--precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}.",
+        )
         for name in ("weight_decay", "clip_norm"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")

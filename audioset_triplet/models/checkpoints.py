@@ -21,12 +21,13 @@ def config_path(workdir: str) -> str:
 def check_config(workdir: str, run_config: RunConfig) -> None:
     """Raises a UserError if the work directory belongs to a run with other settings.
 
-    Where the records lie is none of them: `training.origin` tells whether they are the same.
+    Where the records lie, or are read, is none of them: `training.origin` tells whether they are the same.
     """
     if not os.path.exists(config_path(workdir)):
         return
     found: Any = read_config(workdir, type(run_config))
-    moved = dataclasses.replace(found, data=dataclasses.replace(found.data, data=run_config.data.data))
+    where = {name: getattr(run_config.data, name) for name in ("data", "data_service")}
+    moved = dataclasses.replace(found, data=dataclasses.replace(found.data, **where))
     differences = options.differences(moved, run_config)
     if differences:
         raise UserError(
@@ -84,11 +85,13 @@ def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
     """
     run_config = read_config(workdir, TripletConfig)
     network = build_resnet50(run_config.model)
-    return network, run_config, restore_weights(network, workdir)
+    return network, run_config, restore_weights(network, workdir, run_config)
 
 
-def restore_weights(network: tf.keras.Model, workdir: str) -> str:
+def restore_weights(network: tf.keras.Model, workdir: str, run_config: RunConfig) -> str:
     """Gives a network the weights of the last checkpoint of a work directory, and returns the checkpoint's path.
+
+    They are the moving averages where the run's configuration says that it keeps them.
 
     Raises:
         UserError: there is no checkpoint yet, or it is damaged.
@@ -96,9 +99,15 @@ def restore_weights(network: tf.keras.Model, workdir: str) -> str:
     latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
     if latest is None:
         raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
-    status = restore(tf.train.Checkpoint(network=network), latest)
+    name = average_of("network") if run_config.training.moving_average else "network"
+    status = restore(tf.train.Checkpoint(**{name: network}), latest)
     status.expect_partial().assert_existing_objects_matched()
     return latest
+
+
+def average_of(part: str) -> str:
+    """The name under which a checkpoint keeps the moving average of a part."""
+    return f"average_{part}"
 
 
 def step_of(path: str) -> int:

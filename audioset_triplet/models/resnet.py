@@ -3,8 +3,9 @@
 He et al. 2015 (v1: the stride of a block is in its first 1x1 convolution, as in the original), with the changes of
 Hershey et al. 2017, section 3.1: no stride in the first 7x7 convolution and a 6x4 average pool. The 128-d linear
 output, L2-normalised, is that of Jansen et al. 2018; their classifier "trained from scratch" has the classes as its
-linear output. Batch normalisation follows every convolution; convolutions have
-no bias.
+linear output. Batch normalisation follows every convolution; convolutions have no bias.
+
+Under a policy of mixed precision everything up to the last map computes in it, the rest in float32.
 """
 
 import functools
@@ -53,7 +54,7 @@ def build_resnet50(config: ModelConfig) -> tf.keras.Model:
     """
     inputs = _log_mel_input()
     x = _features(inputs, config)
-    x = layers.Dense(config.embedding_size, name="embedding")(x)
+    x = layers.Dense(config.embedding_size, dtype="float32", name="embedding")(x)
     outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(x)
     return tf.keras.Model(inputs, outputs, name="resnet50")
 
@@ -84,4 +85,4 @@ def _features(inputs: tf.Tensor, config: BackboneConfig) -> tf.Tensor:
         for block in range(1, num_blocks + 1):
             x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}", norm)
     # The last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.
-    return layers.GlobalAveragePooling2D(name="average_pool")(x)
+    return layers.GlobalAveragePooling2D(dtype="float32", name="average_pool")(x)

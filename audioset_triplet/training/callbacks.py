@@ -8,13 +8,15 @@ import shutil
 import signal
 import sys
 import threading
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.errors import Terminated, UserError, op_reason
 from audioset_triplet.training import optimizers
+
+_NAMED_CLIPS = 5  # at most, in an error
 
 
 @contextlib.contextmanager
@@ -46,7 +48,17 @@ class RunRecorder(tf.keras.callbacks.Callback):
         log_every_steps: int,
         checkpoint_every_steps: int,
         stop: threading.Event,
+        name_bad_clips: Callable[[], List[str]] = list,
     ) -> None:
+        """
+        Args:
+            workdir: the work directory.
+            manager: writes the checkpoints.
+            first_step, last_step: steps that are done, and that are to be done in all.
+            log_every_steps, checkpoint_every_steps: of `TrainingConfig`.
+            stop: asks the run to end.
+            name_bad_clips: names what was in the last batch, if it gave no number.
+        """
         super().__init__()
         self._metrics_path = os.path.join(workdir, "metrics.jsonl")
         self._writer = tf.summary.create_file_writer(os.path.join(workdir, "tensorboard"))
@@ -56,6 +68,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._log_every_steps = log_every_steps
         self._checkpoint_every_steps = checkpoint_every_steps
         self._stop = stop
+        self._name_bad_clips = name_bad_clips
         self._line_is_complete = False
         lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
         files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
@@ -68,13 +81,9 @@ class RunRecorder(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         logs = logs or {}
         self._step += 1
-        for name in ("loss", "gradient_norm"):  # a gradient that is no number has spoilt the weights already
+        for name in ("loss", "gradient_norm"):
             if not math.isfinite(logs.get(name, 0.0)):
-                raise UserError(
-                    f"the {name.replace('_', ' ')} is {logs[name]} at step {self._step}: training stops. The last "
-                    f"checkpoint is {self._manager.latest_checkpoint or 'none'}; a lower --learning_rate is the usual "
-                    "cure."
-                )
+                raise UserError(self._no_number(name, logs))
         if self._step % self._log_every_steps == 0 or self._step == self._last_step:
             self._log(logs)
         stop = self._stop.is_set()
@@ -85,6 +94,18 @@ class RunRecorder(tf.keras.callbacks.Callback):
                 f"stopped by SIGTERM after step {self._step} of {self._last_step}, which is saved in "
                 f"{self._manager.directory}: the same command goes on from there."
             )
+
+    def _no_number(self, name: str, logs: Dict[str, Any]) -> str:
+        clips = self._name_bad_clips()
+        more = f"; and {len(clips) - _NAMED_CLIPS} more" if len(clips) > _NAMED_CLIPS else ""
+        batch = f", in a batch of {'; '.join(clips[:_NAMED_CLIPS])}{more}" if clips else ""
+        weights = float(tf.linalg.global_norm(self.model.trainable_variables))
+        return (
+            f"the {name.replace('_', ' ')} is {logs[name]} at step {self._step}{batch}. Norms: of the gradients "
+            f"{logs.get('gradient_norm', math.nan):.3g}, of the weights {weights:.3g}. Training stops; the last "
+            f"checkpoint is {self._manager.latest_checkpoint or 'none'}. A lower --learning_rate or --clip_norm is the "
+            "usual cure."
+        )
 
     def _save(self) -> None:
         try:

@@ -10,7 +10,7 @@ import functools
 import json
 import os
 import sys
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -99,7 +99,9 @@ def _build_model(config: ClassifierConfig, classes: Classes, workdir: str) -> "C
         else "sigmoids, as some clips have several labels"
     )
     print(f"{classes.num_clips} clips of {len(classes.names)} classes: {loss}.", file=sys.stderr)
-    return ClassifierModel(build_resnet50_classifier(config.model, len(classes.names)), classes.one_per_clip)
+    network = build_resnet50_classifier(config.model, len(classes.names))
+    num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
+    return ClassifierModel(network, classes.one_per_clip, places_shape=(num_rows, 1))
 
 
 def _keep_classes(workdir: str, classes: Classes) -> None:
@@ -138,8 +140,8 @@ class ClassifierModel(ObjectiveModel):
     Monitors `accuracy` (share of windows whose likeliest class is one of theirs).
     """
 
-    def __init__(self, network: tf.keras.Model, one_per_clip: bool) -> None:
-        super().__init__({"network": network}, ("accuracy",))
+    def __init__(self, network: tf.keras.Model, one_per_clip: bool, **options: Any) -> None:
+        super().__init__({"network": network}, ("accuracy",), **options)
         self._one_per_clip = one_per_clip
 
     def terms(self, batch: inputs.LabelledBatch) -> Terms:
@@ -167,7 +169,7 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     run_config = checkpoints.read_config(workdir, ClassifierConfig)
     classes = read_classes(workdir)
     network = build_resnet50_classifier(run_config.model, len(classes.names))
-    checkpoints.restore_weights(network, workdir)
+    checkpoints.restore_weights(network, workdir, run_config)
     clips = clip_labels.read(data, folds)
     names = {**clip_labels.class_names(clips), **classes.names}
     indices = sorted(names)

@@ -5,18 +5,25 @@ files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log
 and, with `--sampling_device=accelerator`, the same without log-mel and sampling, which the training step then does.
 Clips are shuffled before they are repeated, so that an epoch sees every clip once; windows are cut before anything is
 computed, so that the front end works on 0.96 s and not on whole clips; triplets are made from whole batches, because
-mixtures and negatives need other clips.
+mixtures and negatives need other clips. Each host has a pipeline of its own, of some of the files; or all hosts take
+their batches from one tf.data service, among whose workers the files are divided.
 """
 
+import dataclasses
+import hashlib
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet.config import ClassifierConfig, RunConfig, TrainingConfig, TripletConfig
-from audioset_triplet.data import records, windows
+from audioset_triplet import options
+from audioset_triplet.config import ClassifierConfig, RunConfig, TripletConfig
+from audioset_triplet.data import places, records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import level, mel
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
+
+_SEEDS_APART = 7_368_787  # between two pipelines
+_BATCHES_APART = 4
 
 
 class LabelledBatch(NamedTuple):
@@ -24,6 +31,7 @@ class LabelledBatch(NamedTuple):
 
     windows: tf.Tensor  # float32 [B, T, F]
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
+    places: tf.Tensor  # int64 [B, 1, 2], where the clips lie (`data.places`)
 
 
 class WindowBatch(NamedTuple):
@@ -32,53 +40,68 @@ class WindowBatch(NamedTuple):
     pcm: tf.Tensor  # int16 [B, 2, 15600]
     contents: tf.Tensor  # int64 [B, 2, M]
     has_companion: tf.Tensor  # bool [B]
+    places: tf.Tensor  # int64 [B, n, 2], where the clips of each pair lie (`data.places`)
     seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
 
 
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """Which part of a run's input one pipeline makes, and from where on.
+
+    Attributes:
+        first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
+            computing on them; any other run starts its data anew with another seed.
+        context: how many pipelines there are (one for each host), which of them this is, and for how many devices.
+        damage: notes the damaged records that are passed over. None: they end the run.
+    """
+
+    first_step: int = 0
+    context: tf.distribute.InputContext = tf.distribute.InputContext()
+    damage: Optional[places.Damage] = None
+
+
 def triplet_batches(
-    config: TripletConfig, clip_ids: Optional[Sequence[str]] = None, first_step: int = 0
+    config: TripletConfig, clip_ids: Optional[Sequence[str]] = None, feed: Feed = Feed()
 ) -> tf.data.Dataset:
     """An endless stream of `TripletBatch`es, or of the `WindowBatch`es that they are made of on an accelerator.
 
     Args:
         config: what to read and how to sample.
         clip_ids: only these clips; None: all.
-        first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
-            computing on them; any other run starts its data anew with another seed.
+        feed: the pipeline's part. Its batches are a device's: with all devices they are `config.training.batch_size`.
 
     Raises:
         UserError: no file matches, or no clip serves the method.
     """
-    training = config.training
-    skipped, seed = _resumption(training, first_step)
-    clips = _read_clips(config, clip_ids)
+    skipped, seed = _resumption(config, feed)
+    clips = _read_clips(config, clip_ids, feed)
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"
     _require_any(clips, f"{where} holds no clip.")
     usable = _pairs(clips, config, seed)
     _require_any(usable, f"{where} holds no clip that --method={config.sampling.method} can use.")
+    num_rows = _rows_of_pipeline(config, feed)
 
     def with_seed(step: tf.Tensor, batch: dict) -> WindowBatch:
         step_seed = tf.stack([tf.constant(seed, tf.int64), step])
-        return WindowBatch(**batch, seed=tf.tile(step_seed[tf.newaxis], [training.batch_size, 1]))
+        return WindowBatch(**batch, seed=tf.tile(step_seed[tf.newaxis], [num_rows, 1]))
 
-    clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
-    batches = _pairs(clips, config, seed).batch(training.batch_size, drop_remainder=True)
-    batches = batches.enumerate().skip(skipped).map(with_seed)
+    pairs = _shuffled_apart(_pairs(_endless(clips, config, seed), config, seed), config, seed)
+    batches = pairs.batch(num_rows, drop_remainder=True).enumerate().skip(skipped).map(with_seed)
     if config.sampling.sampling_device == "host":
         batches = batches.map(lambda batch: to_triplets(config, batch), num_parallel_calls=tf.data.AUTOTUNE)
-    return _delivered(batches, training)
+    return _delivered(batches, config, clip_ids, feed)
 
 
 def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
-    windows = {"pcm": batch.pcm, "contents": batch.contents, "has_companion": batch.has_companion}
+    windows = {name: getattr(batch, name) for name in ("pcm", "contents", "has_companion", "places")}
     return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "own")
 
 
 def labelled_batches(
-    config: ClassifierConfig, classes: Sequence[int], clip_ids: Sequence[str], first_step: int = 0
+    config: ClassifierConfig, classes: Sequence[int], clip_ids: Sequence[str], feed: Feed = Feed()
 ) -> tf.data.Dataset:
     """An endless stream of `LabelledBatch`es: from each clip one window at random on every pass.
 
@@ -86,28 +109,28 @@ def labelled_batches(
         config: what to read.
         classes: [C], class index of each column of the targets: all that the clips have.
         clip_ids: only these clips, all of which have labels.
-        first_step: as for `triplet_batches`.
+        feed: as for `triplet_batches`.
 
     Raises:
         UserError: no file matches.
     """
-    training = config.training
-    skipped, seed = _resumption(training, first_step)
+    skipped, seed = _resumption(config, feed)
     columns = tf.constant(list(classes), tf.int64)
 
-    def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor]:
-        return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1)
+    def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1), window["places"]
 
-    def compute(pcm: tf.Tensor, targets: tf.Tensor) -> LabelledBatch:
-        return LabelledBatch(mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))), tf.cast(targets, tf.float32))
+    def compute(pcm: tf.Tensor, targets: tf.Tensor, clip_places: tf.Tensor) -> LabelledBatch:
+        log_mel = mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm)))
+        return LabelledBatch(log_mel, tf.cast(targets, tf.float32), clip_places)
 
-    clips = _read_clips(config, clip_ids)
+    clips = _read_clips(config, clip_ids, feed)
     if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
         clips = clips.cache()
-    clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
-    cut = windows.random_windows(clips, seed).map(target, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = cut.batch(training.batch_size, drop_remainder=True).skip(skipped)
-    return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), training)
+    cut = windows.random_windows(_endless(clips, config, seed), seed)
+    cut = _shuffled_apart(cut.map(target, num_parallel_calls=tf.data.AUTOTUNE), config, seed)
+    batches = cut.batch(_rows_of_pipeline(config, feed), drop_remainder=True).skip(skipped)
+    return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), config, clip_ids, feed)
 
 
 def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.data.Dataset:
@@ -126,10 +149,13 @@ def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.d
     return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def _read_clips(config: RunConfig, clip_ids: Optional[Sequence[str]]) -> tf.data.Dataset:
-    """The clips of the run's folds, of these ids alone; None: all."""
+def _read_clips(config: RunConfig, clip_ids: Optional[Sequence[str]], feed: Feed) -> tf.data.Dataset:
+    """The pipeline's part of the clips of the run's folds, of these ids alone; None: all."""
     files = records.expand_globs(config.data.data)
-    clips = records.read_clips(files, config.data.folds, config.training.deterministic)
+    count, index = feed.context.num_input_pipelines, feed.context.input_pipeline_id
+    if config.data.data_service:  # which divides the files itself
+        count, index = 1, 0
+    clips = places.read_clips(files, config.data.folds, config.training.deterministic, feed.damage, (count, index))
     if clip_ids is None:
         return clips
     wanted = tf.sort(_hashes(tf.constant(list(clip_ids), tf.string)))
@@ -145,15 +171,49 @@ def _hashes(clip_ids: tf.Tensor) -> tf.Tensor:
     return tf.strings.to_hash_bucket_fast(clip_ids, tf.int64.max)
 
 
-def _resumption(training: TrainingConfig, first_step: int) -> Tuple[int, int]:
-    """How many batches a run that goes on after `first_step` skips, and the seed of its data."""
-    return (first_step, training.seed) if training.deterministic else (0, training.seed + first_step)
+def _resumption(config: RunConfig, feed: Feed) -> Tuple[int, int]:
+    """How many batches a pipeline of a resumed run skips, and the seed of its data."""
+    seed = config.training.seed + feed.context.input_pipeline_id * _SEEDS_APART
+    return (feed.first_step, seed) if config.training.deterministic else (0, seed + feed.first_step)
 
 
-def _delivered(batches: tf.data.Dataset, training: TrainingConfig) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.deterministic = training.deterministic
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+def _rows_of_pipeline(config: RunConfig, feed: Feed) -> int:
+    return config.training.batch_size // feed.context.num_input_pipelines
+
+
+def _endless(clips: tf.data.Dataset, config: RunConfig, seed: int) -> tf.data.Dataset:
+    """All clips in another order on every pass, each as often as it is to be cut."""
+    clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
+    if config.data.cuts_per_clip == 1:
+        return clips
+    return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(config.data.cuts_per_clip))
+
+
+def _shuffled_apart(cuts: tf.data.Dataset, config: RunConfig, seed: int) -> tf.data.Dataset:
+    """Cuts of one clip, which are no negatives of each other, out of each other's batch."""
+    if config.data.cuts_per_clip == 1:
+        return cuts
+    return cuts.shuffle(_BATCHES_APART * config.data.cuts_per_clip * config.training.batch_size, seed=seed)
+
+
+def _delivered(
+    batches: tf.data.Dataset, config: RunConfig, clip_ids: Optional[Sequence[str]], feed: Feed
+) -> tf.data.Dataset:
+    """In batches of a device, from where the run has them made."""
+    order = tf.data.Options()
+    order.deterministic = config.training.deterministic
+    batches = batches.with_options(order)
+    if config.data.data_service:
+        described = options.to_json(config), clip_ids, feed.first_step
+        job = hashlib.sha256(repr(described).encode()).hexdigest()[:16]  # all hosts of a run take from one job
+        service = tf.data.experimental.service
+        batches = batches.apply(
+            service.distribute(service.ShardingPolicy.DYNAMIC, config.data.data_service, job_name=job)
+        )
+    num_devices = feed.context.num_replicas_in_sync
+    if num_devices > feed.context.num_input_pipelines:
+        batches = batches.rebatch(config.training.batch_size // num_devices, drop_remainder=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:

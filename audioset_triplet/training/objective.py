@@ -1,7 +1,8 @@
 """What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
 
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
@@ -28,6 +29,9 @@ class ObjectiveModel(tf.keras.Model):
 
     Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of the loss, over all weights,
     before it is clipped).
+
+    A step whose gradients are no numbers changes no weight; with a scaled loss (`--precision=mixed_float16`) it is left
+    out of `gradient_norm` too, as long as a smaller scale may cure it.
     """
 
     def __init__(
@@ -35,12 +39,15 @@ class ObjectiveModel(tf.keras.Model):
         parts: Dict[str, tf.keras.Model],
         monitored: Sequence[str],
         prepare: Callable[[Any], Any] = unprepared,
+        places_shape: Tuple[int, int] = (0, 0),
     ) -> None:
         """
         Args:
             parts: the networks.
             monitored: names of what `terms` monitors.
-            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes.
+            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes, with `places`.
+            places_shape: rows of a device's part, and clips of a row, so that the last batch can be named
+                (`bad_places`). (0, 0): it cannot.
         """
         super().__init__()
         self._prepare = prepare
@@ -49,6 +56,13 @@ class ObjectiveModel(tf.keras.Model):
         self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
         self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
         self._clip_norm = 0.0
+        self._places = tf.Variable(
+            tf.fill([*places_shape, 2], tf.constant(-1, tf.int64)),
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            name="places",
+        )
 
     def compile(self, optimizer: tf.keras.optimizers.Optimizer, clip_norm: float = 0.0, **options: Any) -> None:
         """As of Keras; gradients whose norm over all weights is above `clip_norm` are shortened to it, 0: none are."""
@@ -67,19 +81,43 @@ class ObjectiveModel(tf.keras.Model):
 
     def train_step(self, batch: Any) -> Dict[str, tf.Tensor]:
         batch = self._prepare(batch)
+        variables = self.trainable_variables
+        scaling = isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+        scale = self.optimizer.loss_scale if scaling else tf.constant(1.0)
         with tf.GradientTape() as tape:
             terms = self.terms(batch)
-            part = part_of_mean(terms.loss, terms.weight)
-        variables = self.trainable_variables
-        gradients = distribution.sum_over_replicas(tape.gradient(part, variables))
+            scaled = scale * part_of_mean(terms.loss, terms.weight)
+        gradients = distribution.sum_over_replicas(tape.gradient(scaled, variables))
+        gradients = [gradient / scale for gradient in gradients] if scaling else gradients
         norm = tf.linalg.global_norm(gradients)
+        is_number = tf.math.is_finite(norm)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        if not scaling:  # or else the optimizer leaves the step out itself, and tries a smaller scale
+            gradients = [tf.where(is_number, gradient, 0.0) for gradient in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
         for name, values in {"loss": terms.loss, **terms.monitored}.items():
             self._means[name].update_state(values, sample_weight=terms.weight)
-        self._gradient_norm.update_state(norm)
+        counts = tf.cast(is_number | (scale <= 1.0), tf.float32)
+        self._gradient_norm.update_state(tf.where(counts > 0, norm, 0.0), sample_weight=counts)
+        self._keep_places(batch.places, tf.math.is_finite(terms.loss))
         return {metric.name: metric.result() for metric in self.metrics}
+
+    def _keep_places(self, places: tf.Tensor, is_number: tf.Tensor) -> None:
+        """Keeps the places of the rows whose terms are no numbers, or of all rows where there is none."""
+        if not self._places.shape[0]:
+            return
+        is_bad = ~is_number | tf.reduce_all(is_number)
+        self._places.assign(tf.where(is_bad[:, tf.newaxis, tf.newaxis], places, -1))
+
+    def bad_places(self) -> List[Tuple[int, int]]:
+        """Where the clips of the last batch lie, as far as their terms were no numbers; of all, if each was one.
+
+        To be called in the scope of the run's strategy; of several workers each knows its own rows.
+        """
+        parts = tf.distribute.get_strategy().experimental_local_results(self._places)
+        found = np.concatenate([part.numpy().reshape(-1, 2) for part in parts])
+        return [(file, index) for file, index in found.tolist() if file >= 0]
 
 
 def part_of_mean(terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

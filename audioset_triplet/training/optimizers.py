@@ -44,7 +44,19 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
-    """The optimizer of a run. Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, algorithm 2)."""
+    """The optimizer of a run, around one that scales the loss where the precision needs it.
+
+    Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, algorithm 2). The scale of the loss is halved
+    in a step that overflows, which changes no weight, and doubled after 2,000 steps without one (Micikevicius et al.
+    2018, section 3.2).
+    """
+    optimizer = _build(config)
+    if config.precision == "mixed_float16":
+        return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     rate = LearningRate(config)
     if config.optimizer == "lamb":
         return addons.lamb(rate, config.weight_decay, _NOT_DECAYED)

@@ -14,24 +14,26 @@ import platform
 import sys
 import tempfile
 import threading
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import tensorflow as tf
 
 from audioset_triplet import __version__, distribution, files
 from audioset_triplet.config import RunConfig
-from audioset_triplet.data import records, windows
+from audioset_triplet.data import places, records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import addons, optimizers, origin
+from audioset_triplet.training import addons, moving_average, optimizers, origin
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
+from audioset_triplet.training.inputs import Feed
+from audioset_triplet.training.precision import precision
 
 # Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
 # checkpoints keep them. Called in the scope of the run's strategy.
 BuildModel = Callable[[], tf.keras.Model]
 
-# The number of steps done -> an endless stream of what `train_step` takes.
-ReadBatches = Callable[[int], tf.data.Dataset]
+# The part of a pipeline -> an endless stream of what `train_step` takes.
+ReadBatches = Callable[[Feed], tf.data.Dataset]
 
 
 def train(
@@ -98,17 +100,20 @@ def _train(
     origin.check(workdir, learned_from)
 
     with strategy.scope():
-        model = build_model()
+        with precision(training.precision):
+            model = build_model()
+            averages = moving_average.copies(model.parts) if training.moving_average else {}
         optimizer = optimizers.build(training)
         if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
             optimizer.build(model.trainable_variables)
         model.compile(optimizer, training.clip_norm, jit_compile=training.jit_compile)
-        checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts)
+        kept_averages = {checkpoints.average_of(name): network for name, network in averages.items()}
+        checkpoint = tf.train.Checkpoint(optimizer=optimizer, **model.parts, **kept_averages)
         latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
         if latest:
             checkpoints.restore(checkpoint, latest)
         manager = tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(kept), max_to_keep=2)
-    first_step = int(optimizer.iterations.numpy())
+    first_step = checkpoints.step_of(latest) if latest else 0
     if first_step >= training.steps:
         print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
         return
@@ -117,21 +122,43 @@ def _train(
         print(f"{workdir}: goes on after step {first_step} of {training.steps}.", file=sys.stderr)
 
     files_read = records.expand_globs(config.data.data)
+    damage = places.Damage(files_read)
+
+    def feed(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        # The workers of a tf.data service cannot call into this process, which is how damage is passed over.
+        return read_batches(Feed(first_step, context, None if config.data.data_service else damage))
+
+    def name_bad_clips() -> List[str]:
+        with strategy.scope():
+            return places.names(files_read, model.bad_places())
+
     with records.named_errors(files_read), windows.too_many_labels_named():
-        batches = read_batches(first_step)
+        batches = strategy.distribute_datasets_from_function(feed)
         origin.write(kept, learned_from)
         checkpoints.write_config(kept, config)
         _write_run_record(kept, config, strategy)
         recorder = RunRecorder(
-            kept, manager, first_step, training.steps, training.log_every_steps, training.checkpoint_every_steps, stop
+            kept,
+            manager,
+            first_step,
+            training.steps,
+            training.log_every_steps,
+            training.checkpoint_every_steps,
+            stop,
+            name_bad_clips,
         )
+        followers = []  # before the recorder, which saves
+        if averages:
+            followers.append(moving_average.MovingAverage(model.parts, averages, training.moving_average, first_step))
         model.fit(
             batches,
             epochs=1,
             steps_per_epoch=training.steps - first_step,
-            callbacks=[recorder, *addons.progress_bars()],
+            callbacks=[*followers, recorder, *addons.progress_bars()],
             verbose=0,
         )
+    if damage.count:
+        places.say(f"{damage.count} damaged records were passed over (data_prep.inspect_tfrecords lists all damage).")
 
 
 def _write_run_record(workdir: str, config: RunConfig, strategy: tf.distribute.Strategy) -> None:

@@ -1,7 +1,7 @@
 """Training an embedding network on triplets or pairs: the Keras models, and a run of them."""
 
 import functools
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
@@ -47,9 +47,10 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
             "--candidates=device looks for none on the others."
         )
     network, model_class = build_resnet50(config.model), _MODELS[config.loss.loss]
-    if config.sampling.sampling_device == "host":
-        return model_class(network, config.loss)
-    return model_class(network, config.loss, functools.partial(_sampled, config, batch_size // num_replicas))
+    num_rows, num_clips = batch_size // num_replicas, 2 if config.sampling.method == "labels" else 1
+    host = config.sampling.sampling_device == "host"
+    prepare = unprepared if host else functools.partial(_sampled, config, num_rows)
+    return model_class(network, config.loss, prepare=prepare, places_shape=(num_rows, num_clips))
 
 
 def _sampled(config: TripletConfig, num_rows: int, batch: inputs.WindowBatch) -> TripletBatch:
@@ -73,8 +74,8 @@ class TripletModel(ObjectiveModel):
     squared distances).
     """
 
-    def __init__(self, network: tf.keras.Model, config: LossConfig, prepare: Callable = unprepared) -> None:
-        super().__init__({"network": network}, ("active", "positive_distance", "negative_distance"), prepare)
+    def __init__(self, network: tf.keras.Model, config: LossConfig, **options: Any) -> None:
+        super().__init__({"network": network}, ("active", "positive_distance", "negative_distance"), **options)
         self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:
@@ -111,8 +112,8 @@ class ContrastiveModel(ObjectiveModel):
     (mean squared distance).
     """
 
-    def __init__(self, network: tf.keras.Model, config: LossConfig, prepare: Callable = unprepared) -> None:
-        super().__init__({"network": network}, ("accuracy", "positive_distance"), prepare)
+    def __init__(self, network: tf.keras.Model, config: LossConfig, **options: Any) -> None:
+        super().__init__({"network": network}, ("accuracy", "positive_distance"), **options)
         self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:

@@ -31,6 +31,7 @@ def batch_of(num_windows=8, num_classes=3, one_per_clip=True, seed=0):
     return LabelledBatch(
         windows=tf.constant(random.normal(size=[num_windows, 96, 64]), tf.float32),
         targets=tf.constant(targets, tf.float32),
+        places=tf.zeros([num_windows, 1, 2], tf.int64),
     )
 
 
@@ -68,7 +69,7 @@ def test_a_separable_problem_is_learned():
     windows = random.normal(size=[30, 96, 64])
     for index, kind in enumerate(kinds):
         windows[index, :, 10 * kind : 10 * kind + 5] += 1
-    batch = LabelledBatch(tf.constant(windows, tf.float32), tf.one_hot(kinds, 3))
+    batch = LabelledBatch(tf.constant(windows, tf.float32), tf.one_hot(kinds, 3), tf.zeros([30, 1, 2], tf.int64))
     model = compiled(build_linear(), rate=1e-3)
     logs = []
     for _ in range(40):

@@ -62,7 +62,7 @@ def finished(data, tmp_path_factory):
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
     classes = list(classifier.find_classes(clips).names)
-    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], first_step)
+    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], inputs.Feed(first_step))
     assert stream.element_spec.windows.shape == [8, 96, 64] and stream.element_spec.targets.shape == [8, len(classes)]
     return list(stream.take(count).as_numpy_iterator())
 
@@ -133,7 +133,7 @@ def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(da
     judged = classifier.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
     network = build_resnet50_classifier(BackboneConfig(width=0.0625, stem_stride=2), 4)
-    checkpoints.restore_weights(network, str(finished))
+    checkpoints.restore_weights(network, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
     made["clip17"] = fading_clip()

@@ -13,7 +13,7 @@ from tests.training.tiny_runs import tiny_config
 
 
 def batches(settings, count, first_step=0, clip_ids=None):
-    for batch in inputs.triplet_batches(settings, clip_ids, first_step).take(count):
+    for batch in inputs.triplet_batches(settings, clip_ids, inputs.Feed(first_step)).take(count):
         yield tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
 
 
@@ -71,6 +71,28 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
     made = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
     expected = {int(tf.strings.to_hash_bucket_fast(clip.recording_id, tf.int64.max)) for clip in made}
     assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_contents[:, 0]} == expected
+
+
+def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(data):
+    settings = tiny_config(data, deterministic=True)
+    seen = []
+    for pipeline in range(2):
+        context = tf.distribute.InputContext(2, pipeline, num_replicas_in_sync=4)
+        stream = inputs.triplet_batches(settings, feed=inputs.Feed(context=context))
+        assert stream.element_spec.anchor.shape == [2, 96, 64]  # of eight rows, for four devices
+        seen.append({tuple(place) for batch in stream.take(16) for place in batch.places.numpy()[:, 0]})
+    assert not seen[0] & seen[1] and len(seen[0] | seen[1]) == 16
+
+
+@pytest.mark.parametrize("method", ["joint", "labels"])
+def test_several_cuts_of_a_clip_are_shuffled_apart(data, method):
+    settings = tiny_config(data, method, deterministic=True)
+    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cuts_per_clip=4))
+    made = list(batches(settings, 16))
+    anchors = np.concatenate([batch.anchor for batch in made])
+    assert len(np.unique(anchors.reshape(len(anchors), -1), axis=0)) == 128  # every cut is another one
+    same = [len({tuple(row.ravel()) for row in batch.places}) for batch in made]
+    assert np.mean(same) > 5  # of 8 rows; one clip behind the other would give 2
 
 
 def test_the_model_sees_the_named_clips_alone(data):

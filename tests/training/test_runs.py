@@ -96,13 +96,30 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
-def test_a_damaged_record_is_named(data, tmp_path):
+def test_a_damaged_record_is_passed_over_and_named(data, tmp_path, capsys):
     damaged = tmp_path / "damaged.tfrecord"
     damaged.write_bytes(open(data, "rb").read()[:-1000])
-    arguments = processes.flags(**TINY, data=damaged, workdir=tmp_path / "run", steps=30)
-    line = processes.error_of(processes.run(MODULE, *arguments))
-    assert f"{damaged}: record 15" in line and "truncated" in line
+    triplet.train(tiny_config(str(damaged)), str(tmp_path / "run"))
+    said = capsys.readouterr().err
+    assert said.count(f"{damaged}: record 15: truncated") == 1 and "1 damaged records were passed over" in said
+
+
+def test_a_loss_that_is_no_number_names_the_clips_of_its_batch(data, tmp_path):
+    settings = tiny_config(data, optimizer="sgd", learning_rate=1e38, checkpoint_every_steps=1)
+    message = rf"is nan at step 2, in a batch of {data}: record \d+ \(clip clip\d+\); .*and \d more. Norms: .*ckpt-1"
+    with pytest.raises(UserError, match=message):
+        triplet.train(settings, str(tmp_path / "run"))
+
+
+def test_what_is_restored_of_a_run_with_an_average_is_the_average(data, tmp_path):
+    settings = tiny_config(data, moving_average=0.9, learning_rate=1e-2)
+    triplet.train(settings, str(tmp_path / "run"))
+    network, _, path = checkpoints.restore_network(str(tmp_path / "run"))
+    reader = tf.train.load_checkpoint(path)
+    key = "/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    average, weight = (reader.get_tensor(name + key) for name in ("average_network", "network"))
+    np.testing.assert_array_equal(network.get_layer("stem_conv").kernel, average)
+    assert np.abs(average - weight).max() > 1e-4
 
 
 @pytest.mark.slow

@@ -1,0 +1,48 @@
+"""A moving average of a network's weights, which is smoother than what a step leaves (Polyak & Juditsky 1992)."""
+
+from typing import Any, Dict, Optional
+
+import tensorflow as tf
+
+Networks = Dict[str, tf.keras.Model]
+
+
+def copies(networks: Networks) -> Networks:
+    """Networks of their own with the same weights; to be called in the scope of the run's strategy."""
+    made = {name: tf.keras.models.clone_model(network) for name, network in networks.items()}
+    for name, network in networks.items():
+        made[name].set_weights(network.get_weights())
+    return made
+
+
+class MovingAverage(tf.keras.callbacks.Callback):
+    """After each step t = 1, 2, ...: average = d average + (1 - d) weight, d = min(decay, (1 + t) / (10 + t)).
+
+    Of all weights, those of batch normalisation too. The decay of the first steps is that of
+    tf.train.ExponentialMovingAverage: what a network begins with is soon forgotten.
+    """
+
+    def __init__(self, networks: Networks, averages: Networks, decay: float, first_step: int) -> None:
+        """
+        Args:
+            networks: what is trained.
+            averages: the same networks, holding the averages.
+            decay: what is kept of the average in a step, in [0, 1).
+            first_step: steps that were taken before.
+        """
+        super().__init__()
+        self._pairs = [
+            (average, weight)
+            for name, network in networks.items()
+            for average, weight in zip(averages[name].variables, network.variables)
+        ]
+        self._decay, self._step = decay, first_step
+        self._follow = tf.function(self._follow_once)
+
+    def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        self._step += 1
+        self._follow(tf.constant(min(self._decay, (1 + self._step) / (10 + self._step)), tf.float32))
+
+    def _follow_once(self, decay: tf.Tensor) -> None:
+        for average, weight in self._pairs:
+            average.assign(decay * average + (1.0 - decay) * weight)

@@ -1,0 +1,20 @@
+"""What a network computes in."""
+
+import contextlib
+from typing import Iterator
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Layers that are made in the block compute in this precision (`TrainingConfig.precision`), unless they say which.
+
+    Their weights are float32.
+    """
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
