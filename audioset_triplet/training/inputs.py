@@ -11,6 +11,7 @@ their batches from one tf.data service, among whose workers the files are divide
 
 import dataclasses
 import hashlib
+import socket
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
@@ -147,6 +148,17 @@ def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.d
 
     clips = records.read_clips(records.expand_globs(data), folds, deterministic=True)
     return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def require_service(address: str) -> None:
+    """Raises a UserError unless something answers at the address of a tf.data service: TensorFlow would wait for it."""
+    host, port = address[len("grpc://") :].split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"--data_service={address}: nothing answers there ({error}). Start experiments.serve_data."
+        ) from error
 
 
 def _read_clips(config: RunConfig, clip_ids: Optional[Sequence[str]], feed: Feed) -> tf.data.Dataset:

@@ -23,9 +23,8 @@ from audioset_triplet.config import RunConfig
 from audioset_triplet.data import places, records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import checkpoints
-from audioset_triplet.training import addons, moving_average, optimizers, origin
+from audioset_triplet.training import addons, inputs, moving_average, optimizers, origin
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
-from audioset_triplet.training.inputs import Feed
 from audioset_triplet.training.precision import precision
 
 # Builds a Keras model with a `train_step` of its own and with `parts`: its networks by the names under which
@@ -33,7 +32,7 @@ from audioset_triplet.training.precision import precision
 BuildModel = Callable[[], tf.keras.Model]
 
 # The part of a pipeline -> an endless stream of what `train_step` takes.
-ReadBatches = Callable[[Feed], tf.data.Dataset]
+ReadBatches = Callable[[inputs.Feed], tf.data.Dataset]
 
 
 def train(
@@ -96,6 +95,11 @@ def _train(
     if training.jit_compile and num_replicas > 1:
         raise UserError(f"--jit_compile is for one device, and --strategy={training.strategy} has {num_replicas}.")
 
+    if config.data.data_service:
+        inputs.require_service(config.data.data_service)
+    if config.data.data_service and training.deterministic:
+        raise UserError("--deterministic needs batches in one order, which those of --data_service do not have.")
+
     checkpoints.check_config(workdir, config)
     origin.check(workdir, learned_from)
 
@@ -126,7 +130,7 @@ def _train(
 
     def feed(context: tf.distribute.InputContext) -> tf.data.Dataset:
         # The workers of a tf.data service cannot call into this process, which is how damage is passed over.
-        return read_batches(Feed(first_step, context, None if config.data.data_service else damage))
+        return read_batches(inputs.Feed(first_step, context, None if config.data.data_service else damage))
 
     def name_bad_clips() -> List[str]:
         with strategy.scope():

@@ -1,0 +1,70 @@
+"""Batches from a tf.data service on this machine: a dispatcher and two workers, each a process."""
+
+import contextlib
+import dataclasses
+import signal
+import time
+
+import pytest
+
+from audioset_triplet.config import DataConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.training import callbacks, inputs, triplet
+from tests import processes, tiny_records
+from tests.training.tiny_runs import tiny_config
+
+MODULE = "experiments.serve_data"
+
+
+@pytest.fixture
+def files(tmp_path):
+    for number in range(4):
+        made = [tiny_records.make_clip(4 * number + index) for index in range(4)]
+        tiny_records.write(tmp_path / f"{number}.tfrecord", made)
+    return str(tmp_path / "*.tfrecord")
+
+
+@contextlib.contextmanager
+def serving(folder, *arguments):
+    """The process, and the line that it says when it is ready."""
+    log = folder / f"{time.monotonic_ns()}.log"
+    with open(log, "wb") as output:
+        process = processes.start(MODULE, "--host=localhost", *arguments, output=output)
+    try:
+        while not log.read_text().endswith("\n"):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        yield process, log.read_text().strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_batches_and_one_may_go(tmp_path, files):
+    with contextlib.ExitStack() as stack:
+        _, line = stack.enter_context(serving(tmp_path, "--role=dispatcher"))
+        address = line.partition("=")[2]
+        worker = ("--role=worker", f"--dispatcher={address[len('grpc://') :]}")
+        first, _ = stack.enter_context(serving(tmp_path, *worker))
+        stack.enter_context(serving(tmp_path, *worker))
+        config = dataclasses.replace(
+            tiny_config("", steps=30), data=DataConfig(data=files, data_service=address, shuffle_clips=4)
+        )
+        stream = inputs.triplet_batches(config)
+        assert stream.element_spec.anchor.shape == [8, 96, 64]
+        seen = {tuple(place) for batch in stream.take(64) for place in batch.places.numpy()[:, 0].tolist()}
+        assert len(seen) == 16  # every clip, whoever reads its file
+        with pytest.raises(UserError, match="--deterministic needs batches in one order"):
+            deterministic = dataclasses.replace(config.training, deterministic=True)
+            triplet.train(dataclasses.replace(config, training=deterministic), str(tmp_path / "run"))
+        first.send_signal(signal.SIGKILL)
+        triplet.train(config, str(tmp_path / "run"))
+    assert callbacks.read_metrics(str(tmp_path / "run"))[-1]["step"] == 30
+    with pytest.raises(UserError, match="nothing answers there"):  # what is trained still says where it looked
+        triplet.train(config, str(tmp_path / "run"))
+
+
+def test_a_worker_needs_a_dispatcher():
+    line = processes.error_of(processes.run(MODULE, "--role=worker", "--dispatcher=localhost:1"))
+    assert "no dispatcher answers" in line
