@@ -74,8 +74,8 @@ def error_of(result: "subprocess.CompletedProcess[str]") -> str:
     return lines[0]
 
 
-def run_workers(num_workers: int, module: str, *arguments: object, timeout: float = 240) -> None:
-    """Runs a program as all workers of a cluster on this machine; fails with what one said that did not exit with 0."""
+def start_workers(num_workers: int, module: str, *arguments: object) -> "List[subprocess.Popen[str]]":
+    """Starts a program as all workers of a cluster on this machine, whose stderr are pipes."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(num_workers)]
         for one in sockets:
@@ -91,6 +91,12 @@ def run_workers(num_workers: int, module: str, *arguments: object, timeout: floa
             text=True,
         )
         running.append(started)
+    return running
+
+
+def run_workers(num_workers: int, module: str, *arguments: object, timeout: float = 240) -> None:
+    """Runs a program as all workers of a cluster to its end; fails with what one said that did not exit with 0."""
+    running = start_workers(num_workers, module, *arguments)
     try:
         errors = [process.communicate(timeout=timeout)[1] for process in running]
         assert all(process.returncode == 0 for process in running), "\n".join(errors)

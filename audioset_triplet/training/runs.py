@@ -14,7 +14,7 @@ import platform
 import sys
 import tempfile
 import threading
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -136,7 +136,7 @@ def _train(
         with strategy.scope():
             return places.names(files_read, model.bad_places())
 
-    with records.named_errors(files_read), windows.too_many_labels_named():
+    with records.named_errors(files_read), windows.too_many_labels_named(), _lost_workers_named(strategy, workdir):
         batches = strategy.distribute_datasets_from_function(feed)
         origin.write(kept, learned_from)
         checkpoints.write_config(kept, config)
@@ -163,6 +163,20 @@ def _train(
         )
     if damage.count:
         places.say(f"{damage.count} damaged records were passed over (data_prep.inspect_tfrecords lists all damage).")
+
+
+@contextlib.contextmanager
+def _lost_workers_named(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[None]:
+    """Around the steps of a run: that another worker has gone, which TensorFlow notices in time, is a UserError."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        raise UserError(
+            "another worker was lost, or does not answer: training stops on all of them. Start all again with the same "
+            f"command: they go on from the last checkpoint in {workdir} ({type(error).__name__})."
+        ) from error
 
 
 def _write_run_record(workdir: str, config: RunConfig, strategy: tf.distribute.Strategy) -> None:

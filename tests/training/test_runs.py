@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -182,17 +183,25 @@ def test_a_run_on_two_devices(data, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_on_two_workers(data, tmp_path):
-    arguments = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=4, strategy="multi_worker")
+def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
+    def arguments(steps):
+        return processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=steps, strategy="multi_worker")
 
-    processes.run_workers(2, MODULE, *arguments)
-    # As if both had been killed between steps 3 and 4: both go on from step 3, or one would wait for the other.
-    checkpoint_folder = tmp_path / "run" / "checkpoints"
-    for path in checkpoint_folder.glob("ckpt-4.*"):
-        path.unlink()
-    (checkpoint_folder / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
-    processes.run_workers(2, MODULE, *arguments)
-    assert (checkpoint_folder / "ckpt-4.index").exists()
+    checkpoint_folder, many = tmp_path / "run" / "checkpoints", 100_000
+    chief, other = processes.start_workers(2, MODULE, *arguments(many))
+    while not list(checkpoint_folder.glob("ckpt-*.index")):
+        assert chief.poll() is None and other.poll() is None, (chief.communicate(), other.communicate())
+        time.sleep(0.05)
+    other.kill()
+    said = chief.communicate(timeout=120)[1]
+    assert chief.returncode == 1 and "error: another worker was lost" in said.splitlines()[-1], said
+
+    saved = checkpoints.step_of(tf.train.latest_checkpoint(str(checkpoint_folder)))
+    path = tmp_path / "run" / "config.json"
+    path.write_text(path.read_text().replace(f'"steps": {many}', f'"steps": {saved + 1}'))
+    processes.run_workers(2, MODULE, *arguments(saved + 1))  # both from that step on, or one would wait for the other
+    assert (checkpoint_folder / f"ckpt-{saved + 1}.index").exists()
     lines = callbacks.read_metrics(str(tmp_path / "run"))
-    assert [line["step"] for line in lines] == [2, 4] and all(line["active"] <= 1 for line in lines)
+    steps = [line["step"] for line in lines]
+    assert steps == sorted(set(steps)) and steps[-1] == saved + 1 and all(line["active"] <= 1 for line in lines)
     assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
