@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parent
 
 # Read as text: importing the package is not possible before what it needs is installed.
 VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "audioset_triplet" / "__init__.py").read_text(), re.M)[0]
-VIDEO = ["av>=10,<19"]
+VIDEO = ["av>=14.2,<19"]  # the first that says how a picture is turned; 19 has other types of times
 BEAM = "apache-beam{}>=2.69,<2.78"
 
 setup(

@@ -1,8 +1,9 @@
-"""A sound and what is listed of it -> its records."""
+"""A sound, or a video, and what is listed of it -> its records."""
 
+import contextlib
 import dataclasses
 import pathlib
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import levels, sounds
-from data_prep.config import RecordsConfig
+from data_prep.config import FramesConfig, RecordsConfig
+from data_prep.pictures import Pictures
 from data_prep.plan import ClipRequest
 
 _HELD_SAMPLES = 600 * SAMPLE_RATE_HZ  # 19 MB; a longer sound is read twice
@@ -28,8 +30,19 @@ class MadeClip:
     is_short: bool
 
 
-def make_clips(request: ClipRequest, config: RecordsConfig) -> Iterator[MadeClip]:
+# (first sample of a clip, number of its samples) -> what its record holds of the pictures.
+_PicturesOf = Callable[[int, int], Dict[str, Any]]
+
+
+def make_clips(
+    request: ClipRequest, config: RecordsConfig, frames: Optional[FramesConfig] = None
+) -> Iterator[MadeClip]:
     """Decodes the sound of a request, which is one clip or, where no end of it is listed, cut into several.
+
+    Args:
+        request: the sound.
+        config: what becomes of it.
+        frames: the sound is a video, and the clips have pictures too.
 
     Raises:
         AudioError: the sound cannot be used; before the first clip is given, so that nothing of it is.
@@ -38,12 +51,24 @@ def make_clips(request: ClipRequest, config: RecordsConfig) -> Iterator[MadeClip
     assert request.sound is not None
     with sounds.local_file(request.sound) as path:
         if request.end_seconds is None:
-            yield from _cut(request, path, config)
+            yield from _cut(request, path, config, frames)
         else:
-            yield _listed(request, request.end_seconds, path, config)
+            yield _listed(request, request.end_seconds, path, config, frames)
 
 
-def _listed(request: ClipRequest, end_seconds: float, path: pathlib.Path, config: RecordsConfig) -> MadeClip:
+@contextlib.contextmanager
+def _pictures(path: pathlib.Path, frames: Optional[FramesConfig], num_samples: int) -> Iterator[_PicturesOf]:
+    """The pictures of a video whose sound has so many samples; none where no frames are wanted."""
+    if frames is None:
+        yield lambda start, num_samples: {}
+    else:
+        with Pictures(path, frames, num_samples) as pictures:
+            yield pictures.of_clip
+
+
+def _listed(
+    request: ClipRequest, end_seconds: float, path: pathlib.Path, config: RecordsConfig, frames: Optional[FramesConfig]
+) -> MadeClip:
     """The clip of a sound that is as long as listed.
 
     A sound that is longer or shorter than the clip by no more than `duration_slack_seconds` is trimmed, or padded with
@@ -65,11 +90,16 @@ def _listed(request: ClipRequest, end_seconds: float, path: pathlib.Path, config
         end_seconds = request.start_seconds + len(pcm) / SAMPLE_RATE_HZ
     else:
         pcm = np.pad(pcm[:wanted], (0, max(0, wanted - len(pcm))))
-    clip = _record(request, request.clip_id, request.start_seconds, end_seconds, _content(path, pcm, config))
+    content = _content(path, pcm, config)
+    with _pictures(path, frames, len(pcm)) as pictures_of:
+        content.update(pictures_of(0, len(pcm)))
+    clip = _record(request, request.clip_id, request.start_seconds, end_seconds, content)
     return MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short)
 
 
-def _cut(request: ClipRequest, path: pathlib.Path, config: RecordsConfig) -> Iterator[MadeClip]:
+def _cut(
+    request: ClipRequest, path: pathlib.Path, config: RecordsConfig, frames: Optional[FramesConfig]
+) -> Iterator[MadeClip]:
     """The clips of a sound of any length, `clip_seconds` each; a last one that is too short to be used is left out.
 
     The sound is read to its end before the first clip is given: a short one is held meanwhile, a long one read again.
@@ -85,12 +115,14 @@ def _cut(request: ClipRequest, path: pathlib.Path, config: RecordsConfig) -> Ite
         raise AudioError(path, "wrong duration", f"longer than the {most} that a record may have: cut it")
     num_clips, rest = divmod(num_samples, size)
     num_clips += rest > 0 and rest >= config.min_seconds * SAMPLE_RATE_HZ
-    pieces = _pieces(blocks, size, num_clips)
-    for index, (clip_id, pcm) in enumerate(zip(request.clip_ids(num_clips), pieces)):
-        start = request.clip_start(index)
-        content = _content(path, pcm, config) if num_clips == 1 else {"pcm": pcm}
-        clip = _record(request, clip_id, start, start + len(pcm) / SAMPLE_RATE_HZ, content)
-        yield MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short=False)
+    with _pictures(path, frames, num_samples) as pictures_of:
+        pieces = _pieces(blocks, size, num_clips)
+        for index, (clip_id, pcm) in enumerate(zip(request.clip_ids(num_clips), pieces)):
+            start = request.clip_start(index)
+            content = _content(path, pcm, config) if num_clips == 1 else {"pcm": pcm}
+            content.update(pictures_of(index * size, len(pcm)))
+            clip = _record(request, clip_id, start, start + len(pcm) / SAMPLE_RATE_HZ, content)
+            yield MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short=False)
 
 
 def _whole(request: ClipRequest, path: pathlib.Path) -> Tuple[int, int, Iterator[np.ndarray]]:

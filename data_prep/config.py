@@ -29,6 +29,28 @@ class RecordsConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FramesConfig:
+    """Which pictures of a video are written beside its sound."""
+
+    frames_per_second: float = option(
+        1.0, "Pictures per second of sound: the first that appears in each such interval, or the one that stays on."
+    )
+    image_size: int = option(
+        128,
+        "Pictures are squares of so many pixels a side: the short side is scaled to it, the long one cropped to it.",
+    )
+    jpeg_quality: int = option(90, "Quality of the pictures, 1 to 95.")
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.frames_per_second < math.inf,
+            f"--frames_per_second must be above 0, not {self.frames_per_second}.",
+        )
+        require(8 <= self.image_size <= 4096, f"--image_size must be between 8 and 4096, not {self.image_size}.")
+        require(1 <= self.jpeg_quality <= 95, f"--jpeg_quality must be between 1 and 95, not {self.jpeg_quality}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class RunnerConfig:
     """Where and how records are prepared; nothing of it changes them."""
 

@@ -17,6 +17,9 @@ _IDS_IN_VIEW = 12  # of more, they can be unfolded
 _REASONS = {
     "missing": "found when the folder was searched, gone when it was to be read",
     "unreadable": "no decoder makes sound of it",
+    "no sound": "pictures alone",
+    "no pictures": "sound alone, where pictures are wanted",
+    "broken times": "its sound jumps in time: pictures cannot be placed beside it",
     "truncated": "ends before it says that it does",
     "empty": "holds no sample",
     "too short": "shorter than --min_seconds",

@@ -1,4 +1,4 @@
-"""Any folder of sounds -> clips: what they are called, their labels, and their folds.
+"""Any folder of sounds, or of videos -> clips: what they are called, their labels, and their folds.
 
 A sound is known by its path below the folder, extension included, so that two files that differ in nothing else stay
 apart; an archive counts as a folder of its name (`data_prep.sounds`). Where a table lists the sounds, they are known as
@@ -14,8 +14,10 @@ import sys
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from audioset_triplet.data.schema import NO_FOLD
+from audioset_triplet.data.video_files import VIDEO_EXTENSIONS
 from audioset_triplet.errors import UserError
 from data_prep import fold_sets, sounds
+from data_prep.config import FramesConfig
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.sounds import Location
 
@@ -32,6 +34,7 @@ class LabelTable:
     file_column: str
     labels_column: str
     separator: str  # between several labels of a file
+    fold_column: str = ""  # of published folds; empty: they are made (`Clips.num_folds`)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +57,14 @@ class Clips:
         if self.recording and num_groups != 1:
             raise UserError(f"--recording={self.recording}: needs one group in parentheses, not {num_groups}.")
 
-    def request(self, clip_id: str, sound: Optional[Location], label_names: Iterable[str]) -> ClipRequest:
-        """The request for a sound; its labels have names and no numbers yet."""
+    def request(
+        self, clip_id: str, sound: Optional[Location], label_names: Iterable[str], fold: Optional[int] = None
+    ) -> ClipRequest:
+        """The request for a sound; its labels have names and no numbers yet. `fold` is the published one."""
         found = re.search(self.recording, clip_id) if self.recording else None
         recording_id = (found[1] if found else "") or clip_id
-        fold = fold_sets.fold_of(recording_id, self.num_folds)
+        if fold is None:
+            fold = fold_sets.fold_of(recording_id, self.num_folds)
         return ClipRequest(
             group=_GROUP if fold == NO_FOLD else f"fold{fold}",
             sound=sound,
@@ -145,7 +151,10 @@ def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) ->
         path = by_name.path_of(name)
         if path and row_of.setdefault(path, name) != name:
             raise ValueError(f"{path} is named twice, as {row_of[path]} and as {name}")
-        return made.request(name, found.get(path), filter(None, labels))
+        fold = int(row[table.fold_column]) if table.fold_column else None
+        if fold is not None and fold < 1:
+            raise ValueError(f"there is no fold {fold}: they are 1, 2 and so on")
+        return made.request(name, found.get(path), filter(None, labels), fold)
 
     try:
         requests = fold_sets.read_csv(table.path, from_row)
@@ -160,20 +169,28 @@ def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) ->
     return requests
 
 
-def clips(source: str, labels: Union[str, LabelTable], made: Clips) -> ClipList:
+def clips(source: str, labels: Union[str, LabelTable], made: Clips, frames: Optional[FramesConfig] = None) -> ClipList:
     """The clips to prepare; how many have no label is said on stderr.
 
     Args:
         source: what `sounds.find` takes.
         labels: `FROM_FOLDERS`, `NO_LABELS`, or the table that has them.
         made: what becomes of the sounds.
+        frames: only videos are wanted, and these pictures of them.
 
     Raises:
-        UserError: no sound; what `sounds.find` and `read_table` raise.
+        UserError: no sound, or no video; clips too short for a picture; what `sounds.find` and `read_table` raise.
     """
+    if frames and 0 < made.seconds * frames.frames_per_second < 1:
+        raise UserError(
+            f"--clip_seconds={made.seconds:g}: clips of this length would lack pictures at --frames_per_second="
+            f"{frames.frames_per_second:g}: raise one of them."
+        )
     found = {sounds.below(source, sound): sound for sound in sounds.find(source)}
+    if frames:
+        found = {path: sound for path, sound in found.items() if _is_video(sound)}
     if not found:
-        raise UserError(f"--source={source}: no sound in it")
+        raise UserError(f"--source={source}: no {'video' if frames else 'sound'} in it")
     if isinstance(labels, LabelTable):
         requests = read_table(labels, found, made)
     else:
@@ -186,4 +203,8 @@ def clips(source: str, labels: Union[str, LabelTable], made: Clips) -> ClipList:
         text = f"{len(unlabelled)} of {len(requests)} sounds have no label, such as {unlabelled[0]}"
         print(f"{source}: {text}", file=sys.stderr)
     settings = {"data_set": "folder", "clip_seconds": made.seconds, "num_folds": made.num_folds}
-    return ClipList(with_label_numbers(requests), settings)
+    return ClipList(with_label_numbers(requests), settings, frames)
+
+
+def _is_video(sound: Location) -> bool:
+    return sound.name[len(sound.stem) :].lower().startswith(VIDEO_EXTENSIONS)

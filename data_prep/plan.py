@@ -11,6 +11,7 @@ import math
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+from data_prep.config import FramesConfig
 from data_prep.sounds import Location
 
 CLIPS_PER_SHARD = 512  # ten seconds each: 160 MB
@@ -58,6 +59,7 @@ class ClipList:
 
     requests: List[ClipRequest]
     settings: Mapping[str, Any]  # what makes its records different from others of the same clips
+    frames: Optional[FramesConfig] = None  # the sounds are videos, and records have their pictures too
 
 
 @dataclasses.dataclass(frozen=True)

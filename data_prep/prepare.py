@@ -69,6 +69,7 @@ def prepare(
     settings = {
         **clips.settings,
         **dataclasses.asdict(config),
+        **(dataclasses.asdict(clips.frames) if clips.frames else {}),
         "schema_version": schema.SCHEMA_VERSION,
         "clips": plan.digest_of_clips(clips.requests),
     }
@@ -77,7 +78,7 @@ def prepare(
         _refuse_other_records(folder, settings, planned)
         folder.make()
         _write_json(folder, SETTINGS, settings)
-        rules = Rules(config, runner.max_reject_fraction)
+        rules = Rules(config, runner.max_reject_fraction, clips.frames)
         accounts: Dict[str, Account] = {}
         todo = [shard for shard in planned if not shards.is_written(folder, shard)]
         if todo:

@@ -1,4 +1,4 @@
-"""What a set of records is like: counts, durations, labels, silence and damage, as lines of text."""
+"""What a set of records is like: counts, durations, pictures, labels, silence and damage, as lines of text."""
 
 import collections
 from typing import Counter, List, Set
@@ -6,7 +6,7 @@ from typing import Counter, List, Set
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.data import decoding, records, schema
+from audioset_triplet.data import decoding, parsing, records, schema
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import levels
 
@@ -22,6 +22,9 @@ class Report:
         self.num_unlabelled = 0
         self.labels: Counter[str] = collections.Counter()
         self.sounds: Counter[str] = collections.Counter()
+        self.image_sizes: Counter[int] = collections.Counter()  # of clips
+        self.num_frames: List[int] = []  # of each clip that may have pictures
+        self.seconds_of_frames = 0.0  # lengths of these clips together
         self.ids: Set[str] = set()
         self.repeated: List[str] = []
         self.silent: List[str] = []
@@ -34,6 +37,8 @@ class Report:
             return
         try:
             silent = levels.is_silent(_pcm(clip))
+            for frame in clip.frames:
+                parsing.decode_frame(tf.constant(frame), clip.image_size)
         except tf.errors.OpError as error:
             self.damaged.append(f"{record.file}: record {record.index}: clip {clip.clip_id}: {error.message}")
             return
@@ -45,6 +50,10 @@ class Report:
         self.seconds.append(clip.num_samples / SAMPLE_RATE_HZ)
         self.folds[clip.fold] += 1
         self.sounds[clip.encoding or "pcm"] += 1
+        if clip.image_size:
+            self.image_sizes[clip.image_size] += 1
+            self.num_frames.append(len(clip.frames))
+            self.seconds_of_frames += self.seconds[-1]
         self.num_unlabelled += not clip.labels
         self.labels.update(f"{index:4d} {name}" for index, name in zip(clip.labels, clip.label_names))
 
@@ -59,6 +68,13 @@ class Report:
                 f"sound      {', '.join(f'{kind}: {count}' for kind, count in sorted(self.sounds.items()))}",
                 f"folds      {', '.join(f'{_fold(fold)}: {count}' for fold, count in sorted(self.folds.items()))}",
                 f"labels     {len(self.labels)}; clips without: {self.num_unlabelled}",
+            ]
+        if self.num_frames:
+            sizes = ", ".join(f"{size} x {size}: {count}" for size, count in sorted(self.image_sizes.items()))
+            lines += [
+                f"pictures   {sum(self.num_frames)}, {sum(self.num_frames) / self.seconds_of_frames:.2f} per second; "
+                f"clips without: {len(self.seconds) - np.count_nonzero(self.num_frames)}",
+                f"pixels     {sizes}",
             ]
         for label, count in sorted(self.labels.items()):
             bar = "#" * max(1, round(_BAR_WIDTH * count / max(self.labels.values())))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import posixpath
 import uuid
-from typing import BinaryIO, Dict, Iterator, List, Set
+from typing import BinaryIO, Dict, Iterator, List, Optional, Set
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -21,7 +21,7 @@ from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.data.tfrecord import write_record
 from audioset_triplet.errors import UserError
 from data_prep import clip_maker
-from data_prep.config import RecordsConfig
+from data_prep.config import FramesConfig, RecordsConfig
 from data_prep.plan import Shard
 
 # A run is not stopped for fewer rejects than this, whatever part of the clips they are.
@@ -98,6 +98,7 @@ class Rules:
 
     records: RecordsConfig
     max_reject_fraction: float
+    frames: Optional[FramesConfig] = None  # the sounds are videos, whose records have pictures too
 
     def check_rejects(self, num_rejects: int, num_sounds: int, where: str, last: str) -> None:
         """Raises a UserError if more sounds were rejected than may be."""
@@ -161,7 +162,7 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
         for request in requests:
             num_before, is_silent = num_clips, True
             try:
-                for made in clip_maker.make_clips(request, rules.records):
+                for made in clip_maker.make_clips(request, rules.records, rules.frames):
                     write_record(file, schema.clip_to_example(made.clip))
                     num_clips += 1
                     num_samples += made.clip.num_samples

@@ -43,8 +43,9 @@ class AudioError(UserError):
     """A sound file that cannot be used.
 
     Attributes:
-        reason: `missing`, `unreadable`, `truncated`, `empty` or `not finite`; where clips are prepared (`data_prep`)
-            also `too short` and `wrong duration`.
+        reason: `missing`, `unreadable`, `no sound`, `truncated`, `empty` or `not finite`; of pictures (`video_files`)
+            also `no pictures` and `broken times`; where clips are prepared (`data_prep`) also `too short` and
+            `wrong duration`.
         detail: what is wrong in other words, without the path.
     """
 
@@ -211,20 +212,44 @@ def _open_elsewhere(path: Path, block_seconds: float) -> _Opened:
     raise problems[0]
 
 
-def _open_av(path: Path, block_seconds: float) -> _Opened:
+def open_container(path: Path) -> Any:
+    """A file, opened by PyAV.
+
+    Raises:
+        AudioError: FFmpeg does not know what it is.
+    """
     import av
 
     try:
-        container = av.open(os.fspath(path))
+        return av.open(os.fspath(path))
     except (av.error.FFmpegError, ValueError) as error:
         raise AudioError(path, "unreadable", "not a sound or video file that can be decoded") from error
+
+
+def sound_track(path: Path, container: Any) -> Any:
+    """The audio track of a container that is decoded: the first.
+
+    Raises:
+        AudioError: there is none (`no sound`), or nobody knows how to decode it.
+    """
     if not container.streams.audio:
-        container.close()
-        raise AudioError(path, "unreadable", "the file has no audio track")
-    rate_hz = container.streams.audio[0].rate
-    if not rate_hz:  # FFmpeg believes the extension .flac, whatever the file holds
-        container.close()
+        # FFmpeg believes the extension .m4v too.
+        has_pictures = any(track.codec_context and track.codec_context.width for track in container.streams.video)
+        raise AudioError(path, "no sound" if has_pictures else "unreadable", "the file has no audio track")
+    track = container.streams.audio[0]
+    # FFmpeg believes the extension .flac, whatever the file holds; there is no context for an unknown codec.
+    if not (track.codec_context and track.rate):
         raise AudioError(path, "unreadable", "not a sound or video file that can be decoded")
+    return track
+
+
+def _open_av(path: Path, block_seconds: float) -> _Opened:
+    container = open_container(path)
+    try:
+        rate_hz = sound_track(path, container).rate
+    except AudioError:
+        container.close()
+        raise
     return rate_hz, _av_blocks(path, container, rate_hz, block_seconds)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import struct
@@ -85,10 +86,19 @@ def interleaved(
     )
 
 
-def read_clips(files: Sequence[str], folds: Sequence[int], deterministic: bool) -> tf.data.Dataset:
-    """The parsed clips (`parsing.parse_clip`) of several files; only those of `folds`, or all where it is empty."""
+def read_clips(
+    files: Sequence[str], folds: Sequence[int], deterministic: bool, with_frames: bool = False
+) -> tf.data.Dataset:
+    """The parsed clips of several files.
+
+    Args:
+        files, deterministic: as for `read_records`.
+        folds: only clips of these folds; empty: all.
+        with_frames: by `parsing.parse_audiovisual_clip`, with their pictures; else by `parsing.parse_clip`.
+    """
+    parse = parsing.parse_audiovisual_clip if with_frames else parsing.parse_clip
     clips = read_records(files, deterministic).map(
-        parsing.parse_clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
+        parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
     )
     return only_folds(clips, folds)
 
@@ -159,28 +169,64 @@ def scan(file: str) -> Iterator[Record]:
         yield Record(file, frame.index, None, frame.damage) if frame.damage else _parsed(file, frame)
 
 
-def first_damage(files: Sequence[str]) -> Optional[str]:
+def image_size(files: Sequence[str]) -> int:
+    """Pixels of each side of the frames, as the first record of every file says.
+
+    Raises:
+        UserError: a record of sound alone, or a damaged one; files whose frames differ in size.
+    """
+    sizes: Dict[int, str] = {}
+    for file in files:
+        for record in itertools.islice(scan(file), 1):
+            problem = _problem(record, with_frames=True)
+            if record.clip is None or problem:
+                raise UserError(f"{problem} (data_prep.prepare_audiovisual writes records with pictures)")
+            sizes.setdefault(record.clip.image_size, file)
+    if len(sizes) != 1:
+        found = ", ".join(f"{size} in {file}" for size, file in sizes.items()) or "there is no record"
+        raise UserError(f"frames must be of one size: {found}")
+    return next(iter(sizes))
+
+
+def first_damage(files: Sequence[str], with_frames: bool = False) -> Optional[str]:
     """One line that names the first damaged record (file, index, clip, what), or None.
 
     Reads everything: to be called after a read has failed, not before.
+
+    Args:
+        files: paths.
+        with_frames: a record without pictures is damaged too.
     """
     for file in files:
         for record in scan(file):
-            if record.damage:
-                return str(record)
+            problem = _problem(record, with_frames)
+            if problem:
+                return problem
     return None
 
 
 @contextlib.contextmanager
-def named_errors(files: Sequence[str]) -> Iterator[None]:
-    """Around code that reads records: a failure that comes from a damaged record becomes a UserError that names it."""
+def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[None]:
+    """Around code that reads records: a failure that comes from a damaged record becomes a UserError that names it.
+
+    Args:
+        files, with_frames: as for `first_damage`.
+    """
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        damage = first_damage(files)
+        damage = first_damage(files, with_frames)
         if damage is None:
             raise
         raise UserError(f"{damage} (data_prep.inspect_tfrecords lists all damage; prepare the file again)") from error
+
+
+def _problem(record: Record, with_frames: bool) -> str:
+    """What makes a record useless, in a line; empty: nothing."""
+    if with_frames and record.clip is not None and not record.clip.image_size:
+        missing = schema.wrong_count("num_frames", 0)
+        return str(dataclasses.replace(record, damage=f"clip {record.clip.clip_id}: {missing}"))
+    return str(record) if record.damage else ""
 
 
 def _parsed(file: str, frame: Frame) -> Record:

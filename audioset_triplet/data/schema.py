@@ -1,7 +1,7 @@
 """The record of a clip: one `tf.train.Example`, its only definition (`data.parsing` reads it in the graph).
 
-Every feature is a list, as Examples have it; all but `labels` and `label_names` hold exactly one value, and those two
-hold `num_labels` (without that number a missing list of labels would pass for a clip without labels).
+Every feature is a list, as Examples have it. Labels and frames hold as many values as `num_labels` and `num_frames` say
+(without these numbers a missing list would pass for a clip that has none), all others hold exactly one.
 
     schema_version  int64     1
     clip_id         bytes     unique in a data set
@@ -16,9 +16,18 @@ hold `num_labels` (without that number a missing list of labels would pass for a
     encoding, encoded_type    bytes     what `data.encodings.describe` says of it
     encoded_rate_hz int64
     encoded_num_samples  int64    length at 16 kHz, to which the decoded sound is padded with silence or trimmed
+
+Clips of videos have pictures, and with them four keys that other clips lack. The version is that of both: who reads
+sound alone passes over the four, and who needs pictures misses them by name.
+
+    num_frames      int64
+    image_size      int64     pixels of each side of all frames
+    frames          bytes     pictures in JPEG
+    frame_seconds   float     when each is shown, from the start of the clip on, ascending
 """
 
 import dataclasses
+import math
 import re
 from typing import Any, Dict, Optional, Tuple
 
@@ -48,8 +57,22 @@ TYPES: Dict[str, str] = {
     "encoded_rate_hz": "int64",
     "encoded_num_samples": "int64",
 }
-LISTS = ("labels", "label_names")
+FRAME_TYPES: Dict[str, str] = {
+    "num_frames": "int64",
+    "image_size": "int64",
+    "frames": "string",
+    "frame_seconds": "float32",
+}
+# Key of a list -> key of the number of its values.
+LENGTHS: Dict[str, str] = {
+    "labels": "num_labels",
+    "label_names": "num_labels",
+    "frames": "num_frames",
+    "frame_seconds": "num_frames",
+}
 SOUND_KEYS = ("pcm", "encoded", "encoding", "encoded_type", "encoded_rate_hz", "encoded_num_samples")
+NOT_KEPT = ("schema_version", "num_labels", "num_frames")  # keys that are there for checks alone
+_ALL_TYPES = {**TYPES, **FRAME_TYPES}
 _FIELDS = {"int64": "int64_list", "float32": "float_list", "string": "bytes_list"}
 
 
@@ -59,7 +82,10 @@ class SchemaError(UserError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Clip:
-    """One clip, with its sound either as samples (`pcm`) or as a file's own bytes (`encoded` and what describes it)."""
+    """One clip, with its sound either as samples (`pcm`) or as a file's own bytes (`encoded` and what describes it).
+
+    One of a video has an `image_size`, and frames, of which there may be none where the video shows nothing.
+    """
 
     clip_id: str
     recording_id: str
@@ -74,6 +100,9 @@ class Clip:
     encoded_type: str = ""
     encoded_rate_hz: int = 0
     encoded_num_samples: int = 0
+    frames: Tuple[bytes, ...] = ()
+    frame_seconds: Tuple[float, ...] = ()
+    image_size: int = 0  # 0: of sound alone
 
     def __post_init__(self) -> None:
         if (self.pcm is None) == (not self.encoded):
@@ -82,6 +111,11 @@ class Clip:
             raise ValueError(f"clip {self.clip_id}: pcm must be int16 [L], not {self.pcm.dtype} {self.pcm.shape}")
         if len(self.labels) != len(self.label_names) or list(self.labels) != sorted(set(self.labels)):
             raise ValueError(f"clip {self.clip_id}: labels must be ascending, with a name each")
+        times = self.frame_seconds
+        if len(self.frames) != len(times) or not all(a < b for a, b in zip((-1.0, *times), (*times, math.inf))):
+            raise ValueError(f"clip {self.clip_id}: frames must have times that ascend, one each")
+        if min(times, default=0.0) < 0 or self.image_size < (1 if self.frames else 0):
+            raise ValueError(f"clip {self.clip_id}: frames need a size, and times from 0 on")
 
     @property
     def num_samples(self) -> int:
@@ -91,11 +125,12 @@ class Clip:
 
 def clip_to_example(clip: Clip) -> bytes:
     """The serialized Example; equal clips give equal bytes."""
-    values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION, num_labels=len(clip.labels))
+    values: Dict[str, Any] = dict(vars(clip), schema_version=SCHEMA_VERSION)
+    values.update(num_labels=len(clip.labels), num_frames=len(clip.frames))
     values["pcm"] = b"" if clip.pcm is None else clip.pcm.astype("<i2").tobytes()
     example = Example()
-    for key, dtype in TYPES.items():
-        items = values[key] if key in LISTS else [values[key]]
+    for key, dtype in (_ALL_TYPES if clip.image_size else TYPES).items():
+        items = values[key] if key in LENGTHS else [values[key]]
         encoded = [item.encode() if isinstance(item, str) else item for item in items]
         getattr(example.features.feature[key], _FIELDS[dtype]).value.extend(encoded)
     return example.SerializeToString(deterministic=True)
@@ -113,19 +148,20 @@ def clip_from_example(serialized: bytes) -> Clip:
         raise SchemaError("not a tf.train.Example") from error
     clip_id = b"".join(features["clip_id"].bytes_list.value).decode(errors="replace") if "clip_id" in features else "?"
     values: Dict[str, Any] = {}
-    for key, dtype in TYPES.items():
+    has_frames = any(key in features for key in FRAME_TYPES)
+    for key, dtype in (_ALL_TYPES if has_frames else TYPES).items():
         items = list(getattr(features[key], _FIELDS[dtype]).value) if key in features else []
-        if len(items) != (values["num_labels"] if key in LISTS else 1):
+        if len(items) != (values[LENGTHS[key]] if key in LENGTHS else 1):
             raise SchemaError(f"clip {clip_id}: {wrong_count(key, len(items))}")
-        values[key] = items if key in LISTS else items[0]
+        values[key] = tuple(items) if key in LENGTHS else items[0]
         if key == "schema_version" and values[key] != SCHEMA_VERSION:
             raise SchemaError(f"clip {clip_id}: {wrong_version(values[key])}")
-    del values["schema_version"], values["num_labels"]
+    for key in NOT_KEPT:
+        values.pop(key, None)
     try:
         for key in ("clip_id", "recording_id", "encoding", "encoded_type"):
             values[key] = values[key].decode()
         values["label_names"] = tuple(name.decode() for name in values["label_names"])
-        values["labels"] = tuple(values["labels"])
         values["pcm"] = None if values["encoded"] else np.frombuffer(values["pcm"], "<i2").astype(np.int16)
         return Clip(**values)
     except ValueError as error:
@@ -137,5 +173,4 @@ def wrong_version(found: Any) -> str:
 
 
 def wrong_count(key: str, found: Any) -> str:
-    wanted = "num_labels" if key in LISTS else "1"
-    return f"key {key!r} holds {found} values of type {TYPES[key]} instead of {wanted}"
+    return f"key {key!r} holds {found} values of type {_ALL_TYPES[key]} instead of {LENGTHS.get(key, 1)}"

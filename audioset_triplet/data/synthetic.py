@@ -6,6 +6,7 @@ background do, and part of the recordings has another class quietly in the backg
 synthetic sounds.
 """
 
+import contextlib
 import csv
 import os
 from typing import Dict, Iterator, List, NamedTuple
@@ -23,7 +24,6 @@ from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
 NUM_FOLDS = 5
 MAX_TAKES = 3
 ESC10_CLASSES = 10  # the first ten carry the mark of the small subset
-COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 
 
 class Recording(NamedTuple):
@@ -50,21 +50,38 @@ def write_world(
         raise UserError(f"A synthetic world has 2 to {len(SOUNDS)} classes, not {num_classes}.")
     if clips_per_class < 1 or seconds < 0.1:
         raise UserError(f"A synthetic world needs at least 1 clip of 0.1 s, not {clips_per_class} of {seconds} s.")
-    if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
-        raise UserError(f"{folder} exists already: name another folder for the synthetic world, or remove it.")
-    folder = os.path.abspath(folder)
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with files.atomic_path(folder) as temporary:
+    with new_world(folder) as temporary:
         os.makedirs(os.path.join(temporary, "audio"))
         os.makedirs(os.path.join(temporary, "meta"))
         rows: List[Dict[str, object]] = []
         recordings = plan(num_classes, clips_per_class, seed)
         for recording in tqdm.tqdm(recordings, desc="synthesise", unit="recording", disable=None):
             rows += _write_recording(temporary, recording, seconds, seed)
-        with open(os.path.join(temporary, "meta", "esc50.csv"), "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(sorted(rows, key=lambda row: str(row["filename"])))
+        rows.sort(key=lambda row: str(row["filename"]))
+        write_table(os.path.join(temporary, "meta", "esc50.csv"), rows)
+
+
+@contextlib.contextmanager
+def new_world(folder: str) -> Iterator[str]:
+    """A folder to write a world into, which gets the name `folder` when the block ends.
+
+    Raises:
+        UserError: that folder holds something already.
+    """
+    if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+        raise UserError(f"{folder} exists already: name another folder for the synthetic world, or remove it.")
+    folder = os.path.abspath(folder)
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with files.atomic_path(folder) as temporary:
+        yield temporary
+
+
+def write_table(path: str, rows: List[Dict[str, object]]) -> None:
+    """Writes a CSV file; every row has the keys of the first, which become its columns."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def plan(num_classes: int, clips_per_class: int, seed: int) -> List[Recording]:

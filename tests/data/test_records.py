@@ -1,5 +1,6 @@
 """TFRecord files are found, read in order, and their damage is named."""
 
+import dataclasses
 import pathlib
 import re
 import struct
@@ -15,9 +16,12 @@ from audioset_triplet.errors import UserError
 parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
 
+def clip(number: int) -> schema.Clip:
+    return schema.Clip(f"clip{number}", "r", 0.0, 1.0, (0,), ("a",), 1, np.full(1000, number, np.int16))
+
+
 def serialized(number: int) -> bytes:
-    pcm = np.full(1000, number, np.int16)
-    return schema.clip_to_example(schema.Clip(f"clip{number}", "r", 0.0, 1.0, (0,), ("a",), 1, pcm))
+    return schema.clip_to_example(clip(number))
 
 
 def write(path: pathlib.Path, examples: List[bytes]) -> str:
@@ -145,3 +149,32 @@ def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
 def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError), records.named_errors([str(three)]):
         tf.debugging.assert_equal(1, 2)
+
+
+def frames_of(number: int, size: int) -> bytes:
+    return schema.clip_to_example(
+        dataclasses.replace(clip(number), frames=(b"x",), frame_seconds=(0.0,), image_size=size)
+    )
+
+
+def test_records_with_pictures(tmp_path: pathlib.Path) -> None:
+    files = [write(tmp_path / name, [frames_of(number, 64)]) for number, name in enumerate("ab")]
+    assert records.image_size(files) == 64
+    [first, second] = records.read_clips(files, [], deterministic=True, with_frames=True)
+    assert (first["frames"].numpy().tolist(), int(second["image_size"])) == ([b"x"], 64)
+    assert "frames" not in next(iter(records.read_clips(files, [], deterministic=True)))
+
+
+def test_a_record_of_sound_alone_is_named_where_pictures_are_needed(tmp_path: pathlib.Path) -> None:
+    files = [write(tmp_path / "a", [frames_of(0, 64), serialized(1)])]
+    assert records.first_damage(files) is None
+    named = r"a: record 1: clip clip1: key 'num_frames' holds 0 values of type int64 instead of 1"
+    with pytest.raises(UserError, match=named), records.named_errors(files, with_frames=True):
+        list(records.read_clips(files, [], deterministic=True, with_frames=True))
+    alone = write(tmp_path / "b", [serialized(2)])
+    with pytest.raises(UserError, match="b: record 0: clip clip2: key 'num_frames' .*prepare_audiovisual"):
+        records.image_size([alone])
+    with pytest.raises(UserError, match="one size: 64 in .*a, 32 in .*c"):
+        records.image_size([*files, write(tmp_path / "c", [frames_of(3, 32)])])
+    with pytest.raises(UserError, match="there is no record"):
+        records.image_size([write(tmp_path / "d", [])])

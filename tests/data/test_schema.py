@@ -1,5 +1,7 @@
 """A clip survives its record, in Python and in the graph; a record that cannot be used says why."""
 
+import hashlib
+import io
 import re
 from typing import Any, Dict, List
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import strategies
+from PIL import Image
 
 from audioset_triplet.data import parsing, schema
 
@@ -20,6 +23,8 @@ samples = strategies.lists(strategies.integers(-32768, 32767), min_size=1, max_s
 @strategies.composite
 def clips(draw: Any) -> schema.Clip:
     labels = sorted(draw(strategies.sets(strategies.integers(0, 600), max_size=4)))
+    image_size = draw(strategies.sampled_from([0, 1, 128]))
+    times = draw(strategies.sets(seconds, max_size=4 if image_size else 0))
     return schema.Clip(
         clip_id=draw(texts),
         recording_id=draw(texts),
@@ -29,6 +34,9 @@ def clips(draw: Any) -> schema.Clip:
         label_names=tuple(draw(texts) for _ in labels),
         fold=draw(strategies.integers(-1, 10)),
         pcm=np.array(draw(samples), np.int16),
+        frames=tuple(draw(strategies.binary(max_size=8)) for _ in times),
+        frame_seconds=tuple(sorted(times)),
+        image_size=image_size,
     )
 
 
@@ -46,12 +54,19 @@ def a_clip(**changes: Any) -> schema.Clip:
     return schema.Clip(**{**fields, **changes})
 
 
+def a_clip_of_a_video(**changes: Any) -> schema.Clip:
+    return a_clip(**{"frames": (b"x", b"y"), "frame_seconds": (0.0, 0.5), "image_size": 8, **changes})
+
+
 def samples_of(clip: schema.Clip) -> List[int]:
     assert clip.pcm is not None
     return clip.pcm.tolist()
 
 
-parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+parse_in_graph, parse_with_frames = (
+    tf.function(function, input_signature=[tf.TensorSpec([], tf.string)])
+    for function in (parsing.parse_clip, parsing.parse_audiovisual_clip)
+)
 
 
 def changed(clip: schema.Clip, **changes: Any) -> bytes:
@@ -84,8 +99,44 @@ def test_graph_round_trip(clip: schema.Clip) -> None:
         assert parsed[key] == getattr(clip, key)
 
 
+@hypothesis.given(clips())
+@hypothesis.settings(deadline=None)
+def test_graph_round_trip_of_frames(clip: schema.Clip) -> None:
+    record = schema.clip_to_example(clip)
+    if not clip.image_size:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="(?s)num_frames"):
+            parse_with_frames(record)
+        return
+    parsed = {key: value.numpy() for key, value in parse_with_frames(record).items()}
+    assert (parsed["frames"].tolist(), parsed["frame_seconds"].tolist()) == (
+        list(clip.frames),
+        list(clip.frame_seconds),
+    )
+    assert parsed["image_size"] == clip.image_size
+    alone = parse_in_graph(record)
+    assert set(parsed) - set(alone) == {"frames", "frame_seconds", "image_size"} and set(alone) <= set(parsed)
+    assert all(np.array_equal(parsed[key], value) for key, value in alone.items())
+
+
 def test_equal_clips_give_equal_bytes() -> None:
     assert schema.clip_to_example(a_clip()) == schema.clip_to_example(a_clip())
+
+
+def test_clips_of_sound_alone_give_the_bytes_that_they_gave_before_there_were_frames() -> None:
+    digest = hashlib.sha256(schema.clip_to_example(a_clip())).hexdigest()
+    assert digest == "8d3a06a8809416e786541ea7e222418d04d53ceb656533845a920b2bfeff0f52"
+
+
+def test_decode_frame() -> None:
+    encoded = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 100, 50)).save(encoded, "JPEG", quality=95)
+    image = parsing.decode_frame(tf.constant(encoded.getvalue()), 8)
+    assert image.dtype == tf.uint8 and image.shape == (8, 8, 3)
+    assert np.abs(image.numpy().astype(int) - [200, 100, 50]).max() <= 4
+    in_graph = tf.function(lambda frame, size=9: parsing.decode_frame(frame, size))
+    for frame in (encoded.getvalue(), b"no picture"):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            in_graph(tf.constant(frame))
 
 
 def test_element_spec() -> None:
@@ -101,9 +152,20 @@ def test_element_spec() -> None:
         "fold": (tf.int64, []),
         "pcm": (tf.int16, [None]),
     }
+    record = tf.data.Dataset.from_tensors(schema.clip_to_example(a_clip_of_a_video()))
+    with_frames = record.map(parsing.parse_audiovisual_clip)
+    added = {key: value for key, value in with_frames.element_spec.items() if key not in spec}
+    assert {key: (value.dtype, value.shape.as_list()) for key, value in added.items()} == {
+        "frames": (tf.string, [None]),
+        "frame_seconds": (tf.float32, [None]),
+        "image_size": (tf.int64, []),
+    }
 
 
-KEYS = sorted(tf.train.Example.FromString(schema.clip_to_example(a_clip())).features.feature)
+SOUND_KEYS, KEYS = (
+    sorted(tf.train.Example.FromString(schema.clip_to_example(clip)).features.feature)
+    for clip in (a_clip(), a_clip_of_a_video())
+)
 
 
 def test_the_record_holds_the_documented_keys() -> None:
@@ -114,13 +176,24 @@ def test_the_record_holds_the_documented_keys() -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_missing_key_is_named(key: str) -> None:
-    record = changed(a_clip(), **{key: None})
+    record = changed(a_clip_of_a_video(), **{key: None})
     with pytest.raises(schema.SchemaError, match=f"{key}'"):
         schema.clip_from_example(record)
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-        parse_in_graph(record)
+        parse_with_frames(record)
     assert key in caught.value.message
     assert key == "clip_id" or "clip-7" in caught.value.message
+
+
+@pytest.mark.parametrize("key", SOUND_KEYS)
+def test_missing_key_is_named_where_sound_alone_is_read(key: str) -> None:
+    for clip in (a_clip(), a_clip_of_a_video()):
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            parse_in_graph(changed(clip, **{key: None}))
+        assert key in caught.value.message
+        assert key == "clip_id" or "clip-7" in caught.value.message
+    with pytest.raises(schema.SchemaError, match=f"{key}'"):
+        schema.clip_from_example(changed(a_clip(), **{key: None}))
 
 
 def test_other_version_is_named() -> None:
@@ -147,6 +220,13 @@ def test_wrong_type_is_named() -> None:
         schema.clip_from_example(record)
     with pytest.raises(tf.errors.InvalidArgumentError):
         parse_in_graph(record)
+    one = tf.train.Feature(float_list=tf.train.FloatList(value=[0.0]))
+    record = changed(a_clip_of_a_video(), frame_seconds=one)
+    expected = "clip clip-7: key 'frame_seconds' holds 1 values of type float32 instead of num_frames"
+    with pytest.raises(schema.SchemaError, match=expected):
+        schema.clip_from_example(record)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="(?s)clip-7.*frame_seconds"):
+        parse_with_frames(record)
 
 
 @pytest.mark.parametrize("pcm", [b"", b"123"])
@@ -172,6 +252,12 @@ def test_bytes_that_are_no_example() -> None:
         {"labels": (5, 3)},
         {"labels": (3, 3)},
         {"labels": (3,)},
+        {"frames": (b"x",), "image_size": 8},
+        {"frames": (b"x",), "frame_seconds": (0.0,)},
+        {"frames": (b"x", b"y"), "frame_seconds": (1.0, 1.0), "image_size": 8},
+        {"frames": (b"x",), "frame_seconds": (-0.1,), "image_size": 8},
+        {"frames": (b"x",), "frame_seconds": (float("nan"),), "image_size": 8},
+        {"image_size": -1},
     ],
 )
 def test_a_clip_that_makes_no_sense_is_a_programming_error(changes: Dict[str, Any]) -> None:

@@ -302,7 +302,7 @@ def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
 
 def test_the_help_of_every_program_names_its_own_flags_and_those_that_all_share():
     programs = [path.stem for path in sorted((processes.ROOT / "data_prep").glob("prepare_*.py"))]
-    assert len(programs) == 5
+    assert len(programs) == 6
     for program in programs:
         result = processes.run(f"data_prep.{program}", "--help")
         assert result.returncode == 0 and result.stderr == ""

@@ -241,6 +241,27 @@ def test_labels_from_a_table(tmp_path, capfd):
     assert len([name for name in before if name.endswith(".tfrecord") and before[name] != after[name]]) == 1
 
 
+def test_published_folds_of_a_table(tmp_path):
+    root = write_sounds(tmp_path / "in", {"a.wav": 0.2, "b.wav": 0.2})
+    text = "filename,labels,part\na,x,2\nb,y,11\n"
+    listed = table(tmp_path / "list.csv", text, fold_column="part")
+    requests = clips_of(root, listed, num_folds=5).requests
+    assert [(one.clip_id, one.fold, one.group) for one in requests] == [("a", 2, "fold2"), ("b", 11, "fold11")]
+    for bad, message in (
+        ("0", "there is no fold 0: they are 1, 2 and so on"),
+        ("x", "invalid literal"),
+        ("", "invalid"),
+    ):
+        listed = table(tmp_path / "bad.csv", text.replace("11", bad), fold_column="part")
+        with pytest.raises(UserError, match=rf"bad\.csv: line 3: {message}"):
+            clips_of(root, listed)
+    with pytest.raises(UserError, match="no column 'fold', only filename, labels, part"):
+        clips_of(root, table(tmp_path / "list.csv", text, fold_column="fold"))
+    flags = processes.flags(source=root, output=tmp_path / "out", fold_column="part")
+    result = processes.run("data_prep.prepare_folder", *flags)
+    assert processes.error_of(result) == "error: --fold_column=part needs a CSV file in --labels."
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

@@ -1,0 +1,31 @@
+"""Writes a folder of synthetic videos, in which objects make the sounds of their kind, and the table that labels them.
+
+    python -m data_prep.synthesize_videos   --output=world --num_videos=400
+    python -m data_prep.prepare_audiovisual --source=world/videos --labels=world/videos.csv --fold_column=fold \
+        --output=records
+
+For machines that hold no videos. The same flags make the same videos: audioset_triplet/data/synthetic_videos.py says
+what is in them.
+"""
+
+from absl import flags
+
+from audioset_triplet import command_line
+from audioset_triplet.data import synthetic_videos
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", "", "Folder for the videos and their table; it must not exist, or be empty.")
+flags.DEFINE_integer("num_videos", 200, "Videos, which kinds and folds share evenly.")
+flags.DEFINE_integer("num_kinds", 8, "Kinds of objects and sounds, 2 to 16.")
+flags.DEFINE_float("seconds", 10.0, "Length of a video.")
+flags.DEFINE_integer("seed", 0, "Another seed makes other videos.", lower_bound=0)
+
+
+def main() -> None:
+    command_line.require_flags("output")
+    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, FLAGS.num_kinds, FLAGS.seconds, FLAGS.seed)
+    print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{synthetic_videos.TABLE})")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
