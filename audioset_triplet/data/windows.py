@@ -76,7 +76,32 @@ def _random_cut(pcm: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     pcm = pad_to_window(pcm)
     num_positions = tf.size(pcm) - constants.WINDOW_SAMPLES + 1
     starts = tf.random.stateless_uniform([_DRAWS], seed, 0, num_positions, tf.int32)
-    return _cut(pcm, starts[tf.argmax(level.audible(mel.pcm_to_waveform(pcm), starts))])
+    return _cut(pcm, starts[_most_audible(pcm, starts)])
+
+
+def _most_audible(pcm: tf.Tensor, *starts: tf.Tensor) -> tf.Tensor:
+    """The first of some draws in which the most windows are audible, int64 [].
+
+    Args:
+        pcm: int16 [L], the clip.
+        starts: int32 [draws] each; those of one draw stand at one place.
+    """
+
+    def among_all() -> tf.Tensor:
+        waveform = mel.pcm_to_waveform(pcm)
+        return tf.argmax(tf.add_n([tf.cast(level.audible(waveform, at), tf.int32) for at in starts]))
+
+    # Mostly it is the very first, and the level of a whole clip costs more than to read it.
+    return tf.cond(
+        tf.reduce_all([_is_audible(pcm, at[0]) for at in starts]), lambda: tf.constant(0, tf.int64), among_all
+    )
+
+
+def _is_audible(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """As `level.audible` of one window, of which alone the level is computed; bool []."""
+    offset = start % level.BLOCK_SAMPLES
+    piece = pcm[start - offset : start + constants.WINDOW_SAMPLES]
+    return level.audible(mel.pcm_to_waveform(piece), offset[tf.newaxis])[0]
 
 
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
@@ -102,9 +127,7 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
         pcm = pad_to_window(clip["pcm"])
         anchors, companions, have_companion = draw_positions(tf.size(pcm), reach_seconds, _seed_of(seed, index), _DRAWS)
-        waveform = mel.pcm_to_waveform(pcm)
-        num_audible = tf.add_n([tf.cast(level.audible(waveform, at), tf.int32) for at in (anchors, companions)])
-        best = tf.argmax(num_audible)  # the first of several
+        best = _most_audible(pcm, anchors, companions)
         return {
             "pcm": tf.stack([_cut(pcm, anchors[best]), _cut(pcm, companions[best])]),
             "contents": tf.fill([2, 1], _hash_of_recording(clip)),

@@ -13,7 +13,7 @@ from audioset_triplet.frontend import constants
 _SILENCE = 1e-6
 # Below it (-100 dB, which 16 bits cannot hold) all windows are alike: those of a clip of zeros count alike.
 _FLOOR = 1e-10
-_BLOCK_SAMPLES = 160
+BLOCK_SAMPLES = 160
 
 
 def mean_squares(waveform: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
@@ -28,11 +28,11 @@ def mean_squares(waveform: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     """
     length, leading = tf.shape(waveform)[-1], tf.shape(waveform)[:-1]
     squares = tf.square(tf.reshape(waveform, [-1, length]))
-    squares = tf.pad(squares, [[0, 0], [0, -length % _BLOCK_SAMPLES]])
-    num_blocks = tf.shape(squares)[-1] // _BLOCK_SAMPLES
-    energies = tf.reduce_mean(tf.reshape(squares, tf.concat([leading, [num_blocks, _BLOCK_SAMPLES]], 0)), axis=-1)
-    of_window = tf.range(constants.WINDOW_SAMPLES // _BLOCK_SAMPLES)
-    blocks = (starts // _BLOCK_SAMPLES)[:, tf.newaxis] + of_window  # [W, 97]
+    squares = tf.pad(squares, [[0, 0], [0, -length % BLOCK_SAMPLES]])
+    num_blocks = tf.shape(squares)[-1] // BLOCK_SAMPLES
+    energies = tf.reduce_mean(tf.reshape(squares, tf.concat([leading, [num_blocks, BLOCK_SAMPLES]], 0)), axis=-1)
+    of_window = tf.range(constants.WINDOW_SAMPLES // BLOCK_SAMPLES)
+    blocks = (starts // BLOCK_SAMPLES)[:, tf.newaxis] + of_window  # [W, 97]
     return tf.reduce_mean(tf.gather(energies, blocks, axis=-1), axis=-1)
 
 

@@ -38,7 +38,9 @@ def _describe_split(split: DataSplit) -> Dict[str, Any]:
 
 def _describe_row(config: Union[TripletConfig, ClassifierConfig]) -> Dict[str, Any]:
     values = dataclasses.asdict(config)
-    del values["data"]["data"], values["data"]["folds"], values["training"]["seed"]  # those of the split and the cell
+    for name in ("data", "folds", "data_service"):  # those of the split, and where it is read
+        del values["data"][name]
+    del values["training"]["seed"]  # that of the cell
     return values
 
 

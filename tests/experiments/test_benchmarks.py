@@ -20,5 +20,27 @@ def test_mining_beside_tensorflow_addons(tmp_path):
     assert "| 96 |" in result.stdout
 
 
+@pytest.mark.slow
+def test_input_beside_reading_and_librosa(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", clips=64, cuts_per_clip=2, repeats=1, seconds=0.5)
+    result = processes.run("experiments.benchmark_input", *arguments)
+    assert result.returncode == 0, result.stderr
+    row = json.loads((tmp_path / "out" / "benchmark.json").read_text())["2"]
+    assert row["of reading"] == pytest.approx(row["triplets/s"] / row["records read/s"])
+    assert row["times librosa"] == pytest.approx(row["triplets/s"] / row["librosa: triplets/s"])
+    assert row["times librosa"] > 1
+
+
+@pytest.mark.slow
+def test_steps_beside_a_kept_batch(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", full_batch_size=2, small_batch_size=4, seconds=1, repeats=1)
+    result = processes.run("experiments.benchmark_step", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert rows.keys() == {"jansen2018", "small"}
+    for row in rows.values():
+        assert row["slower by %"] == pytest.approx(100 * (row["records: ms"] / row["kept batch: ms"] - 1))
+
+
 def test_a_benchmark_needs_a_place_for_its_table():
     assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))

@@ -96,7 +96,7 @@ def test_a_table_may_be_extended_by_splits_and_rows(tmp_path, splits):
 
 def test_what_is_said_of_a_row_is_neither_its_seed_nor_its_data():
     described = settings.describe([], {"joint": BASE}, EVALUATIONS)["rows"]["joint"]
-    assert "seed" not in described["training"] and described["data"] == {"shuffle_clips": 2000}
+    assert "seed" not in described["training"] and described["data"] == {"shuffle_clips": 2000, "cuts_per_clip": 1}
 
 
 @pytest.mark.parametrize(
