@@ -21,6 +21,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for benchmark.json and benchmark.md.")
 flags.DEFINE_integer("repeats", 3, "How often each is measured; the table has the medians.", 1)
 
+_FILES = 4  # that `write_records` writes
+
 Row = Mapping[str, float]  # title of a column -> value
 
 
@@ -50,6 +52,23 @@ def call(module: str, function: str, *arguments: Any) -> Dict[str, float]:
         last = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
         raise UserError(f"{module}.{function}{arguments} failed: {last}")
     return json.loads(result.stdout.splitlines()[-1])
+
+
+def write_records(folder: str, num_clips: int) -> Dict[str, float]:
+    """Records of noises of ten seconds, in four files of a folder."""
+    import numpy as np
+    import tensorflow as tf  # not in the process that starts the others
+
+    from audioset_triplet.data import schema
+
+    random = np.random.default_rng(0)
+    for number in range(_FILES):
+        with tf.io.TFRecordWriter(f"{folder}/{number}.tfrecord") as writer:
+            for index in range(num_clips // _FILES):
+                name = f"{number}-{index}"
+                pcm = random.integers(-8000, 8000, 160_000, np.int16)
+                writer.write(schema.clip_to_example(schema.Clip(name, name, 0.0, 10.0, (), (), 0, pcm)))
+    return {}
 
 
 def highest_memory() -> float:

@@ -10,12 +10,10 @@ measures, each in a process of its own on the same synthesised records of int16 
   mel spectrograms by librosa, and the four ways to make a positive in NumPy.
 """
 
-import pathlib
 import tempfile
 import time
 from typing import Any, Dict, Iterator
 
-import numpy as np
 from absl import flags
 from tqdm import tqdm
 
@@ -29,24 +27,8 @@ flags.DEFINE_float("seconds", 8.0, "Of each measurement.")
 flags.DEFINE_list("cuts_per_clip", ["1", "4"], "How many examples are cut from a clip each time it is read.")
 
 MODULE = "experiments.benchmark_input"  # also where it runs as a program
-FILES = 4
 BATCH_SIZE = 128
 WARM_UP_BATCHES = 20  # fill the buffers
-
-
-def write_records(folder: str, num_clips: int) -> Dict[str, float]:
-    import tensorflow as tf
-
-    from audioset_triplet.data import schema
-
-    random = np.random.default_rng(0)
-    for number in range(FILES):
-        with tf.io.TFRecordWriter(f"{folder}/{number}.tfrecord") as writer:
-            for index in range(num_clips // FILES):
-                name = f"{number}-{index}"
-                pcm = random.integers(-8000, 8000, 160_000, np.int16)
-                writer.write(schema.clip_to_example(schema.Clip(name, name, 0.0, 10.0, (), (), 0, pcm)))
-    return {}
 
 
 def _rate(batches: Iterator[Any], seconds: float) -> Dict[str, float]:
@@ -91,7 +73,7 @@ def main() -> None:
     cuts = command_line.integers("cuts_per_clip")
     repeats: Dict[str, list] = {str(number): [] for number in cuts}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * (len(cuts) + 2), disable=None) as bar:
-        benchmark.call(MODULE, "write_records", str(pathlib.Path(folder)), FLAGS.clips)
+        benchmark.call("experiments.benchmark", "write_records", folder, FLAGS.clips)
         for _ in range(FLAGS.repeats):
             read = benchmark.call(MODULE, "reading", folder, FLAGS.seconds)["rate"]
             bar.update()

@@ -16,7 +16,7 @@ from absl import flags
 from tqdm import tqdm
 
 from audioset_triplet import command_line
-from experiments import benchmark, benchmark_input
+from experiments import benchmark
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(benchmark)
@@ -78,7 +78,7 @@ def main() -> None:
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
     repeats: Dict[str, list] = {preset: [] for preset in sizes}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(sizes), disable=None) as bar:
-        benchmark.call(benchmark_input.MODULE, "write_records", folder, 1024)
+        benchmark.call("experiments.benchmark", "write_records", folder, 1024)
         for _ in range(FLAGS.repeats):
             for preset, batch_size in sizes.items():
                 spent = benchmark.call(MODULE, "measure", preset, folder, batch_size, FLAGS.seconds)
