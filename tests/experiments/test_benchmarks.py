@@ -20,5 +20,18 @@ def test_mining_beside_tensorflow_addons(tmp_path):
     assert "| 96 |" in result.stdout
 
 
+@pytest.mark.slow
+def test_clustering_beside_three_products(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", clusters=20_000, embedding_size=32, batches="16,64", repeats=1)
+    result = processes.run("experiments.benchmark_clustering", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert list(rows) == ["16", "64"]
+    for row in rows.values():
+        assert row["times three products"] == pytest.approx(row["s"] / row["three products: s"])
+        assert row["step of Adam: s"] > 0 and row["step of Adam: MiB in all"] > row["MiB"] > 0
+    assert (tmp_path / "out" / "benchmark.md").read_text() in result.stdout
+
+
 def test_a_benchmark_needs_a_place_for_its_table():
     assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))
