@@ -42,5 +42,18 @@ def test_steps_beside_a_kept_batch(tmp_path):
         assert row["slower by %"] == pytest.approx(100 * (row["records: ms"] / row["kept batch: ms"] - 1))
 
 
+@pytest.mark.slow
+def test_clustering_beside_three_products(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", clusters=20_000, embedding_size=32, batches="16,64", repeats=1)
+    result = processes.run("experiments.benchmark_clustering", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert list(rows) == ["16", "64"]
+    for row in rows.values():
+        assert row["times three products"] == pytest.approx(row["s"] / row["three products: s"])
+        assert row["step of Adam: s"] > 0 and row["step of Adam: MiB in all"] > row["MiB"] > 0
+    assert (tmp_path / "out" / "benchmark.md").read_text() in result.stdout
+
+
 def test_a_benchmark_needs_a_place_for_its_table():
     assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))

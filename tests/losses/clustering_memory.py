@@ -1,0 +1,27 @@
+"""What the clustering loss and its gradients hold, measured in a process of its own (`experiments.benchmark.call`)."""
+
+import tensorflow as tf
+
+from audioset_triplet.losses.entropy_clustering import entropy_clustering
+from experiments import benchmark
+
+SIZE = 32
+BLOCK_LOGITS, KEPT_LOGITS = 1 << 20, 1 << 24
+
+
+def measure(num_clusters, batch_size):
+    """MiB beyond what TensorFlow, the weights and the gradients take."""
+    before = benchmark.highest_memory()
+    kernel, bias = tf.ones([num_clusters, SIZE]), tf.zeros([num_clusters])
+
+    @tf.function
+    def gradients(embeddings):
+        watched = [embeddings, kernel, bias]
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            terms = entropy_clustering(*watched, tf.ones([batch_size]), 1.1, BLOCK_LOGITS, KEPT_LOGITS)
+            loss = tf.reduce_mean(terms.loss)
+        return tape.gradient(loss, watched)
+
+    gradients(tf.random.stateless_normal([batch_size, SIZE], seed=[0, 0]))
+    return {"MiB": benchmark.highest_memory() - before - 2 * 4 * num_clusters * (SIZE + 1) / (1 << 20)}
