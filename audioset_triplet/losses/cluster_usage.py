@@ -13,7 +13,7 @@ import tensorflow as tf
 # Above this part of ln K an assignment says nothing: of 1,000,000 clusters half are as likely, of 10,000 63%.
 STUCK = 0.95
 # Below this part of what it can be, the mean assignment uses fewer clusters than the square root of those it could:
-# 16 in a batch of 256. No prior of classes is that uneven; AudioSet's own is that of 40 to 60 equal ones.
+# 16 in a batch of 256.
 COLLAPSED = 0.5
 
 

@@ -1,4 +1,9 @@
-"""What the clustering loss and its gradients hold, measured in a process of its own (`experiments.benchmark.call`)."""
+"""What the clustering loss and its gradients hold: `python -m tests.losses.clustering_memory CLUSTERS BATCH_SIZE`.
+
+A process of its own, as nothing else may weigh on its memory.
+"""
+
+import sys
 
 import tensorflow as tf
 
@@ -24,4 +29,8 @@ def measure(num_clusters, batch_size):
         return tape.gradient(loss, watched)
 
     gradients(tf.random.stateless_normal([batch_size, SIZE], seed=[0, 0]))
-    return {"MiB": benchmark.highest_memory() - before - 2 * 4 * num_clusters * (SIZE + 1) / (1 << 20)}
+    return benchmark.highest_memory() - before - 2 * 4 * num_clusters * (SIZE + 1) / (1 << 20)
+
+
+if __name__ == "__main__":
+    print(measure(*map(int, sys.argv[1:])))

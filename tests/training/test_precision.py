@@ -14,7 +14,8 @@ from tests.tiny_network import build_tiny_network
 from tests.training.test_triplet import batch_of
 from tests.training.tiny_runs import tiny_config
 
-HALF = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
+HEAD = ("average_pool", "embedding")
+HALF = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
 def extreme_windows():
@@ -28,8 +29,12 @@ def extreme_windows():
 
 
 def model_in(name, loss="triplet"):
+    """The beginning of the network, which is traced in a tenth of the time."""
     with precision(name):
-        network = build_resnet50(tiny_config("").model)
+        whole = build_resnet50(tiny_config("").model)
+        pool, dense = (whole.get_layer(layer).from_config(whole.get_layer(layer).get_config()) for layer in HEAD)
+        features = dense(pool(whole.get_layer("stage1_block1_relu").output))
+        network = tf.keras.Model(whole.input, tf.keras.layers.UnitNormalization(dtype="float32")(features))
     model = (ContrastiveModel if loss == "nt_xent" else TripletModel)(network, LossConfig(loss=loss, margin=0.5))
     model.compile(optimizers.build(TrainingConfig(precision=name, learning_rate=1e-3)))
     return model
@@ -41,9 +46,10 @@ def steps(model, batch, count):
     return [{name: value for name, (value,) in epoch.items()} for epoch in history]
 
 
-@pytest.mark.parametrize("name", PRECISIONS)
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_only_the_network_is_in_half_precision(name):
-    network = model_in(name).parts["network"]
+    with precision(name):
+        network = build_resnet50(tiny_config("").model)
     assert network.get_layer("stage4_block3_relu").output.dtype == HALF[name]
     assert network.get_layer("average_pool").output.dtype == network.output.dtype == tf.float32
     assert {variable.dtype for variable in network.variables} == {tf.float32}

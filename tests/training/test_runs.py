@@ -112,6 +112,7 @@ def test_a_loss_that_is_no_number_names_the_clips_of_its_batch(data, tmp_path):
         triplet.train(settings, str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_what_is_restored_of_a_run_with_an_average_is_the_average(data, tmp_path):
     settings = tiny_config(data, moving_average=0.9, learning_rate=1e-2)
     triplet.train(settings, str(tmp_path / "run"))
