@@ -36,7 +36,7 @@ def model_in(name, loss="triplet"):
         features = dense(pool(whole.get_layer("stage1_block1_relu").output))
         network = tf.keras.Model(whole.input, tf.keras.layers.UnitNormalization(dtype="float32")(features))
     model = (ContrastiveModel if loss == "nt_xent" else TripletModel)(network, LossConfig(loss=loss, margin=0.5))
-    model.compile(optimizers.build(TrainingConfig(precision=name, learning_rate=1e-3)))
+    model.compile(optimizers.build(TrainingConfig(precision=name, learning_rate=1e-2)))
     return model
 
 
@@ -79,7 +79,7 @@ def test_half_precision_trains_as_single_does():
     for name in PRECISIONS:
         tf.keras.utils.set_random_seed(0)
         losses = [logs["loss"] for logs in steps(model_in(name), batch_of(8), 10)]
-        assert losses[-1] < 0.7 * losses[0], (name, losses)
+        assert losses[-1] < 0.5 * losses[0], (name, losses)
         last[name] = losses[0]
     assert last["mixed_bfloat16"] == pytest.approx(last["float32"], rel=0.1)
     assert last["mixed_float16"] == pytest.approx(last["float32"], rel=0.02)
