@@ -136,7 +136,14 @@ def _train(
         with strategy.scope():
             return places.names(files_read, model.bad_places())
 
-    with records.named_errors(files_read), windows.too_many_labels_named(), _lost_workers_named(strategy, workdir):
+    with contextlib.ExitStack() as stack:
+        stack.callback(_say_how_many, damage)
+        for translated in (
+            records.named_errors(files_read),
+            windows.too_many_labels_named(),
+            _lost_workers_named(strategy, workdir),
+        ):
+            stack.enter_context(translated)
         batches = strategy.distribute_datasets_from_function(feed)
         origin.write(kept, learned_from)
         checkpoints.write_config(kept, config)
@@ -161,6 +168,9 @@ def _train(
             callbacks=[*followers, recorder, *addons.progress_bars()],
             verbose=0,
         )
+
+
+def _say_how_many(damage: places.Damage) -> None:
     if damage.count:
         places.say(f"{damage.count} damaged records were passed over (data_prep.inspect_tfrecords lists all damage).")
 
