@@ -52,7 +52,7 @@ class Damage:
 
     def rest(self, file: int) -> Iterator[Tuple[bytes, int]]:
         """The undamaged records behind that place, each with its number: none where it is the end of the file."""
-        index, offset = self._given_up.get(int(file), (0, 0))
+        index, offset = self._given_up[int(file)]
         for frame in records.frames(self._files[file], index, offset):
             if frame.damage:
                 self._note(int(file), frame)

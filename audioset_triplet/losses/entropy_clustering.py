@@ -29,7 +29,7 @@ As sweeps. The matrix [B, K] never exists. A sweep makes the logits of a block o
 That is five products of B x D x K where a matrix [B, K] needs three. The logits of the first clusters are kept from
 sweep to sweep, as many as fit into a fixed memory: at K = 1,000,000 three quarters of them for B = 256, hence three and
 a half products, and a fifth for B = 1024. Blocks of rows need four products for any B, but read and write all logits
-and the gradient [K, D] once per block, which takes about as long as the product that they save.
+and the gradient [K, D] once per block, which by estimate takes as long as the product that they save.
 """
 
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple

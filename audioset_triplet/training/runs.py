@@ -96,9 +96,9 @@ def _train(
         raise UserError(f"--jit_compile is for one device, and --strategy={training.strategy} has {num_replicas}.")
 
     if config.data.data_service:
+        if training.deterministic:
+            raise UserError("--deterministic needs batches in one order, which those of --data_service do not have.")
         inputs.require_service(config.data.data_service)
-    if config.data.data_service and training.deterministic:
-        raise UserError("--deterministic needs batches in one order, which those of --data_service do not have.")
 
     checkpoints.check_config(workdir, config)
     origin.check(workdir, learned_from)
