@@ -188,6 +188,29 @@ class LossConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClusteringConfig:
+    """The softmax head of clusters on the embedding, and its loss (Jansen et al. 2020, section 3.2)."""
+
+    num_clusters: int = option(1024, "Clusters of the head, K; the paper goes up to a million.")
+    gamma: float = option(
+        1.1,
+        "What the entropy of the mean assignment is weighed with: above 1 it matters more that all clusters are used, "
+        "below 1 that each example is sure. The paper's value is not known.",
+    )
+    cluster_scale: float = option(
+        20.0, "Length of a row of the head in the beginning: how much a logit is of a cosine. A choice of this project."
+    )
+
+    def __post_init__(self) -> None:
+        require(
+            2 <= self.num_clusters < 1 << 31,
+            f"--num_clusters must be at least 2 and below {1 << 31}, not {self.num_clusters}.",
+        )
+        require(0 <= self.gamma < math.inf, f"--gamma must be 0 or more, not {self.gamma}.")
+        require(0 < self.cluster_scale < math.inf, f"--cluster_scale must be positive, not {self.cluster_scale}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """One training run."""
 

@@ -157,6 +157,9 @@ def _train(
             training.checkpoint_every_steps,
             stop,
             name_bad_clips,
+            model.derived,
+            model.alarm,
+            training.warmup_steps,
         )
         followers = []  # before the recorder, which saves
         if averages:
