@@ -7,7 +7,7 @@ in a work directory and of the presets (`audioset_triplet.options` says what a f
 import dataclasses
 import math
 import re
-from typing import Protocol, Tuple
+from typing import Any, ClassVar, Protocol, Tuple
 
 from audioset_triplet.options import option, require
 
@@ -29,6 +29,8 @@ _SERVICE = re.compile(r"grpc://[^/:]+:\d+")
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which records are read, and in what order."""
+
+    WHERE: ClassVar[Tuple[str, ...]] = ("data", "data_service")  # fields that say where they are, not which
 
     data: str = option("", "TFRecords to read: a glob, or several separated by commas.")
     folds: Tuple[int, ...] = option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
@@ -314,13 +316,17 @@ class RunConfig(Protocol):
     """What the configs of all objectives have in common: a frozen dataclass with at least these fields."""
 
     @property
-    def data(self) -> DataConfig: ...
-
-    @property
-    def model(self) -> BackboneConfig: ...
+    def data(self) -> Any: ...  # a config with WHERE, as `DataConfig` has it
 
     @property
     def training(self) -> TrainingConfig: ...
+
+
+class RecordsConfig(RunConfig, Protocol):
+    """What the configs of objectives that learn from records have in common."""
+
+    @property
+    def data(self) -> DataConfig: ...
 
 
 @dataclasses.dataclass(frozen=True)
