@@ -92,6 +92,19 @@ def integers(name: str) -> Tuple[int, ...]:
     return _flag_value(name, Tuple[int, ...])
 
 
+def named_folders(flag: str) -> Dict[str, str]:
+    """The value of a list flag such as --compare=log-mel=DIR,untrained=DIR."""
+    folders: Dict[str, str] = {}
+    for text in flags.FLAGS[flag].value:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise UserError(f"--{flag} needs name=DIR, not {text!r}.")
+        if name in folders:
+            raise UserError(f"--{flag} has the name {name} twice.")
+        folders[name] = folder
+    return folders
+
+
 def require_flags(*names: str) -> None:
     """Raises a UserError that names the first of these flags that was left empty."""
     for name in names:

@@ -20,6 +20,8 @@ SCHEDULES = ("constant", "cosine", "step")
 CANDIDATES = ("all", "device")
 BATCH_NORMS = ("device", "all")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+UNITS = ("windows", "clips")
+CLUSTERINGS = ("entropy", "kmeans")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
@@ -200,7 +202,9 @@ class ClusteringConfig:
         "below 1 that each example is sure. The paper's value is not known.",
     )
     cluster_scale: float = option(
-        20.0, "Length of a row of the head in the beginning: how much a logit is of a cosine. A choice of this project."
+        0.0,
+        "Length of a row of the head in the beginning: how much a logit is of a cosine. 0: ln K + 5, with which a "
+        "cosine of 1 outweighs all others, if they are near 0. A choice of this project.",
     )
 
     def __post_init__(self) -> None:
@@ -209,7 +213,7 @@ class ClusteringConfig:
             f"--num_clusters must be at least 2 and below {1 << 31}, not {self.num_clusters}.",
         )
         require(0 <= self.gamma < math.inf, f"--gamma must be 0 or more, not {self.gamma}.")
-        require(0 < self.cluster_scale < math.inf, f"--cluster_scale must be positive, not {self.cluster_scale}.")
+        require(0 <= self.cluster_scale < math.inf, f"--cluster_scale must be 0 or more, not {self.cluster_scale}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -310,6 +314,38 @@ class ClassifierConfig:
     labels: LabelConfig = dataclasses.field(default_factory=LabelConfig)
     model: BackboneConfig = dataclasses.field(default_factory=BackboneConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredConfig:
+    """Which stored embeddings are learned from."""
+
+    WHERE: ClassVar[Tuple[str, ...]] = ("embeddings",)
+
+    embeddings: str = option("", "Folder of embeddings that experiments.embed wrote.")
+    unit: str = option("windows", "What is clustered: windows, or whole clips, by the means of theirs.", UNITS)
+    folds: Tuple[int, ...] = option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
+
+    def __post_init__(self) -> None:
+        require(self.unit in UNITS, f"--unit must be {' or '.join(UNITS)}, not {self.unit!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterConfig:
+    """Everything that decides what `experiments.cluster --task=train` computes."""
+
+    data: StoredConfig = dataclasses.field(default_factory=StoredConfig)
+    method: str = option(
+        "entropy",
+        "entropy: the clustering loss (Jansen et al. 2020, section 3.2). kmeans: mini-batch k-means on the same "
+        "batches, for comparison; of the settings of training it has batches, steps and seed.",
+        CLUSTERINGS,
+    )
+    clustering: ClusteringConfig = dataclasses.field(default_factory=ClusteringConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        require(self.method in CLUSTERINGS, f"--method must be {' or '.join(CLUSTERINGS)}, not {self.method!r}.")
 
 
 class RunConfig(Protocol):

@@ -27,7 +27,6 @@ report, --model the filters of the network's first layer.
 
 import json
 import os
-from typing import Dict
 
 from absl import flags
 
@@ -58,19 +57,6 @@ flags.DEFINE_float("temperature", 0.07, "Of the votes; the lower, the more the n
 command_line.define_flags(HeadConfig)
 
 
-def named_folders(flag: str) -> Dict[str, str]:
-    """The value of a flag such as --compare=log-mel=DIR,untrained=DIR."""
-    folders: Dict[str, str] = {}
-    for text in FLAGS[flag].value:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise UserError(f"--{flag} needs name=DIR, not {text!r}.")
-        if name in folders:
-            raise UserError(f"--{flag} has the name {name} twice.")
-        folders[name] = folder
-    return folders
-
-
 def main() -> None:
     command_line.require_flags("embeddings", "output", "labels_per_class")
     labels_per_class = command_line.integers("labels_per_class")
@@ -78,7 +64,10 @@ def main() -> None:
         raise UserError(f"--labels_per_class needs numbers of 1 or more, not {min(labels_per_class)}.")
     request = tasks.Request(
         sources=tasks.sources(
-            FLAGS.embeddings, FLAGS.train_embeddings, named_folders("compare"), named_folders("train_compare")
+            FLAGS.embeddings,
+            FLAGS.train_embeddings,
+            command_line.named_folders("compare"),
+            command_line.named_folders("train_compare"),
         ),
         folds=command_line.integers("folds"),
         train_folds=command_line.integers("train_folds"),

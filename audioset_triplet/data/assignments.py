@@ -21,10 +21,11 @@ The metadata of both are the fields of `AssignmentsInfo`. A file has its name wh
 Shapes: n rows, K clusters.
 """
 
+import collections
 import contextlib
 import dataclasses
 import os
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,9 +33,6 @@ import pyarrow.parquet as pq
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
-
-UNITS = ("clips", "windows")
-METHODS = ("entropy", "kmeans")
 
 _ASSIGNMENTS = [
     pa.field("clip_id", pa.string()),
@@ -59,8 +57,8 @@ class AssignmentsInfo:
     model_id: str  # of the embeddings
     front_end_id: str
     num_clusters: int  # K, those without members too
-    unit: str  # what a row is: one of UNITS
-    method: str  # one of METHODS
+    unit: str  # what a row is: windows or clips
+    method: str  # entropy or kmeans
     code_version: str
 
 
@@ -147,8 +145,20 @@ def read(folder: str) -> Assignments:
     wrong = _wrong(columns["cluster"], columns["probability"], info.num_clusters)
     if wrong:
         raise UserError(f"{path}: {wrong}; assign again.")
-    _require_once(columns["clip_id"], starts, path)
-    return Assignments(columns["clip_id"], starts, columns["cluster"], columns["probability"], info)
+    found = Assignments(columns["clip_id"], starts, columns["cluster"], columns["probability"], info)
+    if len(set(_rows(found))) < len(starts):
+        twice = collections.Counter(_rows(found)).most_common(1)[0][0][0]
+        raise UserError(f"{path}: clip {twice} stands in two rows; assign again.")
+    return found
+
+
+def require_same_rows(first: Assignments, first_name: str, second: Assignments, second_name: str) -> None:
+    """Raises a UserError unless both assign the same clips or windows: else their numbers do not compare."""
+    if set(_rows(first)) != set(_rows(second)):
+        raise UserError(
+            f"{first_name} and {second_name} assign different clips or windows ({len(first.clip_ids)} and "
+            f"{len(second.clip_ids)} {first.info.unit} and {second.info.unit}): assign the same embeddings for both."
+        )
 
 
 def write_clusters(folder: str, assignments: Assignments, top: int) -> None:
@@ -201,12 +211,9 @@ def _wrong(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -
     return ""
 
 
-def _require_once(clip_ids: np.ndarray, starts: np.ndarray, path: str) -> None:
-    seen = set()
-    for row in zip(clip_ids, np.nan_to_num(starts, nan=-1.0).tolist()):
-        if row in seen:
-            raise UserError(f"{path}: clip {row[0]} stands in two rows; assign again.")
-        seen.add(row)
+def _rows(assignments: Assignments) -> Iterator[Tuple[str, float]]:
+    """What tells the rows from each other."""
+    return zip(assignments.clip_ids, np.nan_to_num(assignments.window_start_seconds, nan=-1.0).tolist())
 
 
 @contextlib.contextmanager

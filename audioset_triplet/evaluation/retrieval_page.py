@@ -6,12 +6,10 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 
 from audioset_triplet.data.clips import Clips
-from audioset_triplet.evaluation import examples, page, projection
+from audioset_triplet.evaluation import examples, media, page, projection
 from audioset_triplet.evaluation.page import NamedResult
 from audioset_triplet.evaluation.retrieval import Retrieval
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
-_SOUND_SECONDS = 10.0  # of each clip that can be seen and heard
 _NAMES_IN_LEGEND = 60
 _LARGE_DOTS = 600  # clips on the map
 
@@ -69,7 +67,7 @@ def render(
         map=_map(clips, class_titles, seed),
         queries=cards,
         num_searched=num_searched,
-        colour_scale=_colour_scale() if data else "",
+        colour_scale=media.colour_scale() if data else "",
         filters=filters,
     )
 
@@ -117,12 +115,16 @@ def _queries(
     clips: Clips, class_titles: Dict[int, str], result: Retrieval, queries: List[examples.Query], data: str
 ) -> List[Dict[str, Any]]:
     shown = {row for query in queries for row in [query.row, *(one.row for one in query.neighbours)]}
-    media = _media(data, [clips.clip_ids[row] for row in shown]) if data else {}
+    found = media.excerpts(data, [media.Excerpt(clips.clip_ids[row]) for row in shown])
 
     def card(row: int) -> Dict[str, Any]:
         clip_id = clips.clip_ids[row]
         names = [class_titles[label] for label in clips.labels[row]]
-        return {"clip_id": clip_id, "classes": ", ".join(names) or "no class", "media": media.get(clip_id)}
+        return {
+            "clip_id": clip_id,
+            "classes": ", ".join(names) or "no class",
+            "media": found.get(media.Excerpt(clip_id)),
+        }
 
     return [
         {
@@ -136,27 +138,7 @@ def _queries(
     ]
 
 
-# The three below import TensorFlow, which takes seconds that a report without pictures need not wait for.
-
-
-def _media(data: str, clip_ids: List[str]) -> Dict[str, Dict[str, Any]]:
-    """Clip id -> what its card shows and plays."""
-    from audioset_triplet.evaluation import pictures, sounds
-
-    return {
-        clip_id: {
-            "seconds": len(waveform) / SAMPLE_RATE_HZ,
-            "spectrogram": page.data_uri("image/png", pictures.spectrogram(waveform)),
-            "sound": page.data_uri("audio/mpeg", pictures.mp3(waveform)),
-        }
-        for clip_id, waveform in sounds.waveforms(data, clip_ids, _SOUND_SECONDS).items()
-    }
-
-
-def _colour_scale() -> str:
-    from audioset_triplet.evaluation import pictures
-
-    return page.data_uri("image/png", pictures.colour_scale())
+# It imports TensorFlow, which takes seconds that a report without pictures need not wait for.
 
 
 def _filters(saved_model: str) -> Dict[str, Any]:

@@ -1,8 +1,9 @@
 """Where a work directory keeps its configuration and its weights, for whoever trains or exports them."""
 
+import contextlib
 import dataclasses
 import os
-from typing import Any, Tuple, Type, TypeVar
+from typing import Any, Iterator, Tuple, Type, TypeVar
 
 import tensorflow as tf
 
@@ -62,14 +63,29 @@ def checkpoint_folder(workdir: str) -> str:
     return os.path.join(workdir, "checkpoints")
 
 
+def latest(workdir: str) -> str:
+    """The path of the last checkpoint of a work directory; a UserError where there is none yet."""
+    path = tf.train.latest_checkpoint(checkpoint_folder(workdir))
+    if path is None:
+        raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
+    return path
+
+
 def restore(checkpoint: tf.train.Checkpoint, path: str) -> Any:
     """Restores a checkpoint and returns TensorFlow's status of it.
 
     Raises:
         UserError: its files are damaged or missing.
     """
-    try:
+    with damage_named(path):
         return checkpoint.restore(path)
+
+
+@contextlib.contextmanager
+def damage_named(path: str) -> Iterator[None]:
+    """Around whatever reads the files of a checkpoint: a UserError where they are damaged or missing."""
+    try:
+        yield
     except (tf.errors.OpError, LookupError) as error:  # LookupError: a file that ends too soon
         raise UserError(
             f"{path}: damaged ({error}); name an older checkpoint in the file `checkpoint` beside it, or start again "
@@ -96,13 +112,11 @@ def restore_weights(network: tf.keras.Model, workdir: str, run_config: RunConfig
     Raises:
         UserError: there is no checkpoint yet, or it is damaged.
     """
-    latest = tf.train.latest_checkpoint(checkpoint_folder(workdir))
-    if latest is None:
-        raise UserError(f"{workdir} has no checkpoint yet: let the training run until it saves one.")
+    path = latest(workdir)
     name = average_of("network") if run_config.training.moving_average else "network"
-    status = restore(tf.train.Checkpoint(**{name: network}), latest)
+    status = restore(tf.train.Checkpoint(**{name: network}), path)
     status.expect_partial().assert_existing_objects_matched()
-    return latest
+    return path
 
 
 def average_of(part: str) -> str:

@@ -1,0 +1,44 @@
+"""Writes embeddings whose clusters are known: modes drawn at random, and windows around them.
+
+  python -m experiments.plant_embeddings --output=planted --clips=20000 --windows=10 --modes=1000
+
+The folder is like one of experiments.embed, the label of a clip is its mode, and experiments.cluster shows whether it
+finds them. The same command goes on where a stopped one was.
+"""
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from audioset_triplet import command_line
+from audioset_triplet.data.embeddings import EmbeddingWriter
+from audioset_triplet.data.synthetic_embeddings import planted_clips
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend.constants import WINDOW_HOP_SECONDS
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", "", "Folder for the embeddings.")
+flags.DEFINE_integer("clips", 20_000, "Clips.", 1)
+flags.DEFINE_integer("windows", 10, "Windows of each clip.", 1)
+flags.DEFINE_integer("modes", 1000, "Modes.", 1)
+flags.DEFINE_integer("embedding_size", 128, "Numbers of an embedding.", 2)
+flags.DEFINE_float("noise", 0.5, "Length of what is added to a mode, whose own length is 1.", 0)
+flags.DEFINE_integer("seed", 0, "Seed of everything.", 0)
+
+
+def main() -> None:
+    command_line.require_flags("output")
+    if FLAGS.modes > FLAGS.clips:
+        raise UserError(f"--clips={FLAGS.clips} are fewer than --modes={FLAGS.modes}: some modes would have none.")
+    made_by = (FLAGS.modes, FLAGS.embedding_size, FLAGS.noise, FLAGS.seed)
+    model_id = "planted-{}-{}-{:g}-{}".format(*made_by)
+    starts = WINDOW_HOP_SECONDS * np.arange(FLAGS.windows)
+    with EmbeddingWriter(FLAGS.output, model_id, FLAGS.embedding_size, front_end_id="none") as writer:
+        for clip, windows in tqdm(planted_clips(FLAGS.clips, FLAGS.windows, *made_by), total=FLAGS.clips, disable=None):
+            if clip.clip_id not in writer.clip_ids_done:
+                writer.write(clip, starts, windows)
+    print(f"wrote {FLAGS.output}: {FLAGS.clips * FLAGS.windows} windows of {FLAGS.modes} modes")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
