@@ -28,13 +28,13 @@ def read(folder: str, unit: str, folds: Sequence[int] = ()) -> Iterator[UnitBatc
         folds: only clips of these folds; empty: all.
 
     Raises:
-        UserError: what `embeddings.read_batches` and, of clips, `clips.read_clips` raise.
+        UserError: what `clips.read_clips` and `StoredClips.windows` raise.
     """
+    stored = clips.read_clips(folder, folds)
     if unit == "windows":
         for batch in embeddings.read_batches(folder, folds):
             yield UnitBatch(batch.clip_ids, batch.window_start_seconds, batch.embeddings, batch.weights)
         return
-    stored = clips.read_clips(folder, folds)
     clip_ids = np.array(stored.clip_ids, object)
     for rows, vectors in stored.vector_blocks():
         yield UnitBatch(clip_ids[rows], None, vectors, vectors.any(axis=1).astype(np.float32))

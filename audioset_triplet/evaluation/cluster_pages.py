@@ -1,4 +1,7 @@
-"""The pages of a clustering: one of all clusters, and one for each of the largest."""
+"""The pages of a clustering: one of all clusters, and one for each of the largest.
+
+They hold what they show and link to each other alone, so that the folder can go anywhere.
+"""
 
 import collections
 import math

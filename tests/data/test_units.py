@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from audioset_triplet.data import clips, units
+from audioset_triplet.errors import UserError
 from tests import stored_clips
 
 
@@ -27,3 +29,15 @@ def test_a_clip_whose_windows_cancel_out_has_no_weight(tmp_path):
         writer.write(infos[0], np.array([0, 0.96]), np.array([[1, 0], [-1, 0]]))
     (batch,) = units.read(str(tmp_path), "clips")
     assert batch.weights == [0]
+
+
+@pytest.mark.parametrize("unit", ["windows", "clips"])
+def test_a_fold_without_clips_and_a_clip_in_two_places_are_named(tmp_path, unit):
+    stored_clips.write(tmp_path / "a", stored_clips.make_infos(4, 2))
+    with pytest.raises(UserError, match="holds no clip of fold 9, only of 1, 2"):
+        next(units.read(str(tmp_path / "a"), unit, (9,)))
+    (tmp_path / "a" / "embeddings-00001.parquet").write_bytes(
+        (tmp_path / "a" / "embeddings-00000.parquet").read_bytes()
+    )
+    with pytest.raises(UserError, match="clip clip0000. stands in two places"):
+        next(units.read(str(tmp_path / "a"), unit))
