@@ -7,7 +7,7 @@ in a work directory and of the presets (`audioset_triplet.options` says what a f
 import dataclasses
 import math
 import re
-from typing import Protocol, Tuple
+from typing import Any, ClassVar, Protocol, Tuple
 
 from audioset_triplet.options import option, require
 
@@ -29,6 +29,8 @@ _SERVICE = re.compile(r"grpc://[^/:]+:\d+")
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which records are read, and in what order."""
+
+    WHERE: ClassVar[Tuple[str, ...]] = ("data", "data_service")  # fields that say where they are, not which
 
     data: str = option("", "TFRecords to read: a glob, or several separated by commas.")
     folds: Tuple[int, ...] = option((), "Only clips of these folds, e.g. 1,2,3. Empty: all clips.")
@@ -188,6 +190,29 @@ class LossConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClusteringConfig:
+    """The softmax head of clusters on the embedding, and its loss (Jansen et al. 2020, section 3.2)."""
+
+    num_clusters: int = option(1024, "Clusters of the head, K; the paper goes up to a million.")
+    gamma: float = option(
+        1.1,
+        "What the entropy of the mean assignment is weighed with: above 1 it matters more that all clusters are used, "
+        "below 1 that each example is sure. The paper's value is not known.",
+    )
+    cluster_scale: float = option(
+        20.0, "Length of a row of the head in the beginning: how much a logit is of a cosine. A choice of this project."
+    )
+
+    def __post_init__(self) -> None:
+        require(
+            2 <= self.num_clusters < 1 << 31,
+            f"--num_clusters must be at least 2 and below {1 << 31}, not {self.num_clusters}.",
+        )
+        require(0 <= self.gamma < math.inf, f"--gamma must be 0 or more, not {self.gamma}.")
+        require(0 < self.cluster_scale < math.inf, f"--cluster_scale must be positive, not {self.cluster_scale}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """One training run."""
 
@@ -291,13 +316,17 @@ class RunConfig(Protocol):
     """What the configs of all objectives have in common: a frozen dataclass with at least these fields."""
 
     @property
-    def data(self) -> DataConfig: ...
-
-    @property
-    def model(self) -> BackboneConfig: ...
+    def data(self) -> Any: ...  # a config with WHERE, as `DataConfig` has it
 
     @property
     def training(self) -> TrainingConfig: ...
+
+
+class RecordsConfig(RunConfig, Protocol):
+    """What the configs of objectives that learn from records have in common."""
+
+    @property
+    def data(self) -> DataConfig: ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -242,8 +242,9 @@ class _Sweeps:
             kept = tf.raw_ops.TensorListSetItem(input_handle=kept, index=block, item=logits)
             return [kept, *step(block * self._size, logits, *state)]
 
+        room = tf.maximum(self._num_kept, 1)  # XLA ends the process over a list of none
         kept = tf.raw_ops.TensorListReserve(
-            element_shape=self._shape, num_elements=self._num_kept, element_dtype=self._embeddings.dtype
+            element_shape=self._shape, num_elements=room, element_dtype=self._embeddings.dtype
         )
         kept, *state = _loop(tf.constant(0), self._num_kept, keep, [kept, *state])
         return self._others(step, state), kept

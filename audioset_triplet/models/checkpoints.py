@@ -21,12 +21,12 @@ def config_path(workdir: str) -> str:
 def check_config(workdir: str, run_config: RunConfig) -> None:
     """Raises a UserError if the work directory belongs to a run with other settings.
 
-    Where the records lie, or are read, is none of them: `training.origin` tells whether they are the same.
+    Where its input lies, or is read, is none of them: `training.origin` tells whether it is the same.
     """
     if not os.path.exists(config_path(workdir)):
         return
     found: Any = read_config(workdir, type(run_config))
-    where = {name: getattr(run_config.data, name) for name in ("data", "data_service")}
+    where = {name: getattr(run_config.data, name) for name in run_config.data.WHERE}
     moved = dataclasses.replace(found, data=dataclasses.replace(found.data, **where))
     differences = options.differences(moved, run_config)
     if differences:

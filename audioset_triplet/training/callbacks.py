@@ -36,7 +36,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
     Every `log_every_steps` steps it writes the means since the line before, or since the resume. A checkpoint is
     written every `checkpoint_every_steps` steps, after the last one, and after the step in which `stop` is set, which
     then raises `Terminated`. Lines that a killed run wrote after its last checkpoint are dropped when it resumes, so
-    that a step has one line.
+    that a step has one line. An alarm is one line on stderr when it begins, and again when it has stopped and returns.
     """
 
     def __init__(
@@ -49,6 +49,9 @@ class RunRecorder(tf.keras.callbacks.Callback):
         checkpoint_every_steps: int,
         stop: threading.Event,
         name_bad_clips: Callable[[], List[str]] = list,
+        derived: Callable[[Dict[str, float]], Dict[str, float]] = lambda means: {},
+        alarm: Callable[[Dict[str, float]], str] = lambda means: "",
+        warmup_steps: int = 0,
     ) -> None:
         """
         Args:
@@ -58,6 +61,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
             log_every_steps, checkpoint_every_steps: of `TrainingConfig`.
             stop: asks the run to end.
             name_bad_clips: names what was in the last batch, if it gave no number.
+            derived, alarm: of `ObjectiveModel`.
+            warmup_steps: of `TrainingConfig`; until then there is no alarm.
         """
         super().__init__()
         self._metrics_path = os.path.join(workdir, "metrics.jsonl")
@@ -69,6 +74,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._checkpoint_every_steps = checkpoint_every_steps
         self._stop = stop
         self._name_bad_clips = name_bad_clips
+        self._derived, self._alarm, self._warmup_steps = derived, alarm, warmup_steps
+        self._is_alarmed = False
         self._line_is_complete = False
         lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
         files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
@@ -120,7 +127,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
             ) from error
 
     def _log(self, logs: Dict[str, Any]) -> None:
-        line = {"step": self._step, **{name: float(value) for name, value in logs.items()}}
+        means = {name: float(value) for name, value in logs.items()}
+        line = {"step": self._step, **means, **self._derived(means)}
         line["learning_rate"] = optimizers.learning_rate(self.model.optimizer)
         with open(self._metrics_path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -131,7 +139,14 @@ class RunRecorder(tf.keras.callbacks.Callback):
         if not sys.stderr.isatty():  # where a progress bar would fill a log file
             values = "  ".join(f"{name} {value:.4g}" for name, value in line.items() if name != "step")
             print(f"step {self._step}/{self._last_step}  {values}", file=sys.stderr, flush=True)
+        self._raise_alarm(means)
         self._line_is_complete = True
+
+    def _raise_alarm(self, means: Dict[str, float]) -> None:
+        wrong = self._alarm(means) if self._step > self._warmup_steps else ""
+        if wrong and not self._is_alarmed:
+            print(f"step {self._step}: {wrong}", file=sys.stderr, flush=True)
+        self._is_alarmed = bool(wrong)
 
 
 def read_metrics(workdir: str) -> List[Dict[str, float]]:

@@ -25,7 +25,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import inputs, runs
+from audioset_triplet.training import inputs, runs, sources
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 _SCORED_WINDOWS = 128  # at a time
@@ -81,13 +81,9 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         UserError: what `runs.train` and `find_classes` raise; the labels are not those that the run began with.
     """
     classes, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
-    runs.train(
-        config,
-        workdir,
-        functools.partial(_build_model, config, classes, workdir),
-        functools.partial(inputs.labelled_batches, config, list(classes.names), clip_ids),
-        clip_ids,
-    )
+    read_batches = functools.partial(inputs.labelled_batches, config, list(classes.names), clip_ids)
+    source = sources.Records(config, read_batches, clip_ids)
+    runs.train(config, workdir, functools.partial(_build_model, config, classes, workdir), source)
 
 
 def _build_model(config: ClassifierConfig, classes: Classes, workdir: str) -> "ClassifierModel":

@@ -17,7 +17,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 import tensorflow as tf
 
 from audioset_triplet import options
-from audioset_triplet.config import ClassifierConfig, RunConfig, TripletConfig
+from audioset_triplet.config import ClassifierConfig, RecordsConfig, TripletConfig
 from audioset_triplet.data import places, records, windows
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import level, mel
@@ -161,7 +161,7 @@ def require_service(address: str) -> None:
         ) from error
 
 
-def _read_clips(config: RunConfig, clip_ids: Optional[Sequence[str]], feed: Feed) -> tf.data.Dataset:
+def _read_clips(config: RecordsConfig, clip_ids: Optional[Sequence[str]], feed: Feed) -> tf.data.Dataset:
     """The pipeline's part of the clips of the run's folds, of these ids alone; None: all."""
     files = records.expand_globs(config.data.data)
     count, index = feed.context.num_input_pipelines, feed.context.input_pipeline_id
@@ -183,17 +183,17 @@ def _hashes(clip_ids: tf.Tensor) -> tf.Tensor:
     return tf.strings.to_hash_bucket_fast(clip_ids, tf.int64.max)
 
 
-def _resumption(config: RunConfig, feed: Feed) -> Tuple[int, int]:
+def _resumption(config: RecordsConfig, feed: Feed) -> Tuple[int, int]:
     """How many batches a pipeline of a resumed run skips, and the seed of its data."""
     seed = config.training.seed + feed.context.input_pipeline_id * _SEEDS_APART
     return (feed.first_step, seed) if config.training.deterministic else (0, seed + feed.first_step)
 
 
-def _rows_of_pipeline(config: RunConfig, feed: Feed) -> int:
+def _rows_of_pipeline(config: RecordsConfig, feed: Feed) -> int:
     return config.training.batch_size // feed.context.num_input_pipelines
 
 
-def _endless(clips: tf.data.Dataset, config: RunConfig, seed: int) -> tf.data.Dataset:
+def _endless(clips: tf.data.Dataset, config: RecordsConfig, seed: int) -> tf.data.Dataset:
     """All clips in another order on every pass, each as often as it is to be cut."""
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
     if config.data.cuts_per_clip == 1:
@@ -201,7 +201,7 @@ def _endless(clips: tf.data.Dataset, config: RunConfig, seed: int) -> tf.data.Da
     return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(config.data.cuts_per_clip))
 
 
-def _shuffled_apart(cuts: tf.data.Dataset, config: RunConfig, seed: int) -> tf.data.Dataset:
+def _shuffled_apart(cuts: tf.data.Dataset, config: RecordsConfig, seed: int) -> tf.data.Dataset:
     """Cuts of one clip, which are no negatives of each other, out of each other's batch."""
     if config.data.cuts_per_clip == 1:
         return cuts
@@ -209,7 +209,7 @@ def _shuffled_apart(cuts: tf.data.Dataset, config: RunConfig, seed: int) -> tf.d
 
 
 def _delivered(
-    batches: tf.data.Dataset, config: RunConfig, clip_ids: Optional[Sequence[str]], feed: Feed
+    batches: tf.data.Dataset, config: RecordsConfig, clip_ids: Optional[Sequence[str]], feed: Feed
 ) -> tf.data.Dataset:
     """In batches of a device, from where the run has them made."""
     order = tf.data.Options()

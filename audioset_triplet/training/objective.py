@@ -76,6 +76,14 @@ class ObjectiveModel(tf.keras.Model):
     def terms(self, batch: Any) -> Terms:
         raise NotImplementedError
 
+    def derived(self, means: Dict[str, float]) -> Dict[str, float]:
+        """What a line of metrics says besides the means, made of them."""
+        return {}
+
+    def alarm(self, means: Dict[str, float]) -> str:
+        """What is wrong with a run that can go on, as one line; empty: nothing. Not asked in the warm-up."""
+        return ""
+
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.parts["network"](inputs, training=training)
 

@@ -12,7 +12,7 @@ from audioset_triplet.losses import nt_xent, triplet
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.sampling import draws
 from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
-from audioset_triplet.training import inputs, runs
+from audioset_triplet.training import inputs, runs, sources
 from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepared
 
 
@@ -24,13 +24,8 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
         workdir: the work directory.
         clip_ids: learns from these clips of `config.data` alone; None: from all.
     """
-    runs.train(
-        config,
-        workdir,
-        functools.partial(build_model, config),
-        functools.partial(inputs.triplet_batches, config, clip_ids),
-        clip_ids,
-    )
+    source = sources.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
+    runs.train(config, workdir, functools.partial(build_model, config), source)
 
 
 def build_model(config: TripletConfig) -> ObjectiveModel:
