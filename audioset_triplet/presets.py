@@ -6,8 +6,12 @@ from typing import Callable, Dict
 from audioset_triplet.config import (
     BackboneConfig,
     ClassifierConfig,
+    ClusteringConfig,
+    CoincidenceConfig,
+    CoincidenceTermsConfig,
     LossConfig,
     ModelConfig,
+    PictureConfig,
     SamplingConfig,
     TrainingConfig,
     TripletConfig,
@@ -55,6 +59,35 @@ def esc50() -> TripletConfig:
         model=ModelConfig(width=0.25, stem_stride=2),
         loss=LossConfig(margin=0.3, temperature=0.15),
         training=TrainingConfig(batch_size=32, steps=6000, learning_rate=2e-3, schedule="cosine"),
+    )
+
+
+def jansen2020() -> CoincidenceConfig:
+    """Jansen et al. 2020, "Coincidence, Categorization, and Consolidation", one stage.
+
+    The authors' slides give the two ResNet-50s, 128 dimensions, all pairs of the batch and a million clusters. What
+    they do not give (batch, optimiser, rate, lengths of stages, dT, the prediction network, the size of pictures,
+    gamma) is chosen: as in `jansen2018`, or the defaults.
+    """
+    return CoincidenceConfig(
+        pictures=PictureConfig(image_size=128, image_stem_stride=2),
+        clustering=ClusteringConfig(num_clusters=1_000_000),
+        model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
+        training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),
+    )
+
+
+def small_coincidence() -> CoincidenceConfig:
+    """The same curriculum on two CPU cores, for some hundred videos: a stage takes a few minutes.
+
+    Not published elsewhere: the network of `small`, small pictures, a few hundred clusters.
+    """
+    return CoincidenceConfig(
+        pictures=PictureConfig(image_size=64, image_stem_stride=2),
+        terms=CoincidenceTermsConfig(coincidence_units=256),
+        clustering=ClusteringConfig(num_clusters=256),
+        model=ModelConfig(width=0.25, stem_stride=2),
+        training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
     )
 
 
@@ -107,3 +140,7 @@ PRESETS: Dict[str, Callable[[], TripletConfig]] = {
     "small": small,
 }
 CLASSIFIER_PRESETS: Dict[str, Callable[[], ClassifierConfig]] = {"small_classifier": small_classifier}
+COINCIDENCE_PRESETS: Dict[str, Callable[[], CoincidenceConfig]] = {
+    "jansen2020": jansen2020,
+    "small_coincidence": small_coincidence,
+}

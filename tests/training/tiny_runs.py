@@ -20,9 +20,9 @@ def tiny_config(data, method="joint", **training):
 
 
 def saved_weights(workdir):
-    """Name -> values, of all that the newest checkpoint holds of network and optimizer."""
+    """Name -> values, of all that the newest checkpoint holds of networks and optimizer."""
     reader = tf.train.load_checkpoint(str(workdir / "checkpoints"))
-    names = [name for name in reader.get_variable_to_shape_map() if name.startswith(("network", "optimizer"))]
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
     assert len(names) > 100
     return {name: reader.get_tensor(name) for name in names}
 
