@@ -1,0 +1,217 @@
+"""Which cluster each clip or window is in, on disk: assignments.parquet, and clusters.parquet beside it.
+
+    assignments.parquet     one row per clip or window, in the order of the embeddings
+
+    clip_id                 string
+    window_start_seconds    float32; null for whole clips
+    cluster                 int32, from 0 to num_clusters - 1
+    probability             float32, of this cluster
+
+    clusters.parquet        one row per cluster that has members, the largest first
+
+    cluster                 int32
+    num_members             int64
+    mean_probability        float32
+    top_clip_ids            list<string>, the members of the highest probability, the highest first
+    top_window_starts       list<float32>, parallel to them; null for whole clips
+    top_probabilities       list<float32>, parallel to them
+
+The metadata of both are the fields of `AssignmentsInfo`. A file has its name when it is whole.
+
+Shapes: n rows, K clusters.
+"""
+
+import contextlib
+import dataclasses
+import os
+from typing import Iterator, Optional
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audioset_triplet import files
+from audioset_triplet.errors import UserError
+
+UNITS = ("clips", "windows")
+METHODS = ("entropy", "kmeans")
+
+_ASSIGNMENTS = [
+    pa.field("clip_id", pa.string()),
+    pa.field("window_start_seconds", pa.float32()),
+    pa.field("cluster", pa.int32()),
+    pa.field("probability", pa.float32()),
+]
+_CLUSTERS = [
+    pa.field("cluster", pa.int32()),
+    pa.field("num_members", pa.int64()),
+    pa.field("mean_probability", pa.float32()),
+    pa.field("top_clip_ids", pa.list_(pa.string())),
+    pa.field("top_window_starts", pa.list_(pa.float32())),
+    pa.field("top_probabilities", pa.list_(pa.float32())),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class AssignmentsInfo:
+    """What the assignments are of, and what made them."""
+
+    model_id: str  # of the embeddings
+    front_end_id: str
+    num_clusters: int  # K, those without members too
+    unit: str  # what a row is: one of UNITS
+    method: str  # one of METHODS
+    code_version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignments:
+    """n clips or windows with their clusters."""
+
+    clip_ids: np.ndarray  # [n] str objects
+    window_start_seconds: np.ndarray  # [n] float32, NaN for whole clips
+    clusters: np.ndarray  # [n] int32
+    probabilities: np.ndarray  # [n] float32
+    info: AssignmentsInfo
+
+
+def path_in(folder: str) -> str:
+    return os.path.join(folder, "assignments.parquet")
+
+
+class AssignmentWriter:
+    """Writes the assignments.parquet of a folder block by block; made by `writing`."""
+
+    def __init__(self, part: pq.ParquetWriter, info: AssignmentsInfo) -> None:
+        self._part, self._info = part, info
+
+    def write(
+        self,
+        clip_ids: np.ndarray,
+        clusters: np.ndarray,
+        probabilities: np.ndarray,
+        window_start_seconds: Optional[np.ndarray] = None,
+    ) -> None:
+        """Appends rows: clip ids [r], clusters [r] in [0, K), probabilities [r] in (0, 1], and of windows starts [r].
+
+        Raises:
+            ValueError: another shape, a cluster or a probability out of its range, starts of whole clips or windows
+                without.
+        """
+        clusters, probabilities = np.asarray(clusters, np.int32), np.asarray(probabilities, np.float32)
+        if not len(clip_ids) == len(clusters) == len(probabilities):
+            raise ValueError(f"{len(clip_ids)} clips, {len(clusters)} clusters, {len(probabilities)} probabilities")
+        if (window_start_seconds is None) != (self._info.unit == "clips"):
+            raise ValueError("windows have starts, whole clips have none")
+        wrong = _wrong(clusters, probabilities, self._info.num_clusters)
+        if wrong:
+            raise ValueError(wrong)
+        if window_start_seconds is None:
+            starts = pa.nulls(len(clusters), pa.float32())
+        else:
+            starts = pa.array(np.asarray(window_start_seconds, np.float32))
+        columns = [pa.array(clip_ids, pa.string()), starts, pa.array(clusters), pa.array(probabilities)]
+        self._part.write_table(pa.Table.from_arrays(columns, schema=self._part.schema))
+
+
+@contextlib.contextmanager
+def writing(folder: str, info: AssignmentsInfo) -> Iterator[AssignmentWriter]:
+    """A writer of a folder's assignments.parquet, which gets its name when the block ends, and not when it raises.
+
+    It replaces an older one. The folder is made if it is missing.
+    """
+    os.makedirs(folder, exist_ok=True)
+    with files.atomic_path(path_in(folder)) as temporary, _failure_named(path_in(folder)):
+        with pq.ParquetWriter(temporary, _schema(_ASSIGNMENTS, info), use_dictionary=["clip_id"]) as part:
+            yield AssignmentWriter(part, info)
+
+
+def read(folder: str) -> Assignments:
+    """The assignments of a folder.
+
+    Raises:
+        UserError: there are none; the file is damaged or not of this format; a clip or window stands in two rows.
+    """
+    path = path_in(folder)
+    if not os.path.exists(path):
+        raise UserError(f"{folder}: holds no assignments.parquet; experiments.cluster --task=assign writes one.")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); assign again.") from error
+    info = _info(table.schema, path)
+    if [field.name for field in _ASSIGNMENTS] != table.schema.names:
+        raise UserError(f"{path}: has the columns {', '.join(table.schema.names)}; not written by experiments.cluster.")
+    columns = {name: table[name].to_numpy() for name in table.schema.names}
+    starts = columns["window_start_seconds"].astype(np.float32)
+    wrong = _wrong(columns["cluster"], columns["probability"], info.num_clusters)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; assign again.")
+    _require_once(columns["clip_id"], starts, path)
+    return Assignments(columns["clip_id"], starts, columns["cluster"], columns["probability"], info)
+
+
+def write_clusters(folder: str, assignments: Assignments, top: int) -> None:
+    """Writes the clusters.parquet of a folder, with the `top` surest members of each cluster."""
+    order = np.lexsort([-assignments.probabilities, assignments.clusters])
+    clusters, starts, counts = np.unique(assignments.clusters[order], return_index=True, return_counts=True)
+    if len(clusters):
+        sums = np.add.reduceat(assignments.probabilities[order].astype(np.float64), starts)
+    else:
+        sums = np.zeros(0)
+    by_size = np.argsort(-counts, kind="stable")
+    kept = [order[starts[place] : starts[place] + min(top, counts[place])] for place in by_size]
+    is_clip = assignments.info.unit == "clips"
+    columns = [
+        pa.array(clusters[by_size], pa.int32()),
+        pa.array(counts[by_size], pa.int64()),
+        pa.array((sums / counts)[by_size], pa.float32()),
+        pa.array([assignments.clip_ids[rows] for rows in kept], pa.list_(pa.string())),
+        pa.array(
+            [[None] * len(rows) if is_clip else assignments.window_start_seconds[rows] for rows in kept],
+            pa.list_(pa.float32()),
+        ),
+        pa.array([assignments.probabilities[rows] for rows in kept], pa.list_(pa.float32())),
+    ]
+    path = os.path.join(folder, "clusters.parquet")
+    with files.atomic_path(path) as temporary, _failure_named(path):
+        pq.write_table(pa.Table.from_arrays(columns, schema=_schema(_CLUSTERS, assignments.info)), temporary)
+
+
+def _schema(fields: list, info: AssignmentsInfo) -> pa.Schema:
+    return pa.schema(fields, metadata={name: str(value) for name, value in dataclasses.asdict(info).items()})
+
+
+def _info(schema: pa.Schema, path: str) -> AssignmentsInfo:
+    metadata = schema.metadata or {}
+    try:
+        values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(AssignmentsInfo)}
+    except KeyError as missing:
+        name = missing.args[0].decode()
+        raise UserError(f"{path}: has no {name} in its metadata; not written by experiments.cluster.") from None
+    return AssignmentsInfo(**{**values, "num_clusters": int(values["num_clusters"])})
+
+
+def _wrong(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -> str:
+    """What is wrong with some rows; empty: nothing."""
+    if not ((clusters >= 0) & (clusters < num_clusters)).all():
+        return f"clusters from {clusters.min()} to {clusters.max()}, not within 0 to {num_clusters - 1}"
+    if not ((probabilities > 0) & (probabilities <= 1)).all():  # NaN counts as wrong
+        return f"probabilities from {probabilities.min()} to {probabilities.max()}, not above 0 and up to 1"
+    return ""
+
+
+def _require_once(clip_ids: np.ndarray, starts: np.ndarray, path: str) -> None:
+    seen = set()
+    for row in zip(clip_ids, np.nan_to_num(starts, nan=-1.0).tolist()):
+        if row in seen:
+            raise UserError(f"{path}: clip {row[0]} stands in two rows; assign again.")
+        seen.add(row)
+
+
+@contextlib.contextmanager
+def _failure_named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a full disk: the message of Arrow names no file
+        raise UserError(f"{path}: cannot be written: {error}") from error
