@@ -9,7 +9,6 @@ Terms, each with a weight; of weight 0 a term and what it needs are not there:
 """
 
 import functools
-import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import tensorflow as tf
@@ -17,13 +16,14 @@ import tensorflow as tf
 from audioset_triplet import distribution
 from audioset_triplet.config import CoincidenceConfig
 from audioset_triplet.data import weak_labels
+from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.data.weak_labels import WeakLabels
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.losses.coincidence import Moments, coincidence, pairs_of
 from audioset_triplet.models import checkpoints, clusters
 from audioset_triplet.models.coincidence import build_parts
-from audioset_triplet.training import clustering, inputs, runs, sources
+from audioset_triplet.training import classes, clustering, inputs, runs, sources
 from audioset_triplet.training.objective import ObjectiveModel, Terms, combined
 
 
@@ -44,12 +44,38 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
 
     A run that begins in `workdir` takes its networks from `start_from`, as far as that has them.
     """
-    parts = build_parts(config, len(labels.classes) if labels else 0)
-    if config.terms.start_from and not os.path.exists(checkpoints.config_path(workdir)):
+    parts = build_parts(config, len(labels.class_names) if labels else 0)
+    if config.terms.start_from and not tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
         _take_over(parts, config.terms.start_from)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    one_per_clip = labels.one_per_clip if labels else False
+    found = _classes_of(labels) if labels else None
+    if found and distribution.is_chief(tf.distribute.get_strategy()):
+        classes.keep(workdir, found)
+    one_per_clip = found is not None and found.one_per_clip
     return CoincidenceModel(parts, config, one_per_clip, places_shape=(num_rows, 1))
+
+
+def _classes_of(labels: WeakLabels) -> classes.Classes:
+    one_per_clip = all(len(own) == 1 for own in labels.labels.values())
+    return classes.Classes(dict(sorted(labels.class_names.items())), one_per_clip, len(labels.labels))
+
+
+def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
+    """What the classifier of stage 4 says about clips (`classes.score`).
+
+    Args:
+        workdir: of the stage.
+        data, folds: the clips.
+
+    Raises:
+        UserError: the stage has no classifier, or no checkpoint yet; what `classes.score` raises.
+    """
+    config = checkpoints.read_config(workdir, CoincidenceConfig)
+    found = classes.read(workdir)
+    parts = build_parts(config, len(found.names))
+    network, head = parts["network"], parts["class_head"]
+    checkpoints.restore_parts({"network": network, "class_head": head}, workdir, config)
+    return classes.score(lambda windows: head(network(windows, training=False)), found, data, folds)
 
 
 def _take_over(parts: Dict[str, tf.keras.Model], workdir: str) -> None:

@@ -203,7 +203,7 @@ def moment_batches(
 
 def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     """Clip id (string []) -> float32 [C], 1 for its labels; all 0 for a clip without any."""
-    columns = {index: column for column, index in enumerate(weak_labels.classes)}
+    columns = {index: column for column, index in enumerate(sorted(weak_labels.class_names))}
     clip_ids = list(weak_labels.labels)
     hashes = _hashes(tf.constant(clip_ids, tf.string)).numpy()
     order = np.argsort(hashes)

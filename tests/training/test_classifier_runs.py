@@ -14,7 +14,7 @@ from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import mel
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import callbacks, classifier, inputs
+from audioset_triplet.training import callbacks, classes, classifier, inputs
 from tests import processes, tiny_records
 from tests.training.tiny_runs import check_killed_run
 
@@ -105,10 +105,10 @@ def test_clips_without_labels_are_left_out(tmp_path, capsys):
 
 def test_softmax_where_every_clip_has_one_label_else_sigmoids():
     made = tiny_records.make_clips(8)
-    assert classifier.find_classes(made) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    assert classifier.find_classes(made) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
     made[5] = dataclasses.replace(made[5], labels=(1, 7), label_names=("class1", "class7"))
-    classes = classifier.find_classes(made)
-    assert not classes.one_per_clip and list(classes.names) == [0, 1, 2, 3, 7]
+    several = classifier.find_classes(made)
+    assert not several.one_per_clip and list(several.names) == [0, 1, 2, 3, 7]
 
 
 def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
@@ -122,7 +122,7 @@ def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
 
 def test_a_run_leaves_its_record(data, finished):
     assert checkpoints.read_config(str(finished), ClassifierConfig) == config_of(data)
-    assert classifier.read_classes(str(finished)) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    assert classes.read(str(finished)) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
     lines = callbacks.read_metrics(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert {"loss", "accuracy", "gradient_norm"} <= lines[0].keys()
@@ -174,10 +174,10 @@ def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished,
     with pytest.raises(UserError, match="is no work directory"):
         classifier.score(str(tmp_path), data, [2])
     with pytest.raises(UserError, match="holds no classifier"):
-        classifier.read_classes(str(tmp_path))
+        classes.read(str(tmp_path))
     (tmp_path / "classes.json").write_text((finished / "classes.json").read_text()[:-10])
     with pytest.raises(UserError, match="classes.json: damaged"):
-        classifier.read_classes(str(tmp_path))
+        classes.read(str(tmp_path))
 
 
 @pytest.mark.slow

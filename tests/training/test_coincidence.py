@@ -138,7 +138,7 @@ def tiny_config(data, **terms):
 
 def test_batches_of_moments(videos):
     config = tiny_config(videos, class_weight=0.0)
-    labels = WeakLabels({7: "seven", 9: "nine"}, {"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)})
+    labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
     [batch] = inputs.moment_batches(config, labels).take(1)
     assert batch.windows.shape == (8, 2, 96, 64) and batch.pictures.shape == (8, 32, 32, 3)
     assert np.isfinite(batch.windows).all() and np.all(batch.has_picture) and np.all(batch.has_companion)
