@@ -1,6 +1,7 @@
 """A stage of the curriculum: its terms against oracles, its steps on one device and on two, and what a run leaves."""
 
 import dataclasses
+import json
 import signal
 
 import numpy as np
@@ -201,6 +202,29 @@ def test_a_stage_starts_with_the_weights_of_the_last_one(curriculum_run, videos,
     assert len(kernels) == 2 * 53 and {name.split("/")[0] for name in kernels} == {"network", "picture_network"}
     for name in kernels:
         np.testing.assert_allclose(after[name], before[name], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+def test_how_well_a_stage_tells_what_coincides(curriculum_run, videos, tmp_path):
+    for stage, kinds in ((1, {"av"}), (3, {"av", "aa"})):
+        folder = tmp_path / f"report{stage}"
+        arguments = processes.flags(workdir=curriculum_run / f"stage{stage}", data=videos, folds=2, output=folder)
+        result = processes.run("experiments.evaluate_coincidence", *arguments, "--moments_per_clip=2")
+        assert result.returncode == 0, result.stderr
+        numbers = json.loads((folder / "results.json").read_text())
+        assert {name.split("/")[1] for name in numbers if "/" in name} == kinds
+        assert numbers["clips"] == 8 and numbers["moments"] == 16
+        assert all(0 <= value <= 1 for name, value in numbers.items() if "/" in name)
+        assert "Which picture goes with this sound" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_classifier_of_stage_4_judges_clips(curriculum_run, videos, tmp_path):
+    judged = coincidence.score(str(curriculum_run / "stage4"), videos, [2])
+    assert judged.classes == [0, 1, 2, 3] and len(judged.clip_ids) == 8
+    np.testing.assert_allclose(judged.scores.sum(axis=1), 1, rtol=1e-5)  # a softmax: every clip has one label
+    with pytest.raises(UserError, match="holds no classifier"):
+        coincidence.score(str(curriculum_run / "stage3"), videos, [2])
 
 
 @pytest.mark.slow
