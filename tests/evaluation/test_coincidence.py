@@ -31,7 +31,7 @@ def test_of_clips_without_labels_there_are_no_other_classes():
 
 
 def test_hand_worked_calibration():
-    # One pair coincides and four do not: it weighs 1/2, each of them 1/8. p is 0.75 for it and for two of them, and 0.25
+    # One pair coincides and four do not: it weighs 1/2, each of them 1/8. p is 0.75 for it and two of them, and 0.25
     # for the other two. In the upper bin 1/2 of 3/4 coincides, which is 2/3; in the lower none of 1/4.
     high, low = np.log(3), -np.log(3)
     scores = np.array([[high, high, high, low, low]], np.float32)
