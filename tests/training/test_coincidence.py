@@ -137,6 +137,23 @@ def tiny_config(data, **terms):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(COINCIDENCE_PRESETS))
+def test_every_preset_builds_and_takes_a_step(videos, name):
+    config = COINCIDENCE_PRESETS[name]()
+    small = dataclasses.replace(config.training, batch_size=2)
+    config = dataclasses.replace(config, data=DataConfig(data=videos), training=small)
+    config = dataclasses.replace(config, terms=dataclasses.replace(config.terms, class_weight=0.0))
+    config = dataclasses.replace(config, clustering=dataclasses.replace(config.clustering, num_clusters=256))
+    model = coincidence.build_model(config, None, "")
+    before = model.parts["network"].get_layer("embedding").kernel.numpy()
+    model.compile(tf.keras.optimizers.SGD(0.01))
+    [batch] = inputs.moment_batches(config).take(1)
+    logs = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+    assert (model.parts["network"].get_layer("embedding").kernel.numpy() != before).any()
+
+
 def test_batches_of_moments(videos):
     config = tiny_config(videos, class_weight=0.0)
     labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
