@@ -119,6 +119,7 @@ class BackboneConfig:
 
     width: float = option(1.0, "Multiplier of every channel count of the ResNet-50.")
     stem_stride: int = option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    blocks: Tuple[int, ...] = option((3, 4, 6, 3), "Blocks of the four stages; 3,4,6,3: the ResNet-50, as published.")
     batch_norm: str = option(
         "device",
         "What batch normalisation takes mean and variance of: device: each device's own part of the batch. all: the "
@@ -133,6 +134,10 @@ class BackboneConfig:
             f"--batch_norm must be {' or '.join(BATCH_NORMS)}, not {self.batch_norm!r}.",
         )
         require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
+        require(
+            len(self.blocks) == 4 and min(self.blocks) >= 1,
+            f"--blocks needs four numbers of at least 1, not {','.join(map(str, self.blocks))}.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,7 +112,7 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
     """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`."""
     return ClassifierConfig(
         data=base.data,
-        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride),
+        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride, blocks=base.model.blocks),
         training=base.training,
     )
 

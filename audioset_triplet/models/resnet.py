@@ -19,7 +19,7 @@ from audioset_triplet.frontend import constants
 
 layers = tf.keras.layers
 
-_STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels, blocks, stride of the first block
+_STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the first block
 _EXPANSION = 4
 
 # A name -> a batch normalisation.
@@ -55,7 +55,7 @@ def build_resnet50(config: ModelConfig) -> tf.keras.Model:
     """
     inputs = _log_mel_input()
     outputs = _unit_embedding(_features(_channel(inputs), config, config.stem_stride), config)
-    return tf.keras.Model(inputs, outputs, name="resnet50")
+    return tf.keras.Model(inputs, outputs, name=_name(config))
 
 
 def build_picture_resnet50(config: ModelConfig, image_size: int, stem_stride: int) -> tf.keras.Model:
@@ -69,7 +69,7 @@ def build_picture_resnet50(config: ModelConfig, image_size: int, stem_stride: in
     inputs = tf.keras.Input([image_size, image_size, 3], dtype=tf.uint8, name="picture")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
     outputs = _unit_embedding(_features(x, config, stem_stride), config)
-    return tf.keras.Model(inputs, outputs, name="picture_resnet50")
+    return tf.keras.Model(inputs, outputs, name=f"picture_{_name(config)}")
 
 
 def build_resnet50_classifier(config: BackboneConfig, num_classes: int) -> tf.keras.Model:
@@ -77,7 +77,12 @@ def build_resnet50_classifier(config: BackboneConfig, num_classes: int) -> tf.ke
     inputs = _log_mel_input()
     x = _features(_channel(inputs), config, config.stem_stride)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return tf.keras.Model(inputs, logits, name="resnet50_classifier")
+    return tf.keras.Model(inputs, logits, name=f"{_name(config)}_classifier")
+
+
+def _name(config: BackboneConfig) -> str:
+    """Counts the layers, as the original does: three a block, the first convolution and the last product."""
+    return f"resnet{3 * sum(config.blocks) + 2}"
 
 
 def _log_mel_input() -> tf.Tensor:
@@ -103,7 +108,7 @@ def _features(x: tf.Tensor, config: BackboneConfig, stem_stride: int) -> tf.Tens
     norm = functools.partial(layers.BatchNormalization, epsilon=1e-5, synchronized=config.batch_norm == "all")
     x = _convolution(x, scaled(64), 7, stem_stride, "stem", norm)
     x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
-    for stage, (channels, num_blocks, stride) in enumerate(_STAGES, start=1):
+    for stage, ((channels, stride), num_blocks) in enumerate(zip(_STAGES, config.blocks), start=1):
         for block in range(1, num_blocks + 1):
             x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}", norm)
     # Of log-mel windows the last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.

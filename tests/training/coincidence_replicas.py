@@ -29,10 +29,10 @@ def train(strategy, stage):
         optimizer = tf.keras.optimizers.SGD(0.05)
         optimizer.build(model.trainable_variables)
         model.compile(optimizer)
-    start = model.get_weights()
+    start = [variable.numpy() for variable in model.trainable_variables]
     dataset = strategy.distribute_datasets_from_function(part)
     history = model.fit(dataset, steps_per_epoch=STEPS, epochs=1, verbose=0).history
-    weights = model.get_weights()
+    weights = [variable.numpy() for variable in model.trainable_variables]
     assert max(np.abs(old - new).max() for old, new in zip(start, weights)) > 1e-3
     names = {f"weight{number}": value for number, value in enumerate(weights)}
     return {**names, **{name: values[0] for name, values in history.items()}}

@@ -16,10 +16,11 @@ from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
 from audioset_triplet.training import callbacks, classes, classifier, inputs
 from tests import processes, tiny_records
-from tests.training.tiny_runs import check_killed_run
+from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
 
 MODULE = "experiments.train_classifier"
-TINY = dict(preset="small_classifier", width=0.0625, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
+TINY = dict(preset="small_classifier", width=0.0625, blocks="1,1,1,1", batch_size=8)
+TINY.update(log_every_steps=2, checkpoint_every_steps=3)
 
 
 def fading_clip():
@@ -42,7 +43,7 @@ def config_of(data, clips="", folds=(1,), **training):
     return ClassifierConfig(
         data=DataConfig(data=data, folds=folds),
         labels=LabelConfig(clips=str(clips)),
-        model=BackboneConfig(width=0.0625, stem_stride=2),
+        model=BackboneConfig(**TINY_BACKBONE),
         training=TrainingConfig(**{**options, **training}),
     )
 
@@ -132,7 +133,7 @@ def test_a_run_leaves_its_record(data, finished):
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     judged = classifier.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
-    network = build_resnet50_classifier(BackboneConfig(width=0.0625, stem_stride=2), 4)
+    network = build_resnet50_classifier(BackboneConfig(**TINY_BACKBONE), 4)
     checkpoints.restore_weights(network, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)

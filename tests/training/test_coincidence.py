@@ -20,7 +20,7 @@ from tests import processes, tiny_records, tiny_videos
 from tests.reference.coincidence import coincidence_loss
 from tests.reference.entropy_clustering import clustering_loss
 from tests.training.coincidence_batches import ALL_TERMS, batch_of, build_model, config_of
-from tests.training.tiny_runs import saved_weights
+from tests.training.tiny_runs import TINY_BACKBONE, saved_weights
 
 MODULE = "experiments.train_coincidence"
 
@@ -132,7 +132,7 @@ def tiny_config(data, **terms):
         pictures=PictureConfig(image_size=32, alter_pictures=False),
         terms=dataclasses.replace(base.terms, coincidence_units=8, **terms),
         clustering=dataclasses.replace(base.clustering, num_clusters=4),
-        model=ModelConfig(width=0.0625, stem_stride=2, embedding_size=8),
+        model=ModelConfig(**TINY_BACKBONE, embedding_size=8),
         training=TrainingConfig(batch_size=8, steps=2, log_every_steps=1, checkpoint_every_steps=2, deterministic=True),
     )
 
@@ -216,7 +216,7 @@ def test_a_stage_starts_with_the_weights_of_the_last_one(curriculum_run, videos,
     coincidence.train(still, str(tmp_path / "run"))
     before, after = (saved_weights(folder) for folder in (curriculum_run / "stage1", tmp_path / "run"))
     kernels = [name for name in before if name.startswith(("network/", "picture_network/")) and before[name].ndim == 4]
-    assert len(kernels) == 2 * 53 and {name.split("/")[0] for name in kernels} == {"network", "picture_network"}
+    assert len(kernels) == 2 * 17 and {name.split("/")[0] for name in kernels} == {"network", "picture_network"}
     for name in kernels:
         np.testing.assert_allclose(after[name], before[name], atol=1e-6, err_msg=name)
 
@@ -281,7 +281,13 @@ def test_stages_that_cannot_be_are_refused(videos, tmp_path, stages, pictures, n
 @pytest.mark.slow
 def test_a_killed_curriculum_ends_with_the_weights_of_one_left_alone(videos, tmp_path):
     arguments = processes.flags(
-        data=videos, preset="small_coincidence", stages="1,2,3", image_size=32, width=0.0625, embedding_size=8
+        data=videos,
+        preset="small_coincidence",
+        stages="1,2,3",
+        image_size=32,
+        width=0.0625,
+        blocks="1,1,1,1",
+        embedding_size=8,
     )
     arguments += processes.flags(coincidence_units=8, num_clusters=4, batch_size=8, steps=4, checkpoint_every_steps=2)
     arguments.append("--deterministic")
