@@ -121,6 +121,7 @@ class BackboneConfig:
 
     width: float = option(1.0, "Multiplier of every channel count of the ResNet-50.")
     stem_stride: int = option(1, "Stride of the first convolution: 1 as published, 2 for small machines.")
+    blocks: Tuple[int, ...] = option((3, 4, 6, 3), "Blocks of the four stages; 3,4,6,3: the ResNet-50, as published.")
     batch_norm: str = option(
         "device",
         "What batch normalisation takes mean and variance of: device: each device's own part of the batch. all: the "
@@ -135,6 +136,10 @@ class BackboneConfig:
             f"--batch_norm must be {' or '.join(BATCH_NORMS)}, not {self.batch_norm!r}.",
         )
         require(self.stem_stride in (1, 2), f"--stem_stride must be 1 or 2, not {self.stem_stride}.")
+        require(
+            len(self.blocks) == 4 and min(self.blocks) >= 1,
+            f"--blocks needs four numbers of at least 1, not {','.join(map(str, self.blocks))}.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -346,6 +351,72 @@ class ClusterConfig:
 
     def __post_init__(self) -> None:
         require(self.method in CLUSTERINGS, f"--method must be {' or '.join(CLUSTERINGS)}, not {self.method!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureConfig:
+    """The network from a picture to an embedding: a ResNet-50 as of sound, of the same `width`."""
+
+    pictures: bool = option(
+        True, "Whether the clips have pictures. false: sound alone, of which stages 2 to 4 make what they can."
+    )
+    image_size: int = option(128, "Pixels of a side, to which pictures are scaled.")
+    alter_pictures: bool = option(
+        True,
+        "Cut out, mirror and recolour pictures at random in training, so that few of them are not learned by heart.",
+    )
+    image_stem_stride: int = option(2, "Stride of the first convolution on pictures: 2 as published.")
+
+    def __post_init__(self) -> None:
+        require(self.image_size >= 32, f"--image_size must be at least 32, not {self.image_size}.")
+        require(self.image_stem_stride in (1, 2), f"--image_stem_stride must be 1 or 2, not {self.image_stem_stride}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class CoincidenceTermsConfig:
+    """What a stage of the curriculum learns, and from where it starts (Jansen et al. 2020, section 3)."""
+
+    av_weight: float = option(1.0, "Weight of audio-visual coincidence: a window and a picture.")
+    aa_weight: float = option(1.0, "Weight of audio-audio coincidence: two windows.")
+    cluster_weight: float = option(1.0, "Weight of the clustering, from stage 3 on.")
+    class_weight: float = option(1.0, "Weight of the classification by weak labels, in stage 4.")
+    coincidence_seconds: float = option(
+        10.0, "How far apart two things of one recording may be that coincide (dT in the paper, which gives no value)."
+    )
+    coincidence_units: int = option(512, "Hidden units of the network that says whether two embeddings coincide.")
+    start_from: str = option("", "Work directory whose networks the run starts with. Empty: from random weights.")
+
+    def __post_init__(self) -> None:
+        for name in ("av_weight", "aa_weight", "cluster_weight", "class_weight"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"--{name} must be 0 or more, not {value}.")
+        require(
+            self.coincidence_seconds > 0.96,
+            f"--coincidence_seconds must be longer than one window of 0.96 s, not {self.coincidence_seconds}.",
+        )
+        require(self.coincidence_units >= 1, f"--coincidence_units must be at least 1, not {self.coincidence_units}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class WeakLabelConfig:
+    """Labels that come from elsewhere than the records, as those that are propagated in clusters."""
+
+    weak_labels: str = option(
+        "", "CSV with the columns clip_id, label and label_name, as experiments.consolidate writes it; for stage 4."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CoincidenceConfig:
+    """Everything that decides what a stage of `experiments.train_coincidence` computes."""
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    pictures: PictureConfig = dataclasses.field(default_factory=PictureConfig)
+    terms: CoincidenceTermsConfig = dataclasses.field(default_factory=CoincidenceTermsConfig)
+    clustering: ClusteringConfig = dataclasses.field(default_factory=ClusteringConfig)
+    labels: WeakLabelConfig = dataclasses.field(default_factory=WeakLabelConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
 
 class RunConfig(Protocol):

@@ -6,8 +6,12 @@ from typing import Callable, Dict
 from audioset_triplet.config import (
     BackboneConfig,
     ClassifierConfig,
+    ClusteringConfig,
+    CoincidenceConfig,
+    CoincidenceTermsConfig,
     LossConfig,
     ModelConfig,
+    PictureConfig,
     SamplingConfig,
     TrainingConfig,
     TripletConfig,
@@ -58,6 +62,35 @@ def esc50() -> TripletConfig:
     )
 
 
+def jansen2020() -> CoincidenceConfig:
+    """Jansen et al. 2020, "Coincidence, Categorization, and Consolidation", one stage.
+
+    The authors' slides give the two ResNet-50s, 128 dimensions, all pairs of the batch and a million clusters. What
+    they do not give (batch, optimiser, rate, lengths of stages, dT, the prediction network, the size of pictures,
+    gamma) is chosen: as in `jansen2018`, or the defaults.
+    """
+    return CoincidenceConfig(
+        pictures=PictureConfig(image_size=128, image_stem_stride=2),
+        clustering=ClusteringConfig(num_clusters=1_000_000),
+        model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
+        training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),
+    )
+
+
+def small_coincidence() -> CoincidenceConfig:
+    """The same curriculum on two CPU cores, for some hundred videos: a stage takes a few minutes.
+
+    Not published elsewhere: the network of `small`, small pictures, a few hundred clusters.
+    """
+    return CoincidenceConfig(
+        pictures=PictureConfig(image_size=64, image_stem_stride=2),
+        terms=CoincidenceTermsConfig(coincidence_units=256),
+        clustering=ClusteringConfig(num_clusters=256),
+        model=ModelConfig(width=0.25, stem_stride=2),
+        training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
+    )
+
+
 def topline(base: TripletConfig) -> TripletConfig:
     """The supervised topline of Jansen et al. 2018, section 4: triplets by labels."""
     return dataclasses.replace(base, sampling=dataclasses.replace(base.sampling, method="labels"))
@@ -79,7 +112,7 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
     """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`."""
     return ClassifierConfig(
         data=base.data,
-        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride),
+        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride, blocks=base.model.blocks),
         training=base.training,
     )
 
@@ -107,3 +140,7 @@ PRESETS: Dict[str, Callable[[], TripletConfig]] = {
     "small": small,
 }
 CLASSIFIER_PRESETS: Dict[str, Callable[[], ClassifierConfig]] = {"small_classifier": small_classifier}
+COINCIDENCE_PRESETS: Dict[str, Callable[[], CoincidenceConfig]] = {
+    "jansen2020": jansen2020,
+    "small_coincidence": small_coincidence,
+}

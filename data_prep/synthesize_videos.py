@@ -8,22 +8,29 @@ For machines that hold no videos. The same flags make the same videos: audioset_
 what is in them.
 """
 
+import dataclasses
+
 from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.data import synthetic_videos
+from audioset_triplet.data.synthetic_videos import World
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the videos and their table; it must not exist, or be empty.")
 flags.DEFINE_integer("num_videos", 200, "Videos, which kinds and folds share evenly.")
 flags.DEFINE_integer("num_kinds", 8, "Kinds of objects and sounds, 2 to 16.")
 flags.DEFINE_float("seconds", 10.0, "Length of a video.")
+flags.DEFINE_float("off_screen_share", 0.15, "Of the videos: those in which the sounding object is never seen.")
+flags.DEFINE_float("leaving_share", 0.35, "Of the videos: those that it leaves for a while.")
 flags.DEFINE_integer("seed", 0, "Another seed makes other videos.", lower_bound=0)
 
 
 def main() -> None:
     command_line.require_flags("output")
-    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, FLAGS.num_kinds, FLAGS.seconds, FLAGS.seed)
+    names = [field.name for field in dataclasses.fields(World)]
+    world = World(**{name: FLAGS[name].value for name in names})
+    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, world)
     print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{synthetic_videos.TABLE})")
 
 

@@ -21,7 +21,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for benchmark.json and benchmark.md.")
 flags.DEFINE_integer("repeats", 3, "How often each is measured; the table has the medians.", 1)
 
-_FILES = 4  # that `write_records` writes
+SOUND_SECONDS = 10  # of each clip that `write_records` and `write_sounds` write
+DISTINCT_SOUNDS = 20  # of `write_sounds`
+_FILES = 4  # of `write_records`
 
 Row = Mapping[str, float]  # title of a column -> value
 
@@ -38,11 +40,11 @@ def run(command: Sequence[str]) -> Tuple[float, float]:
     return time.monotonic() - started, usage.ru_maxrss / 1024
 
 
-def call(module: str, function: str, *arguments: Any) -> Dict[str, float]:
+def call(module: str, function: str, *arguments: Any) -> Dict[str, Any]:
     """What a function of a module returns in a process of its own: nothing that ran before weighs on it.
 
     Args:
-        module, function: their names; the function returns numbers by name.
+        module, function: their names; the function returns numbers, or lists of them, by name.
         arguments: for it, as JSON has them.
     """
     code = f"import json, sys, {module} as m; print(json.dumps(m.{function}(*json.loads(sys.argv[1]))))"
@@ -68,6 +70,23 @@ def write_records(folder: str, num_clips: int) -> Dict[str, float]:
                 name = f"{number}-{index}"
                 pcm = random.integers(-8000, 8000, 160_000, np.int16)
                 writer.write(schema.clip_to_example(schema.Clip(name, name, 0.0, 10.0, (), (), 0, pcm)))
+    return {}
+
+
+def write_sounds(folder: str, extension: str, num_clips: int) -> Dict[str, float]:
+    """Noises of ten seconds at 44.1 kHz, stereo, which no codec finds easy; a few distinct ones under many names."""
+    import numpy as np
+    import soundfile
+
+    rate_hz = 44100
+    os.makedirs(folder)
+    for index in range(num_clips):
+        path = os.path.join(folder, f"{index:05d}.{extension}")
+        if index < DISTINCT_SOUNDS:
+            noise = np.random.default_rng(index).standard_normal((SOUND_SECONDS * rate_hz, 2))
+            soundfile.write(path, 0.1 * noise, rate_hz)
+        else:
+            os.link(os.path.join(folder, f"{index % DISTINCT_SOUNDS:05d}.{extension}"), path)
     return {}
 
 

@@ -18,8 +18,6 @@ import sys
 import tempfile
 from typing import Dict, List, Tuple
 
-import numpy as np
-import soundfile
 from absl import flags
 from tqdm import tqdm
 
@@ -32,24 +30,11 @@ flags.adopt_module_key_flags(benchmark)
 flags.DEFINE_list("formats", ["wav", "flac", "mp3", "ogg"], "Of wav, flac, mp3 and ogg.")
 flags.DEFINE_list("num_clips", ["100", "500"], "The two numbers of clips.")
 
-SECONDS, RATE_HZ, DISTINCT = 10, 44100, 20
 BARE = """
 import sys, librosa
 for path in sorted(__import__('pathlib').Path(sys.argv[1]).iterdir()):
     librosa.load(path, sr=16000, mono=True)
 """
-
-
-def write_sounds(folder: str, extension: str, num_clips: int) -> None:
-    """White noises, which no codec finds easy; a few distinct ones, each under many names."""
-    os.makedirs(folder)
-    for index in range(num_clips):
-        path = os.path.join(folder, f"{index:05d}.{extension}")
-        if index < DISTINCT:
-            noise = np.random.default_rng(index).standard_normal((SECONDS * RATE_HZ, 2))
-            soundfile.write(path, 0.1 * noise, RATE_HZ)
-        else:
-            os.link(os.path.join(folder, f"{index % DISTINCT:05d}.{extension}"), path)
 
 
 def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
@@ -60,7 +45,7 @@ def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
     for size in sizes:
         folder = os.path.join(scratch, f"{extension}{size}")
         if not os.path.isdir(folder):
-            write_sounds(folder, extension, size)
+            benchmark.write_sounds(folder, extension, size)
         seconds[0, size], _ = benchmark.run([sys.executable, "-c", BARE, folder])
         for workers in (1, 2):
             command = [sys.executable, "-m", "data_prep.prepare_folder", f"--source={folder}", f"--output={records}"]
@@ -70,8 +55,8 @@ def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
     few, many = sizes
     bare, one, two = ((seconds[way, many] - seconds[way, few]) / (many - few) for way in range(3))
     return {
-        "bare hours per core-hour": SECONDS / bare,
-        "hours per core-hour": SECONDS / one,
+        "bare hours per core-hour": benchmark.SOUND_SECONDS / bare,
+        "hours per core-hour": benchmark.SOUND_SECONDS / one,
         "of bare": bare / one,
         "two workers, times one": one / two,
         "seconds to start": seconds[2, few] - few * two,
@@ -82,8 +67,8 @@ def measure(extension: str, sizes: List[int], scratch: str) -> Dict[str, float]:
 def main() -> None:
     command_line.require_flags("output", "formats")
     sizes = list(command_line.integers("num_clips"))
-    if len(sizes) != 2 or not DISTINCT <= sizes[0] < sizes[1]:
-        raise UserError(f"--num_clips needs two numbers, the lower one first and at least {DISTINCT}.")
+    if len(sizes) != 2 or not benchmark.DISTINCT_SOUNDS <= sizes[0] < sizes[1]:
+        raise UserError(f"--num_clips needs two numbers, the lower one first and at least {benchmark.DISTINCT_SOUNDS}.")
     if set(FLAGS.formats) - {"wav", "flac", "mp3", "ogg"}:
         raise UserError(f"--formats must be of wav, flac, mp3 and ogg, not {','.join(FLAGS.formats)}.")
     results: Dict[str, Dict[str, float]] = {}

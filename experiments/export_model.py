@@ -15,7 +15,6 @@ import tensorflow as tf
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import TripletConfig
 from audioset_triplet.export import saved_model
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.baselines import build_log_mel
@@ -47,7 +46,7 @@ def main() -> None:
             network, config, origin = checkpoints.restore_network(FLAGS.workdir)
             said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
         else:
-            config = checkpoints.read_config(FLAGS.workdir, TripletConfig)
+            config = checkpoints.read_embedding_config(FLAGS.workdir)
             tf.keras.utils.set_random_seed(config.training.seed)
             network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)

@@ -12,22 +12,19 @@ each, WORKDIR/results.json the same numbers as experiments.evaluate --task=class
 evaluated on are not learned from.
 """
 
-import json
 import os
 import sys
 from typing import List
 
 from absl import flags
 
-import audioset_triplet
-from audioset_triplet import command_line, distribution, files
+from audioset_triplet import command_line, distribution
 from audioset_triplet.config import ClassifierConfig
-from audioset_triplet.data import clip_labels, scores
+from audioset_triplet.data import clip_labels
 from audioset_triplet.data.embedding_parts import ClipInfo
-from audioset_triplet.evaluation import metrics
-from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 from audioset_triplet.training import classifier
+from experiments import scored
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and results; made if it is missing.")
@@ -67,14 +64,7 @@ def main() -> None:
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         judged = classifier.score(FLAGS.workdir, eval_data, eval_folds)
-        measured = metrics.measure(judged)
-        scores.write(os.path.join(FLAGS.workdir, "scores.parquet"), judged)
-        numbers = metrics.flat_numbers(measured, metrics.class_titles(judged.class_names), "classification")
-        run = {"front_end_id": FRONT_END_ID, "code_version": audioset_triplet.__version__, "seed": config.training.seed}
-        files.write_text(os.path.join(FLAGS.workdir, "results.json"), json.dumps({**numbers, **run}, indent=2) + "\n")
-        accuracy = "" if measured.accuracy is None else f", accuracy {measured.accuracy:.3f}"
-        print(f"{measured.num_clips} clips: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}")
-        print(f"wrote {FLAGS.workdir}/scores.parquet and results.json")
+        scored.write(FLAGS.workdir, judged, config.training.seed)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ configs = st.builds(
     TripletConfig,
     data=st.builds(DataConfig, data=st.text(), folds=st.lists(st.integers()).map(tuple)),
     sampling=st.builds(SamplingConfig, method=st.sampled_from(config.METHODS), noise_sigma=positive),
-    model=st.builds(ModelConfig, width=positive, stem_stride=st.sampled_from([1, 2])),
+    model=st.builds(ModelConfig, width=positive, stem_stride=st.sampled_from([1, 2]), blocks=st.just((1, 2, 3, 4))),
     loss=st.builds(LossConfig, negatives=st.sampled_from(["semi_hard", "own"])),
     training=st.builds(TrainingConfig, learning_rate=positive, deterministic=st.booleans()),
 )
@@ -97,6 +97,8 @@ def test_broken_json_is_the_users_to_mend(text):
         (SamplingConfig, "proximity_seconds", 0.96),
         (ModelConfig, "width", 0.0),
         (ModelConfig, "stem_stride", 3),
+        (ModelConfig, "blocks", (3, 4, 6)),
+        (ModelConfig, "blocks", (3, 4, 6, 0)),
         (ModelConfig, "embedding_size", 0),
         (LossConfig, "margin", 0.0),
         (LossConfig, "negatives", "hard"),

@@ -73,6 +73,7 @@ def read_clips(
     deterministic: bool,
     damage: Optional[Damage] = None,
     part: Tuple[int, int] = (1, 0),
+    with_frames: bool = False,
 ) -> tf.data.Dataset:
     """As `records.read_clips`, and every clip has its `place` too: int64 [2], the numbers of the file and the record.
 
@@ -84,6 +85,7 @@ def read_clips(
             None: they are a DataLossError.
         part: (n, i): of n readers this is reader i, who reads every n-th file, or where there are fewer files than
             readers every n-th record of each. Places are of the whole list.
+        with_frames: clips have their pictures too (`parsing.parse_audiovisual_clip`).
     """
 
     def placed(path: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
@@ -96,8 +98,9 @@ def read_clips(
         return found.map(lambda record, index: (record, tf.stack([number, index])))
 
     def parsed(record: tf.Tensor, place: tf.Tensor) -> Dict[str, tf.Tensor]:
-        return {**parsing.parse_clip(record), "place": place}
+        return {**parse(record), "place": place}
 
+    parse = parsing.parse_audiovisual_clip if with_frames else parsing.parse_clip
     num_readers, reader = part
     by_file = num_readers <= len(files)
     numbered = tf.data.Dataset.from_tensor_slices((list(files), np.arange(len(files), dtype=np.int64)))

@@ -23,8 +23,6 @@ from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 
 FRAMES_PER_SECOND = 10
 SHAPES = ((160, 120), (160, 120), (192, 108), (120, 160))  # width and height of pictures
-OFF_SCREEN_SHARE = 0.15  # of the videos: the object is never seen
-LEAVING_SHARE = 0.35  # of the videos: it goes away for a while
 DISTRACTOR_SHARE = 0.3  # of the videos: an object of another kind is seen, which makes no sound
 TABLE = "videos.csv"
 
@@ -65,6 +63,30 @@ class _Actor:
 
 
 @dataclasses.dataclass(frozen=True)
+class World:
+    """What all videos of a world have in common; of the videos, the shares say in which the object is not always seen.
+
+    Raises:
+        UserError: a number that cannot be.
+    """
+
+    num_kinds: int = 8
+    seconds: float = 10.0
+    off_screen_share: float = 0.15  # it is never seen
+    leaving_share: float = 0.35  # it goes away for a while
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.num_kinds <= len(DRAWINGS):
+            raise UserError(f"A world of videos has 2 to {len(DRAWINGS)} kinds, not {self.num_kinds}.")
+        if not 1 <= self.seconds <= 600:
+            raise UserError(f"A world of videos has videos of 1 to 600 s, not of {self.seconds:g} s.")
+        shares = (self.off_screen_share, self.leaving_share)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise UserError(f"Shares of the videos of a world are at least 0 and together at most 1, not {shares}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class Video:
     """One video of the world: what is drawn by lot before anything is rendered."""
 
@@ -82,7 +104,7 @@ class Video:
         return f"{self.number:06d}{self.extension}"
 
 
-def write_world(folder: str, num_videos: int = 200, num_kinds: int = 8, seconds: float = 10.0, seed: int = 0) -> None:
+def write_world(folder: str, num_videos: int = 200, world: World = World()) -> None:
     """Writes videos/NUMBER.mp4 (and .webm, .mkv) and videos.csv, the table of them.
 
     Its columns are filename, labels (the kind that sounds), fold (1 to 5, which share all kinds evenly), on_screen (the
@@ -93,32 +115,30 @@ def write_world(folder: str, num_videos: int = 200, num_kinds: int = 8, seconds:
     Raises:
         UserError: a number that cannot be, a folder that holds something, an encoder that PyAV lacks.
     """
-    if not 2 <= num_kinds <= len(DRAWINGS):
-        raise UserError(f"A world of videos has 2 to {len(DRAWINGS)} kinds, not {num_kinds}.")
-    if num_videos < 1 or not 1 <= seconds <= 600:
-        raise UserError(f"A world of videos has videos of 1 to 600 s, not {num_videos} of {seconds:g} s.")
+    if num_videos < 1:
+        raise UserError(f"A world of videos has at least one video, not {num_videos}.")
     with synthetic.new_world(folder) as temporary:
         os.makedirs(os.path.join(temporary, "videos"))
         rows: List[Dict[str, object]] = []
-        videos = [plan(number, num_kinds, seconds, seed) for number in range(num_videos)]
+        videos = [plan(number, world) for number in range(num_videos)]
         for video in tqdm.tqdm(videos, desc="synthesise", unit="video", disable=None):
-            waveform = sound(video, seconds, seed)
+            waveform = sound(video, world)
             path = os.path.join(temporary, "videos", video.filename)
-            video_writing.write_video(path, frames(video, waveform, seed), video.shape, waveform)
-            rows.append(_row(video, seconds))
+            video_writing.write_video(path, frames(video, waveform, world), video.shape, waveform)
+            rows.append(_row(video, world.seconds))
         synthetic.write_table(os.path.join(temporary, TABLE), rows)
 
 
-def plan(number: int, num_kinds: int, seconds: float, seed: int) -> Video:
+def plan(number: int, world: World) -> Video:
     """The video of a number: kinds take turns, and folds after every kind had one."""
-    rng = np.random.default_rng([seed, number, 0])
-    kinds = list(DRAWINGS)[:num_kinds]
-    kind = kinds[number % num_kinds]
+    rng = np.random.default_rng([world.seed, number, 0])
+    kinds, seconds = list(DRAWINGS)[: world.num_kinds], world.seconds
+    kind = kinds[number % world.num_kinds]
     away = (_FOREVER, _FOREVER)
     chance = rng.uniform()
-    if chance < OFF_SCREEN_SHARE:
+    if chance < world.off_screen_share:
         away = (-_FOREVER, _FOREVER)
-    elif chance < OFF_SCREEN_SHARE + LEAVING_SHARE:
+    elif chance < world.off_screen_share + world.leaving_share:
         begin = rng.uniform(0, 0.6 * seconds)
         away = (begin, begin + rng.uniform(0.2, 0.5) * seconds)
     sounding = _choose_actor(rng, kind, away)
@@ -127,7 +147,7 @@ def plan(number: int, num_kinds: int, seconds: float, seed: int) -> Video:
     return Video(
         number=number,
         kind=kind,
-        fold=1 + number // num_kinds % synthetic.NUM_FOLDS,
+        fold=1 + number // world.num_kinds % synthetic.NUM_FOLDS,
         extension=list(video_writing.CODECS)[rng.integers(len(video_writing.CODECS))],
         shape=SHAPES[rng.integers(len(SHAPES))],
         background=list(_BACKGROUNDS)[rng.integers(len(_BACKGROUNDS))],
@@ -136,14 +156,15 @@ def plan(number: int, num_kinds: int, seconds: float, seed: int) -> Video:
     )
 
 
-def sound(video: Video, seconds: float, seed: int) -> np.ndarray:
+def sound(video: Video, world: World) -> np.ndarray:
     """[L] float64, 16 kHz: what a microphone hears (`synthetic.render`)."""
-    return synthetic.render(np.random.default_rng([seed, video.number, 1]), video.kind, round(seconds * SAMPLE_RATE_HZ))
+    rng = np.random.default_rng([world.seed, video.number, 1])
+    return synthetic.render(rng, video.kind, round(world.seconds * SAMPLE_RATE_HZ))
 
 
-def frames(video: Video, waveform: np.ndarray, seed: int) -> Iterator[Tuple[float, Image.Image]]:
+def frames(video: Video, waveform: np.ndarray, world: World) -> Iterator[Tuple[float, Image.Image]]:
     """(time in seconds, RGB picture) for as long as the waveform lasts."""
-    rng = np.random.default_rng([seed, video.number, 2])
+    rng = np.random.default_rng([world.seed, video.number, 2])
     shape = _OVERSAMPLING * np.array(video.shape)
     scenery = _BACKGROUNDS[video.background](rng, np.ceil(shape * (1 + _MARGIN)).astype(int))
     pan = rng.uniform(0, 1, 2), rng.uniform(0.02, 0.1, 2)

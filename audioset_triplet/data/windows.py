@@ -138,6 +138,75 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
     return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
+def moments(clips: tf.data.Dataset, seed: int, reach_seconds: float, image_size: int) -> tf.data.Dataset:
+    """A window from each clip, a companion of it, and a picture that is shown near the window.
+
+    Elements: `pcm` int16 [2, 15600] and `has_companion` bool [], drawn as in `recording_pairs`; `seconds` float32 [2],
+    where the middles of both lie in the recording; `recording` int64 [], a hash of its id; `places` int64 [1, 2] (of
+    the clip), `clip_id` string [], `labels` int64 [n], `seed` int64 [2] for what else is drawn. With an `image_size`
+    also `picture` uint8 [image_size, image_size, 3], one of those that are shown at most `reach_seconds` from the
+    middle of the window, scaled; `picture_seconds` float32 []; `has_picture` bool [], without which it is black.
+
+    Args:
+        clips: of `data.places`; with an `image_size` they have frames.
+        seed: of what is drawn.
+        reach_seconds: how far companion and picture may be from the window.
+        image_size: pixels of a side; 0: no pictures.
+    """
+
+    def cut(index: tf.Tensor, clip: Tensors) -> Tensors:
+        window_seed, picture_seed, own_seed = tf.unstack(
+            tf.random.experimental.stateless_split(_seed_of(seed, index), 3)
+        )
+        pcm = pad_to_window(clip["pcm"])
+        anchors, companions, have_companion = draw_positions(tf.size(pcm), reach_seconds, window_seed, _DRAWS)
+        best = _most_audible(pcm, anchors, companions)
+        starts = tf.stack([anchors[best], companions[best]])
+        middles = tf.cast(starts + constants.WINDOW_SAMPLES // 2, tf.float32) / constants.SAMPLE_RATE_HZ
+        found = {
+            "pcm": tf.stack([_cut(pcm, starts[0]), _cut(pcm, starts[1])]),
+            "has_companion": have_companion[best],
+            "seconds": clip["start_seconds"] + middles,
+            "recording": _hash_of_recording(clip),
+            "places": clip["place"][tf.newaxis],
+            "clip_id": clip["clip_id"],
+            "labels": clip["labels"],
+            "seed": own_seed,
+        }
+        if not image_size:
+            return found
+        return {**found, **_picture_near(clip, middles[0], reach_seconds, image_size, picture_seed)}
+
+    return clips.enumerate().map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _picture_near(clip: Tensors, seconds: tf.Tensor, reach_seconds: float, image_size: int, seed: tf.Tensor) -> Tensors:
+    """One of the pictures that are shown at most so far from a time in the clip, as of `moments`."""
+    near = tf.where(tf.abs(clip["frame_seconds"] - seconds) <= reach_seconds)[:, 0]
+    count = tf.size(near, tf.int64)
+    drawn = tf.random.stateless_uniform([], seed, 0, tf.maximum(count, 1), tf.int64)
+
+    def decoded() -> Tuple[tf.Tensor, tf.Tensor]:
+        picture = tf.io.decode_jpeg(clip["frames"][near[drawn]], channels=3)
+        return _scaled(picture, image_size), clip["start_seconds"] + clip["frame_seconds"][near[drawn]]
+
+    def none() -> Tuple[tf.Tensor, tf.Tensor]:
+        return tf.zeros([image_size, image_size, 3], tf.uint8), clip["start_seconds"]
+
+    picture, picture_seconds = tf.cond(count > 0, decoded, none)
+    return {
+        "picture": tf.ensure_shape(picture, [image_size, image_size, 3]),
+        "picture_seconds": picture_seconds,
+        "has_picture": count > 0,
+    }
+
+
+def _scaled(picture: tf.Tensor, image_size: int) -> tf.Tensor:
+    """uint8 [S, S, 3] -> [image_size, image_size, 3]; by areas, which averages where it makes smaller."""
+    resized = tf.image.resize(picture, [image_size, image_size], method="area")
+    return tf.cast(tf.round(resized), tf.uint8)
+
+
 def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     """Pairs of windows from two clips with a common label; clips without labels are left out.
 

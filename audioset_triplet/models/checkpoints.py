@@ -3,16 +3,17 @@
 import contextlib
 import dataclasses
 import os
-from typing import Any, Iterator, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterator, Set, Tuple, Type, TypeVar, Union
 
 import tensorflow as tf
 
 from audioset_triplet import files, options
-from audioset_triplet.config import RunConfig, TripletConfig
+from audioset_triplet.config import CoincidenceConfig, RunConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.models.resnet import build_resnet50
 
 Config = TypeVar("Config", bound=RunConfig)
+EmbeddingConfig = Union[TripletConfig, CoincidenceConfig]
 
 
 def config_path(workdir: str) -> str:
@@ -59,6 +60,21 @@ def read_config(workdir: str, config_class: Type[Config]) -> Config:
         raise UserError(f"{path}: not the settings of a run that can be used here: {error}") from error
 
 
+def read_embedding_config(workdir: str) -> EmbeddingConfig:
+    """The configuration of the run in a work directory, if it trains an embedding.
+
+    Raises:
+        UserError: there is no run, or it trains something else.
+    """
+    try:
+        return read_config(workdir, TripletConfig)
+    except UserError as error:
+        try:
+            return read_config(workdir, CoincidenceConfig)
+        except UserError:
+            raise error from None
+
+
 def checkpoint_folder(workdir: str) -> str:
     return os.path.join(workdir, "checkpoints")
 
@@ -93,30 +109,51 @@ def damage_named(path: str) -> Iterator[None]:
         ) from error
 
 
-def restore_network(workdir: str) -> Tuple[tf.keras.Model, TripletConfig, str]:
+def restore_network(workdir: str) -> Tuple[tf.keras.Model, EmbeddingConfig, str]:
     """The trained embedding of a work directory, its configuration and the path of the checkpoint that it came from.
 
     Raises:
         UserError: there is no run, it trains no embedding, it has no checkpoint yet, or its checkpoint is damaged.
     """
-    run_config = read_config(workdir, TripletConfig)
+    run_config = read_embedding_config(workdir)
     network = build_resnet50(run_config.model)
     return network, run_config, restore_weights(network, workdir, run_config)
 
 
 def restore_weights(network: tf.keras.Model, workdir: str, run_config: RunConfig) -> str:
-    """Gives a network the weights of the last checkpoint of a work directory, and returns the checkpoint's path.
+    """Gives a network the weights of the last checkpoint of a work directory: `restore_parts` of one."""
+    return restore_parts({"network": network}, workdir, run_config)
+
+
+def restore_parts(parts: Dict[str, tf.keras.Model], workdir: str, run_config: RunConfig) -> str:
+    """Gives networks the weights of the last checkpoint of a work directory, and returns the checkpoint's path.
 
     They are the moving averages where the run's configuration says that it keeps them.
 
+    Args:
+        parts: the networks by the names under which the checkpoint keeps them; it may hold more.
+        workdir: the work directory.
+        run_config: its configuration.
+
     Raises:
-        UserError: there is no checkpoint yet, or it is damaged.
+        UserError: there is no checkpoint yet, it is damaged, or it does not hold such networks.
     """
     path = latest(workdir)
-    name = average_of("network") if run_config.training.moving_average else "network"
-    status = restore(tf.train.Checkpoint(**{name: network}), path)
-    status.expect_partial().assert_existing_objects_matched()
+    is_averaged = bool(run_config.training.moving_average)
+    named = {average_of(name) if is_averaged else name: network for name, network in parts.items()}
+    status = restore(tf.train.Checkpoint(**named), path)
+    try:
+        status.expect_partial().assert_existing_objects_matched()
+    except AssertionError as error:
+        raise UserError(f"{path}: does not hold the networks of this run ({', '.join(named)}).") from error
     return path
+
+
+def parts_of(path: str) -> Set[str]:
+    """The names of the networks that the checkpoint of this path holds, without their moving averages."""
+    names = {name.split("/")[0] for name in tf.train.load_checkpoint(path).get_variable_to_shape_map()}
+    averages = {name for name in names if name.startswith(average_of(""))}
+    return names - averages - {"optimizer", "save_counter", "_CHECKPOINTABLE_OBJECT_GRAPH"}
 
 
 def average_of(part: str) -> str:

@@ -5,39 +5,24 @@ are those of clips; every window inherits them, and a clip's score is the mean o
 sections 2 and 4), loud ones counting for more (`frontend.level`).
 """
 
-import dataclasses
 import functools
-import json
-import os
 import sys
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence
 
-import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from audioset_triplet import distribution, files, options
+from audioset_triplet import distribution
 from audioset_triplet.config import ClassifierConfig
-from audioset_triplet.data import clip_labels, records
+from audioset_triplet.data import clip_labels
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import inputs, runs, sources
+from audioset_triplet.training import classes, inputs, runs, sources
+from audioset_triplet.training.classes import Classes
 from audioset_triplet.training.objective import ObjectiveModel, Terms
-
-_SCORED_WINDOWS = 128  # at a time
-
-
-@dataclasses.dataclass(frozen=True)
-class Classes:
-    """What a classifier tells apart, as found in the clips that it learns from."""
-
-    names: Dict[int, str]  # class index (label of the records) -> name, ascending: the order of the logits
-    one_per_clip: bool  # every clip has exactly one label
-    num_clips: int
 
 
 def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
@@ -80,54 +65,22 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
     Raises:
         UserError: what `runs.train` and `find_classes` raise; the labels are not those that the run began with.
     """
-    classes, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
-    read_batches = functools.partial(inputs.labelled_batches, config, list(classes.names), clip_ids)
+    found, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
+    read_batches = functools.partial(inputs.labelled_batches, config, list(found.names), clip_ids)
     source = sources.Records(config, read_batches, clip_ids)
-    runs.train(config, workdir, functools.partial(_build_model, config, classes, workdir), source)
+    runs.train(config, workdir, functools.partial(_build_model, config, found, workdir), source)
 
 
-def _build_model(config: ClassifierConfig, classes: Classes, workdir: str) -> "ClassifierModel":
+def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "ClassifierModel":
     if distribution.is_chief(tf.distribute.get_strategy()):
-        _keep_classes(workdir, classes)
+        classes.keep(workdir, found)
     loss = (
-        "softmax, as every clip has one label"
-        if classes.one_per_clip
-        else "sigmoids, as some clips have several labels"
+        "softmax, as every clip has one label" if found.one_per_clip else "sigmoids, as some clips have several labels"
     )
-    print(f"{classes.num_clips} clips of {len(classes.names)} classes: {loss}.", file=sys.stderr)
-    network = build_resnet50_classifier(config.model, len(classes.names))
+    print(f"{found.num_clips} clips of {len(found.names)} classes: {loss}.", file=sys.stderr)
+    network = build_resnet50_classifier(config.model, len(found.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return ClassifierModel(network, classes.one_per_clip, places_shape=(num_rows, 1))
-
-
-def _keep_classes(workdir: str, classes: Classes) -> None:
-    """Writes classes.json, before config.json: where a run has begun it holds, and has to agree."""
-    if not os.path.exists(checkpoints.config_path(workdir)):
-        os.makedirs(workdir, exist_ok=True)
-        files.write_text(_classes_path(workdir), options.to_json(classes))
-    elif read_classes(workdir) != classes:
-        raise UserError(
-            f"{workdir} holds a run on other labels: {read_classes(workdir).num_clips} clips of "
-            f"{len(read_classes(workdir).names)} classes, now {classes.num_clips} of {len(classes.names)}. "
-            "Give the same flags and the same records to resume it, or another --workdir."
-        )
-
-
-def _classes_path(workdir: str) -> str:
-    return os.path.join(workdir, "classes.json")
-
-
-def read_classes(workdir: str) -> Classes:
-    """What the classifier of a work directory tells apart; a UserError where there is none."""
-    try:
-        with open(_classes_path(workdir), encoding="utf-8") as file:
-            values = json.load(file)
-        names = {int(index): name for index, name in values["names"].items()}
-        return Classes(names, values["one_per_clip"], values["num_clips"])
-    except FileNotFoundError as error:
-        raise UserError(f"{workdir} holds no classifier: it has no classes.json.") from error
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{_classes_path(workdir)}: damaged ({error}); train in another --workdir.") from error
+    return ClassifierModel(network, found.one_per_clip, places_shape=(num_rows, 1))
 
 
 class ClassifierModel(ObjectiveModel):
@@ -148,49 +101,13 @@ class ClassifierModel(ObjectiveModel):
 
 
 def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
-    """What the trained classifier of a work directory says about clips.
-
-    A clip's score is the mean of the probabilities of its windows, which are cut and weighted as for embeddings: one
-    behind the other, an incomplete last one dropped, a shorter clip padded. A class that the classifier has never seen
-    scores 0.
-
-    Args:
-        workdir: where `train` was.
-        data: globs of TFRecord files, separated by commas.
-        folds: only clips of these folds; empty: all.
+    """What the trained classifier of a work directory says about clips: `classes.score` of it.
 
     Raises:
-        UserError: there is no classifier or no checkpoint of it; what `clip_labels.read` raises.
+        UserError: there is no classifier or no checkpoint of it; what `classes.score` raises.
     """
     run_config = checkpoints.read_config(workdir, ClassifierConfig)
-    classes = read_classes(workdir)
-    network = build_resnet50_classifier(run_config.model, len(classes.names))
+    found = classes.read(workdir)
+    network = build_resnet50_classifier(run_config.model, len(found.names))
     checkpoints.restore_weights(network, workdir, run_config)
-    clips = clip_labels.read(data, folds)
-    names = {**clip_labels.class_names(clips), **classes.names}
-    indices = sorted(names)
-
-    rows = {clip.clip_id.encode(): row for row, clip in enumerate(clips)}
-    sums, total_weights = np.zeros([len(clips), len(classes.names)]), np.zeros(len(clips))
-
-    @tf.function(reduce_retracing=True)
-    def predict(batch: tf.Tensor) -> tf.Tensor:
-        return classification.probabilities(network(batch, training=False), classes.one_per_clip)
-
-    progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
-    with progress, records.named_errors(records.expand_globs(data)):
-        for clip_ids, log_mel, weights in inputs.successive_windows(data, folds, _SCORED_WINDOWS):
-            batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
-            np.add.at(sums, batch_rows, predict(log_mel).numpy() * weights.numpy()[:, None])
-            np.add.at(total_weights, batch_rows, weights.numpy())
-            progress.update(int(np.count_nonzero(total_weights)) - progress.n)
-
-    scores = np.zeros([len(clips), len(indices)], np.float32)
-    scores[:, np.searchsorted(indices, list(classes.names))] = sums / total_weights[:, None]
-    return ClipScores(
-        clip_ids=[clip.clip_id for clip in clips],
-        scores=scores,
-        targets=np.array([np.isin(indices, clip.labels) for clip in clips]),
-        classes=indices,
-        class_names={index: names[index] for index in indices},
-    )
+    return classes.score(lambda windows: network(windows, training=False), found, data, folds)

@@ -1,4 +1,4 @@
-"""Records -> batches of triplets or of labelled windows, as one tf.data pipeline.
+"""Records -> batches of triplets, of labelled windows or of moments, as one tf.data pipeline.
 
 files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch
 
@@ -12,15 +12,18 @@ their batches from one tf.data service, among whose workers the files are divide
 import dataclasses
 import hashlib
 import socket
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import options
-from audioset_triplet.config import ClassifierConfig, RecordsConfig, TripletConfig
+from audioset_triplet.config import ClassifierConfig, CoincidenceConfig, RecordsConfig, TripletConfig
 from audioset_triplet.data import places, records, windows
+from audioset_triplet.data.weak_labels import WeakLabels
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import level, mel
+from audioset_triplet.sampling import pictures
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 
 _SEEDS_APART = 7_368_787  # between two pipelines
@@ -43,6 +46,23 @@ class WindowBatch(NamedTuple):
     has_companion: tf.Tensor  # bool [B]
     places: tf.Tensor  # int64 [B, n, 2], where the clips of each pair lie (`data.places`)
     seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
+
+
+class MomentBatch(NamedTuple):
+    """B moments of recordings: a window, another one near it, and a picture that is shown near it.
+
+    Sounds are log-mel of T = 96 frames by F = 64 bands. What a run does not use is (), as in `TripletBatch`.
+    """
+
+    windows: tf.Tensor  # float32 [B, 2, T, F]; [B, 1, T, F] where no companion is used
+    has_companion: tf.Tensor  # bool [B]
+    recordings: tf.Tensor  # int64 [B], a hash of the recording's id
+    seconds: tf.Tensor  # float32 [B, 2], where the middles of the windows lie in the recording
+    pictures: Union[tf.Tensor, Tuple[()]]  # uint8 [B, S, S, 3], RGB
+    has_picture: Union[tf.Tensor, Tuple[()]]  # bool [B]
+    picture_seconds: Union[tf.Tensor, Tuple[()]]  # float32 [B]
+    targets: Union[tf.Tensor, Tuple[()]]  # float32 [B, C], 1 for the weak labels of the clip, else 0
+    places: tf.Tensor  # int64 [B, 1, 2], where the clips lie (`data.places`)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +154,73 @@ def labelled_batches(
     return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), config, clip_ids, feed)
 
 
+def moment_batches(
+    config: CoincidenceConfig, weak_labels: Optional[WeakLabels] = None, feed: Feed = Feed()
+) -> tf.data.Dataset:
+    """An endless stream of `MomentBatch`es, of each clip one moment on every pass.
+
+    Args:
+        config: what to read; terms of weight 0 say what is not needed.
+        weak_labels: the labels of some clips; None: there are no targets.
+        feed: as for `triplet_batches`.
+
+    Raises:
+        UserError: no file matches, or no clip.
+    """
+    skipped, seed = _resumption(config, feed)
+    with_pictures = config.terms.av_weight > 0
+    num_windows = 2 if config.terms.aa_weight > 0 else 1
+    target = _targets_of(weak_labels) if weak_labels else None
+    clips = _read_clips(config, None, feed, with_frames=with_pictures)
+    _require_any(clips, f"--data={config.data.data} holds no clip of --folds={','.join(map(str, config.data.folds))}.")
+
+    def compute(batch: dict) -> MomentBatch:
+        pcm = batch["pcm"][:, :num_windows]
+        return MomentBatch(
+            windows=mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))),
+            has_companion=batch["has_companion"],
+            recordings=batch["recording"],
+            seconds=batch["seconds"],
+            pictures=batch["picture"] if with_pictures else (),
+            has_picture=batch["has_picture"] if with_pictures else (),
+            picture_seconds=batch["picture_seconds"] if with_pictures else (),
+            targets=batch["targets"] if target else (),
+            places=batch["places"],
+        )
+
+    def finished(moment: dict) -> dict:
+        clip_id, _, own_seed = (moment.pop(name) for name in ("clip_id", "labels", "seed"))
+        if with_pictures and config.pictures.alter_pictures:
+            moment["picture"] = pictures.alter(moment["picture"], own_seed)
+        return {**moment, "targets": target(clip_id)} if target else moment
+
+    image_size = config.pictures.image_size if with_pictures else 0
+    moments = windows.moments(_endless(clips, config, seed), seed, config.terms.coincidence_seconds, image_size)
+    moments = _shuffled_apart(moments.map(finished, num_parallel_calls=tf.data.AUTOTUNE), config, seed)
+    batches = moments.batch(_rows_of_pipeline(config, feed), drop_remainder=True).skip(skipped)
+    return _delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE), config, None, feed)
+
+
+def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Clip id (string []) -> float32 [C], 1 for its labels; all 0 for a clip without any."""
+    columns = {index: column for column, index in enumerate(sorted(weak_labels.class_names))}
+    clip_ids = list(weak_labels.labels)
+    hashes = _hashes(tf.constant(clip_ids, tf.string)).numpy()
+    order = np.argsort(hashes)
+    lists = [[columns[label] for label in weak_labels.labels[clip_ids[row]]] for row in order]
+    values = tf.constant([column for one in lists for column in one], tf.int32)
+    ends = tf.constant(np.cumsum([0, *map(len, lists)]), tf.int32)
+    hashes = tf.constant(hashes[order])
+
+    def target(clip_id: tf.Tensor) -> tf.Tensor:
+        own = _hashes(clip_id)[tf.newaxis]
+        place, behind = (tf.searchsorted(hashes, own, side)[0] for side in ("left", "right"))
+        found = values[ends[place] : ends[behind]]
+        return tf.reduce_max(tf.one_hot(tf.concat([found, [-1]], 0), len(columns)), axis=0)
+
+    return target
+
+
 def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.data.Dataset:
     """All windows of all clips, once: clip ids (string [B]), log-mel windows [B, T, F] and weights in the clip [B].
 
@@ -161,13 +248,16 @@ def require_service(address: str) -> None:
         ) from error
 
 
-def _read_clips(config: RecordsConfig, clip_ids: Optional[Sequence[str]], feed: Feed) -> tf.data.Dataset:
+def _read_clips(
+    config: RecordsConfig, clip_ids: Optional[Sequence[str]], feed: Feed, with_frames: bool = False
+) -> tf.data.Dataset:
     """The pipeline's part of the clips of the run's folds, of these ids alone; None: all."""
     files = records.expand_globs(config.data.data)
     count, index = feed.context.num_input_pipelines, feed.context.input_pipeline_id
     if config.data.data_service:  # which divides the files itself
         count, index = 1, 0
-    clips = places.read_clips(files, config.data.folds, config.training.deterministic, feed.damage, (count, index))
+    part, in_order = (count, index), config.training.deterministic
+    clips = places.read_clips(files, config.data.folds, in_order, feed.damage, part, with_frames)
     if clip_ids is None:
         return clips
     wanted = tf.sort(_hashes(tf.constant(list(clip_ids), tf.string)))

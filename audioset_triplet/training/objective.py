@@ -1,6 +1,6 @@
 """What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
 
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,29 @@ class Terms(NamedTuple):
     loss: tf.Tensor  # float32 [B]
     weight: tf.Tensor  # float32 [B], 0 for an example that does not count
     monitored: Dict[str, tf.Tensor]  # name -> float32 [B]
+
+
+def combined(parts: Mapping[str, Tuple[float, Terms]], num_rows: tf.Tensor) -> Terms:
+    """Several terms of one batch as one, whose mean is the weighted sum of their means. To be called in each replica.
+
+    Args:
+        parts: name -> the weight in the sum, and the terms, which may be of several examples per row, [n B]: those of
+            row i are i, i + B, and so on. Where all examples of a part weigh nothing, it counts 0.
+        num_rows: B.
+
+    Returns:
+        Terms of weight 1, [B]. They monitor the loss of each part and what that monitors, as `NAME_loss` and so on.
+    """
+    all_rows = distribution.sum_over_replicas(tf.cast(num_rows, tf.float32))
+    loss, monitored = tf.zeros([num_rows]), {}
+    for name, (weight, terms) in parts.items():
+        total = tf.stop_gradient(distribution.sum_over_replicas(tf.reduce_sum(terms.weight)))
+        shares = tf.math.divide_no_nan(all_rows * terms.weight, total)
+        values = {"loss": terms.loss, **terms.monitored}
+        rows = {key: tf.reduce_sum(tf.reshape(shares * one, [-1, num_rows]), axis=0) for key, one in values.items()}
+        loss += weight * rows["loss"]
+        monitored.update({f"{name}_{key}": one for key, one in rows.items()})
+    return Terms(loss, tf.ones([num_rows]), monitored)
 
 
 def unprepared(batch: Any) -> Any:

@@ -45,15 +45,21 @@ class Records:
     """The clips of TFRecords."""
 
     def __init__(
-        self, config: RecordsConfig, read_batches: ReadBatches, clip_ids: Optional[Sequence[str]] = None
+        self,
+        config: RecordsConfig,
+        read_batches: ReadBatches,
+        clip_ids: Optional[Sequence[str]] = None,
+        with_frames: bool = False,
     ) -> None:
         """
         Args:
             config: the settings of the run.
             read_batches: makes the objective's batches.
             clip_ids: the clips that `read_batches` is restricted to; None: all of `config.data`.
+            with_frames: clips need pictures.
         """
         self._data, self._read_batches, self._clip_ids = config.data, read_batches, clip_ids
+        self._with_frames = with_frames
 
     @functools.cached_property
     def _files(self) -> List[str]:
@@ -88,7 +94,7 @@ class Records:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         try:
-            with records.named_errors(self._files), windows.too_many_labels_named():
+            with records.named_errors(self._files, self._with_frames), windows.too_many_labels_named():
                 yield
         finally:
             if self._damage.count:

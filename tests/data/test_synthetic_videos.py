@@ -15,6 +15,7 @@ from scipy import stats
 from audioset_triplet.data import audio_files, synthetic_objects, synthetic_videos, video_files
 from audioset_triplet.data.synthetic_objects import DRAWINGS
 from audioset_triplet.data.synthetic_sounds import SOUNDS
+from audioset_triplet.data.synthetic_videos import World
 from audioset_triplet.errors import UserError
 
 KINDS = list(DRAWINGS)
@@ -31,7 +32,7 @@ def always_seen(video: synthetic_videos.Video) -> bool:
 def images(video: synthetic_videos.Video, seconds: float = 5.0) -> List[np.ndarray]:
     """Its pictures, where the sound is as loud all the time."""
     waveform = np.ones(round(16000 * seconds))
-    return [np.asarray(image).astype(int) for _, image in synthetic_videos.frames(video, waveform, seed=0)]
+    return [np.asarray(image).astype(int) for _, image in synthetic_videos.frames(video, waveform, World())]
 
 
 def with_kind(video: synthetic_videos.Video, kind: str) -> synthetic_videos.Video:
@@ -41,7 +42,7 @@ def with_kind(video: synthetic_videos.Video, kind: str) -> synthetic_videos.Vide
 
 @pytest.fixture(scope="module")
 def plans() -> List[synthetic_videos.Video]:
-    return [synthetic_videos.plan(number, 8, 10.0, seed=0) for number in range(2000)]
+    return [synthetic_videos.plan(number, World()) for number in range(2000)]
 
 
 def test_every_sound_has_an_object() -> None:
@@ -51,7 +52,7 @@ def test_every_sound_has_an_object() -> None:
 def test_files_and_their_table(tmp_path: pathlib.Path) -> None:
     pytest.importorskip("av", reason="needs the video extra")
     for name, seed in (("a", 3), ("same", 3), ("other", 4)):
-        synthetic_videos.write_world(str(tmp_path / name), num_videos=4, num_kinds=2, seconds=1.0, seed=seed)
+        synthetic_videos.write_world(str(tmp_path / name), 4, World(num_kinds=2, seconds=1.0, seed=seed))
     with open(tmp_path / "a" / "videos.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted(row["filename"] for row in rows) == sorted(os.listdir(tmp_path / "a" / "videos"))
@@ -59,8 +60,9 @@ def test_files_and_their_table(tmp_path: pathlib.Path) -> None:
     assert [row["fold"] for row in rows] == ["1", "1", "2", "2"]
     for number, row in enumerate(rows):
         path = tmp_path / "a" / "videos" / row["filename"]
-        video = synthetic_videos.plan(number, 2, 1.0, seed=3)
-        heard, made = audio_files.load(path), synthetic_videos.sound(video, 1.0, seed=3)
+        world = World(num_kinds=2, seconds=1.0, seed=3)
+        video = synthetic_videos.plan(number, world)
+        heard, made = audio_files.load(path), synthetic_videos.sound(video, world)
         assert np.corrcoef(heard[:16000], made)[0, 1] > 0.9  # codecs are lossy
         found = list(video_files.pictures(path, 1.0, 10.0, 32, jpeg_quality=90))
         assert [float(picture.seconds) for picture in found] == pytest.approx([i / 10 for i in range(10)])
@@ -98,8 +100,8 @@ def test_shares(plans: List[synthetic_videos.Video]) -> None:
     never = share(never_seen)
     leaves = share(lambda video: not never_seen(video) and not always_seen(video))
     # Standard deviations are at most 0.011.
-    assert never == pytest.approx(synthetic_videos.OFF_SCREEN_SHARE, abs=0.04)
-    assert leaves == pytest.approx(synthetic_videos.LEAVING_SHARE, abs=0.04)
+    assert never == pytest.approx(World.off_screen_share, abs=0.04)
+    assert leaves == pytest.approx(World.leaving_share, abs=0.04)
     assert share(lambda video: video.distractor) == pytest.approx(synthetic_videos.DISTRACTOR_SHARE, abs=0.04)
     assert all(video.distractor.kind != video.kind for video in plans if video.distractor)
 
@@ -131,7 +133,7 @@ def test_an_object_swells_with_its_sound(plans: List[synthetic_videos.Video]) ->
         """Part of the last picture that an object of another look changes; the first 0.1 s are at full level."""
         waveform = np.concatenate([np.ones(1600), np.full(1600, level)])
         shown = [
-            np.asarray(list(synthetic_videos.frames(one, waveform, seed=0))[-1][1]).astype(int)
+            np.asarray(list(synthetic_videos.frames(one, waveform, World()))[-1][1]).astype(int)
             for one in (video, with_kind(video, "clock_tick"))
         ]
         return float(np.mean(np.any(shown[0] != shown[1], axis=2)))
@@ -164,14 +166,25 @@ def test_kinds_can_be_told_apart_by_their_looks() -> None:
     [
         ({"num_kinds": 17}, "2 to 16 kinds, not 17"),
         ({"num_kinds": 1}, "not 1"),
-        ({"num_videos": 0}, "not 0 of 10 s"),
         ({"seconds": 0.5}, "1 to 600 s"),
+        ({"off_screen_share": 0.7}, "together at most 1"),
+        ({"leaving_share": -0.1}, "at least 0"),
     ],
 )
-def test_a_world_that_cannot_be_is_refused(tmp_path: pathlib.Path, arguments: dict, named: str) -> None:
+def test_a_world_that_cannot_be_is_refused(arguments: dict, named: str) -> None:
     with pytest.raises(UserError, match=named):
-        synthetic_videos.write_world(str(tmp_path / "world"), **arguments)
+        World(**arguments)
+
+
+def test_a_world_without_videos_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(UserError, match="at least one video, not 0"):
+        synthetic_videos.write_world(str(tmp_path / "world"), num_videos=0)
     assert os.listdir(tmp_path) == []
+
+
+def test_in_a_world_without_absence_every_object_is_seen_throughout() -> None:
+    world = World(off_screen_share=0.0, leaving_share=0.0)
+    assert all(always_seen(synthetic_videos.plan(number, world)) for number in range(200))
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: pathlib.Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from audioset_triplet.data import audio_files, parsing, records, synthetic_videos
+from audioset_triplet.data.synthetic_videos import World
 from audioset_triplet.errors import UserError
 from data_prep import folder, pictures, prepare, prepare_audiovisual, record_report
 from data_prep.config import FramesConfig, RecordsConfig, RunnerConfig
@@ -188,7 +189,7 @@ def test_labels_and_folds_of_a_table_and_videos_in_archives(tmp_path: pathlib.Pa
 
 
 def test_a_world_of_synthetic_videos_is_prepared_with_its_labels_and_folds(tmp_path: pathlib.Path) -> None:
-    synthetic_videos.write_world(str(tmp_path / "world"), num_videos=6, num_kinds=3, seconds=1.0, seed=1)
+    synthetic_videos.write_world(str(tmp_path / "world"), 6, World(num_kinds=3, seconds=1.0, seed=1))
     table = LabelTable(tmp_path / "world" / "videos.csv", "filename", "labels", ",", "fold")
     summary = write(clips_of(tmp_path / "world" / "videos", table, FramesConfig(10.0, 64)), tmp_path / "out")
     assert not summary.rejects and not summary.missing

@@ -55,5 +55,30 @@ def test_clustering_beside_three_products(tmp_path):
     assert (tmp_path / "out" / "benchmark.md").read_text() in result.stdout
 
 
+@pytest.mark.slow
+def test_the_front_end_beside_tensorflow_and_librosa(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", batches="1,3", seconds=0.05, repeats=2)
+    result = processes.run("experiments.benchmark_frontend", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert list(rows) == ["1", "3"]
+    for row in rows.values():
+        *rates, default = row.values()
+        assert default == pytest.approx(row["fft: windows/s"] / max(rates[1:]))
+
+
+@pytest.mark.slow
+def test_embedding_files_beside_the_model_alone(tmp_path):
+    network = dict(width=0.0625, stem_stride=2, blocks="1,1,1,1", embedding_size=8)
+    arguments = processes.flags(output=tmp_path / "out", formats="wav,mp3", clips=2, batch_size=8, repeats=1, **network)
+    result = processes.run("experiments.benchmark_embed", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert list(rows) == ["WAV", "MP3"]
+    for row in rows.values():
+        assert row["of bare"] == pytest.approx(row["embed: windows/s"] / row["bare: windows/s"])
+        assert row["of bare"] > 0
+
+
 def test_a_benchmark_needs_a_place_for_its_table():
     assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))

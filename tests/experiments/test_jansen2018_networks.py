@@ -22,6 +22,7 @@ from audioset_triplet.models import checkpoints
 from audioset_triplet.training import origin, triplet
 from experiments.jansen2018 import networks, scratch, tasks
 from tests import stored_clips, tiny_records
+from tests.training.tiny_runs import TINY_BACKBONE
 
 
 @pytest.mark.slow
@@ -38,7 +39,7 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
         return TripletConfig(
             data=data,
             sampling=SamplingConfig(method=method),
-            model=ModelConfig(width=0.0625, stem_stride=2, embedding_size=8),
+            model=ModelConfig(**TINY_BACKBONE, embedding_size=8),
             training=TrainingConfig(batch_size=8, steps=2, learning_rate=0.01, deterministic=True),
         )
 
@@ -64,7 +65,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
         stored_clips.write(folder, infos)
     config = ClassifierConfig(
         data=split.train,
-        model=BackboneConfig(width=0.0625, stem_stride=2),
+        model=BackboneConfig(**TINY_BACKBONE),
         training=TrainingConfig(batch_size=4, steps=1),
     )
     evaluations = tasks.Evaluations(HeadConfig(), labels_per_class=(2,), trials=2)

@@ -15,6 +15,7 @@ BUDGET = dict(
     preset="small",
     steps=4,
     width=0.0625,
+    blocks="1,1,1,1",
     embedding_size=8,
     batch_size=8,
     log_every_steps=2,

@@ -25,7 +25,9 @@ STEPS, BATCH_SIZE = 10, 8
 def build_synchronised():
     """A block of the ResNet, as it is built with `--batch_norm=all`."""
     tf.keras.utils.set_random_seed(0)
-    block = build_resnet50(ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all"))
+    block = build_resnet50(
+        ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all", blocks=(1, 1, 1, 1))
+    )
     features = block.get_layer("stage1_block1_relu").output
     pooled = tf.keras.layers.GlobalAveragePooling2D()(features)
     return tf.keras.Model(block.input, tf.keras.layers.UnitNormalization()(pooled))

@@ -14,12 +14,13 @@ from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import mel
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import callbacks, classifier, inputs
+from audioset_triplet.training import callbacks, classes, classifier, inputs
 from tests import processes, tiny_records
-from tests.training.tiny_runs import check_killed_run
+from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
 
 MODULE = "experiments.train_classifier"
-TINY = dict(preset="small_classifier", width=0.0625, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
+TINY = dict(preset="small_classifier", width=0.0625, blocks="1,1,1,1", batch_size=8)
+TINY.update(log_every_steps=2, checkpoint_every_steps=3)
 
 
 def fading_clip():
@@ -42,7 +43,7 @@ def config_of(data, clips="", folds=(1,), **training):
     return ClassifierConfig(
         data=DataConfig(data=data, folds=folds),
         labels=LabelConfig(clips=str(clips)),
-        model=BackboneConfig(width=0.0625, stem_stride=2),
+        model=BackboneConfig(**TINY_BACKBONE),
         training=TrainingConfig(**{**options, **training}),
     )
 
@@ -105,10 +106,10 @@ def test_clips_without_labels_are_left_out(tmp_path, capsys):
 
 def test_softmax_where_every_clip_has_one_label_else_sigmoids():
     made = tiny_records.make_clips(8)
-    assert classifier.find_classes(made) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    assert classifier.find_classes(made) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
     made[5] = dataclasses.replace(made[5], labels=(1, 7), label_names=("class1", "class7"))
-    classes = classifier.find_classes(made)
-    assert not classes.one_per_clip and list(classes.names) == [0, 1, 2, 3, 7]
+    several = classifier.find_classes(made)
+    assert not several.one_per_clip and list(several.names) == [0, 1, 2, 3, 7]
 
 
 def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
@@ -122,7 +123,7 @@ def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
 
 def test_a_run_leaves_its_record(data, finished):
     assert checkpoints.read_config(str(finished), ClassifierConfig) == config_of(data)
-    assert classifier.read_classes(str(finished)) == classifier.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    assert classes.read(str(finished)) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
     lines = callbacks.read_metrics(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert {"loss", "accuracy", "gradient_norm"} <= lines[0].keys()
@@ -132,7 +133,7 @@ def test_a_run_leaves_its_record(data, finished):
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     judged = classifier.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
-    network = build_resnet50_classifier(BackboneConfig(width=0.0625, stem_stride=2), 4)
+    network = build_resnet50_classifier(BackboneConfig(**TINY_BACKBONE), 4)
     checkpoints.restore_weights(network, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
@@ -174,10 +175,10 @@ def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished,
     with pytest.raises(UserError, match="is no work directory"):
         classifier.score(str(tmp_path), data, [2])
     with pytest.raises(UserError, match="holds no classifier"):
-        classifier.read_classes(str(tmp_path))
+        classes.read(str(tmp_path))
     (tmp_path / "classes.json").write_text((finished / "classes.json").read_text()[:-10])
     with pytest.raises(UserError, match="classes.json: damaged"):
-        classifier.read_classes(str(tmp_path))
+        classes.read(str(tmp_path))
 
 
 @pytest.mark.slow

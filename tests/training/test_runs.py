@@ -19,7 +19,8 @@ from tests import processes, tiny_records
 from tests.training.tiny_runs import check_killed_run, tiny_config
 
 MODULE = "experiments.train_triplet"
-TINY = dict(preset="small", width=0.0625, embedding_size=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3)
+TINY = dict(preset="small", width=0.0625, blocks="1,1,1,1", embedding_size=8, batch_size=8)
+TINY.update(log_every_steps=2, checkpoint_every_steps=3)
 
 
 @pytest.fixture(scope="module")

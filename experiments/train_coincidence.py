@@ -1,0 +1,61 @@
+r"""Trains an embedding of sounds on what coincides, through the curriculum of Jansen et al. 2020.
+
+  python -m experiments.train_coincidence --data='records/*.tfrecord' --workdir=run --preset=small_coincidence
+
+Stages, each a run of --steps in WORKDIR/stageN that starts from where the last one ended:
+
+  1  a window and a picture of one recording coincide (records of data_prep.prepare_audiovisual)
+  2  and so do two windows
+  3  and windows fall into clusters
+  4  and have the labels that were asked for their clusters (--weak_labels, of experiments.consolidate)
+
+Records of sound alone have stages 2 to 4, of which the pictures are then left out: --pictures=false. The weights of the
+terms are flags; a term of weight 0 is left out. One stage at a time, with settings of its own: --stages=2 goes on from
+the last stage before it that WORKDIR holds.
+
+--preset sets a published setting; any other flag overrides it. The same command goes on where a stopped run was. Export
+a stage with experiments.export_model --workdir=WORKDIR/stageN; experiments.evaluate_coincidence says how well it tells
+what coincides. With --eval_data or --eval_folds the classifier of stage 4 judges these clips: scores.parquet in its
+folder holds what it says of each, results.json the same numbers as experiments.evaluate --task=classification.
+"""
+
+import os
+
+from absl import flags
+
+from audioset_triplet import command_line, distribution
+from audioset_triplet.config import CoincidenceConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.presets import COINCIDENCE_PRESETS
+from audioset_triplet.training import coincidence, curriculum
+from experiments import scored
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("workdir", "", "Directory of the run; made if it is missing. Each stage has a folder in it.")
+flags.DEFINE_list("stages", ["1", "2", "3"], "Stages to train, in order. Without pictures: 2,3.")
+flags.DEFINE_string("eval_data", "", "TFRecords to evaluate stage 4 on. Empty: those of --data, with --eval_folds.")
+flags.DEFINE_list(
+    "eval_folds", [], "Evaluate stage 4 on clips of these folds, e.g. 4. Empty: all clips of --eval_data."
+)
+command_line.preset_flag(COINCIDENCE_PRESETS)
+command_line.define_flags(CoincidenceConfig, left_out=["start_from"])
+
+
+def main() -> None:
+    command_line.require_flags("data", "workdir")
+    base = COINCIDENCE_PRESETS[FLAGS.preset]() if FLAGS.preset else CoincidenceConfig()
+    config, stages = command_line.config_from_flags(base), command_line.integers("stages")
+    eval_folds = command_line.integers("eval_folds")
+    eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
+    if eval_data and 4 not in stages:
+        raise UserError("--eval_data and --eval_folds are for the classifier of stage 4: name it in --stages.")
+
+    curriculum.train(config, stages, FLAGS.workdir)
+
+    if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
+        folder = curriculum.stage_folder(FLAGS.workdir, 4)
+        scored.write(folder, coincidence.score(folder, eval_data, eval_folds), config.training.seed)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,83 @@
+"""Batches of moments and small networks for them, the same every time."""
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet.config import (
+    ClusteringConfig,
+    CoincidenceConfig,
+    CoincidenceTermsConfig,
+    ModelConfig,
+    PictureConfig,
+    TrainingConfig,
+)
+from audioset_triplet.models.clusters import PART, ClusterHead
+from audioset_triplet.models.coincidence import CoincidenceHead, build_class_head
+from audioset_triplet.training.coincidence import CoincidenceModel
+from audioset_triplet.training.inputs import MomentBatch
+from tests.tiny_network import build_tiny_network
+
+BATCH_SIZE, SIZE, CLASSES, CLUSTERS, EMBEDDING_SIZE = 8, 32, 3, 5, 8
+ALL_TERMS = dict(av_weight=1.0, aa_weight=0.7, cluster_weight=0.5, class_weight=0.3)
+
+
+def config_of(**weights):
+    """Settings with these weights of terms, and 0 for all others."""
+    terms = {**dict.fromkeys(ALL_TERMS, 0.0), **weights}
+    return CoincidenceConfig(
+        pictures=PictureConfig(image_size=SIZE),
+        terms=CoincidenceTermsConfig(**terms, coincidence_seconds=5.0, coincidence_units=6),
+        clustering=ClusteringConfig(num_clusters=CLUSTERS, gamma=1.2, cluster_scale=3.0),
+        model=ModelConfig(embedding_size=EMBEDDING_SIZE),
+        training=TrainingConfig(batch_size=BATCH_SIZE),
+    )
+
+
+def batch_of(config, seed=0):
+    """Eight moments of seven recordings: two of one recording, near each other; some parts do not exist."""
+    rng = np.random.default_rng(seed)
+    terms = config.terms
+    targets = np.eye(CLASSES)[rng.integers(0, CLASSES, BATCH_SIZE)] * (np.arange(BATCH_SIZE) % 4 > 0)[:, np.newaxis]
+    num_windows = 2 if terms.aa_weight else 1
+    pictures = rng.integers(0, 256, [BATCH_SIZE, SIZE, SIZE, 3])
+    has_picture = np.arange(BATCH_SIZE) != 6
+    shown = {
+        "pictures": tf.constant(pictures, tf.uint8),
+        "has_picture": tf.constant(has_picture),
+        "picture_seconds": tf.constant(rng.uniform(0, 3, BATCH_SIZE), tf.float32),
+    }
+    return MomentBatch(
+        windows=tf.constant(rng.normal(size=[BATCH_SIZE, num_windows, 96, 64]), tf.float32),
+        has_companion=tf.constant(np.arange(BATCH_SIZE) != 1),
+        recordings=tf.constant([3, 1, 2, 3, 4, 5, 6, 7], tf.int64),
+        seconds=tf.constant(rng.uniform(0, 3, [BATCH_SIZE, 2]), tf.float32),
+        **(shown if terms.av_weight else dict.fromkeys(shown, ())),
+        targets=tf.constant(targets, tf.float32) if terms.class_weight else (),
+        places=tf.zeros([BATCH_SIZE, 1, 2], tf.int64),
+    )
+
+
+def build_tiny_picture_network():
+    inputs = tf.keras.Input([SIZE, SIZE, 3], dtype=tf.uint8)
+    x = tf.keras.layers.AveragePooling2D(8)(tf.keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs))
+    x = tf.keras.layers.Dense(EMBEDDING_SIZE, kernel_initializer=tf.keras.initializers.GlorotUniform(1))(
+        tf.keras.layers.Flatten()(x)
+    )
+    return tf.keras.Model(inputs, tf.keras.layers.UnitNormalization()(x))
+
+
+def build_model(config, one_per_clip=True, **options):
+    """The model of a stage on small networks without batch normalisation; the same weights every time."""
+    tf.keras.utils.set_random_seed(0)
+    terms = config.terms
+    parts = {"network": build_tiny_network(EMBEDDING_SIZE)}
+    if terms.av_weight:
+        parts["picture_network"] = build_tiny_picture_network()
+        parts["av_head"] = CoincidenceHead(EMBEDDING_SIZE, terms.coincidence_units, name="av_head")
+    if terms.aa_weight:
+        parts["aa_head"] = CoincidenceHead(EMBEDDING_SIZE, terms.coincidence_units, name="aa_head")
+    if terms.cluster_weight:
+        parts[PART] = ClusterHead(CLUSTERS, EMBEDDING_SIZE, config.clustering.cluster_scale)
+    if terms.class_weight:
+        parts["class_head"] = build_class_head(EMBEDDING_SIZE, CLASSES)
+    return CoincidenceModel(parts, config, one_per_clip, **options)
