@@ -124,7 +124,7 @@ def assign(
     def step(start: tf.Tensor, logits: tf.Tensor, highest: tf.Tensor, total: tf.Tensor, cluster: tf.Tensor) -> State:
         best = start + tf.argmax(logits, axis=1, output_type=tf.int32)
         cluster = tf.where(tf.reduce_max(logits, axis=1) > highest, best, cluster)
-        return [*_add_up("none", logits, highest, total), cluster]
+        return [*_add_up("parts", logits, highest, total), cluster]
 
     start = [*_nothing_yet(embeddings), tf.zeros_like(embeddings[:, 0], tf.int32)]
     (_, total, cluster), _ = _Sweeps(embeddings, kernel, bias, block_logits, kept_logits=0).first(step, start)
