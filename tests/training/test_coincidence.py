@@ -109,13 +109,13 @@ def test_a_step_compiled_with_xla_is_the_same_step():
 
 @pytest.mark.slow
 def test_two_devices_make_the_update_of_one_in_every_stage(tmp_path):
-    result = processes.run("tests.training.coincidence_replicas", tmp_path)
+    result = processes.run("tests.training.coincidence_replicas", tmp_path, timeout=600)
     assert result.returncode == 0, result.stderr
     for stage in curriculum.STAGES:
         one, two = (np.load(tmp_path / f"{name}-{stage}.npz") for name in ("one", "mirrored"))
         assert set(one) == set(two)
         for name in one:
-            np.testing.assert_allclose(one[name], two[name], rtol=1e-3, atol=2e-5, err_msg=f"stage {stage}: {name}")
+            np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=2e-6, err_msg=f"stage {stage}: {name}")
 
 
 @pytest.fixture(scope="module")
