@@ -25,15 +25,10 @@ folder and tell them apart, or another folder of the same model. Which clips the
 report, --model the filters of the network's first layer.
 """
 
-import json
-import os
-
 from absl import flags
 
-import audioset_triplet
-from audioset_triplet import command_line, files
+from audioset_triplet import command_line
 from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import embeddings
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import tasks
 
@@ -83,18 +78,7 @@ def main() -> None:
     )
     outcome = tasks.TASKS[FLAGS.task](request)
     print(outcome.headline)
-    info = embeddings.read_info(FLAGS.embeddings)
-    run = {
-        "model_id": info.model_id,
-        "front_end_id": info.front_end_id,
-        "code_version": audioset_triplet.__version__,
-        "seed": FLAGS.seed,
-    }
-    os.makedirs(FLAGS.output, exist_ok=True)
-    files.write_text(
-        os.path.join(FLAGS.output, "results.json"), json.dumps({**outcome.numbers, **run}, indent=2) + "\n"
-    )
-    files.write_text(os.path.join(FLAGS.output, "report.html"), outcome.page)
+    outcome.write(FLAGS.output, FLAGS.embeddings, FLAGS.seed)
     print(f"wrote {FLAGS.output}/results.json and report.html")
 
 

@@ -1,7 +1,7 @@
 """The two sides of a supervised evaluation: labelled clips to learn from, and other clips to be judged."""
 
 import dataclasses
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from audioset_triplet.data import clips as stored
 from audioset_triplet.data import embedding_parts
 from audioset_triplet.data.clips import Clips, StoredClips
 from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.data.weak_labels import WeakLabels
 from audioset_triplet.errors import UserError
 
 
@@ -33,18 +34,32 @@ class Split:
         return ClipScores(self.evaluated.clip_ids, scores, targets, self.classes, self.class_names)
 
 
-def read_split(train_folder: str, train_folds: Sequence[int], eval_folder: str, eval_folds: Sequence[int]) -> Split:
+def read_split(
+    train_folder: str,
+    train_folds: Sequence[int],
+    eval_folder: str,
+    eval_folds: Sequence[int],
+    train_labels: Optional[WeakLabels] = None,
+) -> Split:
     """The clips of both sides, without their embeddings.
 
     A training clip that was cut from a recording that is also evaluated on is not used (a few data sets, ESC-50 among
     them, have such recordings in two folds): the evaluated clips stay those that everybody evaluates on. Neither is a
     training clip without a label: that nothing is known of it does not make it an example of silence.
 
+    Args:
+        train_folder, train_folds: the clips to train on; no folds: all.
+        eval_folder, eval_folds: the clips to evaluate on.
+        train_labels: of the clips to train on, instead of those that are stored with them. None: those that are stored.
+
     Raises:
         UserError: what `clips.read_clips` raises; embeddings of two models; a clip that stands on both sides; nothing
             left to train on, or nothing with a label; a class with two names.
     """
     train = stored.read_clips(train_folder, train_folds)
+    if train_labels is not None:
+        labels = [train_labels.labels.get(clip_id, ()) for clip_id in train.clip_ids]
+        train = dataclasses.replace(train, labels=labels, class_names=train_labels.class_names)
     evaluated = stored.read_clips(eval_folder, eval_folds)
     embedding_parts.check_same_model(
         train.info, train_folder, evaluated.info, eval_folder, "a classifier knows one model; embed both with the same"

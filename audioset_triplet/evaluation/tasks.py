@@ -4,13 +4,16 @@ Every task has one shape, `Request` -> `Outcome`, and treats the model and what 
 """
 
 import dataclasses
+import json
+import os
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 import audioset_triplet
+from audioset_triplet import files
 from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import clip_ids
+from audioset_triplet.data import clip_ids, embeddings, weak_labels
 from audioset_triplet.data import clips as stored
 from audioset_triplet.data.clips import Clips
 from audioset_triplet.errors import UserError
@@ -47,6 +50,7 @@ class Request:
     temperature: float = knn.TEMPERATURE
     data: str = ""  # TFRecords of the clips, for spectrograms and sounds
     saved_model: str = ""  # for its filters
+    train_labels: str = ""  # weak_labels.csv: what is learned from, instead of the labels that are stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,19 @@ class Outcome:
     numbers: Dict[str, Any]  # flat keys
     headline: str  # a table to print
     page: str  # HTML
+
+    def write(self, folder: str, embeddings_folder: str, seed: int) -> None:
+        """Writes results.json, with what was measured of which model, and report.html to a folder."""
+        info = embeddings.read_info(embeddings_folder)
+        run = {
+            "model_id": info.model_id,
+            "front_end_id": info.front_end_id,
+            "code_version": audioset_triplet.__version__,
+            "seed": seed,
+        }
+        os.makedirs(folder, exist_ok=True)
+        files.write_text(os.path.join(folder, "results.json"), json.dumps({**self.numbers, **run}, indent=2) + "\n")
+        files.write_text(os.path.join(folder, "report.html"), self.page)
 
 
 def retrieval_task(request: Request) -> Outcome:
@@ -100,6 +117,8 @@ def classification_task(request: Request) -> Outcome:
         return metrics.measure(classification.clip_scores(split, split.usable, request.head, request.seed))
 
     facts = [("classifier", _head_in_words(request.head)), ("seed", str(request.seed))]
+    if request.train_labels:
+        facts.append(("labels of the training clips", request.train_labels))
     outcome = _score_task("classification", request, evaluate, facts)
     return dataclasses.replace(outcome, numbers={**outcome.numbers, **_head_numbers(request.head)})
 
@@ -238,7 +257,8 @@ def _evaluate_splits(request: Request, evaluate: Callable[[Split], Any]) -> Tupl
 
 
 def _read_split(request: Request, source: Source) -> Split:
-    return splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds)
+    labels = weak_labels.read(request.train_labels) if request.train_labels else None
+    return splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds, labels)
 
 
 def _numbers(

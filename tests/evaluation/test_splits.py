@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from audioset_triplet.data import weak_labels
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import splits
 from tests import stored_clips
@@ -98,3 +99,23 @@ def test_without_a_usable_label_there_is_nothing_to_learn_from(tmp_path):
     stored_clips.write(tmp_path, infos)
     with pytest.raises(UserError, match="none of the clips to be trained on has a label"):
         splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+
+
+def test_given_labels_take_the_place_of_stored_ones_on_the_training_side_alone(tmp_path):
+    infos = stored_clips.make_infos(16, 2)
+    stored_clips.write(tmp_path, infos)
+    ids = [info.clip_id for info in infos if info.fold == 1]
+    given = weak_labels.WeakLabels({ids[0]: (1,), ids[3]: (1, 7), "elsewhere": (0,)}, {1: "class 1", 7: "seven"})
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2], given)
+    assert np.flatnonzero(split.usable).tolist() == [0, 3] and split.train.labels[3] == (1, 7)
+    assert split.classes == [0, 1, 7]  # 0 is the truth about clips that are evaluated
+    assert split.evaluated.labels == [info.labels for info in infos if info.fold == 2]
+    assert split.train_targets(np.array([3])).tolist() == [[0, 1, 1]]
+    with pytest.raises(UserError, match="none of the clips to be trained on has a label"):
+        splits.read_split(
+            str(tmp_path), [1], str(tmp_path), [2], weak_labels.WeakLabels({"elsewhere": (1,)}, {1: "class 1"})
+        )
+    with pytest.raises(UserError, match="class 1 is called both"):
+        splits.read_split(
+            str(tmp_path), [1], str(tmp_path), [2], weak_labels.WeakLabels({ids[0]: (1,)}, {1: "another"})
+        )
