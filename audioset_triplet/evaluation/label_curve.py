@@ -191,7 +191,8 @@ class Bound:
     kind: str = "="  # or < or >
 
     def __str__(self) -> str:
-        return f"{self.kind if self.kind != '=' else ''}{'' if self.kind == '=' else ' '}{self.value:.3g}"
+        number = f"{self.value:,.0f}" if self.value >= 100 else f"{self.value:.3g}"
+        return number if self.kind == "=" else f"{self.kind} {number}"
 
 
 def labels_needed(curve: Sequence[Point], level: float) -> Bound:
