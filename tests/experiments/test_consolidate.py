@@ -16,6 +16,7 @@ INFOS = stored_clips.make_infos(40, 4)
 TRAIN = [info for info in INFOS if info.fold == 1]
 IDS = [info.clip_id for info in TRAIN]
 CLUSTERS = [info.labels[0] + 10 * (place == 19) for place, info in enumerate(TRAIN)]  # by class, but for the last
+ALL_CLUSTERS = [cluster for cluster in CLUSTERS for _ in range(2)]  # folds take turns, and have the same classes
 HEAD = {"hidden_units": 16, "head_epochs": 1, "head_min_steps": 40}
 
 
@@ -23,7 +24,7 @@ HEAD = {"hidden_units": 16, "head_epochs": 1, "head_min_steps": 40}
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("consolidate")
     stored_clips.write(root / "all", INFOS)
-    clustered.write(root / "clusters", [info.clip_id for info in INFOS], [*CLUSTERS, *CLUSTERS])
+    clustered.write(root / "clusters", [info.clip_id for info in INFOS], ALL_CLUSTERS)
     clustered.write(root / "windows", IDS, CLUSTERS, unit="windows")
     write_records(root / "clips.tfrecord", {clip_id: tone(200 + 10 * row, 0.5) for row, clip_id in enumerate(IDS)})
     return root
@@ -87,9 +88,7 @@ def test_from_questions_to_a_classifier(folder):
     asked = {one.cluster: one.clip_id for one in ledger.read(str(workdir)).questions.values()}
     truth = {info.clip_id: info.labels for info in TRAIN}
     expected = {  # every clip of a cluster, those of fold 2 too, which nobody was asked about
-        info.clip_id: truth[asked[cluster]]
-        for info, cluster in zip(INFOS, [*CLUSTERS, *CLUSTERS])
-        if cluster != unknown
+        info.clip_id: truth[asked[cluster]] for info, cluster in zip(INFOS, ALL_CLUSTERS) if cluster != unknown
     }
     assert labels == expected
 
