@@ -55,8 +55,8 @@ def read_clusterings() -> Dict[str, List[Clusters]]:
     found: Dict[str, List[Clusters]] = {}
     for text in FLAGS.clusterings:
         name, _, pattern = text.partition("=")
-        folders = sorted(glob.glob(pattern)) if pattern else []
-        if not name or "/" in name or name in (label_curve.RANDOM, *found):
+        folders = sorted(glob.glob(pattern))
+        if not name or not pattern or "/" in name or name in (label_curve.RANDOM, *found):
             raise UserError(f"--clusterings needs NAME=FOLDER, each name once and none of them random, not {text!r}.")
         if not folders:
             raise UserError(f"--clusterings={text}: no such folder.")
