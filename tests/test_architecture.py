@@ -23,6 +23,7 @@ RANKS = {
     "audioset_triplet.sampling": 3,
     "audioset_triplet.models": 3,
     "audioset_triplet.losses": 3,
+    "audioset_triplet.consolidation": 3,
     "data_prep": 3,
     "audioset_triplet.data": 2,
     "audioset_triplet.frontend": 1,
