@@ -95,7 +95,7 @@ def test_from_questions_to_a_classifier(folder):
     result = consolidate("train", workdir=workdir, embeddings=folder / "all", train_folds=1, folds=2, **HEAD)
     assert result.returncode == 0, result.stderr
     numbers = json.loads((workdir / "results.json").read_text())
-    assert numbers["classification/num_clips"] == 20 and numbers["classification/map"] > 0.6
+    assert numbers["classification/num_clips"] == 20 and numbers["classification/map"] > 0.45
     assert f"class/class {unknown}" in "".join(numbers) and numbers["classification/prior"] < 0.3
     assert "weak_labels.csv" in (workdir / "report.html").read_text()
 
