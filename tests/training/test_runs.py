@@ -1,5 +1,6 @@
 """Training as a person runs it: real records, real processes."""
 
+import dataclasses
 import json
 import shutil
 import signal
@@ -86,8 +87,9 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
         tmp_path / "short.tfrecord", [tiny_records.make_clip(i, seconds=1) for i in range(3)]
     )
     empty = tiny_records.write(tmp_path / "empty.tfrecord", [])
+    other_fold = dataclasses.replace(tiny_config(data), data=DataConfig(data=data, folds=(7,)))
     bad = {
-        "clip of another fold": (TripletConfig(data=DataConfig(data=data, folds=(7,))), "--folds=7 holds no clip"),
+        "clip of another fold": (other_fold, "--folds=7 holds no clip"),
         "no file": (tiny_config(str(tmp_path / "none*")), "no such file"),
         "no clip": (tiny_config(empty), "holds no clip"),
         "one window": (tiny_config(one_window, "proximity"), "--method=proximity can use"),
