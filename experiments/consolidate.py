@@ -50,6 +50,12 @@ flags.DEFINE_string(
     "sound_url", "/data/local-files/?d=", "What Label Studio finds the files of WORKDIR by: here as local files (ask)."
 )
 flags.DEFINE_list("answers", [], "oracle, or filled in files (answer).")
+flags.DEFINE_float(
+    "asked_weight",
+    1.0,
+    "What a clip that was asked about counts, whose labels are known, beside one that got them from it (train).",
+    0.0,
+)
 flags.DEFINE_integer("seed", 0, "Seed of the draws (ask) and of the classifier (train).", 0)
 command_line.define_flags(HeadConfig)
 
@@ -100,7 +106,12 @@ def propagate() -> None:
     book.require_same(found.facts, book.classes)
     labels, path = book.cluster_labels(), os.path.join(FLAGS.workdir, "weak_labels.csv")
     given = list(zip(found.clip_ids, found.numbers.tolist(), found.propagated(labels)))
-    weak_labels.write(path, ((one, label, book.classes[label], cluster) for one, cluster, of in given for label in of))
+    rows = (
+        (clip_id, label, book.classes[label], cluster, clip_id in book.answers)
+        for clip_id, cluster, own in given
+        for label in own
+    )
+    weak_labels.write(path, rows)
     print(f"{path}: {sum(bool(of) for *_, of in given)} clips have the labels of {len(labels)} clusters")
 
 
@@ -113,6 +124,7 @@ def train() -> None:
         seed=FLAGS.seed,
         head=command_line.config_from_flags(HeadConfig()),
         train_labels=os.path.join(FLAGS.workdir, "weak_labels.csv"),
+        asked_weight=FLAGS.asked_weight,
     )
     outcome = tasks.classification_task(request)
     print(outcome.headline)

@@ -46,6 +46,12 @@ flags.DEFINE_integer("trials", 5, "How often the clips are drawn and a classifie
 flags.DEFINE_enum(
     "member", "random", choice.MEMBERS, "Which clip of a cluster is asked about: any, or the most probable."
 )
+flags.DEFINE_float(
+    "asked_weight",
+    1.0,
+    "What a clip that was asked about counts in training, whose labels are known, beside one that got them from it.",
+    0.0,
+)
 flags.DEFINE_string("output", "", "Folder for results.json and report.html.")
 flags.DEFINE_integer("seed", 0, "Seed of all draws and of the classifiers.", 0)
 command_line.define_flags(HeadConfig)
@@ -72,7 +78,7 @@ def main() -> None:
         train_folder, command_line.integers("train_folds"), FLAGS.embeddings, command_line.integers("folds")
     )
     clusterings = read_clusterings()
-    choices = label_curve.Choices(split, clusterings, FLAGS.member, FLAGS.seed)
+    choices = label_curve.Choices(split, clusterings, FLAGS.member, FLAGS.asked_weight, FLAGS.seed)
     budgets = sorted(set(command_line.integers("budgets"))) or label_curve.default_budgets(choices.num_clips)
     if not 1 <= budgets[0] <= budgets[-1] <= choices.num_clips:
         raise UserError(f"--budgets needs numbers from 1 to {choices.num_clips}, the clips that can be asked about.")
@@ -82,6 +88,7 @@ def main() -> None:
         "front_end_id": info.front_end_id,
         "seed": FLAGS.seed,
         "member": FLAGS.member,
+        "asked_weight": FLAGS.asked_weight,
         **{f"head/{name}": value for name, value in dataclasses.asdict(head).items()},
         **clip_ids.digests(split.evaluated.clip_ids, split.train.clip_ids),
     }

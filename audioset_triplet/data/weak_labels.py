@@ -1,22 +1,23 @@
 """Labels that clips were given, instead of those that they came with: one CSV file, a row per clip and label.
 
-    clip_id,label,label_name,cluster
-    1-100032-A-0,0,dog,17
+    clip_id,label,label_name,cluster,asked
+    1-100032-A-0,0,dog,17,1
 
-`label` is the index of the class; the cluster is the one whose answered clip the label is from. A clip with several
-labels has several rows, and one without any has none.
+`label` is the index of the class; the cluster is the one whose answered clip the label is from; `asked` is 1 for that
+clip, whose labels somebody heard, and 0 for others. A clip with several labels has several rows, one without any has
+none.
 """
 
 import csv
 import dataclasses
 import io
-from typing import Dict, Iterable, List, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Set, Tuple
 
 from audioset_triplet import files
 from audioset_triplet.data.clips import add_class_names
 from audioset_triplet.errors import UserError
 
-COLUMNS = ("clip_id", "label", "label_name", "cluster")
+COLUMNS = ("clip_id", "label", "label_name", "cluster", "asked")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,15 +26,19 @@ class WeakLabels:
 
     labels: Dict[str, Tuple[int, ...]]  # clip id -> class indices, ascending
     class_names: Dict[int, str]
+    asked: FrozenSet[str] = frozenset()  # ids of the clips that were asked about
 
 
-def write(path: str, rows: Iterable[Tuple[str, int, str, int]]) -> int:
-    """Writes (clip id, class index, class name, cluster) rows; returns how many. The file appears when it is whole."""
+def write(path: str, rows: Iterable[Tuple[str, int, str, int, bool]]) -> int:
+    """Writes (clip id, class index, class name, cluster, whether asked about) rows; returns how many.
+
+    The file appears when it is whole.
+    """
     text, count = io.StringIO(), 0
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(row)
+    for *row, was_asked in rows:
+        writer.writerow([*row, int(was_asked)])
         count += 1
     files.write_text(path, text.getvalue())
     return count
@@ -47,6 +52,7 @@ def read(path: str) -> WeakLabels:
     """
     found: Dict[str, List[int]] = {}
     names: Dict[int, str] = {}
+    asked: Set[str] = set()
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -55,13 +61,17 @@ def read(path: str) -> WeakLabels:
                 raise UserError(f"{path}: has no column {missing[0]}; experiments.consolidate writes weak labels.")
             for row in reader:
                 where = f"{path}: line {reader.line_num}"
-                if None in row.values() or not row["clip_id"] or not row["label"].isdecimal():
+                whole = None not in row.values() and row["clip_id"] and row["asked"] in ("0", "1")
+                if not whole or not row["label"].isdecimal():
                     raise UserError(f"{where}: not a clip id with the index and the name of a class; propagate again.")
                 label = int(row["label"])
                 add_class_names(names, [(label, row["label_name"])], where)
                 found.setdefault(row["clip_id"], []).append(label)
+                if row["asked"] == "1":
+                    asked.add(row["clip_id"])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as weak labels: {error}") from error
     if not found:
         raise UserError(f"{path}: labels no clip: answer a question and propagate again.")
-    return WeakLabels({clip_id: tuple(sorted(set(labels))) for clip_id, labels in found.items()}, names)
+    labels = {clip_id: tuple(sorted(set(own))) for clip_id, own in found.items()}
+    return WeakLabels(labels, names, frozenset(asked))

@@ -148,14 +148,15 @@ def _train(
     steps = max(head.head_min_steps, head.head_epochs * -(-windows.num_windows // head.head_batch_size))
     batches = windows.batches(head.head_batch_size, seed)
 
-    def examples() -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    def examples() -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for _ in tqdm(range(steps), desc="classifier", unit="step", disable=None, leave=False):
             rows, vectors = next(batches)
-            yield vectors, split.train_targets(rows)
+            yield vectors, split.train_targets(rows), split.weights[rows]
 
     shapes = (
         tf.TensorSpec([None, split.train.info.embedding_size], tf.float32),
         tf.TensorSpec([None, len(split.classes)], tf.float32),
+        tf.TensorSpec([None], tf.float32),
     )
     rate = tf.keras.optimizers.schedules.CosineDecay(head.head_learning_rate, steps)
     model.compile(

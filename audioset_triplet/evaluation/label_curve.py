@@ -55,14 +55,22 @@ class Choices:
             stored labels are the answers.
         clusterings: name -> its clusterings, which have to hold all of these clips.
         member: which clip of a cluster is asked about, see `choice.representative`.
+        asked_weight: what that clip counts in training, beside those that get its labels.
         seed: of all draws.
 
     Raises:
         UserError: a clustering of other embeddings, or one that lacks a clip.
     """
 
-    def __init__(self, split: Split, clusterings: Mapping[str, Sequence[Clusters]], member: str, seed: int) -> None:
-        self._split, self._member, self._seed = split, member, seed
+    def __init__(
+        self,
+        split: Split,
+        clusterings: Mapping[str, Sequence[Clusters]],
+        member: str,
+        asked_weight: float,
+        seed: int,
+    ) -> None:
+        self._split, self._member, self._asked_weight, self._seed = split, member, asked_weight, seed
         self._rows = np.flatnonzero(split.usable)
         ids = [split.train.clip_ids[row] for row in self._rows]
         self._clusterings: Dict[str, List[Clusters]] = {}
@@ -95,30 +103,38 @@ class Choices:
             if name == RANDOM or self.clustering(name, budget) is not None
         ]
 
-    def labels(self, cell: Cell) -> Tuple[List[Tuple[int, ...]], int]:
-        """[n] the labels that are learned from, empty where a clip has none; and the number of clusters."""
+    def labels(self, cell: Cell) -> Tuple[List[Tuple[int, ...]], np.ndarray, int]:
+        """[n] the labels that are learned from, empty where a clip has none; which clips are asked about, bool [n]; and
+        the number of clusters."""
         train = self._split.train
         shown: List[Tuple[int, ...]] = [()] * len(train.clip_ids)
+        is_asked = np.zeros(len(shown), bool)
         draw = f"{self._seed}/{cell.trial}"
         if cell.choice == RANDOM:
             for row in choice.random_rows(self._rows, train.clip_ids, f"{draw}/{RANDOM}", cell.budget):
-                shown[row] = train.labels[row]
-            return shown, 0
+                shown[row], is_asked[row] = train.labels[row], True
+            return shown, is_asked, 0
         clusters = self.clustering(cell.choice, cell.budget)
         assert clusters is not None, cell
         probabilities = clusters.probabilities if self._member == "probable" else None
         for members in choice.biggest_clusters(clusters.numbers, cell.budget):
             asked = choice.representative(members, clusters.clip_ids, draw, probabilities)
+            is_asked[self._rows[asked]] = True
             for place in members:
                 shown[self._rows[place]] = train.labels[self._rows[asked]]
-        return shown, clusters.num_used
+        return shown, is_asked, clusters.num_used
 
     def measure(self, cell: Cell, head: HeadConfig) -> Result:
         """Trains the classifier of a cell and measures it on the evaluated clips."""
         train = self._split.train
-        shown, num_clusters = self.labels(cell)
+        shown, is_asked, num_clusters = self.labels(cell)
         labelled = np.array([len(labels) > 0 for labels in shown])
-        split = dataclasses.replace(self._split, train=dataclasses.replace(train, labels=shown), usable=labelled)
+        split = dataclasses.replace(
+            self._split,
+            train=dataclasses.replace(train, labels=shown),
+            usable=labelled,
+            weights=np.where(is_asked, self._asked_weight, 1.0).astype(np.float32),
+        )
         measured = metrics.measure(classification.clip_scores(split, labelled, head, self._seed + cell.trial))
         right = [set(shown[row]) == set(train.labels[row]) for row in np.flatnonzero(labelled)]
         return Result(measured.map, measured.accuracy, int(labelled.sum()), float(np.mean(right)), num_clusters)

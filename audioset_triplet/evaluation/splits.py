@@ -19,6 +19,7 @@ class Split:
 
     train: StoredClips
     usable: np.ndarray  # [n] bool: the clips of `train` with a label whose recording is not evaluated on
+    weights: np.ndarray  # [n] float32: what an example of each clip of `train` counts
     evaluated: StoredClips
     classes: List[int]  # of both sides, ascending
     class_names: Dict[int, str]
@@ -40,6 +41,7 @@ def read_split(
     eval_folder: str,
     eval_folds: Sequence[int],
     train_labels: Optional[WeakLabels] = None,
+    asked_weight: float = 1.0,
 ) -> Split:
     """The clips of both sides, without their embeddings.
 
@@ -51,15 +53,18 @@ def read_split(
         train_folder, train_folds: the clips to train on; no folds: all.
         eval_folder, eval_folds: the clips to evaluate on.
         train_labels: of the clips to train on, instead of those that are stored with them. None: those that are stored.
+        asked_weight: what a clip counts that was asked about, beside one that got its label from it.
 
     Raises:
         UserError: what `clips.read_clips` raises; embeddings of two models; a clip that stands on both sides; nothing
             left to train on, or nothing with a label; a class with two names.
     """
     train = stored.read_clips(train_folder, train_folds)
+    weights = np.ones(len(train.clip_ids), np.float32)
     if train_labels is not None:
         labels = [train_labels.labels.get(clip_id, ()) for clip_id in train.clip_ids]
         train = dataclasses.replace(train, labels=labels, class_names=train_labels.class_names)
+        weights[[clip_id in train_labels.asked for clip_id in train.clip_ids]] = asked_weight
     evaluated = stored.read_clips(eval_folder, eval_folds)
     embedding_parts.check_same_model(
         train.info, train_folder, evaluated.info, eval_folder, "a classifier knows one model; embed both with the same"
@@ -84,7 +89,7 @@ def read_split(
         )
     class_names = dict(train.class_names)
     stored.add_class_names(class_names, evaluated.class_names.items(), f"{train_folder} and {eval_folder}")
-    return Split(train, usable, evaluated, sorted(class_names), class_names)
+    return Split(train, usable, weights, evaluated, sorted(class_names), class_names)
 
 
 def _targets(clips: Clips, rows: np.ndarray, classes: Sequence[int]) -> np.ndarray:

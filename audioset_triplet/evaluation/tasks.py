@@ -51,6 +51,7 @@ class Request:
     data: str = ""  # TFRecords of the clips, for spectrograms and sounds
     saved_model: str = ""  # for its filters
     train_labels: str = ""  # weak_labels.csv: what is learned from, instead of the labels that are stored
+    asked_weight: float = 1.0  # what a clip counts that was asked about, beside one that got its label from it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,7 +259,9 @@ def _evaluate_splits(request: Request, evaluate: Callable[[Split], Any]) -> Tupl
 
 def _read_split(request: Request, source: Source) -> Split:
     labels = weak_labels.read(request.train_labels) if request.train_labels else None
-    return splits.read_split(source.train_folder, request.train_folds, source.folder, request.folds, labels)
+    return splits.read_split(
+        source.train_folder, request.train_folds, source.folder, request.folds, labels, request.asked_weight
+    )
 
 
 def _numbers(

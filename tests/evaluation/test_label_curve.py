@@ -36,7 +36,11 @@ def choices(folder):
     split = splits.read_split(str(folder / "all"), [1], str(folder / "all"), [2])
     read = {name: clusters.read(str(folder / name)) for name in ("classes", "pairs")}
     return Choices(
-        split, {"classes": [read["classes"]], "both": [read["pairs"], read["classes"]]}, member="random", seed=5
+        split,
+        {"classes": [read["classes"]], "both": [read["pairs"], read["classes"]]},
+        member="random",
+        asked_weight=1.0,
+        seed=5,
     )
 
 
@@ -53,7 +57,7 @@ def test_clusters_of_one_class_each_label_all_of_their_clips_rightly(choices):
     sizes = {label: BY_CLASS.count(label) for label in range(4)}
     biggest = sorted(sizes, key=lambda label: (-sizes[label], label))
     for count in (1, 3, 4):
-        shown, num_clusters = choices.labels(Cell("classes", count, 0))
+        shown, _, num_clusters = choices.labels(Cell("classes", count, 0))
         assert num_clusters == 4
         assert shown == [info.labels if info.labels[0] in biggest[:count] else () for info in TRAIN]
 
@@ -61,7 +65,7 @@ def test_clusters_of_one_class_each_label_all_of_their_clips_rightly(choices):
 def test_a_cluster_gets_the_label_of_one_member_right_or_wrong(choices):
     seen = set()
     for trial in range(20):
-        shown, _ = choices.labels(Cell("both", 6, trial))
+        shown, _, _ = choices.labels(Cell("both", 6, trial))
         assert len([labels for labels in shown if labels]) == 12 and not any(shown[12:])
         for place in range(0, 12, 2):
             assert shown[place] == shown[place + 1] and shown[place] in (TRAIN[place].labels, TRAIN[place + 1].labels)
@@ -85,19 +89,47 @@ def test_what_does_not_fit_the_clips_is_refused(folder, choices):
     ):
         path = clustered.write(folder / name, ids, [0] * len(ids), model_id=model_id)
         with pytest.raises(UserError, match=named):
-            Choices(split, {"x": [clusters.read(path)]}, "random", 0)
+            Choices(split, {"x": [clusters.read(path)]}, "random", 1.0, 0)
 
 
 def test_a_cell_is_the_classifier_on_the_labels_that_are_shown(folder, choices):
     split = splits.read_split(str(folder / "all"), [1], str(folder / "all"), [2])
     cell = Cell("both", 12, 1)
-    shown, _ = choices.labels(cell)
+    shown, _, _ = choices.labels(cell)
     train = dataclasses.replace(split.train, labels=shown)
     scores = classification.clip_scores(dataclasses.replace(split, train=train), np.ones(24, bool), HEAD, 5 + 1)
     result = choices.measure(cell, HEAD)
     assert result == Result(metrics.measure(scores).map, metrics.measure(scores).accuracy, 24, result.right, 12)
     assert result.right == pytest.approx(np.mean([labels == info.labels for labels, info in zip(shown, TRAIN)]))
     assert 0.5 <= result.right < 1
+
+
+def test_which_clips_are_asked_about(folder):
+    split = splits.read_split(str(folder / "all"), [1], str(folder / "all"), [2])
+    clusterings = {"pairs": [clusters.read(str(folder / "pairs"))]}
+    heavy = Choices(split, clusterings, "random", asked_weight=3.0, seed=5)
+    shown, is_asked, _ = heavy.labels(Cell("pairs", 6, 0))
+    assert sum(map(bool, shown)) == 12 and is_asked.sum() == 6
+    assert all(shown[row] == TRAIN[row].labels for row in np.flatnonzero(is_asked))
+    shown, is_asked, _ = heavy.labels(Cell(RANDOM, 5, 0))
+    np.testing.assert_array_equal(is_asked, [bool(labels) for labels in shown])
+    light = Choices(split, clusterings, "random", asked_weight=1.0, seed=5)
+    assert heavy.measure(Cell("pairs", 12, 0), HEAD) != light.measure(Cell("pairs", 12, 0), HEAD)
+
+
+def test_clips_that_count_more_decide(tmp_path):
+    stored_clips.write(tmp_path / "all", INFOS, noise=0.3)
+    split = splits.read_split(str(tmp_path / "all"), [1], str(tmp_path / "all"), [2])
+    is_right = np.arange(24) // 4 % 2 == 0  # half of each class
+    labels = [own if right else ((own[0] + 1) % 4,) for own, right in zip(split.train.labels, is_right)]
+    train = dataclasses.replace(split.train, labels=labels)
+
+    def accuracy(weights):
+        weighted = dataclasses.replace(split, train=train, weights=weights.astype(np.float32))
+        head = dataclasses.replace(HEAD, head_min_steps=100)
+        return metrics.measure(classification.clip_scores(weighted, np.ones(24, bool), head, 0)).accuracy
+
+    assert accuracy(np.where(is_right, 10.0, 0.1)) > 0.6 > 0.4 > accuracy(np.where(is_right, 0.1, 10.0))
 
 
 def point(budget, value, std=0.0):
