@@ -59,7 +59,7 @@ def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_
         return process.wait()
 
 
-def run(module: str, *arguments: object, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+def run(module: str, *arguments: object, timeout: float = 480) -> "subprocess.CompletedProcess[str]":
     """`python -m module --arguments`, to its end, with its output as text."""
     return subprocess.run(
         command(module, *arguments), env=environment(), capture_output=True, text=True, timeout=timeout, check=False

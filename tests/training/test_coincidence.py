@@ -283,7 +283,7 @@ def test_a_killed_curriculum_ends_with_the_weights_of_one_left_alone(videos, tmp
     arguments = processes.flags(
         data=videos,
         preset="small_coincidence",
-        stages="1,2,3",
+        stages="1,3",
         image_size=32,
         width=0.0625,
         blocks="1,1,1,1",
@@ -294,17 +294,13 @@ def test_a_killed_curriculum_ends_with_the_weights_of_one_left_alone(videos, tmp
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     result = processes.run(MODULE, *arguments, f"--workdir={alone}")
     assert result.returncode == 0, result.stderr
-    for path in (
-        "stage1/checkpoints/ckpt-2.index",
-        "stage2/checkpoints/ckpt-4.index",
-        "stage3/checkpoints/ckpt-2.index",
-    ):
+    for path in ("stage1/checkpoints/ckpt-2.index", "stage3/checkpoints/ckpt-2.index"):
         code = processes.stop_when_there(
             MODULE, *arguments, f"--workdir={killed}", path=killed / path, signal_number=signal.SIGKILL
         )
         assert code == -signal.SIGKILL
     assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
-    for stage in ("stage1", "stage2", "stage3"):
+    for stage in ("stage1", "stage3"):
         expected, found = saved_weights(alone / stage), saved_weights(killed / stage)
         assert expected.keys() == found.keys()
         for name, values in expected.items():
