@@ -25,8 +25,8 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config import HeadConfig
-from audioset_triplet.consolidation import choice, clusters, forms, ledger, oracle
-from audioset_triplet.data import clips, weak_labels
+from audioset_triplet.consolidation import choice, clusters, forms, ledger, oracle, propagation
+from audioset_triplet.data import clips
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import sounds, tasks
 
@@ -39,9 +39,7 @@ flags.DEFINE_list("train_folds", [], "Ask about, or learn from, clips of these f
 flags.DEFINE_list("folds", [], "Evaluate clips of these folds only (train). Empty: all clips.")
 flags.DEFINE_string("train_embeddings", "", "Folder of the clips to learn from (train). Empty: that of --embeddings.")
 flags.DEFINE_integer("budget", 100, "Questions, those that were asked before included (ask).", 1)
-flags.DEFINE_enum(
-    "member", "random", choice.MEMBERS, "Which clip of a cluster is asked about: any, or the most probable (ask)."
-)
+flags.DEFINE_enum("member", "random", choice.MEMBERS, "Ask about any clip of a cluster, or its most probable one.")
 flags.DEFINE_string(
     "classes", "", "class_labels_indices.csv, or a text file of names. Empty: the classes of --embeddings (ask)."
 )
@@ -51,10 +49,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_list("answers", [], "oracle, or filled in files (answer).")
 flags.DEFINE_float(
-    "asked_weight",
-    1.0,
-    "What a clip that was asked about counts, whose labels are known, beside one that got them from it (train).",
-    0.0,
+    "asked_weight", 1.0, "What a clip that was asked about counts; one that got its labels counts 1 (train).", 0.0
 )
 flags.DEFINE_integer("seed", 0, "Seed of the draws (ask) and of the classifier (train).", 0)
 command_line.define_flags(HeadConfig)
@@ -80,9 +75,9 @@ def ask() -> None:
 def write_round(book: ledger.Ledger, number: int) -> None:
     """The questions of a round as files, and their sounds; what is there already stays as it is."""
     questions = [question for question in book.questions.values() if question.round == number]
-    folder, paths = os.path.join(FLAGS.workdir, f"round-{number}"), {}
-    if FLAGS.data:
-        paths = forms.sound_paths(questions)
+    folder = os.path.join(FLAGS.workdir, f"round-{number}")
+    paths = forms.sound_paths(questions) if FLAGS.data else {}
+    if paths:
         sounds.write_wav(FLAGS.data, {clip_id: os.path.join(folder, path) for clip_id, path in paths.items()})
     forms.write(folder, questions, [*book.classes.values()], paths, f"{FLAGS.sound_url}round-{number}/")
 
@@ -103,16 +98,9 @@ def answer() -> None:
 def propagate() -> None:
     command_line.require_flags("assignments")
     found, book = clusters.read(FLAGS.assignments), ledger.read(FLAGS.workdir)
-    book.require_same(found.facts, book.classes)
-    labels, path = book.cluster_labels(), os.path.join(FLAGS.workdir, "weak_labels.csv")
-    given = list(zip(found.clip_ids, found.numbers.tolist(), found.propagated(labels)))
-    rows = (
-        (clip_id, label, book.classes[label], cluster, clip_id in book.answers)
-        for clip_id, cluster, own in given
-        for label in own
-    )
-    weak_labels.write(path, rows)
-    print(f"{path}: {sum(bool(of) for *_, of in given)} clips have the labels of {len(labels)} clusters")
+    path = os.path.join(FLAGS.workdir, "weak_labels.csv")
+    num_clips = propagation.write(path, found, book)
+    print(f"{path}: {num_clips} clips have the labels of {len(book.cluster_labels())} clusters")
 
 
 def train() -> None:

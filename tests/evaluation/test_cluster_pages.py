@@ -45,7 +45,7 @@ def test_the_largest_clusters_have_a_page_each(stored):
     page = pages["clusters/3.html"]
     shown = re.findall(r'clip-id" title="(.+?)"', page)
     assert shown[:8] == stored[0].clip_ids[9:1:-1] and sorted(shown[8:]) == stored[0].clip_ids[:2]  # the surest first
-    assert "class 0 50.00%, class 1 50.00%." in page and "<audio" not in page
+    assert "class 0 50%, class 1 50%." in page and "<audio" not in page
 
 
 def test_a_page_has_the_sounds_of_its_members(stored):

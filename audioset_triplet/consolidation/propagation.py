@@ -1,0 +1,27 @@
+"""From the answers about single clips to weak labels of all clips of their clusters (Jansen et al. 2020)."""
+
+from audioset_triplet.consolidation.clusters import Clusters
+from audioset_triplet.consolidation.ledger import Ledger
+from audioset_triplet.data import weak_labels
+
+
+def write(path: str, found: Clusters, ledger: Ledger) -> int:
+    """Writes the labels that each clip gets from its cluster's answered clip (`weak_labels`).
+
+    Returns:
+        How many clips have labels now.
+
+    Raises:
+        UserError: the questions were asked about other clusters.
+    """
+    ledger.require_same(found.facts, ledger.classes)
+    given = list(zip(found.clip_ids, found.numbers.tolist(), found.propagated(ledger.cluster_labels())))
+    weak_labels.write(
+        path,
+        (
+            (clip_id, label, ledger.classes[label], cluster, clip_id in ledger.answers)
+            for clip_id, cluster, own in given
+            for label in own
+        ),
+    )
+    return sum(bool(own) for *_, own in given)
