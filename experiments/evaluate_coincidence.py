@@ -39,7 +39,8 @@ def main() -> None:
     sample = coincidence.measure(
         FLAGS.workdir, FLAGS.data, folds, FLAGS.num_moments, FLAGS.moments_per_clip, FLAGS.seed
     )
-    clips = [clip for clip in clip_labels.read(FLAGS.data, folds) if clip.clip_id in set(sample.clip_ids)]
+    drawn = set(sample.clip_ids)
+    clips = [clip for clip in clip_labels.read(FLAGS.data, folds) if clip.clip_id in drawn]
     numbers = {
         f"coincidence/{kind}/{name}": value
         for kind, result in sample.results.items()
