@@ -3,6 +3,7 @@
 import math
 from typing import Any, Callable, Dict, List, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.config import CoincidenceConfig
@@ -11,6 +12,8 @@ from audioset_triplet.models.resnet import build_picture_resnet50, build_resnet5
 
 # Activations that are held at once: 64 MB.
 _BLOCK_UNITS = 1 << 24
+# How far the first scores are apart: that of two equal embeddings is 4 above that of two at right angles.
+_FIRST_CONTRAST = 10.0
 
 layers = tf.keras.layers
 
@@ -41,14 +44,22 @@ class CoincidenceHead(tf.keras.Model):
     and one with the second, so that A + B of them serve A x B pairs.
 
     Embeddings of unit length are scaled to unit variance first; without that the first scores are next to constant.
+
+    It begins as a measure of similarity (BUILD_NOTES.md). Units come in pairs of opposite weights w and -w, the same
+    for both embeddings, and relu(w(x + y)) + relu(-w(x + y)) is |w(x + y)|, the larger the more alike x and y are.
     """
 
     def __init__(self, embedding_size: int, num_units: int, name: str = "coincidence_head") -> None:
         super().__init__(name=name, dtype="float32")
         self._scale = math.sqrt(embedding_size)
-        self._first = layers.Dense(num_units, use_bias=True, name="first", dtype="float32")
-        self._second = layers.Dense(num_units, use_bias=False, name="second", dtype="float32")
-        self._output = layers.Dense(1, name="score", dtype="float32")
+        # Unit variance of w(x + y), whose mean magnitude is then sqrt(2 / pi).
+        half = tf.random.normal([embedding_size, -(-num_units // 2)], stddev=math.sqrt(0.5 / embedding_size)).numpy()
+        alike = tf.constant_initializer(np.concatenate([half, -half], axis=1)[:, :num_units])
+        weight = tf.constant_initializer(2 * _FIRST_CONTRAST / num_units / math.sqrt(2 / math.pi))
+        bias = tf.constant_initializer(-_FIRST_CONTRAST)
+        self._first = layers.Dense(num_units, kernel_initializer=alike, name="first", dtype="float32")
+        self._second = layers.Dense(num_units, use_bias=False, kernel_initializer=alike, name="second", dtype="float32")
+        self._output = layers.Dense(1, kernel_initializer=weight, bias_initializer=bias, name="score", dtype="float32")
         for layer, size in ((self._first, embedding_size), (self._second, embedding_size), (self._output, num_units)):
             layer.build([None, size])
         self.built = True

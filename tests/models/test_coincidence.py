@@ -57,6 +57,18 @@ def test_first_scores_differ_from_pair_to_pair():
     assert 0.2 < np.std(scores) < 2
 
 
+@pytest.mark.parametrize("num_units", [512, 511])
+def test_the_first_scores_are_the_higher_the_more_alike_two_embeddings_are(num_units):
+    tf.keras.utils.set_random_seed(0)
+    head = CoincidenceHead(128, num_units)
+    first, second = np.split(np.linalg.qr(np.random.default_rng(0).normal(size=(128, 2)))[0].T.astype(np.float32), 2)
+    cosines = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
+    scores = head((first, cosines * first + np.sqrt(1 - cosines**2) * second))[0].numpy()
+    # E|x + y| of normal x and y of variance 1/2 and correlation c is sqrt(2 (1 + c) / pi).
+    np.testing.assert_allclose(scores, 10 * (np.sqrt(1 + cosines[:, 0]) - 1), atol=1.5)
+    assert (np.diff(scores) > 0).all() and abs(scores[4]) < 1
+
+
 def test_classes_of_unit_embeddings():
     tf.keras.utils.set_random_seed(0)
     head = build_class_head(16, 3)
