@@ -78,7 +78,7 @@ def jansen2020() -> CoincidenceConfig:
 
 
 def small_coincidence() -> CoincidenceConfig:
-    """The same curriculum on two CPU cores, for some hundred videos: a stage takes a few minutes.
+    """The same curriculum on two CPU cores, for some thousand videos: a stage takes a quarter of an hour or so.
 
     Not published elsewhere: a block in each stage of the networks, where `small` has those of the ResNet-50, small
     pictures, a few hundred clusters. BUILD_NOTES.md says why.

@@ -224,8 +224,8 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
 def _problem(record: Record, with_frames: bool) -> str:
     """What makes a record useless, in a line; empty: nothing."""
     if with_frames and record.clip is not None and not record.clip.image_size:
-        missing = schema.wrong_count("num_frames", 0)
-        return str(dataclasses.replace(record, damage=f"clip {record.clip.clip_id}: {missing}"))
+        damage = f"clip {record.clip.clip_id}: has no pictures, which --pictures=false can do without"
+        return str(dataclasses.replace(record, damage=damage))
     return str(record) if record.damage else ""
 
 

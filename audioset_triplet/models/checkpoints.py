@@ -136,16 +136,21 @@ def restore_parts(parts: Dict[str, tf.keras.Model], workdir: str, run_config: Ru
         run_config: its configuration.
 
     Raises:
-        UserError: there is no checkpoint yet, it is damaged, or it does not hold such networks.
+        UserError: there is no checkpoint yet, it is damaged, or it does not hold such networks, or of other sizes.
     """
     path = latest(workdir)
     is_averaged = bool(run_config.training.moving_average)
     named = {average_of(name) if is_averaged else name: network for name, network in parts.items()}
-    status = restore(tf.train.Checkpoint(**named), path)
     try:
+        status = restore(tf.train.Checkpoint(**named), path)
         status.expect_partial().assert_existing_objects_matched()
     except AssertionError as error:
         raise UserError(f"{path}: does not hold the networks of this run ({', '.join(named)}).") from error
+    except ValueError as error:  # a weight of another shape
+        raise UserError(
+            f"{path}: its networks have other sizes than those of this run; give the flags or the --preset of "
+            f"{config_path(workdir)} ({error})."
+        ) from error
     return path
 
 

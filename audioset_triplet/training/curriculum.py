@@ -35,10 +35,13 @@ def train(config: CoincidenceConfig, stages: Sequence[int], workdir: str) -> Non
     """
     if not stages or any(stage not in STAGES for stage in stages) or list(stages) != sorted(set(stages)):
         raise UserError(f"--stages must be some of 1,2,3,4 in this order, not {','.join(map(str, stages))}.")
-    configs = {stage: stage_config(config, stage, workdir) for stage in stages}  # all are looked at before one begins
+    for stage in stages:  # all are looked at before one begins
+        stage_config(config, stage, workdir)
     for stage in stages:
-        print(f"Stage {stage}: {', '.join(active_terms(configs[stage]))}.", file=sys.stderr)
-        coincidence.train(stage_config(config, stage, workdir), stage_folder(workdir, stage))
+        staged = stage_config(config, stage, workdir)
+        begins = f"from {staged.terms.start_from}" if staged.terms.start_from else "from random weights"
+        print(f"Stage {stage}: {', '.join(active_terms(staged))}, {begins}.", file=sys.stderr)
+        coincidence.train(staged, stage_folder(workdir, stage))
 
 
 def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> CoincidenceConfig:

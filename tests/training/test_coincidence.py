@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -174,7 +175,7 @@ def test_batches_of_moments(videos):
 
 
 def test_records_of_sound_alone_are_named_where_pictures_are_needed(data, tmp_path):
-    with pytest.raises(UserError, match="no pictures|num_frames"):
+    with pytest.raises(UserError, match="has no pictures, which --pictures=false can do without"):
         curriculum.train(tiny_config(data), [1], str(tmp_path / "run"))
 
 
@@ -245,9 +246,21 @@ def test_the_classifier_of_stage_4_judges_clips(curriculum_run, videos, tmp_path
 
 
 @pytest.mark.slow
+def test_a_stage_of_other_sizes_than_the_last_one_is_refused(curriculum_run, videos, tmp_path):
+    shutil.copytree(curriculum_run / "stage1", tmp_path / "stage1")
+    config = tiny_config(videos)
+    wider = dataclasses.replace(config, model=dataclasses.replace(config.model, embedding_size=16))
+    with pytest.raises(UserError, match="stage1.*its networks have other sizes than those of this run"):
+        curriculum.train(wider, [2], str(tmp_path))
+
+
+@pytest.mark.slow
 def test_the_same_command_again_changes_nothing(curriculum_run, videos, capsys):
     curriculum.train(tiny_config(videos), [1, 2, 3], str(curriculum_run))
-    assert capsys.readouterr().err.count("is trained") == 3
+    told = capsys.readouterr().err
+    assert told.count("is trained") == 3
+    assert "Stage 1: av, from random weights." in told
+    assert f"Stage 3: av, aa, cluster, from {curriculum_run}/stage2." in told
 
 
 @pytest.mark.slow
@@ -288,6 +301,7 @@ def test_a_killed_curriculum_ends_with_the_weights_of_one_left_alone(videos, tmp
         width=0.0625,
         blocks="1,1,1,1",
         embedding_size=8,
+        warmup_steps=0,
     )
     arguments += processes.flags(coincidence_units=8, num_clusters=4, batch_size=8, steps=4, checkpoint_every_steps=2)
     arguments.append("--deterministic")
