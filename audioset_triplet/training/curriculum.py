@@ -38,7 +38,7 @@ def train(config: CoincidenceConfig, stages: Sequence[int], workdir: str) -> Non
     for stage in stages:  # all are looked at before one begins
         stage_config(config, stage, workdir)
     for stage in stages:
-        staged = stage_config(config, stage, workdir)
+        staged = stage_config(config, stage, workdir)  # anew: the stage before it is there by now
         begins = f"from {staged.terms.start_from}" if staged.terms.start_from else "from random weights"
         print(f"Stage {stage}: {', '.join(active_terms(staged))}, {begins}.", file=sys.stderr)
         coincidence.train(staged, stage_folder(workdir, stage))
