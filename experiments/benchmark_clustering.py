@@ -59,10 +59,13 @@ def measure_step(num_clusters: int, batch_size: int, embedding_size: int, repeat
     """Seconds of a step of Adam, and MiB of the whole process."""
     import tensorflow as tf
 
+    from audioset_triplet.config import TrainingConfig
+    from audioset_triplet.training import optimizers
+
     embeddings, kernel, bias, weights = _values(num_clusters, batch_size, embedding_size)
     variables = [tf.Variable(kernel), tf.Variable(bias)]
     del kernel, bias
-    optimizer = tf.keras.optimizers.Adam()
+    optimizer = optimizers.build(TrainingConfig(optimizer="adam"))
     optimizer.build(variables)
 
     @tf.function

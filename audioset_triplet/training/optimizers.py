@@ -43,6 +43,29 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
         return {"config": self._config}
 
 
+class FusedAdam(tf.keras.optimizers.Adam):
+    """Adam in one pass over each weight and in place, without temporaries as large as the weights.
+
+    Keras writes the same update as a dozen operations: of a head of a million clusters each makes 488 MiB anew.
+    """
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+        index = self._index_dict[self._var_key(variable)]
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].handle,
+            v=self._velocities[index].handle,
+            beta1_power=tf.cast(self.beta_1, variable.dtype) ** step,
+            beta2_power=tf.cast(self.beta_2, variable.dtype) ** step,
+            lr=tf.cast(self.learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
 def build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     """The optimizer of a run, around one that scales the loss where the precision needs it.
 
@@ -64,7 +87,7 @@ def _build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     if config.optimizer == "sgd":
         optimizer = tf.keras.optimizers.SGD(rate, config.momentum, weight_decay=decay)
     else:
-        optimizer = tf.keras.optimizers.Adam(rate, weight_decay=decay)
+        optimizer = FusedAdam(rate, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
 

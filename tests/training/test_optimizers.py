@@ -63,6 +63,21 @@ def test_momentum():
     assert float(weight[0]) == pytest.approx(1 - 0.1 - 0.1 * 1.5)
 
 
+def test_adam_is_that_of_keras():
+    config = TrainingConfig(learning_rate=0.1, weight_decay=0.01, schedule="cosine", steps=20)
+    theirs = tf.keras.optimizers.Adam(optimizers.LearningRate(config), weight_decay=config.weight_decay)
+    gradients = np.random.default_rng(0).normal(size=[20, 7, 5]).astype(np.float32)
+    weights = []
+    for optimizer in (theirs, optimizers.build(config)):
+        weight = tf.Variable(tf.ones([7, 5]))
+        for gradient in gradients:
+            optimizer.apply_gradients([(tf.constant(gradient), weight)])
+        weights.append(weight.numpy())
+    assert np.abs(weights[0] - 1).mean() > 0.1
+    # 1 - beta_2 is 0.001 to 5 digits in float32, and of all digits where Keras computes it.
+    np.testing.assert_allclose(weights[1], weights[0], atol=2e-5)
+
+
 @pytest.mark.parametrize("clip_norm", [0.01, 1e6])
 def test_gradients_are_clipped_by_their_norm_over_all_weights(clip_norm):
     network = build_tiny_network()
