@@ -29,6 +29,7 @@ setup(
         "audioread>=3,<4",
         "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
+        "joblib>=1.3,<2",
         "librosa>=0.10,<0.12",
         "matplotlib>=3.7,<4",
         "numpy>=1.23.5,<2",

@@ -23,6 +23,7 @@ flags.DEFINE_integer("num_kinds", 8, "Kinds of objects and sounds, 2 to 16.")
 flags.DEFINE_float("seconds", 10.0, "Length of a video.")
 flags.DEFINE_float("off_screen_share", 0.15, "Of the videos: those in which the sounding object is never seen.")
 flags.DEFINE_float("leaving_share", 0.35, "Of the videos: those that it leaves for a while.")
+flags.DEFINE_integer("num_workers", 0, "Processes that make them; 0: one per core.")
 flags.DEFINE_integer("seed", 0, "Another seed makes other videos.", lower_bound=0)
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     command_line.require_flags("output")
     names = [field.name for field in dataclasses.fields(World)]
     world = World(**{name: FLAGS[name].value for name in names})
-    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, world)
+    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, world, FLAGS.num_workers)
     print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{synthetic_videos.TABLE})")
 
 

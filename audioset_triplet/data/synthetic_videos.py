@@ -9,9 +9,11 @@ about synthetic videos.
 
 import colorsys
 import dataclasses
+import functools
 import os
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
+import joblib
 import numpy as np
 import tqdm
 from PIL import Image
@@ -104,29 +106,39 @@ class Video:
         return f"{self.number:06d}{self.extension}"
 
 
-def write_world(folder: str, num_videos: int = 200, world: World = World()) -> None:
+def write_world(folder: str, num_videos: int = 200, world: World = World(), num_workers: int = 1) -> None:
     """Writes videos/NUMBER.mp4 (and .webm, .mkv) and videos.csv, the table of them.
 
     Its columns are filename, labels (the kind that sounds), fold (1 to 5, which share all kinds evenly), on_screen (the
     part of the time in which the object can be seen), distractor (the kind of a silent object that can be seen; empty:
-    none) and background. The same arguments make the same sounds and pictures. The folder appears when
-    it is complete.
+    none) and background. The same arguments make the same sounds and pictures, whatever the number of processes. The
+    folder appears when it is complete.
+
+    Args:
+        num_workers: Processes that make them; 0: one for each core.
 
     Raises:
         UserError: a number that cannot be, a folder that holds something, an encoder that PyAV lacks.
     """
     if num_videos < 1:
         raise UserError(f"A world of videos has at least one video, not {num_videos}.")
+    if num_workers < 0:
+        raise UserError(f"A world of videos is made by at least one process (0: one for each core), not {num_workers}.")
     with synthetic.new_world(folder) as temporary:
         os.makedirs(os.path.join(temporary, "videos"))
-        rows: List[Dict[str, object]] = []
         videos = [plan(number, world) for number in range(num_videos)]
-        for video in tqdm.tqdm(videos, desc="synthesise", unit="video", disable=None):
-            waveform = sound(video, world)
-            path = os.path.join(temporary, "videos", video.filename)
-            video_writing.write_video(path, frames(video, waveform, world), video.shape, waveform)
-            rows.append(_row(video, world.seconds))
+        write = joblib.delayed(functools.partial(_write, os.path.join(temporary, "videos"), world))
+        written = joblib.Parallel(num_workers or -1, return_as="generator")(write(video) for video in videos)
+        rows = list(tqdm.tqdm(written, desc="synthesise", unit="video", total=num_videos, disable=None))
         synthetic.write_table(os.path.join(temporary, TABLE), rows)
+
+
+def _write(folder: str, world: World, video: Video) -> Dict[str, object]:
+    """Writes one video; returns its row of the table."""
+    waveform = sound(video, world)
+    path = os.path.join(folder, video.filename)
+    video_writing.write_video(path, frames(video, waveform, world), video.shape, waveform)
+    return _row(video, world.seconds)
 
 
 def plan(number: int, world: World) -> Video:

@@ -51,8 +51,9 @@ def test_every_sound_has_an_object() -> None:
 
 def test_files_and_their_table(tmp_path: pathlib.Path) -> None:
     pytest.importorskip("av", reason="needs the video extra")
-    for name, seed in (("a", 3), ("same", 3), ("other", 4)):
-        synthetic_videos.write_world(str(tmp_path / name), 4, World(num_kinds=2, seconds=1.0, seed=seed))
+    for name, seed, num_workers in (("a", 3, 1), ("same", 3, 2), ("other", 4, 1)):
+        world = World(num_kinds=2, seconds=1.0, seed=seed)
+        synthetic_videos.write_world(str(tmp_path / name), 4, world, num_workers)
     with open(tmp_path / "a" / "videos.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted(row["filename"] for row in rows) == sorted(os.listdir(tmp_path / "a" / "videos"))
@@ -68,6 +69,8 @@ def test_files_and_their_table(tmp_path: pathlib.Path) -> None:
         assert [float(picture.seconds) for picture in found] == pytest.approx([i / 10 for i in range(10)])
         same = tmp_path / "same" / "videos" / row["filename"]
         assert same.read_bytes() == path.read_bytes()
+    tables = [(tmp_path / name / "videos.csv").read_bytes() for name in ("a", "same")]
+    assert tables[0] == tables[1]
     assert not {path.read_bytes() for path in (tmp_path / "a").rglob("*.*")} & {
         path.read_bytes() for path in (tmp_path / "other").rglob("*.*")
     }
@@ -179,6 +182,8 @@ def test_a_world_that_cannot_be_is_refused(arguments: dict, named: str) -> None:
 def test_a_world_without_videos_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UserError, match="at least one video, not 0"):
         synthetic_videos.write_world(str(tmp_path / "world"), num_videos=0)
+    with pytest.raises(UserError, match="at least one process .*, not -1"):
+        synthetic_videos.write_world(str(tmp_path / "world"), num_workers=-1)
     assert os.listdir(tmp_path) == []
 
 
