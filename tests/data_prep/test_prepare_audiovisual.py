@@ -256,7 +256,7 @@ _PEAK = """
 import pathlib, resource, sys
 from data_prep import clip_maker
 from data_prep.config import FramesConfig, RecordsConfig
-from tests.data_prep.test_prepare_folder import request_for
+from tests.data_prep.sound_folders import request_for
 made = clip_maker.make_clips(request_for(pathlib.Path(sys.argv[1])), RecordsConfig(), FramesConfig())
 assert sum(len(one.clip.frames) for one in made) == int(sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -1,0 +1,29 @@
+"""Folders of noises, and what `prepare_folder` makes of a folder."""
+
+import soundfile
+
+from audioset_triplet.data import audio_files
+from data_prep import folder, sounds
+from data_prep.folder import FROM_FOLDERS, Clips
+from data_prep.plan import ClipRequest
+from tests.data_prep.packed import noise
+
+
+def write_sounds(root, lengths, rate_hz=16000):
+    """Name -> seconds; noises, each of its own."""
+    for seed, (name, seconds) in enumerate(lengths.items()):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / name, noise(seconds, rate_hz, seed=seed), rate_hz)
+    return root
+
+
+def request_for(path):
+    return ClipRequest("g", sounds.of_file(path), path.name, path.name, 0.0, None, (), (), -1, clip_seconds=10.0)
+
+
+def clips_of(source, labels=FROM_FOLDERS, **made):
+    return folder.clips(str(source), labels, Clips(**made))
+
+
+def pcm_of(path):
+    return audio_files.to_pcm(audio_files.load(path))
