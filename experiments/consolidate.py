@@ -31,7 +31,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import sounds, tasks
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("task", None, ["ask", "answer", "propagate", "train"], "What to do.", required=True)
+flags.DEFINE_enum("task", None, ["ask", "answer", "propagate", "train"], "What to do.")
 flags.DEFINE_string("workdir", "", "Folder of the questions, the answers and what is made of them.")
 flags.DEFINE_string("assignments", "", "Folder that experiments.cluster --task=assign wrote (ask, propagate).")
 flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips, and what is known of them.")
@@ -100,7 +100,11 @@ def propagate() -> None:
     found, book = clusters.read(FLAGS.assignments), ledger.read(FLAGS.workdir)
     path = os.path.join(FLAGS.workdir, "weak_labels.csv")
     num_clips = propagation.write(path, found, book)
-    print(f"{path}: {num_clips} clips have the labels of {len(book.cluster_labels())} clusters")
+    labels = book.cluster_labels()
+    num_without = len(book.classes) - len(set().union(*labels.values()))
+    print(f"{path}: {num_clips} clips have the labels of {len(labels)} clusters")
+    if num_without:
+        print(f"In no answer: {num_without} of {len(book.classes)} classes, which the classifier cannot learn.")
 
 
 def train() -> None:
@@ -121,7 +125,7 @@ def train() -> None:
 
 
 def main() -> None:
-    command_line.require_flags("workdir")
+    command_line.require_flags("task", "workdir")
     {"ask": ask, "answer": answer, "propagate": propagate, "train": train}[FLAGS.task]()
 
 

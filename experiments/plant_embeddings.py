@@ -3,7 +3,7 @@
   python -m experiments.plant_embeddings --output=planted --clips=20000 --windows=10 --modes=1000
 
 The folder is like one of experiments.embed, the label of a clip is its mode, and experiments.cluster shows whether it
-finds them. The same command goes on where a stopped one was.
+finds them. The same command goes on where a stopped one was, and with more --clips adds to those that are there.
 """
 
 import numpy as np
@@ -30,11 +30,16 @@ def main() -> None:
     command_line.require_flags("output")
     if FLAGS.modes > FLAGS.clips:
         raise UserError(f"--clips={FLAGS.clips} are fewer than --modes={FLAGS.modes}: some modes would have none.")
-    made_by = (FLAGS.modes, FLAGS.embedding_size, FLAGS.noise, FLAGS.seed)
-    model_id = "planted-{}-{}-{:g}-{}".format(*made_by)
+    made_by = (FLAGS.windows, FLAGS.modes, FLAGS.embedding_size, FLAGS.noise, FLAGS.seed)
+    model_id = "planted-{}-{}-{}-{:g}-{}".format(*made_by)
     starts = WINDOW_HOP_SECONDS * np.arange(FLAGS.windows)
     with EmbeddingWriter(FLAGS.output, model_id, FLAGS.embedding_size, front_end_id="none") as writer:
-        for clip, windows in tqdm(planted_clips(FLAGS.clips, FLAGS.windows, *made_by), total=FLAGS.clips, disable=None):
+        if len(writer.clip_ids_done) > FLAGS.clips:
+            raise UserError(
+                f"{FLAGS.output} holds {len(writer.clip_ids_done)} clips already, more than --clips={FLAGS.clips}: "
+                "name another folder."
+            )
+        for clip, windows in tqdm(planted_clips(FLAGS.clips, *made_by), total=FLAGS.clips, disable=None):
             if clip.clip_id not in writer.clip_ids_done:
                 writer.write(clip, starts, windows)
     print(f"wrote {FLAGS.output}: {FLAGS.clips * FLAGS.windows} windows of {FLAGS.modes} modes")

@@ -3,6 +3,7 @@
 from audioset_triplet.consolidation.clusters import Clusters
 from audioset_triplet.consolidation.ledger import Ledger
 from audioset_triplet.data import weak_labels
+from audioset_triplet.errors import UserError
 
 
 def write(path: str, found: Clusters, ledger: Ledger) -> int:
@@ -12,10 +13,13 @@ def write(path: str, found: Clusters, ledger: Ledger) -> int:
         How many clips have labels now.
 
     Raises:
-        UserError: the questions were asked about other clusters.
+        UserError: the questions were asked about other clusters, or none has got labels for an answer.
     """
     ledger.require_same(found.facts, ledger.classes)
-    given = list(zip(found.clip_ids, found.numbers.tolist(), found.propagated(ledger.cluster_labels())))
+    labels = ledger.cluster_labels()
+    if not labels:
+        raise UserError(f"{path}: no label to propagate: none of {len(ledger.questions)} questions has got one yet.")
+    given = list(zip(found.clip_ids, found.numbers.tolist(), found.propagated(labels)))
     weak_labels.write(
         path,
         (

@@ -55,6 +55,8 @@ def test_from_questions_to_a_classifier(folder):
     path = workdir / "round-1" / "questions.csv"
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
+    line = processes.error_of(consolidate("propagate", workdir=workdir, assignments=folder / "clusters"))
+    assert "none of 3 questions has got one yet" in line and not (workdir / "weak_labels.csv").exists()
     sizes = [CLUSTERS.count(int(row["cluster"])) for row in rows]
     assert [int(row["cluster_size"]) for row in rows] == sizes == sorted(sizes, reverse=True)
     for row in rows:  # clips of fold 1 alone, each with its own sound
@@ -84,6 +86,7 @@ def test_from_questions_to_a_classifier(folder):
     result = consolidate("propagate", workdir=workdir, assignments=folder / "clusters")
     assert result.returncode == 0, result.stderr
     labels = weak_labels.read(str(workdir / "weak_labels.csv")).labels
+    assert "In no answer: 1 of 4 classes" in result.stdout and len(set(labels.values())) == 3
     unknown = int(rows[2]["cluster"])
     asked = {one.cluster: one.clip_id for one in ledger.read(str(workdir)).questions.values()}
     truth = {info.clip_id: info.labels for info in TRAIN}
