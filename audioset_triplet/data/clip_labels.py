@@ -26,7 +26,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
         for file in records.expand_globs(data):
             for record in records.scan(file):
                 if record.clip is None:
-                    raise UserError(f"{record} (data_prep.inspect_tfrecords lists all damage; prepare the file again)")
+                    raise UserError(f"{record} ({records.WHAT_TO_DO})")
                 progress.update()
                 clip = record.clip
                 if folds and clip.fold not in folds:

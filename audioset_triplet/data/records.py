@@ -23,6 +23,8 @@ _CYCLE_LENGTH = 16
 HEADER_BYTES = 12
 FRAME_BYTES = HEADER_BYTES + 4
 
+WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
+
 
 def expand_globs(patterns: str) -> List[str]:
     """The files that match any of several globs separated by commas, sorted, each once.
@@ -180,7 +182,7 @@ def image_size(files: Sequence[str]) -> int:
         for record in itertools.islice(scan(file), 1):
             problem = _problem(record, with_frames=True)
             if record.clip is None or problem:
-                raise UserError(f"{problem} (data_prep.prepare_audiovisual writes records with pictures)")
+                raise UserError(problem)
             sizes.setdefault(record.clip.image_size, file)
     if len(sizes) != 1:
         found = ", ".join(f"{size} in {file}" for size, file in sizes.items()) or "there is no record"
@@ -189,7 +191,7 @@ def image_size(files: Sequence[str]) -> int:
 
 
 def first_damage(files: Sequence[str], with_frames: bool = False) -> Optional[str]:
-    """One line that names the first damaged record (file, index, clip, what), or None.
+    """One line about the first damaged record (file, index, clip, what, and what to do), or None.
 
     Reads everything: to be called after a read has failed, not before.
 
@@ -218,15 +220,16 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
         damage = first_damage(files, with_frames)
         if damage is None:
             raise
-        raise UserError(f"{damage} (data_prep.inspect_tfrecords lists all damage; prepare the file again)") from error
+        raise UserError(damage) from error
 
 
 def _problem(record: Record, with_frames: bool) -> str:
-    """What makes a record useless, in a line; empty: nothing."""
+    """What makes a record useless and what to do, in a line; empty: nothing."""
     if with_frames and record.clip is not None and not record.clip.image_size:
-        damage = f"clip {record.clip.clip_id}: has no pictures, which --pictures=false can do without"
-        return str(dataclasses.replace(record, damage=damage))
-    return str(record) if record.damage else ""
+        damage = f"clip {record.clip.clip_id}: has no pictures"
+        remedy = "data_prep.prepare_audiovisual writes them; training can do without: --pictures=false"
+        return f"{dataclasses.replace(record, damage=damage)} ({remedy})"
+    return f"{record} ({WHAT_TO_DO})" if record.damage else ""
 
 
 def _parsed(file: str, frame: Frame) -> Record:
