@@ -10,9 +10,7 @@ from absl import flags
 from tqdm import tqdm
 
 from audioset_triplet import command_line
-from audioset_triplet.data import records
 from audioset_triplet.errors import UserError
-from data_prep import record_report
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", "", "TFRecords to read: a glob, or several separated by commas.")
@@ -21,6 +19,10 @@ flags.DEFINE_integer("limit", 20, "Silent clips, repeated ids and damaged record
 
 def main() -> None:
     command_line.require_flags("data")
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet.data import records
+    from data_prep import record_report
+
     files = records.expand_globs(FLAGS.data)
     report = record_report.Report()
     with tqdm(unit="clip", disable=None) as progress:

@@ -74,12 +74,12 @@ def _bare(model: Any, num_windows: int, batch_size: int) -> float:
 def _embed(model: Any, folder: str, batch_size: int) -> int:
     """Embeds the files of a folder into another, and says how many windows they have."""
     from audioset_triplet.data.embeddings import EmbeddingWriter
-    from audioset_triplet.export import embedder
+    from audioset_triplet.export import embedder, sources
 
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
     with tempfile.TemporaryDirectory() as output:
         with EmbeddingWriter(output, model.model_id, model.embedding_size) as writer:
-            sounds = embedder.file_sounds(paths, paths)
+            sounds = sources.file_sounds(paths, paths)
             totals = embedder.embed(sounds, model, writer, batch_size, len(paths))
     if totals.rejects:
         raise UserError(f"{len(totals.rejects)} files were rejected, the first: {totals.rejects[0][1]}")

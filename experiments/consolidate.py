@@ -28,7 +28,7 @@ from audioset_triplet.config import HeadConfig
 from audioset_triplet.consolidation import choice, clusters, forms, ledger, oracle, propagation
 from audioset_triplet.data import clips
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import sounds, tasks
+from audioset_triplet.evaluation import tasks
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", None, ["ask", "answer", "propagate", "train"], "What to do.")
@@ -78,6 +78,8 @@ def write_round(book: ledger.Ledger, number: int) -> None:
     folder = os.path.join(FLAGS.workdir, f"round-{number}")
     paths = forms.sound_paths(questions) if FLAGS.data else {}
     if paths:
+        from audioset_triplet.evaluation import sounds  # here: TensorFlow takes seconds to load
+
         sounds.write_wav(FLAGS.data, {clip_id: os.path.join(folder, path) for clip_id, path in paths.items()})
     forms.write(folder, questions, [*book.classes.values()], paths, f"{FLAGS.sound_url}round-{number}/")
 

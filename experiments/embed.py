@@ -10,21 +10,17 @@ that cannot be used are listed on stderr and in _rejects.csv, and the rest is em
 """
 
 import csv
-import glob
 import io
 import os
 import sys
 import time
-from typing import Iterator, List, Optional, Tuple
+from typing import List, Tuple
 
 from absl import flags
 
 from audioset_triplet import command_line, files
-from audioset_triplet.data import audio_files, records
-from audioset_triplet.data.embeddings import EmbeddingWriter
-from audioset_triplet.data.features import FeatureWriter
+from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import embedder
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
@@ -41,12 +37,17 @@ flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", lower_b
 
 def main() -> None:
     command_line.require_flags("model", "input", "output")
-    sounds, num_sounds = _sounds()
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet.data.embeddings import EmbeddingWriter
+    from audioset_triplet.data.features import FeatureWriter
+    from audioset_triplet.export import embedder, sources
+
+    found = sources.find(FLAGS.input, command_line.integers("folds"))
     model = embedder.LoadedModel(FLAGS.model)
     writer_class = EmbeddingWriter if FLAGS.format == "parquet" else FeatureWriter
     started = time.monotonic()
     with writer_class(FLAGS.output, model.model_id, model.embedding_size) as writer:
-        totals = embedder.embed(sounds, model, writer, FLAGS.batch_size, num_sounds)
+        totals = embedder.embed(found.sounds, model, writer, FLAGS.batch_size, found.number)
     elapsed = time.monotonic() - started
 
     _report_rejects(totals.rejects)
@@ -60,32 +61,7 @@ def main() -> None:
     )
 
 
-def _sounds() -> Tuple[Iterator[embedder.Sound], Optional[int]]:
-    if os.path.isdir(FLAGS.input):
-        paths = [str(path) for path in audio_files.find_audio_files(FLAGS.input)]
-        if not paths:
-            tfrecords = sorted(glob.glob(os.path.join(glob.escape(FLAGS.input), "*.tfrecord")))
-            if tfrecords:
-                return _record_sounds(tfrecords)
-            raise UserError(f"{FLAGS.input}: no sound file in this folder.")
-        root = FLAGS.input
-    else:
-        # The name of a file may hold commas and brackets, which a list of globs may not.
-        paths = [FLAGS.input] if os.path.isfile(FLAGS.input) else records.expand_globs(FLAGS.input)
-        if all(".tfrecord" in os.path.basename(path) for path in paths):
-            return _record_sounds(paths)
-        root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
-    if FLAGS.folds:
-        raise UserError("--folds goes with TFRecords: sound files have no folds.")
-    clip_ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-    return embedder.file_sounds(paths, clip_ids), len(paths)
-
-
-def _record_sounds(paths: List[str]) -> Tuple[Iterator[embedder.Sound], Optional[int]]:
-    return embedder.record_sounds(paths, command_line.integers("folds")), None
-
-
-def _report_rejects(rejects: List[Tuple[str, audio_files.AudioError]]) -> None:
+def _report_rejects(rejects: List[Tuple[str, AudioError]]) -> None:
     for _, error in rejects:
         print(f"rejected: {error}", file=sys.stderr)
     path = os.path.join(FLAGS.output, "_rejects.csv")  # readers of Parquet folders skip names with _

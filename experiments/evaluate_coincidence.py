@@ -15,7 +15,6 @@ from absl import flags
 import audioset_triplet
 from audioset_triplet import command_line, files
 from audioset_triplet.config import CoincidenceConfig
-from audioset_triplet.data import clip_labels
 from audioset_triplet.data.clip_ids import digest
 
 FLAGS = flags.FLAGS
@@ -31,6 +30,7 @@ flags.DEFINE_integer("seed", 0, "Seed of all draws.", 0)
 def main() -> None:
     command_line.require_flags("workdir", "data", "output")
     # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet.data import clip_labels
     from audioset_triplet.evaluation import coincidence, coincidence_page
     from audioset_triplet.models import checkpoints
 

@@ -11,14 +11,9 @@ What is written is loaded again and compared with the live network. --network=lo
 two baselines in the same form, so that they can be embedded and evaluated in the same way.
 """
 
-import tensorflow as tf
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.export import saved_model
-from audioset_triplet.models import checkpoints
-from audioset_triplet.models.baselines import build_log_mel
-from audioset_triplet.models.resnet import build_resnet50
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Work directory of the training run (not needed for log_mel).")
@@ -35,20 +30,26 @@ flags.DEFINE_enum(
 
 
 def main() -> None:
-    command_line.require_flags("output")
+    command_line.require_flags("output", *([] if FLAGS.network == "log_mel" else ["workdir"]))
+    # Behind the flags: TensorFlow takes seconds to load.
+    import tensorflow as tf
+
+    from audioset_triplet.export import saved_model
+    from audioset_triplet.models import checkpoints
+    from audioset_triplet.models.baselines import build_log_mel
+    from audioset_triplet.models.resnet import build_resnet50
+
     spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
     said = ""
     if FLAGS.network == "log_mel":
         network, origin = build_log_mel(), "log_mel"
+    elif FLAGS.network == "trained":
+        network, config, origin = checkpoints.restore_network(FLAGS.workdir)
+        said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
     else:
-        command_line.require_flags("workdir")
-        if FLAGS.network == "trained":
-            network, config, origin = checkpoints.restore_network(FLAGS.workdir)
-            said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
-        else:
-            config = checkpoints.read_embedding_config(FLAGS.workdir)
-            tf.keras.utils.set_random_seed(config.training.seed)
-            network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
+        config = checkpoints.read_embedding_config(FLAGS.workdir)
+        tf.keras.utils.set_random_seed(config.training.seed)
+        network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
     print(f"{FLAGS.output}: {model_id}{said}; it computes what the network does")
 

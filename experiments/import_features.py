@@ -20,7 +20,7 @@ import time
 from absl import flags
 
 from audioset_triplet import command_line, labels
-from audioset_triplet.data import clips, feature_import, records, schema
+from audioset_triplet.data import clips, schema
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -34,6 +34,9 @@ flags.DEFINE_integer("fold", schema.NO_FOLD, "Fold of all these clips; -1: none.
 
 def main() -> None:
     command_line.require_flags("features", "output")
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet.data import feature_import, records
+
     files = records.expand_globs(FLAGS.features)
     vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
     additions = feature_import.Additions(FLAGS.model_id, vocabulary, FLAGS.fold)

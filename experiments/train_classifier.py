@@ -13,18 +13,12 @@ evaluated on are not learned from.
 """
 
 import os
-import sys
-from typing import List
 
 from absl import flags
 
-from audioset_triplet import command_line, distribution
+from audioset_triplet import command_line
 from audioset_triplet.config import ClassifierConfig
-from audioset_triplet.data import clip_labels
-from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.presets import CLASSIFIER_PRESETS
-from audioset_triplet.training import classifier
-from experiments import scored
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and results; made if it is missing.")
@@ -34,31 +28,21 @@ command_line.preset_flag(CLASSIFIER_PRESETS)
 command_line.define_flags(ClassifierConfig)
 
 
-def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[ClipInfo]:
-    """The clips to learn from; says what about the two sides does not fit."""
-    usable = clip_labels.apart(trained, evaluated)
-    if len(usable) < len(trained):
-        count = len(trained) - len(usable)
-        print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)
-    unseen = clip_labels.class_names(evaluated).keys() - clip_labels.class_names(usable).keys()
-    if unseen:
-        count = sum(not unseen.isdisjoint(clip.labels) for clip in evaluated)
-        print(
-            f"{len(unseen)} classes, of {count} evaluated clips, never occur in training: they score 0.",
-            file=sys.stderr,
-        )
-    return usable
-
-
 def main() -> None:
     command_line.require_flags("data", "workdir")
     base = CLASSIFIER_PRESETS[FLAGS.preset]() if FLAGS.preset else ClassifierConfig()
     config = command_line.config_from_flags(base)
     eval_folds = command_line.integers("eval_folds")
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet import distribution
+    from audioset_triplet.data import clip_labels
+    from audioset_triplet.training import classifier
+    from experiments import scored
+
     clips = classifier.training_clips(config)
     if eval_data:
-        clips = usable_clips(clips, clip_labels.read(eval_data, eval_folds))
+        clips = classifier.usable_clips(clips, clip_labels.read(eval_data, eval_folds))
 
     classifier.train(config, clips, FLAGS.workdir)
 

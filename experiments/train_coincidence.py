@@ -23,12 +23,10 @@ import os
 
 from absl import flags
 
-from audioset_triplet import command_line, distribution
+from audioset_triplet import command_line
 from audioset_triplet.config import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.presets import COINCIDENCE_PRESETS
-from audioset_triplet.training import coincidence, curriculum
-from experiments import scored
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Directory of the run; made if it is missing. Each stage has a folder in it.")
@@ -49,6 +47,10 @@ def main() -> None:
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
     if eval_data and 4 not in stages:
         raise UserError("--eval_data and --eval_folds are for the classifier of stage 4: name it in --stages.")
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet import distribution
+    from audioset_triplet.training import coincidence, curriculum
+    from experiments import scored
 
     curriculum.train(config, stages, FLAGS.workdir)
 

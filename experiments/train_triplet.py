@@ -12,7 +12,6 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config import TripletConfig
 from audioset_triplet.presets import PRESETS
-from audioset_triplet.training import triplet
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and logs; made if it is missing.")
@@ -22,8 +21,11 @@ command_line.define_flags(TripletConfig)
 
 def main() -> None:
     command_line.require_flags("data", "workdir")
-    base = PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig()
-    triplet.train(command_line.config_from_flags(base), FLAGS.workdir)
+    config = command_line.config_from_flags(PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig())
+    # Behind the flags: TensorFlow takes seconds to load.
+    from audioset_triplet.training import triplet
+
+    triplet.train(config, FLAGS.workdir)
 
 
 if __name__ == "__main__":

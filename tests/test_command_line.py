@@ -141,3 +141,21 @@ def test_a_field_may_go_without_a_flag_and_keeps_its_value(program, tmp_path):
     made = _made(run("--steps=7"))
     assert made.training.steps == 7 and made.training.seed == 0 and made.sampling.method == "joint"
     assert "seed" in run("--seed=1").stderr
+
+
+def _programs():
+    for folder in ("data_prep", "experiments"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if path.stem != "reproduce_jansen2018" and "\n    command_line.run(main)" in path.read_text():
+                yield f"{folder}.{path.stem}"
+
+
+@pytest.mark.parametrize("module", _programs())
+def test_help_does_not_wait_for_tensorflow(module, tmp_path):
+    """It takes seconds to load. Not of the program for the table, which runs for hours."""
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('too early')")
+    environment = dict(os.environ, PYTHONPATH=str(tmp_path))
+    command = [sys.executable, "-m", module, "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"python -m {module} " in result.stdout

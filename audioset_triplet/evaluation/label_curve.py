@@ -19,7 +19,7 @@ from audioset_triplet.config import HeadConfig
 from audioset_triplet.consolidation import choice
 from audioset_triplet.consolidation.clusters import Clusters
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import classification, metrics
+from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.splits import Split
 
 RANDOM = "random"
@@ -126,6 +126,8 @@ class Choices:
 
     def measure(self, cell: Cell, head: HeadConfig) -> Result:
         """Trains the classifier of a cell and measures it on the evaluated clips."""
+        from audioset_triplet.evaluation import classification  # here: TensorFlow takes seconds to load
+
         train = self._split.train
         shown, is_asked, num_clusters = self.labels(cell)
         labelled = np.array([len(labels) > 0 for labels in shown])

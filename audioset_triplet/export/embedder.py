@@ -9,28 +9,20 @@ import contextlib
 import dataclasses
 import queue
 import threading
-from typing import Callable, FrozenSet, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
+from typing import FrozenSet, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet.data import audio_files, records
 from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.data.embedding_parts import ClipInfo
 from audioset_triplet.errors import UserError
+from audioset_triplet.export.sources import Sound
 from audioset_triplet.frontend import constants
 
 _HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
 _QUEUED_WINDOWS = 256
-
-
-@dataclasses.dataclass(frozen=True)
-class Sound:
-    """A clip and a way to read it: `read()` yields float32 blocks at 16 kHz and may raise an AudioError."""
-
-    clip: ClipInfo
-    read: Callable[[], Iterator[np.ndarray]]
 
 
 class Writer(Protocol):
@@ -79,29 +71,6 @@ class _Reject:
 
 
 _Item = Union[_Window, _Sound, _Reject]
-
-
-def file_sounds(paths: Sequence[str], clip_ids: Sequence[str]) -> Iterator[Sound]:
-    """Sound files, each a recording of its own."""
-    for path, clip_id in zip(paths, clip_ids):
-        yield Sound(ClipInfo(clip_id, clip_id), lambda path=path: audio_files.stream(path))  # type: ignore[misc]
-
-
-def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]:
-    """The clips of TFRecord files, in order, with their labels."""
-    with records.named_errors(files):
-        for clip in records.read_clips(files, folds, deterministic=True).as_numpy_iterator():
-            info = ClipInfo(
-                clip_id=clip["clip_id"].decode(),
-                recording_id=clip["recording_id"].decode(),
-                labels=tuple(int(label) for label in clip["labels"]),
-                label_names=tuple(name.decode() for name in clip["label_names"]),
-                fold=int(clip["fold"]),
-                start_seconds=float(clip["start_seconds"]),
-                end_seconds=float(clip["end_seconds"]),
-            )
-            waveform = clip["pcm"].astype(np.float32) / np.float32(constants.PCM_SCALE)
-            yield Sound(info, lambda waveform=waveform: iter([waveform]))  # type: ignore[misc]
 
 
 def cut_windows(blocks: Iterable[np.ndarray]) -> Iterator[_Window]:

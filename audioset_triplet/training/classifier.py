@@ -42,6 +42,22 @@ def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
     return labelled
 
 
+def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[ClipInfo]:
+    """The clips to learn from, of no evaluated recording; says on stderr what about the two sides does not fit."""
+    usable = clip_labels.apart(trained, evaluated)
+    if len(usable) < len(trained):
+        count = len(trained) - len(usable)
+        print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)
+    unseen = clip_labels.class_names(evaluated).keys() - clip_labels.class_names(usable).keys()
+    if unseen:
+        count = sum(not unseen.isdisjoint(clip.labels) for clip in evaluated)
+        print(
+            f"{len(unseen)} classes, of {count} evaluated clips, never occur in training: they score 0.",
+            file=sys.stderr,
+        )
+    return usable
+
+
 def find_classes(clips: Sequence[ClipInfo]) -> Classes:
     """What there is to be told apart in labelled clips.
 

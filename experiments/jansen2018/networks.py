@@ -17,7 +17,7 @@ from audioset_triplet.config import DataConfig, TripletConfig
 from audioset_triplet.data import clip_labels, embeddings, records
 from audioset_triplet.data.splits import DataSplit
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import embedder, saved_model
+from audioset_triplet.export import embedder, saved_model, sources
 from audioset_triplet.models import checkpoints
 from audioset_triplet.models.baselines import build_log_mel
 from audioset_triplet.models.resnet import build_resnet50
@@ -85,7 +85,7 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
 
 def _embed(model: embedder.LoadedModel, data: DataConfig, folder: str) -> Set[str]:
     """Embeds the clips that the folder does not have yet; returns the ids of all that it has."""
-    sounds = embedder.record_sounds(records.expand_globs(data.data), data.folds)
+    sounds = sources.record_sounds(records.expand_globs(data.data), data.folds)
     with embeddings.EmbeddingWriter(folder, model.model_id, model.embedding_size) as writer:
         totals = embedder.embed(sounds, model, writer, WINDOWS_PER_CALL, num_sounds=None)
     for _, error in totals.rejects:
