@@ -150,7 +150,7 @@ def _programs():
                 yield f"{folder}.{path.stem}"
 
 
-@pytest.mark.parametrize("module", _programs())
+@pytest.mark.parametrize("module", [*_programs()])
 def test_help_does_not_wait_for_tensorflow(module, tmp_path):
     """It takes seconds to load. Not of the program for the table, which runs for hours."""
     (tmp_path / "tensorflow.py").write_text("raise ImportError('too early')")
