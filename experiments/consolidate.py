@@ -40,9 +40,7 @@ flags.DEFINE_list("folds", [], "Evaluate clips of these folds only (train). Empt
 flags.DEFINE_string("train_embeddings", "", "Folder of the clips to learn from (train). Empty: that of --embeddings.")
 flags.DEFINE_integer("budget", 100, "Questions, those that were asked before included (ask).", 1)
 flags.DEFINE_enum("member", "random", choice.MEMBERS, "Ask about any clip of a cluster, or its most probable one.")
-flags.DEFINE_string(
-    "classes", "", "class_labels_indices.csv, or a text file of names. Empty: the classes of --embeddings (ask)."
-)
+flags.DEFINE_string("classes", "", "class_labels_indices.csv, or names in lines. Empty: those of --embeddings (ask).")
 flags.DEFINE_string("data", "", "TFRecords of the clips (globs), whose sounds are written beside the questions (ask).")
 flags.DEFINE_string(
     "sound_url", "/data/local-files/?d=", "What Label Studio finds the files of WORKDIR by: here as local files (ask)."
@@ -101,12 +99,9 @@ def propagate() -> None:
     command_line.require_flags("assignments")
     found, book = clusters.read(FLAGS.assignments), ledger.read(FLAGS.workdir)
     path = os.path.join(FLAGS.workdir, "weak_labels.csv")
-    num_clips = propagation.write(path, found, book)
-    labels = book.cluster_labels()
-    num_without = len(book.classes) - len(set().union(*labels.values()))
-    print(f"{path}: {num_clips} clips have the labels of {len(labels)} clusters")
-    if num_without:
-        print(f"In no answer: {num_without} of {len(book.classes)} classes, which the classifier cannot learn.")
+    done = propagation.write(path, found, book)
+    print(f"{path}: {done.num_clips} clips have the labels of {done.num_clusters} clusters")
+    print(f"classes that no answer names, so that nothing learns them: {done.num_unnamed} of {len(book.classes)}")
 
 
 def train() -> None:

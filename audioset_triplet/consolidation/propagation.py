@@ -1,16 +1,23 @@
 """From the answers about single clips to weak labels of all clips of their clusters (Jansen et al. 2020)."""
 
+from typing import NamedTuple
+
 from audioset_triplet.consolidation.clusters import Clusters
 from audioset_triplet.consolidation.ledger import Ledger
 from audioset_triplet.data import weak_labels
 from audioset_triplet.errors import UserError
 
 
-def write(path: str, found: Clusters, ledger: Ledger) -> int:
-    """Writes the labels that each clip gets from its cluster's answered clip (`weak_labels`).
+class Propagated(NamedTuple):
+    """What has labels now."""
 
-    Returns:
-        How many clips have labels now.
+    num_clips: int
+    num_clusters: int
+    num_unnamed: int  # classes that are in no answer
+
+
+def write(path: str, found: Clusters, ledger: Ledger) -> Propagated:
+    """Writes the labels that each clip gets from its cluster's answered clip (`weak_labels`).
 
     Raises:
         UserError: the questions were asked about other clusters, or none has got labels for an answer.
@@ -28,4 +35,5 @@ def write(path: str, found: Clusters, ledger: Ledger) -> int:
             for label in own
         ),
     )
-    return sum(bool(own) for *_, own in given)
+    named = set().union(*labels.values())
+    return Propagated(sum(bool(own) for *_, own in given), len(labels), len(ledger.classes) - len(named))

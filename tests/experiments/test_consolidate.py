@@ -86,7 +86,7 @@ def test_from_questions_to_a_classifier(folder):
     result = consolidate("propagate", workdir=workdir, assignments=folder / "clusters")
     assert result.returncode == 0, result.stderr
     labels = weak_labels.read(str(workdir / "weak_labels.csv")).labels
-    assert "In no answer: 1 of 4 classes" in result.stdout and len(set(labels.values())) == 3
+    assert "learns them: 1 of 4" in result.stdout and len(set(labels.values())) == 3
     unknown = int(rows[2]["cluster"])
     asked = {one.cluster: one.clip_id for one in ledger.read(str(workdir)).questions.values()}
     truth = {info.clip_id: info.labels for info in TRAIN}
