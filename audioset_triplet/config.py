@@ -277,8 +277,8 @@ class TrainingConfig:
         require(self.schedule in SCHEDULES, f"--schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}.")
         require(
             0 <= self.warmup_steps < self.steps,
-            f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps} "
-            "(of a preset, maybe).",
+            f"--warmup_steps must be at least 0 and fewer than --steps={self.steps}, not {self.warmup_steps}: "
+            "where a preset has set it, give it too.",
         )
         for name in ("momentum", "moving_average"):
             require(0 <= getattr(self, name) < 1, f"--{name} must be in [0, 1), not {getattr(self, name)}.")

@@ -1,4 +1,4 @@
-"""Writes a folder of synthetic videos, in which objects make the sounds of their kind, and the table that labels them.
+r"""Writes a folder of synthetic videos, in which objects make the sounds of their kind, and the table that labels them.
 
     python -m data_prep.synthesize_videos   --output=world --num_videos=400
     python -m data_prep.prepare_audiovisual --source=world/videos --labels=world/videos.csv --fold_column=fold \

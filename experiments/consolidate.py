@@ -1,4 +1,4 @@
-"""Labels for many clips from few answers: ask about one clip of each cluster, and take its answer for the cluster.
+r"""Labels for many clips from few answers: ask about one clip of each cluster, and take its answer for the cluster.
 
 Jansen et al. 2020, "consolidation". The clusters are those of whole clips that experiments.cluster found; WORKDIR keeps
 what was asked and answered (labels.jsonl). Tasks:

@@ -1,4 +1,4 @@
-"""How many labels does it take? mAP against the number of clips that somebody is asked about.
+r"""How many labels does it take? mAP against the number of clips that somebody is asked about.
 
 Evaluation 3 of Jansen et al. 2020. Of N labels, random choice learns from N clips by lot; a choice by clusters asks
 about one clip of each of the N biggest clusters and learns from all of their clips (experiments.consolidate does that

@@ -1,4 +1,4 @@
-"""Trains a classifier from scratch on the labels of clips: the supervised comparison of Jansen et al. 2018.
+r"""Trains a classifier from scratch on the labels of clips: the supervised comparison of Jansen et al. 2018.
 
   python -m experiments.train_classifier --data='records/*.tfrecord' --folds=1,2,3 --eval_folds=4 \
       --workdir=runs/classifier --preset=small_classifier

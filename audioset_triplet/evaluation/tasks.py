@@ -276,8 +276,8 @@ def _numbers(
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = ["".join([f"{header[0]:{_NAME_WIDTH}}", *(f"{name:>9}" for name in header[1:])])]
-    lines += ["".join([f"{name:{_NAME_WIDTH}}", *(f"{value:9.3f}" for value in values)]) for name, *values in rows]
+    lines = ["".join([f"{header[0]:{_NAME_WIDTH}}", *(f" {name:>10}" for name in header[1:])])]
+    lines += ["".join([f"{name:{_NAME_WIDTH}}", *(f" {value:10.3f}" for value in values)]) for name, *values in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import glob
 import os
 from typing import Any, Dict, Iterator, Set, Tuple, Type, TypeVar, Union
 
@@ -51,7 +52,9 @@ def read_config(workdir: str, config_class: Type[Config]) -> Config:
     """
     path = config_path(workdir)
     if not os.path.exists(path):
-        raise UserError(f"{workdir} is no work directory of a training run: it has no config.json.")
+        stages = sorted(glob.glob(config_path(os.path.join(glob.escape(workdir), "*"))))
+        hint = f" {os.path.dirname(stages[-1])} is one." if stages else ""
+        raise UserError(f"{workdir} is no work directory of a training run: it has no config.json.{hint}")
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:

@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.data import embeddings
+from audioset_triplet.errors import UserError
+from experiments import quickstart
 from tests import processes
 
 MODULE = "experiments.quickstart"
@@ -39,6 +41,16 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
     assert again.returncode == 0, again.stderr
     assert "is trained: step 4 of 4" in again.stderr and "clips were there already" in again.stdout
     assert json.loads((tmp_path / "demo" / "report" / "results.json").read_text()) == numbers
+
+
+def test_a_training_that_was_asked_to_stop_is_not_reported_on(tmp_path):
+    (tmp_path / "config.json").write_text('{"training": {"steps": 100}}')
+    lines = ['{"step": 50}\n', '{"step": 100}\n']
+    (tmp_path / "metrics.jsonl").write_text(lines[0])
+    with pytest.raises(UserError, match="not come to its end, step 100"):
+        quickstart.require_trained(str(tmp_path))
+    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    quickstart.require_trained(str(tmp_path))
 
 
 def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path):
