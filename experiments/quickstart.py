@@ -8,6 +8,7 @@ inspect -> train -> export -> embed -> evaluate, with the log-mel input and the 
 last fold is held out. Run it again to go on where it was stopped. It takes six to thirty minutes on two CPU cores.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -49,9 +50,10 @@ def require_trained(workdir: str) -> None:
     """Stops where the training was asked to: it ends well then, and what it has learned is not what is reported."""
     with open(os.path.join(workdir, "config.json"), encoding="utf-8") as file:
         wanted = json.load(file)["training"]["steps"]
-    with open(os.path.join(workdir, "metrics.jsonl"), encoding="utf-8") as file:
-        step = json.loads(file.readlines()[-1])["step"]
-    if step < wanted:
+    lines: List[str] = []
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(workdir, "metrics.jsonl"), encoding="utf-8") as file:
+        lines = file.readlines()
+    if not lines or json.loads(lines[-1])["step"] < wanted:
         raise UserError(f"{workdir}: the training has not come to its end, step {wanted}: the same command goes on.")
 
 

@@ -45,11 +45,12 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
 
 def test_a_training_that_was_asked_to_stop_is_not_reported_on(tmp_path):
     (tmp_path / "config.json").write_text('{"training": {"steps": 100}}')
-    lines = ['{"step": 50}\n', '{"step": 100}\n']
-    (tmp_path / "metrics.jsonl").write_text(lines[0])
+    with pytest.raises(UserError, match="not come to its end, step 100"):  # nothing was written yet
+        quickstart.require_trained(str(tmp_path))
+    (tmp_path / "metrics.jsonl").write_text('{"step": 50}\n')
     with pytest.raises(UserError, match="not come to its end, step 100"):
         quickstart.require_trained(str(tmp_path))
-    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    (tmp_path / "metrics.jsonl").write_text('{"step": 50}\n{"step": 100}\n')
     quickstart.require_trained(str(tmp_path))
 
 
