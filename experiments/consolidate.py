@@ -1,11 +1,11 @@
 r"""Labels for many clips from few answers: ask about one clip of each cluster, and take its answer for the cluster.
 
-Jansen et al. 2020, "consolidation". The clusters are those of whole clips that experiments.cluster found; WORKDIR keeps
-what was asked and answered (labels.jsonl). Tasks:
+Jansen et al. 2020, "consolidation". The clusters are those of whole clips (experiments.cluster --unit=clips); WORKDIR
+keeps what was asked and answered (labels.jsonl). Tasks, whose examples below name the flags that each needs:
 
   ask        draws a clip of each of the --budget biggest clusters and writes them to WORKDIR/round-N to be labelled:
-             CSV, JSON and Label Studio tasks, with the sounds of --data beside them. A larger --budget asks about the
-             clusters that follow, in another round; nothing is asked twice.
+             CSV, JSON and Label Studio tasks, with their sounds beside them if there is --data. A larger --budget asks
+             about the clusters that follow, in another round; nothing is asked twice.
   answer     reads --answers=FILE,...: a questions.csv or questions.json that was filled in, or Label Studio's JSON
              export, whole or in part; --answers=oracle takes the labels that are stored with --embeddings.
   propagate  gives every clip of a cluster the labels of its answered clip: WORKDIR/weak_labels.csv.
@@ -34,7 +34,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", None, ["ask", "answer", "propagate", "train"], "What to do.")
 flags.DEFINE_string("workdir", "", "Folder of the questions, the answers and what is made of them.")
 flags.DEFINE_string("assignments", "", "Folder that experiments.cluster --task=assign wrote (ask, propagate).")
-flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips, and what is known of them.")
+flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips and their labels.")
 flags.DEFINE_list("train_folds", [], "Ask about, or learn from, clips of these folds only. Empty: all.")
 flags.DEFINE_list("folds", [], "Evaluate clips of these folds only (train). Empty: all clips.")
 flags.DEFINE_string("train_embeddings", "", "Folder of the clips to learn from (train). Empty: that of --embeddings.")
