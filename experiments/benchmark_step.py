@@ -20,7 +20,7 @@ from experiments import benchmark
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(benchmark)
-flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNet-50; 0: leave it out.", 0)
+flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNet-50.", 2)
 flags.DEFINE_integer("small_batch_size", 64, "Triplets per step of `small`.", 2)
 flags.DEFINE_float("seconds", 45.0, "Of measuring each network with each feed, at least.")
 
@@ -76,7 +76,6 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
 def main() -> None:
     command_line.require_flags("output")
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
-    sizes = {preset: size for preset, size in sizes.items() if size}
     repeats: Dict[str, list] = {preset: [] for preset in sizes}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(sizes), disable=None) as bar:
         benchmark.call("experiments.benchmark", "write_records", folder, 1024)

@@ -308,12 +308,14 @@ def test_a_killed_curriculum_ends_with_the_weights_of_one_left_alone(videos, tmp
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     result = processes.run(MODULE, *arguments, f"--workdir={alone}")
     assert result.returncode == 0, result.stderr
-    shutil.copytree(alone / "stage1", killed / "stage1")  # as if it had been killed after that
-    path = killed / "stage3" / "checkpoints" / "ckpt-2.index"
-    command = (MODULE, *arguments, f"--workdir={killed}")
-    assert processes.stop_when_there(*command, path=path, signal_number=signal.SIGKILL) == -signal.SIGKILL
-    assert processes.run(*command).returncode == 0
-    expected, found = saved_weights(alone / "stage3"), saved_weights(killed / "stage3")
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(values, found[name], err_msg=name)
+    for path in ("stage1/checkpoints/ckpt-2.index", "stage3/checkpoints/ckpt-2.index"):
+        code = processes.stop_when_there(
+            MODULE, *arguments, f"--workdir={killed}", path=killed / path, signal_number=signal.SIGKILL
+        )
+        assert code == -signal.SIGKILL
+    assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
+    for stage in ("stage1", "stage3"):
+        expected, found = saved_weights(alone / stage), saved_weights(killed / stage)
+        assert expected.keys() == found.keys()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(values, found[name], err_msg=f"{stage}: {name}")
