@@ -1,6 +1,7 @@
 """The sounds that are to be embedded: files, folders of them, or the clips of TFRecords."""
 
 import dataclasses
+import functools
 import glob
 import os
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence
@@ -64,7 +65,7 @@ def find(source: str, folds: Sequence[int]) -> Sounds:
 def file_sounds(paths: Sequence[str], clip_ids: Sequence[str]) -> Iterator[Sound]:
     """Sound files, each a recording of its own."""
     for path, clip_id in zip(paths, clip_ids):
-        yield Sound(ClipInfo(clip_id, clip_id), lambda path=path: audio_files.stream(path))  # type: ignore[misc]
+        yield Sound(ClipInfo(clip_id, clip_id), functools.partial(audio_files.stream, path))
 
 
 def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]:
@@ -81,4 +82,4 @@ def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]
                 end_seconds=float(clip["end_seconds"]),
             )
             waveform = clip["pcm"].astype(np.float32) / np.float32(constants.PCM_SCALE)
-            yield Sound(info, lambda waveform=waveform: iter([waveform]))  # type: ignore[misc]
+            yield Sound(info, functools.partial(iter, [waveform]))
