@@ -8,7 +8,6 @@ inspect -> train -> export -> embed -> evaluate, with the log-mel input and the 
 last fold is held out. Run it again to go on where it was stopped. It takes six to thirty minutes on two CPU cores.
 """
 
-import contextlib
 import json
 import os
 import pathlib
@@ -21,6 +20,7 @@ from typing import List
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.config import TripletConfig
 from audioset_triplet.data import synthetic
 from audioset_triplet.errors import UserError
 from data_prep import esc50
@@ -47,14 +47,12 @@ def run(module: str, **options: object) -> None:
 
 
 def require_trained(workdir: str) -> None:
-    """Stops where the training was asked to: it ends well then, and what it has learned is not what is reported."""
-    with open(os.path.join(workdir, "config.json"), encoding="utf-8") as file:
-        wanted = json.load(file)["training"]["steps"]
-    lines: List[str] = []
-    with contextlib.suppress(FileNotFoundError), open(os.path.join(workdir, "metrics.jsonl"), encoding="utf-8") as file:
-        lines = file.readlines()
-    if not lines or json.loads(lines[-1])["step"] < wanted:
-        raise UserError(f"{workdir}: the training has not come to its end, step {wanted}: the same command goes on.")
+    """A training that is asked to stop ends well, but what it has learned so far is not to be reported."""
+    from audioset_triplet.models import checkpoints  # here: TensorFlow takes seconds to load
+
+    config = checkpoints.read_config(workdir, TripletConfig)
+    if not checkpoints.has_ended(workdir, config):
+        raise UserError(f"{workdir}: the training was stopped before step {config.training.steps}: run this again.")
 
 
 def folds_of(source: str) -> List[int]:

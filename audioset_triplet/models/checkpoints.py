@@ -90,6 +90,12 @@ def latest(workdir: str) -> str:
     return path
 
 
+def has_ended(workdir: str, run_config: RunConfig) -> bool:
+    """Whether the run in a work directory has taken all its steps; one that was stopped has not."""
+    path = tf.train.latest_checkpoint(checkpoint_folder(workdir))
+    return path is not None and step_of(path) >= run_config.training.steps
+
+
 def restore(checkpoint: tf.train.Checkpoint, path: str) -> Any:
     """Restores a checkpoint and returns TensorFlow's status of it.
 

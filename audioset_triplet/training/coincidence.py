@@ -80,10 +80,9 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
 
 def _take_over(parts: Dict[str, tf.keras.Model], workdir: str) -> None:
     before = checkpoints.read_config(workdir, CoincidenceConfig)
-    latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
-    if latest is None or checkpoints.step_of(latest) < before.training.steps:
+    if not checkpoints.has_ended(workdir, before):
         raise UserError(f"{workdir}: this stage has not come to its end; let it run until it has.")
-    there = checkpoints.parts_of(latest)
+    there = checkpoints.parts_of(checkpoints.latest(workdir))
     checkpoints.restore_parts({name: part for name, part in parts.items() if name in there}, workdir, before)
 
 
