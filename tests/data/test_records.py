@@ -168,7 +168,7 @@ def test_records_with_pictures(tmp_path: pathlib.Path) -> None:
 def test_a_record_of_sound_alone_is_named_where_pictures_are_needed(tmp_path: pathlib.Path) -> None:
     files = [write(tmp_path / "a", [frames_of(0, 64), serialized(1)])]
     assert records.first_damage(files) is None
-    named = r"a: record 1: clip clip1: has no pictures"
+    named = r"a: record 1: clip clip1: has no pictures \(.*training can do without: --pictures=false\)"
     with pytest.raises(UserError, match=named), records.named_errors(files, with_frames=True):
         list(records.read_clips(files, [], deterministic=True, with_frames=True))
     alone = write(tmp_path / "b", [serialized(2)])
