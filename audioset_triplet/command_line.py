@@ -46,8 +46,8 @@ def define_flags(config_class: type, left_out: Sequence[str] = ()) -> None:
 def _define_flag(field: dataclasses.Field, hint: Any) -> None:
     name, text = field.name, field.metadata["help"]
     default: Any = field.default
-    if field.metadata["choices"]:
-        flags.DEFINE_enum(name, default, list(field.metadata["choices"]), text)
+    if field.metadata["limits"].choices:
+        flags.DEFINE_enum(name, default, list(field.metadata["limits"].choices), text)
     elif typing.get_origin(hint) is tuple:
         flags.DEFINE_list(name, [str(item) for item in default], text)
     else:

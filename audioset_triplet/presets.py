@@ -3,19 +3,12 @@
 import dataclasses
 from typing import Callable, Dict
 
-from audioset_triplet.config import (
-    BackboneConfig,
-    ClassifierConfig,
-    ClusteringConfig,
-    CoincidenceConfig,
-    CoincidenceTermsConfig,
-    LossConfig,
-    ModelConfig,
-    PictureConfig,
-    SamplingConfig,
-    TrainingConfig,
-    TripletConfig,
-)
+from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.clustering import ClusteringConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig, CoincidenceTermsConfig, ImageConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, ResNetConfig
+from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
 
 
 def jansen2018() -> TripletConfig:
@@ -30,7 +23,7 @@ def jansen2018() -> TripletConfig:
         sampling=SamplingConfig(
             method="joint", noise_sigma=0.5, shift_bands=10, mixing_alpha=0.25, proximity_seconds=10.0
         ),
-        model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
+        network=EmbeddingNetworkConfig(width=1.0, resnet=ResNetConfig(stem_stride=1), embedding_size=128),
         loss=LossConfig(margin=0.1, negatives="semi_hard"),
         training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),
     )
@@ -43,7 +36,7 @@ def small() -> TripletConfig:
     64, Adam 1e-3 with cosine decay and 1500 steps.
     """
     return TripletConfig(
-        model=ModelConfig(width=0.25, stem_stride=2),
+        network=EmbeddingNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2)),
         training=TrainingConfig(batch_size=64, steps=1500, learning_rate=1e-3, schedule="cosine"),
     )
 
@@ -56,7 +49,7 @@ def esc50() -> TripletConfig:
     """
     return TripletConfig(
         sampling=SamplingConfig(shift_bands=8, mixing_alpha=0.5),
-        model=ModelConfig(width=0.25, stem_stride=2),
+        network=EmbeddingNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2)),
         loss=LossConfig(margin=0.3, temperature=0.15),
         training=TrainingConfig(batch_size=32, steps=6000, learning_rate=2e-3, schedule="cosine"),
     )
@@ -70,9 +63,9 @@ def jansen2020() -> CoincidenceConfig:
     gamma) is chosen: as in `jansen2018`, or the defaults.
     """
     return CoincidenceConfig(
-        pictures=PictureConfig(image_size=128, image_stem_stride=2),
+        image=ImageConfig(image_size=128, image_stem_stride=2),
         clustering=ClusteringConfig(num_clusters=1_000_000),
-        model=ModelConfig(width=1.0, stem_stride=1, embedding_size=128),
+        network=EmbeddingNetworkConfig(width=1.0, resnet=ResNetConfig(stem_stride=1), embedding_size=128),
         training=TrainingConfig(batch_size=128, steps=156_000, learning_rate=1e-4, checkpoint_every_steps=1000),
     )
 
@@ -84,10 +77,10 @@ def small_coincidence() -> CoincidenceConfig:
     pictures, a few hundred clusters. BUILD_NOTES.md says why.
     """
     return CoincidenceConfig(
-        pictures=PictureConfig(image_size=64, image_stem_stride=2),
+        image=ImageConfig(image_size=64, image_stem_stride=2),
         terms=CoincidenceTermsConfig(coincidence_units=256),
         clustering=ClusteringConfig(num_clusters=256),
-        model=ModelConfig(width=0.25, stem_stride=2, blocks=(1, 1, 1, 1)),
+        network=EmbeddingNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1))),
         training=TrainingConfig(batch_size=64, steps=1500, learning_rate=2e-3, warmup_steps=50, schedule="cosine"),
     )
 
@@ -104,7 +97,7 @@ def contrastive(base: TripletConfig) -> TripletConfig:
     """
     return dataclasses.replace(
         base,
-        sampling=dataclasses.replace(base.sampling, method="joint", combination="pairs"),
+        sampling=dataclasses.replace(base.sampling, method="joint", combination="composed"),
         loss=dataclasses.replace(base.loss, loss="nt_xent", negatives="semi_hard"),
     )
 
@@ -113,7 +106,7 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
     """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`."""
     return ClassifierConfig(
         data=base.data,
-        model=BackboneConfig(width=base.model.width, stem_stride=base.model.stem_stride, blocks=base.model.blocks),
+        network=NetworkConfig(width=base.network.width, resnet=base.network.resnet),
         training=base.training,
     )
 

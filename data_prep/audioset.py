@@ -4,9 +4,9 @@ import pathlib
 import sys
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
+from audioset_triplet.records.schema import NO_FOLD
 from data_prep import audio_names
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments

@@ -7,13 +7,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tupl
 
 import numpy as np
 
-from audioset_triplet.data import audio_files, encodings, schema
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
-from data_prep import levels, sounds
+from audioset_triplet.media import audio_files, encodings
+from audioset_triplet.media.audio_files import AudioError
+from audioset_triplet.records import schema
+from data_prep import silence, sounds
 from data_prep.config import FramesConfig, RecordsConfig
-from data_prep.pictures import Pictures
+from data_prep.frames import Pictures
 from data_prep.plan import ClipRequest
 
 _HELD_SAMPLES = 600 * SAMPLE_RATE_HZ  # 19 MB; a longer sound is read twice
@@ -94,7 +95,7 @@ def _listed(
     with _pictures(path, frames, len(pcm)) as pictures_of:
         content.update(pictures_of(0, len(pcm)))
     clip = _record(request, request.clip_id, request.start_seconds, end_seconds, content)
-    return MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short)
+    return MadeClip(clip, rate_hz, silence.is_silent(pcm), is_short)
 
 
 def _cut(
@@ -122,7 +123,7 @@ def _cut(
             content = _content(path, pcm, config) if num_clips == 1 else {"pcm": pcm}
             content.update(pictures_of(index * size, len(pcm)))
             clip = _record(request, clip_id, start, start + len(pcm) / SAMPLE_RATE_HZ, content)
-            yield MadeClip(clip, rate_hz, levels.is_silent(pcm), is_short=False)
+            yield MadeClip(clip, rate_hz, silence.is_silent(pcm), is_short=False)
 
 
 def _whole(request: ClipRequest, path: pathlib.Path) -> Tuple[int, int, Iterator[np.ndarray]]:

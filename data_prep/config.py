@@ -1,57 +1,45 @@
-"""How records are prepared: frozen dataclasses like those of `audioset_triplet.config`."""
+"""How records are prepared: configs like those of `audioset_triplet.config`."""
 
 import dataclasses
-import math
 
-from audioset_triplet.options import option, require
+from audioset_triplet.config.options import Config, option
 
 
 @dataclasses.dataclass(frozen=True)
-class RecordsConfig:
+class RecordsConfig(Config):
     """How records are written."""
 
-    num_shards: int = option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.")
+    num_shards: int = option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.", at_least=0)
     audio: str = option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
-    min_seconds: float = option(0.1, "A sound that is shorter than this is not used.")
+    min_seconds: float = option(0.1, "Shorter audio is rejected.", at_least=0)
     duration_slack_seconds: float = option(
         0.5,
-        "How much longer or shorter than its clip a sound may be to be trimmed or padded to it. A longer one is not "
-        "used, since nobody knows which part of it is the clip; a shorter one is kept as it is.",
+        "How much longer or shorter than its clip audio may be to be trimmed or padded to it. Longer audio is "
+        "rejected, since nobody knows which part of it is the clip; shorter audio is used as it is.",
+        at_least=0,
     )
-
-    def __post_init__(self) -> None:
-        require(self.num_shards >= 0, f"--num_shards must be at least 0, not {self.num_shards}.")
-        require(0 <= self.min_seconds < math.inf, f"--min_seconds must be 0 or more, not {self.min_seconds}.")
-        require(
-            0 <= self.duration_slack_seconds < math.inf,
-            f"--duration_slack_seconds must be 0 or more, not {self.duration_slack_seconds}.",
-        )
 
 
 @dataclasses.dataclass(frozen=True)
-class FramesConfig:
-    """Which pictures of a video are written beside its sound."""
+class FramesConfig(Config):
+    """Which images of a video are written beside its audio."""
 
     frames_per_second: float = option(
-        1.0, "Pictures per second of sound: the first that appears in each such interval, or the one that stays on."
+        1.0,
+        "Images per second of audio: the first that appears in each such interval, or the one that stays on screen.",
+        above=0,
     )
     image_size: int = option(
         128,
-        "Pictures are squares of so many pixels a side: the short side is scaled to it, the long one cropped to it.",
+        "Images are squares of so many pixels a side: the short side is scaled to it, the long one cropped to it.",
+        at_least=8,
+        at_most=4096,
     )
-    jpeg_quality: int = option(90, "Quality of the pictures, 1 to 95.")
-
-    def __post_init__(self) -> None:
-        require(
-            0 < self.frames_per_second < math.inf,
-            f"--frames_per_second must be above 0, not {self.frames_per_second}.",
-        )
-        require(8 <= self.image_size <= 4096, f"--image_size must be between 8 and 4096, not {self.image_size}.")
-        require(1 <= self.jpeg_quality <= 95, f"--jpeg_quality must be between 1 and 95, not {self.jpeg_quality}.")
+    jpeg_quality: int = option(90, "JPEG quality of the images.", at_least=1, at_most=95)
 
 
 @dataclasses.dataclass(frozen=True)
-class RunnerConfig:
+class RunnerConfig(Config):
     """Where and how records are prepared; nothing of it changes them."""
 
     runner: str = option(
@@ -59,14 +47,10 @@ class RunnerConfig:
         "direct: processes on this machine. Or a runner of Apache Beam: dataflow, flink, spark, dask, ...; its own "
         "options follow after --, for example -- --dask_client_address=HOST:8786.",
     )
-    num_workers: int = option(0, "Processes of the direct runner; 0: one per core.")
+    num_workers: int = option(0, "Processes of the direct runner; 0: one per core.", at_least=0)
     max_reject_fraction: float = option(
-        0.5, "Stop if more than this part of the sounds that are there cannot be used (and more than nine of them)."
+        0.5,
+        "Stop if more than this part of the audio files that exist is rejected (and more than nine of them).",
+        at_least=0,
+        at_most=1,
     )
-
-    def __post_init__(self) -> None:
-        require(self.num_workers >= 0, f"--num_workers must be at least 0, not {self.num_workers}.")
-        require(
-            0 <= self.max_reject_fraction <= 1,
-            f"--max_reject_fraction must be between 0 and 1, not {self.max_reject_fraction}.",
-        )

@@ -11,7 +11,7 @@ A clip with several labels counts in each of its classes, and once in its split.
 import collections
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from audioset_triplet.data.clip_ids import digest
+from audioset_triplet.clips import digest
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from data_prep import plan
 from data_prep.plan import ClipRequest

@@ -7,7 +7,7 @@ import math
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import audioset_triplet
-from audioset_triplet import pages
+from audioset_triplet.reports import frame
 
 _CLASSES_IN_VIEW = 40  # of more than twice as many; the others can be unfolded
 _MOST_CLASSES = 1000  # of a chart
@@ -32,7 +32,7 @@ def render(card: Mapping[str, Any]) -> str:
     """The page of what `coverage.describe` gives."""
     total, splits = card["total"], card["splits"]
     data_set = card["settings"].get("data_set", "data set")
-    return pages.render(
+    return frame.render(
         "data_prep",
         "coverage.html.jinja",
         _facts(card["settings"]),

@@ -10,8 +10,8 @@ import pathlib
 import re
 from typing import Dict, List, Mapping, Sequence
 
-from audioset_triplet.data import audio_files
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import audio_files
 from data_prep import fold_sets, sounds
 from data_prep.plan import ClipList, ClipRequest
 

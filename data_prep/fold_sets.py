@@ -4,8 +4,8 @@ import csv
 import pathlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
-from audioset_triplet.data.schema import NO_FOLD
 from audioset_triplet.errors import UserError
+from audioset_triplet.records.schema import NO_FOLD
 from data_prep import plan
 from data_prep.plan import ClipList, ClipRequest
 

@@ -13,9 +13,9 @@ import re
 import sys
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from audioset_triplet.data.schema import NO_FOLD
-from audioset_triplet.data.video_files import VIDEO_EXTENSIONS
 from audioset_triplet.errors import UserError
+from audioset_triplet.media.video_files import VIDEO_EXTENSIONS
+from audioset_triplet.records.schema import NO_FOLD
 from data_prep import fold_sets, sounds
 from data_prep.config import FramesConfig
 from data_prep.plan import ClipList, ClipRequest

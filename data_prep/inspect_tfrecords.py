@@ -20,14 +20,14 @@ flags.DEFINE_integer("limit", 20, "Silent clips, repeated ids and damaged record
 def main() -> None:
     command_line.require_flags("data")
     # Behind the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.data import records
+    from audioset_triplet.records import reading
     from data_prep import record_report
 
-    files = records.expand_globs(FLAGS.data)
+    files = reading.expand_globs(FLAGS.data)
     report = record_report.Report()
     with tqdm(unit="clip", disable=None) as progress:
         for file in files:
-            for record in records.scan(file):
+            for record in reading.scan(file):
                 report.add(record)
                 progress.update()
     print(f"files      {len(files)}", *report.lines(FLAGS.limit), sep="\n")

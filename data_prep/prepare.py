@@ -24,9 +24,9 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from audioset_triplet import files
-from audioset_triplet.data import schema
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+from audioset_triplet.records import schema
 from data_prep import coverage, coverage_page, pipeline, plan, shards
 from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList, ClipRequest, Shard

@@ -6,9 +6,10 @@ from typing import Counter, List, Set
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.data import decoding, parsing, records, schema
 from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
-from data_prep import levels
+from audioset_triplet.media import decoding
+from audioset_triplet.records import parsing, reading, schema
+from data_prep import silence
 
 _BAR_WIDTH = 40
 
@@ -30,13 +31,13 @@ class Report:
         self.silent: List[str] = []
         self.damaged: List[str] = []
 
-    def add(self, record: records.Record) -> None:
+    def add(self, record: reading.Record) -> None:
         clip = record.clip
         if clip is None:
             self.damaged.append(str(record))
             return
         try:
-            silent = levels.is_silent(_pcm(clip))
+            silent = silence.is_silent(_pcm(clip))
             for frame in clip.frames:
                 parsing.decode_frame(tf.constant(frame), clip.image_size)
         except tf.errors.OpError as error:
@@ -79,7 +80,7 @@ class Report:
         for label, count in sorted(self.labels.items()):
             bar = "#" * max(1, round(_BAR_WIDTH * count / max(self.labels.values())))
             lines.append(f"  {label:<32} {count:7d} {bar}")
-        lines += _listed(f"silent     (peak below {levels.SILENCE_DBFS:g} dBFS)", self.silent, limit)
+        lines += _listed(f"silent     (peak below {silence.SILENCE_DBFS:g} dBFS)", self.silent, limit)
         lines += _listed("repeated   (the same clip id)", self.repeated, limit)
         return lines + _listed("damaged   ", self.damaged, limit)
 

@@ -16,10 +16,10 @@ from typing import BinaryIO, Dict, Iterator, List, Optional, Set
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from audioset_triplet.data import schema
-from audioset_triplet.data.audio_files import AudioError
-from audioset_triplet.data.tfrecord import write_record
 from audioset_triplet.errors import UserError
+from audioset_triplet.media.audio_files import AudioError
+from audioset_triplet.records import schema
+from audioset_triplet.records.framing import write_record
 from data_prep import clip_maker
 from data_prep.config import FramesConfig, RecordsConfig
 from data_prep.plan import Shard

@@ -19,9 +19,9 @@ from typing import BinaryIO, Iterator, NamedTuple, Tuple
 
 import soundfile
 
-from audioset_triplet.data import audio_files
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import audio_files
+from audioset_triplet.media.audio_files import AudioError
 from data_prep import containers
 
 _TAR = ".tar"
@@ -133,9 +133,9 @@ class _File(NamedTuple):
 def _files(source: str) -> Iterator[_File]:
     """The files of a folder, in the order of their paths, or the file of that name."""
     if "://" in source:
-        from data_prep import elsewhere  # not before it is needed: it needs Beam
+        from data_prep import remote_files  # not before it is needed: it needs Beam
 
-        yield from itertools.starmap(_File, elsewhere.list_files(source))
+        yield from itertools.starmap(_File, remote_files.list_files(source))
     elif os.path.isdir(source):
         yield from _walk(source)
     elif os.path.isfile(source):
@@ -243,9 +243,9 @@ def _unpacked(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
 def _open(path: str) -> BinaryIO:
     if "://" in path:
-        from data_prep import elsewhere
+        from data_prep import remote_files
 
-        return elsewhere.open_file(path)
+        return remote_files.open_file(path)
     return open(path, "rb")
 
 

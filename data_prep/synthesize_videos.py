@@ -13,8 +13,8 @@ import dataclasses
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.data import synthetic_videos
-from audioset_triplet.data.synthetic_videos import World
+from audioset_triplet.synthetic import videos
+from audioset_triplet.synthetic.videos import World
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the videos and their table; it must not exist, or be empty.")
@@ -31,8 +31,8 @@ def main() -> None:
     command_line.require_flags("output")
     names = [field.name for field in dataclasses.fields(World)]
     world = World(**{name: FLAGS[name].value for name in names})
-    synthetic_videos.write_world(FLAGS.output, FLAGS.num_videos, world, FLAGS.num_workers)
-    print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{synthetic_videos.TABLE})")
+    videos.write_world(FLAGS.output, FLAGS.num_videos, world, FLAGS.num_workers)
+    print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{videos.TABLE})")
 
 
 if __name__ == "__main__":

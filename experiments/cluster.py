@@ -23,7 +23,7 @@ from absl import flags
 
 import audioset_triplet
 from audioset_triplet import command_line, files
-from audioset_triplet.config import ClusterConfig
+from audioset_triplet.config.clustering import ClusterConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "train", ["train", "assign", "report"], "What to do.")
@@ -39,9 +39,9 @@ command_line.define_flags(ClusterConfig)
 
 def train() -> None:
     command_line.require_flags("embeddings", "workdir")
-    from audioset_triplet.training import frozen_clusters
+    from audioset_triplet.training import cluster_embeddings
 
-    frozen_clusters.train(command_line.config_from_flags(ClusterConfig()), FLAGS.workdir)
+    cluster_embeddings.train(command_line.config_from_flags(ClusterConfig()), FLAGS.workdir)
 
 
 def assign() -> None:
@@ -57,15 +57,16 @@ def assign() -> None:
 
 def report() -> None:
     command_line.require_flags("assignments", "embeddings", "output")
-    from audioset_triplet.data import assignments, clips
-    from audioset_triplet.evaluation import cluster_pages, clusters, metrics
-    from audioset_triplet.evaluation.page import NamedResult
+    from audioset_triplet.evaluation import clustering, metrics
+    from audioset_triplet.reports import cluster_pages
+    from audioset_triplet.reports.page import NamedResult
+    from audioset_triplet.store import assignments, stored_clips
 
     if FLAGS.data:
-        from audioset_triplet.data import records
+        from audioset_triplet.records import reading
 
-        records.expand_globs(FLAGS.data)  # before the work, not after it
-    known = clips.read_clips(FLAGS.embeddings)
+        reading.expand_globs(FLAGS.data)  # before the work, not after it
+    known = stored_clips.read_clips(FLAGS.embeddings)
     found = {"": assignments.read(FLAGS.assignments)}
     found.update((name, assignments.read(folder)) for name, folder in command_line.named_folders("compare").items())
     own = found[""]
@@ -73,10 +74,10 @@ def report() -> None:
     for name, one in found.items():
         assignments.require_same_rows(own, FLAGS.assignments, one, name)
         title = name or {"entropy": "entropy clustering", "kmeans": "k-means"}[one.info.method]
-        sets.append(NamedResult(title, one.info.model_id, clusters.measure(one, known)))
-    numbers = clusters.flat_numbers(sets[0].result)
+        sets.append(NamedResult(title, one.info.model_id, clustering.measure(one, known)))
+    numbers = clustering.flat_numbers(sets[0].result)
     for other in sets[1:]:
-        numbers.update(clusters.flat_numbers(other.result, f"cluster/{other.name}"))
+        numbers.update(clustering.flat_numbers(other.result, f"cluster/{other.name}"))
     facts = [
         ("embeddings", f"{own.info.model_id}, front end {own.info.front_end_id}"),
         ("clustered", f"{len(own.clusters):,} {own.info.unit}, {own.info.num_clusters:,} clusters, {own.info.method}"),
@@ -89,7 +90,7 @@ def report() -> None:
     for name, text in pages.items():
         files.write_text(os.path.join(FLAGS.output, name), text)
     files.write_text(os.path.join(FLAGS.output, "results.json"), json.dumps({**numbers, **about}, indent=2) + "\n")
-    print(clusters.headline({one.name: one.result for one in sets}))
+    print(clustering.headline({one.name: one.result for one in sets}))
     print(f"wrote {FLAGS.output}/results.json, report.html and {len(pages) - 1} pages of clusters")
 
 

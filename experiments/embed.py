@@ -19,8 +19,8 @@ from typing import List, Tuple
 from absl import flags
 
 from audioset_triplet import command_line, files
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
+from audioset_triplet.media.audio_files import AudioError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
@@ -38,11 +38,11 @@ flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", lower_b
 def main() -> None:
     command_line.require_flags("model", "input", "output")
     # Behind the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.data.embeddings import EmbeddingWriter
-    from audioset_triplet.data.features import FeatureWriter
-    from audioset_triplet.export import embedder, sources
+    from audioset_triplet.export import audio_clips, embedder
+    from audioset_triplet.store.embeddings import EmbeddingWriter
+    from audioset_triplet.store.features import FeatureWriter
 
-    found = sources.find(FLAGS.input, command_line.integers("folds"))
+    found = audio_clips.find(FLAGS.input, command_line.integers("folds"))
     model = embedder.LoadedModel(FLAGS.model)
     writer_class = EmbeddingWriter if FLAGS.format == "parquet" else FeatureWriter
     started = time.monotonic()

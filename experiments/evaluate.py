@@ -28,9 +28,9 @@ report, --model the filters of the network's first layer.
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import tasks
+from audioset_triplet.reports import tasks
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "retrieval", sorted(tasks.TASKS), "What to measure.")

@@ -14,8 +14,8 @@ from absl import flags
 
 import audioset_triplet
 from audioset_triplet import command_line, files
-from audioset_triplet.config import CoincidenceConfig
-from audioset_triplet.data.clip_ids import digest
+from audioset_triplet.clips import digest
+from audioset_triplet.config.coincidence import CoincidenceConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Folder of a stage: WORKDIR/stageN of experiments.train_coincidence.")
@@ -30,9 +30,10 @@ flags.DEFINE_integer("seed", 0, "Seed of all draws.", 0)
 def main() -> None:
     command_line.require_flags("workdir", "data", "output")
     # Behind the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.data import clip_labels
-    from audioset_triplet.evaluation import coincidence, coincidence_page
-    from audioset_triplet.models import checkpoints
+    from audioset_triplet.evaluation import coincidence
+    from audioset_triplet.records import clip_labels
+    from audioset_triplet.reports import coincidence_page
+    from audioset_triplet.runs import checkpoints
 
     config = checkpoints.read_config(FLAGS.workdir, CoincidenceConfig)
     folds = command_line.integers("folds")

@@ -35,9 +35,9 @@ def main() -> None:
     import tensorflow as tf
 
     from audioset_triplet.export import saved_model
-    from audioset_triplet.models import checkpoints
     from audioset_triplet.models.baselines import build_log_mel
     from audioset_triplet.models.resnet import build_resnet50
+    from audioset_triplet.runs import checkpoints
 
     spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
     said = ""
@@ -49,7 +49,7 @@ def main() -> None:
     else:
         config = checkpoints.read_embedding_config(FLAGS.workdir)
         tf.keras.utils.set_random_seed(config.training.seed)
-        network, origin = build_resnet50(config.model), f"seed {config.training.seed}"
+        network, origin = build_resnet50(config.network), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
     print(f"{FLAGS.output}: {model_id}{said}; it computes what the network does")
 

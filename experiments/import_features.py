@@ -20,8 +20,9 @@ import time
 from absl import flags
 
 from audioset_triplet import command_line, labels
-from audioset_triplet.data import clips, schema
 from audioset_triplet.errors import UserError
+from audioset_triplet.records import schema
+from audioset_triplet.store import stored_clips
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("features", "", "Feature records of one model: a glob, or several separated by commas.")
@@ -35,13 +36,14 @@ flags.DEFINE_integer("fold", schema.NO_FOLD, "Fold of all these clips; -1: none.
 def main() -> None:
     command_line.require_flags("features", "output")
     # Behind the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.data import feature_import, records
+    from audioset_triplet.records import reading
+    from audioset_triplet.store import feature_import
 
-    files = records.expand_globs(FLAGS.features)
+    files = reading.expand_globs(FLAGS.features)
     vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
     additions = feature_import.Additions(FLAGS.model_id, vocabulary, FLAGS.fold)
     started = time.monotonic()
-    wanted = set(clips.read_clips(FLAGS.clips_of).clip_ids) if FLAGS.clips_of else None
+    wanted = set(stored_clips.read_clips(FLAGS.clips_of).clip_ids) if FLAGS.clips_of else None
     totals = feature_import.import_features(files, additions, FLAGS.output, wanted)
     elapsed = time.monotonic() - started
 

@@ -1,8 +1,8 @@
 r"""How many labels does it take? mAP against the number of clips that somebody is asked about.
 
 Evaluation 3 of Jansen et al. 2020. Of N labels, random choice learns from N clips by lot; a choice by clusters asks
-about one clip of each of the N biggest clusters and learns from all of their clips (experiments.consolidate does that
-with people; here the labels that are stored with the clips answer). Both get the same classifier, --trials times with
+Evaluation 3 of Jansen et al. 2020. Of N labels, random choice learns from N clips by lot; a choice by clusters asks
+about one clip of each of the N biggest clusters and learns from all of their clips (experiments.label_clusters does
 other draws, and are measured on other clips.
 
   python -m experiments.label_curve --embeddings=ALL --train_folds=1,2,3 --folds=4 --output=curve \
@@ -27,13 +27,14 @@ from absl import flags
 from tqdm import tqdm
 
 import audioset_triplet
-from audioset_triplet import command_line, files
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.consolidation import choice, clusters
-from audioset_triplet.consolidation.clusters import Clusters
-from audioset_triplet.data import clip_ids
+from audioset_triplet import clips, command_line, files
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import curve_files, label_curve, label_curve_page, splits
+from audioset_triplet.evaluation import splits
+from audioset_triplet.labelling import clip_clusters, selection
+from audioset_triplet.labelling.clip_clusters import Clusters
+from audioset_triplet.reports import label_curve_page
+from audioset_triplet.studies import curve_files, label_curve
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips to be evaluated.")
@@ -44,7 +45,7 @@ flags.DEFINE_list("clusterings", [], "What is compared with random choice: NAME=
 flags.DEFINE_list("budgets", [], "Numbers of labels. Empty: all clips, half of them, a quarter, and so on.")
 flags.DEFINE_integer("trials", 5, "How often the clips are drawn and a classifier is trained, of each number.", 1)
 flags.DEFINE_enum(
-    "member", "random", choice.MEMBERS, "Which clip of a cluster is asked about: any, or the most probable."
+    "member", "random", selection.MEMBERS, "Which clip of a cluster is asked about: any, or the most probable."
 )
 flags.DEFINE_float(
     "asked_weight",
@@ -66,7 +67,7 @@ def read_clusterings() -> Dict[str, List[Clusters]]:
             raise UserError(f"--clusterings needs NAME=FOLDER, each name once and none of them random, not {text!r}.")
         if not folders:
             raise UserError(f"--clusterings={text}: no such folder.")
-        found[name] = [clusters.read(folder) for folder in folders]
+        found[name] = [clip_clusters.read(folder) for folder in folders]
     return found
 
 
@@ -90,7 +91,7 @@ def main() -> None:
         "member": FLAGS.member,
         "asked_weight": FLAGS.asked_weight,
         **{f"head/{name}": value for name, value in dataclasses.asdict(head).items()},
-        **clip_ids.digests(split.evaluated.clip_ids, split.train.clip_ids),
+        **clips.digests(split.evaluated.clip_ids, split.train.clip_ids),
     }
     given = {**run, "clusterings": {name: [one.facts for one in several] for name, several in clusterings.items()}}
     cells = choices.cells(budgets, FLAGS.trials)

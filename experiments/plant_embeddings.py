@@ -11,10 +11,10 @@ from absl import flags
 from tqdm import tqdm
 
 from audioset_triplet import command_line
-from audioset_triplet.data.embeddings import EmbeddingWriter
-from audioset_triplet.data.synthetic_embeddings import planted_clips
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.constants import WINDOW_HOP_SECONDS
+from audioset_triplet.store.embeddings import EmbeddingWriter
+from audioset_triplet.synthetic.embeddings import planted_clips
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the embeddings.")

@@ -20,9 +20,9 @@ from typing import List
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import TripletConfig
-from audioset_triplet.data import synthetic
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.synthetic import recordings
 from data_prep import esc50
 
 FLAGS = flags.FLAGS
@@ -48,7 +48,7 @@ def run(module: str, **options: object) -> None:
 
 def require_trained(workdir: str) -> None:
     """A training that is asked to stop ends well, but what it has learned so far is not to be reported."""
-    from audioset_triplet.models import checkpoints  # here: TensorFlow takes seconds to load
+    from audioset_triplet.runs import checkpoints  # here: TensorFlow takes seconds to load
 
     config = checkpoints.read_config(workdir, TripletConfig)
     if not checkpoints.has_ended(workdir, config):
@@ -72,7 +72,7 @@ def main() -> None:
         source = os.path.join(FLAGS.output, "sounds")
         if not os.path.isdir(source):
             print(f"Synthesising sounds into {source}", flush=True)
-            synthetic.write_world(source, clips_per_class=FLAGS.clips_per_class)
+            recordings.write_world(source, clips_per_class=FLAGS.clips_per_class)
     *train_folds, held_out = folds_of(source)
     folder = {name: os.path.join(FLAGS.output, name) for name in ("records", "run", "models", "embeddings", "report")}
     records = os.path.join(folder["records"], "*.tfrecord")

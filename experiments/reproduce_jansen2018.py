@@ -22,15 +22,18 @@ import tensorflow as tf
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import HeadConfig, TripletConfig
-from audioset_triplet.data import splits
+from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import cells, charts, comparison, semi_supervised
-from audioset_triplet.evaluation.cells import Cell, Result, Row
-from audioset_triplet.evaluation.table import Table
+from audioset_triplet.evaluation import semi_supervised
 from audioset_triplet.presets import PRESETS
+from audioset_triplet.records import splits
+from audioset_triplet.reports import charts, comparison
+from audioset_triplet.studies import cells
+from audioset_triplet.studies.cells import Cell, Result, Row
+from audioset_triplet.studies.jansen2018 import evaluations, lock, progress, rows, settings, stages
+from audioset_triplet.studies.table import Table
 from audioset_triplet.training import callbacks
-from experiments.jansen2018 import lock, progress, rows, settings, stages, tasks
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder of the table and of all that is made for it.")
@@ -77,25 +80,25 @@ def training_curves(results: Dict[Cell, Result]) -> List[charts.Curve]:
 def main() -> None:
     command_line.require_flags("data", "output", "seeds", "labels_per_class")
     base = command_line.config_from_flags(PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig())
-    evaluations = tasks.Evaluations(
+    how = evaluations.Evaluations(
         command_line.config_from_flags(HeadConfig()), command_line.integers("labels_per_class"), FLAGS.trials
     )
     held_out = {split.name: split for split in data_splits(base)}
     table_rows, configs = rows.build(base, FLAGS.few_labels_from_scratch)
     seeds = [dataclasses.replace(base.training, seed=seed).seed for seed in command_line.integers("seeds")]  # in range
     planned = cells.plan(table_rows, list(held_out), seeds, FLAGS.only)
-    given = settings.describe(list(held_out.values()), configs, evaluations)
+    given = settings.describe(list(held_out.values()), configs, how)
     if FLAGS.dry_run:
         settings.extend(FLAGS.output, given)
         results = cells.read_results(FLAGS.output)
-        print("\n".join(progress.describe_plan(planned, results, configs, evaluations)))
+        print("\n".join(progress.describe_plan(planned, results, configs, how)))
         return
     if base.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with lock.alone(FLAGS.output):
         known = settings.extend(FLAGS.output, given)
         settings.write(FLAGS.output, known)
-        work = stages.Stages(FLAGS.output, held_out, configs, evaluations)
+        work = stages.Stages(FLAGS.output, held_out, configs, how)
         fill(work, table_rows, planned, known)
 
 

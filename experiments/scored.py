@@ -5,10 +5,10 @@ import os
 
 import audioset_triplet
 from audioset_triplet import files
-from audioset_triplet.data import scores
-from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.evaluation import metrics
 from audioset_triplet.frontend.constants import FRONT_END_ID
+from audioset_triplet.store import scores
+from audioset_triplet.store.scores import ClipScores
 
 
 def write(folder: str, judged: ClipScores, seed: int) -> None:

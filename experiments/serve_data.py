@@ -37,7 +37,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     import tensorflow as tf
 
-    from audioset_triplet.data import parsing
+    from audioset_triplet.records import parsing
 
     # tensorflow-io makes its operations known to a process when they are first used.
     tf.function(parsing.parse_clip).get_concrete_function(tf.TensorSpec([], tf.string))

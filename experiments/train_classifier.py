@@ -17,7 +17,7 @@ import os
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import ClassifierConfig
+from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 
 FLAGS = flags.FLAGS
@@ -36,7 +36,7 @@ def main() -> None:
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
     # Behind the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
-    from audioset_triplet.data import clip_labels
+    from audioset_triplet.records import clip_labels
     from audioset_triplet.training import classifier
     from experiments import scored
 

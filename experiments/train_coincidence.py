@@ -7,9 +7,9 @@ Stages, each a run of --steps in WORKDIR/stageN that starts from where the last 
   1  a window and a picture of one recording coincide (records of data_prep.prepare_audiovisual)
   2  and so do two windows
   3  and windows fall into clusters
-  4  and have the labels that were asked for their clusters (--weak_labels, of experiments.consolidate)
+  4  and have the labels that were asked for their clusters (--weak_labels, of experiments.label_clusters)
 
-Records of sound alone have stages 2 to 4, of which the pictures are then left out: --pictures=false. The weights of the
+Records of sound alone have stages 2 to 4, of which the pictures are then left out: --images=false. The weights of the
 terms are flags; a term of weight 0 is left out. One stage at a time, with settings of its own: --stages=2 goes on from
 the last stage before it that WORKDIR holds.
 
@@ -24,7 +24,7 @@ import os
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import CoincidenceConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.presets import COINCIDENCE_PRESETS
 

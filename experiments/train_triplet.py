@@ -10,7 +10,7 @@ experiments.export_model.
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config import TripletConfig
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.presets import PRESETS
 
 FLAGS = flags.FLAGS

@@ -5,8 +5,8 @@ from typing import List
 
 import numpy as np
 
-from audioset_triplet.data.embedding_parts import ClipInfo
-from audioset_triplet.data.embeddings import EmbeddingWriter
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.store.embeddings import EmbeddingWriter
 
 NUM_CLASSES, SIZE, NUM_WINDOWS = 527, 32, 2
 

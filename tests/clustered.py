@@ -5,8 +5,8 @@ from typing import Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.data import assignments
-from audioset_triplet.data.assignments import AssignmentsInfo
+from audioset_triplet.store import assignments
+from audioset_triplet.store.assignments import AssignmentsInfo
 
 
 def write(

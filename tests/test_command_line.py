@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from audioset_triplet import config, options
+from audioset_triplet.config import options
+from audioset_triplet.config.network import EmbeddingNetworkConfig
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.presets import PRESETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -19,21 +21,23 @@ PROGRAM = '''"""Prints the config that its flags make.
 
 from absl import flags
 
-from audioset_triplet import command_line, config, options, presets
+from audioset_triplet import command_line, presets
+from audioset_triplet.config import options
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("title", "", "A name for the run.")
 flags.DEFINE_string("fail", "", "A message to fail with.")
 command_line.preset_flag(presets.PRESETS)
-command_line.define_flags(config.TripletConfig)
+command_line.define_flags(TripletConfig)
 
 
 def main() -> None:
     command_line.require_flags("title")
     if FLAGS.fail:
         raise UserError(FLAGS.fail)
-    base = presets.PRESETS[FLAGS.preset]() if FLAGS.preset else config.TripletConfig()
+    base = presets.PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig()
     print(options.to_json(command_line.config_from_flags(base)))
 
 
@@ -56,9 +60,9 @@ def program(tmp_path_factory):
     return run
 
 
-def _made(result: subprocess.CompletedProcess) -> config.TripletConfig:
+def _made(result: subprocess.CompletedProcess) -> TripletConfig:
     assert result.returncode == 0, result.stderr
-    return options.from_json(config.TripletConfig, result.stdout)
+    return options.from_json(TripletConfig, result.stdout)
 
 
 def _one_line(result: subprocess.CompletedProcess) -> str:
@@ -79,22 +83,25 @@ def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(p
         "--steps: Training steps. (default: '100000')",
         "--learning_rate: Peak learning rate. (default: '0.0001')",
         "--[no]deterministic: The same weights",
-        "--negatives: <semi_hard|own>:",
+        "--negatives: <semi_hard|sampled>:",
         "--shares: Relative shares of noise",
     ):
         assert line in text, line
 
 
 def test_without_flags_the_defaults_stand(program):
-    assert _made(program("--title=x")) == config.TripletConfig()
+    assert _made(program("--title=x")) == TripletConfig()
 
 
 def test_an_explicit_flag_overrides_the_preset_even_with_the_value_that_is_the_default_without_one(program):
     made = _made(program("--title=x", "--preset=small", "--width=1.0", "--steps=7", "--deterministic"))
     preset = PRESETS["small"]()
-    assert preset.model.width != 1.0 == config.ModelConfig().width
-    assert (made.model.width, made.training.steps, made.training.deterministic) == (1.0, 7, True)
-    assert (made.model.stem_stride, made.training.schedule) == (preset.model.stem_stride, preset.training.schedule)
+    assert preset.network.width != 1.0 == EmbeddingNetworkConfig().width
+    assert (made.network.width, made.training.steps, made.training.deterministic) == (1.0, 7, True)
+    assert (made.network.resnet.stem_stride, made.training.schedule) == (
+        preset.network.resnet.stem_stride,
+        preset.training.schedule,
+    )
 
 
 def test_lists_arrive_with_the_type_of_their_field(program):
@@ -130,8 +137,8 @@ def test_a_bad_input_is_one_line_and_exit_code_1(program, arguments, named):
 
 def test_a_field_may_go_without_a_flag_and_keeps_its_value(program, tmp_path):
     path = tmp_path / "program.py"
-    left_out = 'command_line.define_flags(config.TripletConfig, left_out=("method", "seed"))'
-    path.write_text(PROGRAM.replace("command_line.define_flags(config.TripletConfig)", left_out))
+    left_out = 'command_line.define_flags(TripletConfig, left_out=("method", "seed"))'
+    path.write_text(PROGRAM.replace("command_line.define_flags(TripletConfig)", left_out))
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
 
     def run(*arguments: str) -> subprocess.CompletedProcess:

@@ -1,32 +1,35 @@
 import dataclasses
+import importlib
 import json
 import math
-from typing import Iterator
+import pkgutil
+from typing import Any, Iterator, Tuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audioset_triplet import config, options
-from audioset_triplet.config import (
-    ClassifierConfig,
-    DataConfig,
-    HeadConfig,
-    LossConfig,
-    ModelConfig,
-    SamplingConfig,
-    TrainingConfig,
-    TripletConfig,
-)
+import audioset_triplet.config
+from audioset_triplet.config import options
+from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
+from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.triplet import METHODS, LossConfig, SamplingConfig, TripletConfig
 from audioset_triplet.errors import UserError
 
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 configs = st.builds(
     TripletConfig,
     data=st.builds(DataConfig, data=st.text(), folds=st.lists(st.integers()).map(tuple)),
-    sampling=st.builds(SamplingConfig, method=st.sampled_from(config.METHODS), noise_sigma=positive),
-    model=st.builds(ModelConfig, width=positive, stem_stride=st.sampled_from([1, 2]), blocks=st.just((1, 2, 3, 4))),
-    loss=st.builds(LossConfig, negatives=st.sampled_from(["semi_hard", "own"])),
+    sampling=st.builds(SamplingConfig, method=st.sampled_from(METHODS), noise_sigma=positive),
+    network=st.builds(
+        EmbeddingNetworkConfig,
+        width=positive,
+        resnet=st.builds(ResNetConfig, stem_stride=st.sampled_from([1, 2]), blocks=st.just((1, 2, 3, 4))),
+    ),
+    loss=st.builds(LossConfig, negatives=st.sampled_from(["semi_hard", "sampled"])),
     training=st.builds(TrainingConfig, learning_rate=positive, deterministic=st.booleans()),
 )
 
@@ -64,9 +67,15 @@ def test_an_unknown_key_is_named(text):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: SamplingConfig(method="noise", combination="pairs"), "noise stands alone"),
-        (lambda: SamplingConfig(combination="pairs", shares=(1.0, 1.0, 1.0, 2.0)), "--shares .* --combination=rows"),
-        (lambda: LossConfig(loss="nt_xent", negatives="own"), "--negatives=own needs --loss=triplet"),
+        (
+            lambda: SamplingConfig(method="noise", combination="composed"),
+            "--combination=composed needs --method=joint or labels, not noise",
+        ),
+        (
+            lambda: SamplingConfig(combination="composed", shares=(1.0, 1.0, 1.0, 2.0)),
+            "--shares .* --combination=single",
+        ),
+        (lambda: LossConfig(loss="nt_xent", negatives="sampled"), "--negatives=sampled needs --loss=triplet"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(make, message):
@@ -91,15 +100,14 @@ def test_broken_json_is_the_users_to_mend(text):
         (SamplingConfig, "shares", (1.0, math.inf, 1.0, 1.0)),
         (SamplingConfig, "combination", "both"),
         (SamplingConfig, "noise_sigma", -0.1),
-        (SamplingConfig, "shift_bands", 64),
         (SamplingConfig, "shift_bands", -1),
         (SamplingConfig, "mixing_alpha", math.nan),
-        (SamplingConfig, "proximity_seconds", 0.96),
-        (ModelConfig, "width", 0.0),
-        (ModelConfig, "stem_stride", 3),
-        (ModelConfig, "blocks", (3, 4, 6)),
-        (ModelConfig, "blocks", (3, 4, 6, 0)),
-        (ModelConfig, "embedding_size", 0),
+        (SamplingConfig, "proximity_seconds", 0.0),
+        (EmbeddingNetworkConfig, "width", 0.0),
+        (ResNetConfig, "stem_stride", 3),
+        (ResNetConfig, "blocks", (3, 4, 6)),
+        (ResNetConfig, "blocks", (3, 4, 6, 0)),
+        (EmbeddingNetworkConfig, "embedding_size", 0),
         (LossConfig, "margin", 0.0),
         (LossConfig, "negatives", "hard"),
         (LossConfig, "loss", "npairs"),
@@ -125,6 +133,49 @@ def test_broken_json_is_the_users_to_mend(text):
 def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_flag(config_class, name, value):
     with pytest.raises(UserError, match=f"--{name} "):
         config_class(**{name: value})
+
+
+def _violations() -> Iterator[Tuple[type, str, Any]]:
+    """For every bound and choice of every config a value just outside of it."""
+    for module in pkgutil.iter_modules(audioset_triplet.config.__path__, "audioset_triplet.config."):
+        for config_class in vars(importlib.import_module(module.name)).values():
+            if not (isinstance(config_class, type) and issubclass(config_class, options.Config)):
+                continue
+            for field in dataclasses.fields(config_class):
+                limits = field.metadata.get("limits", options.Limits())
+                values = [bound for bound in (limits.above, limits.below) if bound is not None]
+                values += [] if limits.at_least is None else [limits.at_least - 1]
+                values += [] if limits.at_most is None else [limits.at_most + 1]
+                values += ["no such choice"] if limits.choices else []
+                for value in values:
+                    default: Any = field.default
+                    value = type(default[0] if isinstance(default, tuple) else default)(value)
+                    is_tuple = isinstance(field.default, tuple)
+                    yield config_class, field.name, (value,) * (limits.length or 1) if is_tuple else value
+
+
+@pytest.mark.parametrize("config_class, name, value", sorted(set(_violations()), key=str))
+def test_every_bound_and_choice_is_checked(config_class, name, value):
+    with pytest.raises(UserError, match=f"^--{name} must (be|have values that are) "):
+        config_class(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["1", 1.5, True, (1,), None])
+def test_a_value_of_another_type_is_refused(value):
+    with pytest.raises(UserError, match="^--steps must be of type int, not"):
+        TrainingConfig(steps=value)
+
+
+def test_a_bound_reads_as_a_sentence():
+    with pytest.raises(UserError) as raised:
+        HeadConfig(head_dropout=1.0)
+    assert str(raised.value) == "--head_dropout must be at least 0 and below 1, not 1.0."
+    with pytest.raises(UserError) as raised:
+        LossConfig(loss="npairs")
+    assert str(raised.value) == "--loss must be one of triplet, nt_xent, not 'npairs'."
+    with pytest.raises(UserError) as raised:
+        ResNetConfig(blocks=(3, 4, 6))
+    assert str(raised.value) == "--blocks needs 4 values, not 3,4,6."
 
 
 def test_differences_names_the_fields_of_nested_configs():

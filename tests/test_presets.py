@@ -1,6 +1,9 @@
 import pytest
 
-from audioset_triplet import config, options
+from audioset_triplet.config import options
+from audioset_triplet.config.classifier import LabelConfig
+from audioset_triplet.config.coincidence import WeakLabelConfig
+from audioset_triplet.config.data import DataConfig
 from audioset_triplet.presets import CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, PRESETS
 
 ALL = {**PRESETS, **CLASSIFIER_PRESETS, **COINCIDENCE_PRESETS}
@@ -23,9 +26,9 @@ def test_a_preset_says_where_its_values_come_from(name):
 
 
 def test_a_preset_leaves_the_data_to_the_user():
-    assert {preset().data for preset in ALL.values()} == {config.DataConfig()}
-    assert {preset().labels for preset in CLASSIFIER_PRESETS.values()} == {config.LabelConfig()}
-    assert {preset().labels for preset in COINCIDENCE_PRESETS.values()} == {config.WeakLabelConfig()}
+    assert {preset().data for preset in ALL.values()} == {DataConfig()}
+    assert {preset().labels for preset in CLASSIFIER_PRESETS.values()} == {LabelConfig()}
+    assert {preset().labels for preset in COINCIDENCE_PRESETS.values()} == {WeakLabelConfig()}
 
 
 def test_the_published_setting_has_the_published_values():
@@ -37,12 +40,20 @@ def test_the_published_setting_has_the_published_values():
     )
     assert settings.sampling.method == "joint" and len(set(settings.sampling.shares)) == 1
     assert (settings.loss.margin, settings.loss.negatives) == (0.1, "semi_hard")
-    assert (settings.model.width, settings.model.stem_stride, settings.model.embedding_size) == (1.0, 1, 128)
+    assert (settings.network.width, settings.network.resnet.stem_stride, settings.network.embedding_size) == (
+        1.0,
+        1,
+        128,
+    )
 
 
 def test_the_published_curriculum_has_the_published_values():
     settings = COINCIDENCE_PRESETS["jansen2020"]()
-    assert (settings.model.width, settings.model.stem_stride, settings.model.embedding_size) == (1.0, 1, 128)
+    assert (settings.network.width, settings.network.resnet.stem_stride, settings.network.embedding_size) == (
+        1.0,
+        1,
+        128,
+    )
     assert settings.clustering.num_clusters == 1_000_000
     terms = settings.terms
     assert {terms.av_weight, terms.aa_weight, terms.cluster_weight, terms.class_weight} == {1.0}

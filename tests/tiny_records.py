@@ -6,7 +6,7 @@ from typing import List, Sequence
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.data import schema
+from audioset_triplet.records import schema
 
 
 def make_clip(index: int, label: int = 0, seconds: float = 2.5, fold: int = 1, recording: str = "") -> schema.Clip:

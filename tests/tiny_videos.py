@@ -7,7 +7,7 @@ from typing import List
 import numpy as np
 from PIL import Image
 
-from audioset_triplet.data import schema
+from audioset_triplet.records import schema
 from tests import tiny_records
 
 SIZE = 32

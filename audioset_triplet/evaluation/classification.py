@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.data.clips import StoredClips
-from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import metrics, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
+from audioset_triplet.store.scores import ClipScores
+from audioset_triplet.store.stored_clips import StoredClips
 
 _BUFFER_BYTES = 256 << 20  # half a million windows at D = 128
 

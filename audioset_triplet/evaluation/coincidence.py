@@ -14,14 +14,15 @@ import tensorflow as tf
 from scipy.special import expit
 from tqdm import tqdm
 
-from audioset_triplet.config import CoincidenceConfig
-from audioset_triplet.data import places, records, windows
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.frontend import mel
 from audioset_triplet.losses.coincidence import Moments, pairs_of
-from audioset_triplet.models import checkpoints
 from audioset_triplet.models.coincidence import build_parts
+from audioset_triplet.records import places, reading
+from audioset_triplet.runs import checkpoints
+from audioset_triplet.sampling import windows
 
 NUM_BINS = 10
 _BATCH = 64
@@ -165,11 +166,11 @@ def _draw(
     config: CoincidenceConfig, data: str, folds: Tuple[int, ...], num_moments: int, passes: int, seed: int
 ) -> Dict[str, Any]:
     """The moments, each of `windows.moments`' tensors as one array; `labels` as a list."""
-    files = records.expand_globs(data)
+    files = reading.expand_globs(data)
     with_frames = config.terms.av_weight > 0
-    image_size = config.pictures.image_size if with_frames else 0
+    image_size = config.image.image_size if with_frames else 0
     found: Dict[str, List[Any]] = collections.defaultdict(list)
-    with records.named_errors(files, with_frames):
+    with reading.named_errors(files, with_frames):
         clips = places.read_clips(files, folds, deterministic=True, with_frames=with_frames).repeat(passes)
         moments = windows.moments(clips, seed, config.terms.coincidence_seconds, image_size).take(num_moments)
         for moment in tqdm(moments, desc="drawing moments", unit="", disable=None, leave=False):

@@ -5,8 +5,8 @@ from typing import List, Tuple
 
 import numpy as np
 
-from audioset_triplet.data.clips import Clips
 from audioset_triplet.evaluation.retrieval import Retrieval, clips_of_classes
+from audioset_triplet.store.stored_clips import Clips
 
 MAX_CLIPS = 20_000  # looked through for the answers to the example queries
 

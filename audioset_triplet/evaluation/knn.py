@@ -12,10 +12,10 @@ from typing import Iterator, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
-from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.evaluation import metrics, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
+from audioset_triplet.store.scores import ClipScores
 
 K = 5
 TEMPERATURE = 0.07

@@ -14,9 +14,9 @@ from typing import Dict, Iterable, List, Optional, Union
 
 import numpy as np
 
-from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
+from audioset_triplet.store.scores import ClipScores
 
 # The fields of ScoreMetrics that a table shows.
 HEADLINE_NAMES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy")

@@ -16,9 +16,9 @@ from typing import Dict, Iterator, List, Set, Tuple, Union
 import numpy as np
 from tqdm import tqdm
 
-from audioset_triplet.data.clips import Clips
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
+from audioset_triplet.store.stored_clips import Clips
 
 CLIPS_PER_CLASS = 100
 _VECTOR_BYTES = 512 << 20  # of the clip vectors that are held at a time: a million at D = 128

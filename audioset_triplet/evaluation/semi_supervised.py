@@ -12,7 +12,7 @@ from typing import Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
-from audioset_triplet.config import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import classification, metrics, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split

@@ -5,12 +5,12 @@ from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.data import clips as stored
-from audioset_triplet.data import embedding_parts
-from audioset_triplet.data.clips import Clips, StoredClips
-from audioset_triplet.data.scores import ClipScores
-from audioset_triplet.data.weak_labels import WeakLabels
 from audioset_triplet.errors import UserError
+from audioset_triplet.store import embedding_parts
+from audioset_triplet.store import stored_clips as stored
+from audioset_triplet.store.scores import ClipScores
+from audioset_triplet.store.stored_clips import Clips, StoredClips
+from audioset_triplet.store.weak_labels import WeakLabels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,12 +6,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import audioset_triplet
-from audioset_triplet.data import assignments, embeddings, units
-from audioset_triplet.data.assignments import AssignmentsInfo
-from audioset_triplet.data.units import UnitBatch
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import entropy_clustering
-from audioset_triplet.models import clusters
+from audioset_triplet.models import cluster_head
+from audioset_triplet.store import assignments, embeddings, units
+from audioset_triplet.store.assignments import AssignmentsInfo
+from audioset_triplet.store.units import UnitBatch
 
 _ROWS = 2048  # at a time: that many read the whole kernel once
 
@@ -34,7 +34,7 @@ def assign(
     Raises:
         UserError: what `clusters.restore_head` and `units.read` raise; embeddings of another model or size.
     """
-    trained = clusters.restore_head(workdir)
+    trained = cluster_head.restore_head(workdir)
     info = embeddings.read_info(folder)
     if trained.model_id and trained.model_id != info.model_id:
         raise UserError(

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet.data.audio_files import AudioError
-from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.export.sources import Sound
+from audioset_triplet.export.audio_clips import Sound
 from audioset_triplet.frontend import constants
+from audioset_triplet.media.audio_files import AudioError
 
 _HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
 _QUEUED_WINDOWS = 256

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from audioset_triplet import __version__
 from audioset_triplet.errors import UserError, op_reason
-from audioset_triplet.frontend import constants, level, mel
+from audioset_triplet.frontend import constants, loudness, mel
 
 _PARITY_TOLERANCE = 1e-5
 _SCRATCH_PREFIX = ".export-"
@@ -83,7 +83,7 @@ class EmbeddingModule(tf.Module):
         num_windows = mel.num_windows(num_samples)
         own = tf.sequence_mask(num_windows, count, tf.float32)
         embeddings *= own[..., tf.newaxis]
-        weights = own * level.weights(waveform, mel.window_starts(count))
+        weights = own * loudness.weights(waveform, mel.window_starts(count))
         return {
             "embedding": tf.math.l2_normalize(tf.einsum("bw,bwd->bd", weights, embeddings), axis=1),
             "window_embeddings": embeddings,
@@ -170,7 +170,7 @@ def _check_parity(network: tf.keras.Model, folder: str) -> None:
     for clip, count in enumerate(result["num_windows"].numpy()):
         windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform[clip])))[:count]
         embeddings = network(windows, training=False).numpy()
-        vector = level.weights(waveform[clip], mel.window_starts(count)).numpy() @ embeddings
+        vector = loudness.weights(waveform[clip], mel.window_starts(count)).numpy() @ embeddings
         difference = max(
             np.abs(embeddings - result["window_embeddings"][clip, :count]).max(),
             np.abs(vector / np.linalg.norm(vector) - result["embedding"][clip]).max(),

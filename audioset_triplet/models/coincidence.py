@@ -6,8 +6,8 @@ from typing import Any, Callable, Dict, List, Tuple
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.config import CoincidenceConfig
-from audioset_triplet.models import clusters
+from audioset_triplet.config.coincidence import CoincidenceConfig
+from audioset_triplet.models import cluster_head
 from audioset_triplet.models.resnet import build_picture_resnet50, build_resnet50
 
 # Activations that are held at once: 64 MB.
@@ -20,16 +20,18 @@ layers = tf.keras.layers
 
 def build_parts(config: CoincidenceConfig, num_classes: int = 0) -> Dict[str, tf.keras.Model]:
     """The networks of a stage, as checkpoints name them; `num_classes` matters where the stage classifies."""
-    terms, size = config.terms, config.model.embedding_size
-    parts = {"network": build_resnet50(config.model)}
+    terms, size = config.terms, config.network.embedding_size
+    parts = {"network": build_resnet50(config.network)}
     if terms.av_weight:
-        pictures = config.pictures
-        parts["picture_network"] = build_picture_resnet50(config.model, pictures.image_size, pictures.image_stem_stride)
+        pictures = config.image
+        parts["picture_network"] = build_picture_resnet50(
+            config.network, pictures.image_size, pictures.image_stem_stride
+        )
         parts["av_head"] = CoincidenceHead(size, terms.coincidence_units, name="av_head")
     if terms.aa_weight:
         parts["aa_head"] = CoincidenceHead(size, terms.coincidence_units, name="aa_head")
     if terms.cluster_weight:
-        parts[clusters.PART] = clusters.ClusterHead(
+        parts[cluster_head.PART] = cluster_head.ClusterHead(
             config.clustering.num_clusters, size, config.clustering.cluster_scale
         )
     if terms.class_weight:

@@ -14,7 +14,7 @@ from typing import Callable
 
 import tensorflow as tf
 
-from audioset_triplet.config import BackboneConfig, ModelConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig
 from audioset_triplet.frontend import constants
 
 layers = tf.keras.layers
@@ -47,18 +47,18 @@ def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str, norm: _Norm
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
-def build_resnet50(config: ModelConfig) -> tf.keras.Model:
+def build_resnet50(config: EmbeddingNetworkConfig) -> tf.keras.Model:
     """Log-mel windows [B, 96, 64] -> embeddings [B, D] of unit length, float32.
 
     At width 1 and stem stride 1 it has 23.76 million trainable weights and takes 1.85 billion multiplications per
     window.
     """
     inputs = _log_mel_input()
-    outputs = _unit_embedding(_features(_channel(inputs), config, config.stem_stride), config)
+    outputs = _unit_embedding(_features(_channel(inputs), config, config.resnet.stem_stride), config)
     return tf.keras.Model(inputs, outputs, name=_name(config))
 
 
-def build_picture_resnet50(config: ModelConfig, image_size: int, stem_stride: int) -> tf.keras.Model:
+def build_picture_resnet50(config: EmbeddingNetworkConfig, image_size: int, stem_stride: int) -> tf.keras.Model:
     """RGB pictures, uint8 [B, image_size, image_size, 3] -> embeddings [B, D] of unit length, float32.
 
     Args:
@@ -72,17 +72,17 @@ def build_picture_resnet50(config: ModelConfig, image_size: int, stem_stride: in
     return tf.keras.Model(inputs, outputs, name=f"picture_{_name(config)}")
 
 
-def build_resnet50_classifier(config: BackboneConfig, num_classes: int) -> tf.keras.Model:
+def build_resnet50_classifier(config: NetworkConfig, num_classes: int) -> tf.keras.Model:
     """Log-mel windows [B, 96, 64] -> one logit per class, [B, C], float32."""
     inputs = _log_mel_input()
-    x = _features(_channel(inputs), config, config.stem_stride)
+    x = _features(_channel(inputs), config, config.resnet.stem_stride)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return tf.keras.Model(inputs, logits, name=f"{_name(config)}_classifier")
 
 
-def _name(config: BackboneConfig) -> str:
+def _name(config: NetworkConfig) -> str:
     """Counts the layers, as the original does: three a block, the first convolution and the last product."""
-    return f"resnet{3 * sum(config.blocks) + 2}"
+    return f"resnet{3 * sum(config.resnet.blocks) + 2}"
 
 
 def _log_mel_input() -> tf.Tensor:
@@ -94,12 +94,12 @@ def _channel(log_mel: tf.Tensor) -> tf.Tensor:
     return layers.Reshape([constants.WINDOW_FRAMES, constants.NUM_BANDS, 1], name="channel")(log_mel)
 
 
-def _unit_embedding(features: tf.Tensor, config: ModelConfig) -> tf.Tensor:
+def _unit_embedding(features: tf.Tensor, config: EmbeddingNetworkConfig) -> tf.Tensor:
     x = layers.Dense(config.embedding_size, dtype="float32", name="embedding")(features)
     return layers.UnitNormalization(dtype="float32", name="unit_length")(x)
 
 
-def _features(x: tf.Tensor, config: BackboneConfig, stem_stride: int) -> tf.Tensor:
+def _features(x: tf.Tensor, config: NetworkConfig, stem_stride: int) -> tf.Tensor:
     """[B, height, width, channels] -> the averages of the last map, [B, 2048] at width 1."""
 
     def scaled(channels: int) -> int:
@@ -108,7 +108,7 @@ def _features(x: tf.Tensor, config: BackboneConfig, stem_stride: int) -> tf.Tens
     norm = functools.partial(layers.BatchNormalization, epsilon=1e-5, synchronized=config.batch_norm == "all")
     x = _convolution(x, scaled(64), 7, stem_stride, "stem", norm)
     x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
-    for stage, ((channels, stride), num_blocks) in enumerate(zip(_STAGES, config.blocks), start=1):
+    for stage, ((channels, stride), num_blocks) in enumerate(zip(_STAGES, config.resnet.blocks), start=1):
         for block in range(1, num_blocks + 1):
             x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}", norm)
     # Of log-mel windows the last map is 6x4 at stem stride 1: the average over all of it is the 6x4 average pool.

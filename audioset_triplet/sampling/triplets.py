@@ -1,9 +1,9 @@
 """Windows -> triplets, in graph and vectorised over the batch (Jansen et al. 2018, section 3).
 
-A batch of window pairs comes in (`audioset_triplet.data.windows`): an anchor, and a companion that is either another
+A batch of window pairs comes in (`sampling.windows`): an anchor, and a companion that is either another
 window of the same recording or a window of another clip with a common label. Every row becomes one triplet, in one of
 two ways: by one method, as published (which rows get which is drawn, how many do is fixed by the shares), or by all
-constraints at once (`combination="pairs"`).
+constraints at once (`combination="composed"`).
 """
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
@@ -11,7 +11,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.config import METHODS, UNSUPERVISED_METHODS, SamplingConfig
+from audioset_triplet.config.triplet import METHODS, UNSUPERVISED_METHODS, SamplingConfig
 from audioset_triplet.frontend import mel
 from audioset_triplet.sampling import draws, positives
 
@@ -80,7 +80,7 @@ def sample_triplets(
         seed: int [2]; the same seed gives the same triplets.
         with_negatives: whether each triplet brings a negative of its own (in mixing: the distractor).
     """
-    if config.combination == "pairs":
+    if config.combination == "composed":
         return _sample_pairs(windows, config, seed, with_negatives)
     return _sample_rows(windows, config, seed, with_negatives)
 

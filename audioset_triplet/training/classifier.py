@@ -12,16 +12,16 @@ from typing import Any, List, Sequence
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.config import ClassifierConfig
-from audioset_triplet.data import clip_labels
-from audioset_triplet.data.embedding_parts import ClipInfo
-from audioset_triplet.data.scores import ClipScores
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
-from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import classes, inputs, runs, sources
-from audioset_triplet.training.classes import Classes
+from audioset_triplet.records import clip_labels
+from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.runs.classes import Classes
+from audioset_triplet.store.scores import ClipScores
+from audioset_triplet.training import inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
@@ -83,8 +83,8 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
     """
     found, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
     read_batches = functools.partial(inputs.labelled_batches, config, list(found.names), clip_ids)
-    source = sources.Records(config, read_batches, clip_ids)
-    runs.train(config, workdir, functools.partial(_build_model, config, found, workdir), source)
+    source = run_inputs.Records(config, read_batches, clip_ids)
+    loop.train(config, workdir, functools.partial(_build_model, config, found, workdir), source)
 
 
 def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "ClassifierModel":
@@ -94,7 +94,7 @@ def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "Cla
         "softmax, as every clip has one label" if found.one_per_clip else "sigmoids, as some clips have several labels"
     )
     print(f"{found.num_clips} clips of {len(found.names)} classes: {loss}.", file=sys.stderr)
-    network = build_resnet50_classifier(config.model, len(found.names))
+    network = build_resnet50_classifier(config.network, len(found.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     return ClassifierModel(network, found.one_per_clip, places_shape=(num_rows, 1))
 
@@ -124,6 +124,6 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     """
     run_config = checkpoints.read_config(workdir, ClassifierConfig)
     found = classes.read(workdir)
-    network = build_resnet50_classifier(run_config.model, len(found.names))
+    network = build_resnet50_classifier(run_config.network, len(found.names))
     checkpoints.restore_weights(network, workdir, run_config)
     return classes.score(lambda windows: network(windows, training=False), found, data, folds)

@@ -14,16 +14,17 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.config import CoincidenceConfig
-from audioset_triplet.data import weak_labels
-from audioset_triplet.data.scores import ClipScores
-from audioset_triplet.data.weak_labels import WeakLabels
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.losses.coincidence import Moments, coincidence, pairs_of
-from audioset_triplet.models import checkpoints, clusters
+from audioset_triplet.models import cluster_head
 from audioset_triplet.models.coincidence import build_parts
-from audioset_triplet.training import classes, clustering, inputs, runs, sources
+from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.store import weak_labels
+from audioset_triplet.store.scores import ClipScores
+from audioset_triplet.store.weak_labels import WeakLabels
+from audioset_triplet.training import clustering_terms, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms, combined
 
 
@@ -35,8 +36,8 @@ def train(config: CoincidenceConfig, workdir: str) -> None:
     """
     labels = weak_labels.read(config.labels.weak_labels) if config.terms.class_weight else None
     read_batches = functools.partial(inputs.moment_batches, config, labels)
-    source = sources.Records(config, read_batches, with_frames=config.terms.av_weight > 0)
-    runs.train(config, workdir, functools.partial(build_model, config, labels, workdir), source)
+    source = run_inputs.Records(config, read_batches, with_frames=config.terms.av_weight > 0)
+    loop.train(config, workdir, functools.partial(build_model, config, labels, workdir), source)
 
 
 def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir: str) -> "CoincidenceModel":
@@ -90,7 +91,7 @@ def _take_over(parts: Dict[str, tf.keras.Model], workdir: str) -> None:
 _MONITORED: Dict[str, Sequence[str]] = {
     "av": ("coincident", "apart"),
     "aa": ("coincident", "apart"),
-    "cluster": clustering.MONITORED,
+    "cluster": clustering_terms.MONITORED,
     "class": ("accuracy",),
 }
 
@@ -126,14 +127,14 @@ class CoincidenceModel(ObjectiveModel):
     def derived(self, means: Dict[str, float]) -> Dict[str, float]:
         if not self._weights["cluster"]:
             return {}
-        found = clustering.derived(self._of_clusters(means), *self._numbers())
+        found = clustering_terms.derived(self._of_clusters(means), *self._numbers())
         return {f"cluster_{name}": value for name, value in found.items()}
 
     def alarm(self, means: Dict[str, float]) -> str:
-        return clustering.alarm(self._of_clusters(means), *self._numbers()) if self._weights["cluster"] else ""
+        return clustering_terms.alarm(self._of_clusters(means), *self._numbers()) if self._weights["cluster"] else ""
 
     def _of_clusters(self, means: Dict[str, float]) -> Dict[str, float]:
-        return {name: means[f"cluster_{name}"] for name in clustering.MONITORED}
+        return {name: means[f"cluster_{name}"] for name in clustering_terms.MONITORED}
 
     def _numbers(self) -> Tuple[int, int]:
         """Clusters, and windows of a step that fall into them."""
@@ -146,8 +147,8 @@ class CoincidenceModel(ObjectiveModel):
         return tf.split(self.parts["network"](tf.concat(windows, axis=0), training=True), len(windows))
 
     def _av(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        pictures = self.parts["picture_network"](batch.pictures, training=True)
-        shown = Moments(batch.recordings, batch.picture_seconds, batch.has_picture)
+        pictures = self.parts["picture_network"](batch.images, training=True)
+        shown = Moments(batch.recordings, batch.image_seconds, batch.has_image)
         return self._coincidence("av_head", embeddings[0], _heard(batch, 0), pictures, shown)
 
     def _aa(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
@@ -165,8 +166,8 @@ class CoincidenceModel(ObjectiveModel):
     def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
         exists = [tf.ones_like(batch.has_companion), batch.has_companion][: len(embeddings)]
         weights = tf.cast(tf.concat(exists, axis=0), tf.float32)
-        head, gamma = self.parts[clusters.PART], self._config.clustering.gamma
-        return clustering.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
+        head, gamma = self.parts[cluster_head.PART], self._config.clustering.gamma
+        return clustering_terms.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
 
     def _class(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
         logits = self.parts["class_head"](embeddings[0], training=True)

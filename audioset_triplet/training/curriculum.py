@@ -13,9 +13,9 @@ import os
 import sys
 from typing import Any, Dict, Sequence
 
-from audioset_triplet.config import CoincidenceConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.models import checkpoints
+from audioset_triplet.runs import checkpoints
 from audioset_triplet.training import coincidence
 
 # Stage -> the terms that it has, as `training.coincidence` names them.
@@ -50,7 +50,7 @@ def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> Coincid
     Raises:
         UserError: the stage has no term, or no labels to learn from.
     """
-    has = [name for name in STAGES[stage] if name != "av" or config.pictures.pictures]
+    has = [name for name in STAGES[stage] if name != "av" or config.image.images]
     absent: Dict[str, Any] = {f"{name}_weight": 0.0 for name in STAGES[max(STAGES)] if name not in has}
     before = [earlier for earlier in range(1, stage) if _has_begun(stage_folder(workdir, earlier))]
     start_from = stage_folder(workdir, before[-1]) if before else ""
@@ -59,11 +59,13 @@ def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> Coincid
     staged = dataclasses.replace(config, terms=terms, labels=labels)
     if not active_terms(staged):
         raise UserError(
-            f"stage {stage} has nothing to learn: it has {', '.join(STAGES[stage])}, and --pictures=false or weights "
+            f"stage {stage} has nothing to learn: it has {', '.join(STAGES[stage])}, and --images=false or weights "
             "of 0 leave nothing of that."
         )
     if staged.terms.class_weight and not labels.weak_labels:
-        raise UserError("stage 4 learns from labels of clusters: name them by --weak_labels (experiments.consolidate).")
+        raise UserError(
+            "stage 4 learns from labels of clusters: name them by --weak_labels (experiments.label_clusters)."
+        )
     return staged
 
 

@@ -17,14 +17,17 @@ from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet import options
-from audioset_triplet.config import ClassifierConfig, CoincidenceConfig, RecordsConfig, TripletConfig
-from audioset_triplet.data import places, records, windows
-from audioset_triplet.data.weak_labels import WeakLabels
+from audioset_triplet.config import options
+from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig
+from audioset_triplet.config.training import RecordsConfig
+from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import level, mel
-from audioset_triplet.sampling import pictures
+from audioset_triplet.frontend import loudness, mel
+from audioset_triplet.records import places, reading
+from audioset_triplet.sampling import image_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
+from audioset_triplet.store.weak_labels import WeakLabels
 
 _SEEDS_APART = 7_368_787  # between two pipelines
 _BATCHES_APART = 4
@@ -58,9 +61,9 @@ class MomentBatch(NamedTuple):
     has_companion: tf.Tensor  # bool [B]
     recordings: tf.Tensor  # int64 [B], a hash of the recording's id
     seconds: tf.Tensor  # float32 [B, 2], where the middles of the windows lie in the recording
-    pictures: Union[tf.Tensor, Tuple[()]]  # uint8 [B, S, S, 3], RGB
-    has_picture: Union[tf.Tensor, Tuple[()]]  # bool [B]
-    picture_seconds: Union[tf.Tensor, Tuple[()]]  # float32 [B]
+    images: Union[tf.Tensor, Tuple[()]]  # uint8 [B, S, S, 3], RGB
+    has_image: Union[tf.Tensor, Tuple[()]]  # bool [B]
+    image_seconds: Union[tf.Tensor, Tuple[()]]  # float32 [B]
     targets: Union[tf.Tensor, Tuple[()]]  # float32 [B, C], 1 for the weak labels of the clip, else 0
     places: tf.Tensor  # int64 [B, 1, 2], where the clips lie (`data.places`)
 
@@ -118,7 +121,7 @@ def triplet_batches(
 def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
     windows = {name: getattr(batch, name) for name in ("pcm", "contents", "has_companion", "places")}
-    return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "own")
+    return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "sampled")
 
 
 def labelled_batches(
@@ -181,20 +184,20 @@ def moment_batches(
             has_companion=batch["has_companion"],
             recordings=batch["recording"],
             seconds=batch["seconds"],
-            pictures=batch["picture"] if with_pictures else (),
-            has_picture=batch["has_picture"] if with_pictures else (),
-            picture_seconds=batch["picture_seconds"] if with_pictures else (),
+            images=batch["picture"] if with_pictures else (),
+            has_image=batch["has_picture"] if with_pictures else (),
+            image_seconds=batch["picture_seconds"] if with_pictures else (),
             targets=batch["targets"] if target else (),
             places=batch["places"],
         )
 
     def finished(moment: dict) -> dict:
         clip_id, _, own_seed = (moment.pop(name) for name in ("clip_id", "labels", "seed"))
-        if with_pictures and config.pictures.alter_pictures:
-            moment["picture"] = pictures.alter(moment["picture"], own_seed)
+        if with_pictures and config.image.augment_images:
+            moment["picture"] = image_augmentation.alter(moment["picture"], own_seed)
         return {**moment, "targets": target(clip_id)} if target else moment
 
-    image_size = config.pictures.image_size if with_pictures else 0
+    image_size = config.image.image_size if with_pictures else 0
     moments = windows.moments(_endless(clips, config, seed), seed, config.terms.coincidence_seconds, image_size)
     moments = _shuffled_apart(moments.map(finished, num_parallel_calls=tf.data.AUTOTUNE), config, seed)
     batches = moments.batch(_rows_of_pipeline(config, feed), drop_remainder=True).skip(skipped)
@@ -231,9 +234,9 @@ def successive_windows(data: str, folds: Sequence[int], batch_size: int) -> tf.d
         waveform = mel.pcm_to_waveform(windows.pad_to_window(clip["pcm"]))
         log_mel = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform)))
         count = tf.shape(log_mel)[0]
-        return tf.repeat(clip["clip_id"], count), log_mel, level.weights(waveform, mel.window_starts(count))
+        return tf.repeat(clip["clip_id"], count), log_mel, loudness.weights(waveform, mel.window_starts(count))
 
-    clips = records.read_clips(records.expand_globs(data), folds, deterministic=True)
+    clips = reading.read_clips(reading.expand_globs(data), folds, deterministic=True)
     return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
@@ -252,7 +255,7 @@ def _read_clips(
     config: RecordsConfig, clip_ids: Optional[Sequence[str]], feed: Feed, with_frames: bool = False
 ) -> tf.data.Dataset:
     """The pipeline's part of the clips of the run's folds, of these ids alone; None: all."""
-    files = records.expand_globs(config.data.data)
+    files = reading.expand_globs(config.data.data)
     count, index = feed.context.num_input_pipelines, feed.context.input_pipeline_id
     if config.data.data_service:  # which divides the files itself
         count, index = 1, 0
@@ -286,16 +289,16 @@ def _rows_of_pipeline(config: RecordsConfig, feed: Feed) -> int:
 def _endless(clips: tf.data.Dataset, config: RecordsConfig, seed: int) -> tf.data.Dataset:
     """All clips in another order on every pass, each as often as it is to be cut."""
     clips = clips.shuffle(config.data.shuffle_clips, seed=seed).repeat()
-    if config.data.cuts_per_clip == 1:
+    if config.data.windows_per_clip == 1:
         return clips
-    return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(config.data.cuts_per_clip))
+    return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(config.data.windows_per_clip))
 
 
 def _shuffled_apart(cuts: tf.data.Dataset, config: RecordsConfig, seed: int) -> tf.data.Dataset:
     """Cuts of one clip, which are no negatives of each other, out of each other's batch."""
-    if config.data.cuts_per_clip == 1:
+    if config.data.windows_per_clip == 1:
         return cuts
-    return cuts.shuffle(_BATCHES_APART * config.data.cuts_per_clip * config.training.batch_size, seed=seed)
+    return cuts.shuffle(_BATCHES_APART * config.data.windows_per_clip * config.training.batch_size, seed=seed)
 
 
 def _delivered(

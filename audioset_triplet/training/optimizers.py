@@ -5,7 +5,7 @@ from typing import Any, Dict
 
 import tensorflow as tf
 
-from audioset_triplet.config import TrainingConfig
+from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.training import addons
 
 # Weights that do not decay: biases, and scales and shifts of batch normalisation (He et al. 2019, "Bag of Tricks",

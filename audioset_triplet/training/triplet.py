@@ -6,13 +6,13 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.config import LossConfig, TripletConfig
+from audioset_triplet.config.triplet import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import nt_xent, triplet
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.sampling import draws
 from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
-from audioset_triplet.training import inputs, runs, sources
+from audioset_triplet.training import inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepared
 
 
@@ -24,8 +24,8 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
         workdir: the work directory.
         clip_ids: learns from these clips of `config.data` alone; None: from all.
     """
-    source = sources.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
-    runs.train(config, workdir, functools.partial(build_model, config), source)
+    source = run_inputs.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
+    loop.train(config, workdir, functools.partial(build_model, config), source)
 
 
 def build_model(config: TripletConfig) -> ObjectiveModel:
@@ -41,7 +41,7 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
             f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it, and "
             "--candidates=device looks for none on the others."
         )
-    network, model_class = build_resnet50(config.model), _MODELS[config.loss.loss]
+    network, model_class = build_resnet50(config.network), _MODELS[config.loss.loss]
     num_rows, num_clips = batch_size // num_replicas, 2 if config.sampling.method == "labels" else 1
     host = config.sampling.sampling_device == "host"
     prepare = unprepared if host else functools.partial(_sampled, config, num_rows)
@@ -85,7 +85,7 @@ class TripletModel(ObjectiveModel):
 
     def _distances(self, batch: TripletBatch) -> tuple:
         """Squared distances to the positive and to the negative, and the weights: [B] each."""
-        own_negative = self._config.negatives == "own"
+        own_negative = self._config.negatives == "sampled"
         windows = [batch.anchor, batch.positive] + ([batch.negative] if own_negative else [])
         anchor, positive, *rest = embed_together(self.parts["network"], windows)
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)

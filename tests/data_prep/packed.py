@@ -13,7 +13,7 @@ import soundfile
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from audioset_triplet.data import audio_files
+from audioset_triplet.media import audio_files
 from data_prep import sounds
 
 LONG = "/".join(["folder with a long name"] * 6 + ["grüße.wav"])  # more than a header of tar holds

@@ -2,7 +2,7 @@
 
 import soundfile
 
-from audioset_triplet.data import audio_files
+from audioset_triplet.media import audio_files
 from data_prep import folder, sounds
 from data_prep.folder import FROM_FOLDERS, Clips
 from data_prep.plan import ClipRequest

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
+from audioset_triplet.media.audio_files import AudioError
 from data_prep import clip_maker
 from data_prep.config import RecordsConfig
 from tests import datasets

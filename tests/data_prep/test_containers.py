@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
+from audioset_triplet.media.audio_files import AudioError
 from data_prep import sounds
 from tests.data_prep.packed import (
     BLOCK,

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.data.clip_ids import digest
-from audioset_triplet.data.embedding_parts import ClipInfo
-from audioset_triplet.evaluation import tasks
+from audioset_triplet.clips import ClipInfo, digest
+from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.reports import tasks
 from data_prep import coverage, coverage_page, esc50, plan, prepare
 from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipRequest
 from data_prep.shards import Account, Reject
 from data_prep.sounds import Location
-from tests import stored_clips
+from tests import example_clips
 from tests.data_prep import written
 from tests.tiny_esc50 import write_tiny_esc50
 
@@ -239,7 +238,7 @@ def test_every_evaluation_of_whole_splits_names_the_digests_of_the_card(records,
         ClipInfo(clip.clip_id, clip.recording_id, clip.labels, clip.label_names, clip.fold)
         for clip in written.read(records).values()
     ]
-    stored_clips.write(tmp_path, infos[::-1])
+    example_clips.write(tmp_path, infos[::-1])
     splits = json.loads((records / "coverage.json").read_text())["splits"]
     evaluated, learned_from = (splits[name]["clips_digest"] for name in ("fold2", "fold1"))
     head = HeadConfig(hidden_units=4, head_epochs=1, head_min_steps=1)

@@ -14,13 +14,15 @@ from typing import Dict
 import numpy as np
 import pytest
 
-from audioset_triplet.data import audio_files, parsing, records, synthetic_videos
-from audioset_triplet.data.synthetic_videos import World
 from audioset_triplet.errors import UserError
-from data_prep import folder, pictures, prepare, prepare_audiovisual, record_report
+from audioset_triplet.media import audio_files
+from audioset_triplet.records import parsing, reading
+from audioset_triplet.synthetic import videos
+from audioset_triplet.synthetic.videos import World
+from data_prep import folder, frames, prepare, prepare_audiovisual, record_report
 from data_prep.config import FramesConfig, RecordsConfig, RunnerConfig
 from data_prep.folder import NO_LABELS, Clips, LabelTable
-from tests import datasets, processes, videos
+from tests import datasets, processes, video_examples
 from tests.data_prep.packed import write_tar
 from tests.data_prep.written import contents, read, write
 
@@ -35,7 +37,7 @@ def write_videos(root: pathlib.Path, **seconds: float) -> pathlib.Path:
     root.mkdir(parents=True, exist_ok=True)
     for name, length in seconds.items():
         path = root / name.replace("_", ".")
-        videos.write(path, videos.steady(length), videos.clicks(length, length / 2))
+        video_examples.write(path, video_examples.steady(length), video_examples.clicks(length, length / 2))
     return root
 
 
@@ -60,23 +62,23 @@ def test_clips_hold_the_sound_that_audio_files_gives_and_pictures_of_their_times
             assert clip.image_size == 32 and len(clip.frames) == round(2 * clip.num_samples / 16000)
             assert [int(2 * time) for time in clip.frame_seconds] == list(range(len(clip.frames)))
             for time, frame in zip(clip.frame_seconds, clip.frames):
-                assert videos.decoded(frame).shape == (32, 32, 3)
-                assert abs(second + time - videos.time_of(frame)) < 2 * videos.FRAME_SECONDS
+                assert video_examples.decoded(frame).shape == (32, 32, 3)
+                assert abs(second + time - video_examples.time_of(frame)) < 2 * video_examples.FRAME_SECONDS
 
 
 def test_records_are_read_by_the_graph_with_pictures_and_without(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.0)), tmp_path / "out", num_shards=1)
-    files = records.expand_globs(f"{tmp_path}/out/*.tfrecord")
-    (clip,) = records.read_clips(files, [], True, with_frames=True)
+    files = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
+    (clip,) = reading.read_clips(files, [], True, with_frames=True)
     assert clip["frame_seconds"].numpy().tolist() == pytest.approx([0, 0.52])
-    image = parsing.decode_frame(clip["frames"][1], records.image_size(files))
+    image = parsing.decode_frame(clip["frames"][1], reading.image_size(files))
     assert image.shape == (32, 32, 3) and abs(float(np.mean(image)) - 51) < 4  # 20 + 60 * 0.52
-    (alone,) = records.read_clips(files, [], True)
+    (alone,) = reading.read_clips(files, [], True)
     np.testing.assert_array_equal(alone["pcm"], clip["pcm"])
 
 
 def test_a_clip_behind_the_last_picture_has_none(tmp_path: pathlib.Path) -> None:
-    videos.write(tmp_path / "in.mkv", videos.steady(1.0), videos.clicks(3.0, 0.5))
+    video_examples.write(tmp_path / "in.mkv", video_examples.steady(1.0), video_examples.clicks(3.0, 0.5))
     write(clips_of(tmp_path / "in.mkv", seconds=1.0), tmp_path / "out")
     found = {clip_id: (len(clip.frames), clip.image_size) for clip_id, clip in read(tmp_path / "out").items()}
     assert found == {"in.mkv@0": (2, 32), "in.mkv@1000": (0, 32), "in.mkv@2000": (0, 32)}
@@ -85,7 +87,7 @@ def test_a_clip_behind_the_last_picture_has_none(tmp_path: pathlib.Path) -> None
 def test_pictures_wait_in_a_file_where_they_are_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_videos(tmp_path / "in", a_mp4=2.0)
     write(clips_of(root, seconds=1.0), tmp_path / "memory")
-    monkeypatch.setattr(pictures, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(frames, "_HELD_BYTES", 1000)
     write(clips_of(root, seconds=1.0), tmp_path / "file")
     assert contents(tmp_path / "file") == contents(tmp_path / "memory")
 
@@ -93,9 +95,9 @@ def test_pictures_wait_in_a_file_where_they_are_many(tmp_path: pathlib.Path, mon
 def write_rejects(root: pathlib.Path) -> Dict[str, str]:
     """Writes files that cannot be used; name -> reason."""
     good = write_videos(root, good_webm=1.0) / "good.webm"
-    videos.write(root / "pictures_alone.mp4", videos.steady(1.0), None)
-    videos.write(root / "sound_alone.mp4", None, videos.clicks(1.0, 0.5))
-    videos.write(root / "short.mkv", videos.steady(0.08), videos.clicks(0.05, 0.01))
+    video_examples.write(root / "pictures_alone.mp4", video_examples.steady(1.0), None)
+    video_examples.write(root / "sound_alone.mp4", None, video_examples.clicks(1.0, 0.5))
+    video_examples.write(root / "short.mkv", video_examples.steady(0.08), video_examples.clicks(0.05, 0.01))
     (root / "cut.webm").write_bytes(good.read_bytes()[: good.stat().st_size // 3])
     (root / "cut.webm.gz").write_bytes(gzip.compress(good.read_bytes())[:-2000])
     (root / "empty.mp4").write_bytes(b"")
@@ -135,14 +137,14 @@ def test_the_program_names_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
 
 def test_the_report_shows_pictures_and_names_what_is_none(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.5, b_mkv=1.0), seconds=1.0), tmp_path / "out", num_shards=1)
-    (file,) = records.expand_globs(f"{tmp_path}/out/*.tfrecord")
-    clips = [record.clip for record in records.scan(file) if record.clip]
+    (file,) = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
+    clips = [record.clip for record in reading.scan(file) if record.clip]
     clips[0] = dataclasses.replace(clips[0], frames=(b"no picture",), frame_seconds=(0.0,))
     clips.append(dataclasses.replace(clips[1], clip_id="other", image_size=64))
     clips.append(dataclasses.replace(clips[1], clip_id="sound", frames=(), frame_seconds=(), image_size=0))
     report = record_report.Report()
     for index, clip in enumerate(clips):
-        report.add(records.Record(file, index, clip))
+        report.add(reading.Record(file, index, clip))
     lines = report.lines(limit=9)
     count = sum(len(clip.frames) for clip in clips[1:3])
     rate = count / sum(clip.num_samples / 16000 for clip in clips[1:3])
@@ -189,7 +191,7 @@ def test_labels_and_folds_of_a_table_and_videos_in_archives(tmp_path: pathlib.Pa
 
 
 def test_a_world_of_synthetic_videos_is_prepared_with_its_labels_and_folds(tmp_path: pathlib.Path) -> None:
-    synthetic_videos.write_world(str(tmp_path / "world"), 6, World(num_kinds=3, seconds=1.0, seed=1))
+    videos.write_world(str(tmp_path / "world"), 6, World(num_kinds=3, seconds=1.0, seed=1))
     table = LabelTable(tmp_path / "world" / "videos.csv", "filename", "labels", ",", "fold")
     summary = write(clips_of(tmp_path / "world" / "videos", table, FramesConfig(10.0, 64)), tmp_path / "out")
     assert not summary.rejects and not summary.missing
@@ -199,7 +201,9 @@ def test_a_world_of_synthetic_videos_is_prepared_with_its_labels_and_folds(tmp_p
     assert clips.keys() == rows.keys()
     for name, clip in clips.items():
         assert (clip.label_names, clip.fold) == ((rows[name]["labels"],), int(rows[name]["fold"]))
-        assert len(clip.frames) == 10 and {videos.decoded(frame).shape for frame in clip.frames} == {(64, 64, 3)}
+        assert len(clip.frames) == 10 and {video_examples.decoded(frame).shape for frame in clip.frames} == {
+            (64, 64, 3)
+        }
 
 
 def test_a_real_video(tmp_path: pathlib.Path) -> None:
@@ -268,10 +272,10 @@ def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path: pathlib.Path)
     """That of a whole process: what FFmpeg holds is not Python's."""
 
     def peak_kib(seconds: int) -> int:
-        shown = videos.grey(0.5).resize((640, 480))
-        sound = np.tile(videos.clicks(1.0, 0.5), seconds)
+        shown = video_examples.grey(0.5).resize((640, 480))
+        sound = np.tile(video_examples.clicks(1.0, 0.5), seconds)
         path = tmp_path / f"{seconds}.mkv"
-        videos.write(path, videos.steady(seconds), sound, picture=lambda _: shown, size=shown.size)
+        video_examples.write(path, video_examples.steady(seconds), sound, picture=lambda _: shown, size=shown.size)
         result = subprocess.run(
             [sys.executable, "-c", _PEAK, path, str(seconds)],
             env=processes.environment(),

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioset_triplet.data import audio_files, parsing, records
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import audio_files
+from audioset_triplet.records import parsing, reading
 from data_prep import esc50
 from data_prep.prepare import Summary
 from tests import datasets, processes
@@ -40,7 +41,7 @@ def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     assert clip.pcm is not None
     np.testing.assert_array_equal(clip.pcm, wanted)
     for name in names:
-        shard = [record.clip for record in records.scan(str(tmp_path / "out" / name)) if record.clip]
+        shard = [record.clip for record in reading.scan(str(tmp_path / "out" / name)) if record.clip]
         assert {clip.fold for clip in shard} == {int(name[4])}
     description = json.loads((tmp_path / "out" / "records.json").read_text())
     assert description["class_names"] == {"0": "class_0", "1": "class_1", "2": "class_2"}
@@ -75,7 +76,7 @@ def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.
     clips, wanted = read(tmp_path / "encoded"), read(tmp_path / "pcm")
     assert clips["1-1000-A-0"].encoded == (root / "audio" / "1-1000-A-0.ogg").read_bytes()
     assert clips["1-1001-A-0"].encoded == b""  # the graph cannot decode 64-bit WAV
-    for record in records.read_records([str(tmp_path / "encoded" / "fold1-00000-of-00001.tfrecord")], True):
+    for record in reading.read_records([str(tmp_path / "encoded" / "fold1-00000-of-00001.tfrecord")], True):
         parsed = parsing.parse_clip(record)
         pcm = wanted[parsed["clip_id"].numpy().decode()].pcm
         assert parsed["pcm"].shape == (80000,)

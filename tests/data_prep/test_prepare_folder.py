@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioset_triplet.data import clip_ids
+from audioset_triplet import clips
 from audioset_triplet.errors import UserError
 from data_prep.folder import LabelTable
 from tests import processes
@@ -29,7 +29,7 @@ def test_priors_count_clips_and_what_is_said_of_the_copy_counts_sounds(tmp_path)
     assert account["cut"] == {"dog/a.wav": 3, "ant/silent.wav": 2, "ant/half.wav": 2}
     # The digest is of the clips, as evaluations know them.
     card = json.loads((tmp_path / "out" / "coverage.json").read_text())
-    assert len(read(tmp_path / "out")) == 8 and card["total"]["clips_digest"] == clip_ids.digest(read(tmp_path / "out"))
+    assert len(read(tmp_path / "out")) == 8 and card["total"]["clips_digest"] == clips.digest(read(tmp_path / "out"))
     assert (card["total"]["used"], card["total"]["records"]) == (4, 8)
     page = (tmp_path / "out" / "coverage.html").read_text()
     assert "4 of 4 sounds, cut into 8 clips, can be used: 100%" in page

@@ -6,8 +6,9 @@ import re
 
 import numpy as np
 
-from audioset_triplet.data import features, schema
-from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.records import schema
+from audioset_triplet.store import features
 from data_prep.plan import CLIPS_PER_SHARD
 
 README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()

@@ -9,9 +9,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from audioset_triplet.data import audio_files
-from audioset_triplet.data.audio_files import AudioError
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import audio_files
+from audioset_triplet.media.audio_files import AudioError
 from data_prep import audio_names, clip_maker, plan, sounds
 from data_prep.config import RecordsConfig
 from data_prep.plan import ClipRequest, Shard

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any, Dict
 
-from audioset_triplet.data import records, schema
+from audioset_triplet.records import reading, schema
 from data_prep import plan, prepare
 from data_prep.config import RecordsConfig, RunnerConfig
 
@@ -20,7 +20,7 @@ def contents(folder: pathlib.Path) -> Dict[str, bytes]:
 
 def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
     """Every clip of a folder, by its id."""
-    found = [record for file in sorted(folder.glob("*.tfrecord")) for record in records.scan(str(file))]
+    found = [record for file in sorted(folder.glob("*.tfrecord")) for record in reading.scan(str(file))]
     assert not [record for record in found if record.damage]
     clips = {record.clip.clip_id: record.clip for record in found if record.clip}
     assert len(clips) == len(found)

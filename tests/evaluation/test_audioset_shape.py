@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import clips, embeddings
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised, splits
+from audioset_triplet.store import embeddings, stored_clips
 from tests import audioset_shape
 from tests.reference import knn as knn_reference
 from tests.reference import retrieval as retrieval_reference
@@ -33,7 +33,7 @@ def split(folder):
 
 @pytest.fixture(scope="module")
 def vectors(folder):
-    return clips.clip_vectors(folder)
+    return stored_clips.clip_vectors(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_the_set_has_the_shape_of_audioset(split):
 
 
 def test_retrieval_draws_100_and_100_and_agrees_with_loops_over_pairs(folder, vectors):
-    stored = clips.read_clips(folder)
+    stored = stored_clips.read_clips(folder)
     result = retrieval.evaluate(stored, draws=1, seed=3)
     assert result == retrieval.evaluate(vectors, draws=1, seed=3)
     assert len(result.class_average_precision) + len(result.classes_left_out) == 527

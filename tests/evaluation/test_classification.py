@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import clips, embeddings
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import classification, metrics, splits
-from tests import stored_clips
+from audioset_triplet.store import embeddings, stored_clips
+from tests import example_clips
 
 HEAD = HeadConfig(hidden_units=32, head_epochs=1, head_min_steps=60, head_learning_rate=1e-2)
 SIZE = 16
@@ -27,8 +27,8 @@ def two_labels(infos):
 
 @pytest.fixture(params=["one label", "several labels"])
 def folder(request, tmp_path):
-    infos = stored_clips.make_infos(160, 8)
-    stored_clips.write(tmp_path, infos if request.param == "one label" else two_labels(infos), noise=1.0)
+    infos = example_clips.make_infos(160, 8)
+    example_clips.write(tmp_path, infos if request.param == "one label" else two_labels(infos), noise=1.0)
     return str(tmp_path)
 
 
@@ -48,9 +48,9 @@ def windows_of_passes(source, num_windows, passes):
 
 @pytest.mark.parametrize("capacity", [7, 50, 1000])
 def test_each_pass_shows_every_chosen_window_once_in_another_order(tmp_path, capacity):
-    windows = stored_clips.write(tmp_path, stored_clips.make_infos(40, 4), rows_per_part=15)
+    windows = example_clips.write(tmp_path, example_clips.make_infos(40, 4), rows_per_part=15)
     chosen = np.arange(40) % 4 > 0
-    source = classification.ShuffledWindows(clips.read_clips(str(tmp_path)), chosen, capacity * 4 * SIZE)
+    source = classification.ShuffledWindows(stored_clips.read_clips(str(tmp_path)), chosen, capacity * 4 * SIZE)
     expected = sorted((row, float(value)) for row in np.flatnonzero(chosen) for value in windows[row, :, 0])
     first, second = windows_of_passes(source, len(expected), passes=2)
     assert sorted(first) == sorted(second) == expected
@@ -63,10 +63,10 @@ def test_each_pass_shows_every_chosen_window_once_in_another_order(tmp_path, cap
 
 
 def test_windows_that_fit_are_read_once_and_others_pass_after_pass(tmp_path, monkeypatch):
-    stored_clips.write(tmp_path, stored_clips.make_infos(40, 4), rows_per_part=1000)
+    example_clips.write(tmp_path, example_clips.make_infos(40, 4), rows_per_part=1000)
     read = []
     original = embeddings.part_batches
-    stored = clips.read_clips(str(tmp_path))
+    stored = stored_clips.read_clips(str(tmp_path))
     monkeypatch.setattr(embeddings, "part_batches", lambda path, *rest: read.append(path) or original(path, *rest))
     for capacity, times in ((120, 1), (119, 4)):
         read.clear()
@@ -77,9 +77,9 @@ def test_windows_that_fit_are_read_once_and_others_pass_after_pass(tmp_path, mon
 
 
 def test_a_clip_without_a_label_leaves_a_single_label_set_one(tmp_path):
-    infos = stored_clips.make_infos(40, 4)
+    infos = example_clips.make_infos(40, 4)
     infos[0] = dataclasses.replace(infos[0], labels=(), label_names=())  # of the training fold
-    stored_clips.write(tmp_path, infos)
+    example_clips.write(tmp_path, infos)
     split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
     scores = classification.clip_scores(split, split.usable, HEAD, 0).scores
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)  # softmax
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(folder):
 
 
 def test_classes_that_lie_apart_are_learned_also_through_a_small_buffer(tmp_path, monkeypatch):
-    stored_clips.write(tmp_path, stored_clips.make_infos(160, 8), noise=0.3, rows_per_part=30)
+    example_clips.write(tmp_path, example_clips.make_infos(160, 8), noise=0.3, rows_per_part=30)
     monkeypatch.setattr(classification, "_BUFFER_BYTES", 100 * 4 * SIZE)
     result = classification.evaluate(str(tmp_path), [1], str(tmp_path), [2], HEAD)
     assert result.accuracy == 1 and result.map == pytest.approx(1) and result.num_clips == 80
@@ -120,12 +120,12 @@ def test_classes_that_lie_apart_are_learned_also_through_a_small_buffer(tmp_path
 
 def test_labels_that_say_nothing_give_chance(tmp_path):
     random = np.random.default_rng(0)
-    infos = stored_clips.make_infos(400, 4)
+    infos = example_clips.make_infos(400, 4)
     shuffled = [
         dataclasses.replace(one, labels=(label,), label_names=(f"class {label}",))
         for one, label in zip(infos, random.integers(0, 4, 400).tolist())
     ]
-    windows = stored_clips.windows_of(infos, 0.5, SIZE, 3)
+    windows = example_clips.windows_of(infos, 0.5, SIZE, 3)
     with embeddings.EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
         for one, vectors in zip(shuffled, windows):
             writer.write(one, 0.96 * np.arange(3), vectors)
@@ -134,7 +134,7 @@ def test_labels_that_say_nothing_give_chance(tmp_path):
 
 
 def test_without_a_hidden_layer_it_is_as_good_as_logistic_regression(tmp_path):
-    windows = stored_clips.write(tmp_path, stored_clips.make_infos(400, 8), noise=3.0)
+    windows = example_clips.write(tmp_path, example_clips.make_infos(400, 8), noise=3.0)
     split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
     head = dataclasses.replace(HEAD, hidden_layers=0, head_min_steps=400)
     scores = classification.clip_scores(split, split.usable, head, 0)

@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import coincidence, coincidence_page
+from audioset_triplet.evaluation import coincidence
+from audioset_triplet.reports import coincidence_page
 
 
 def pairs(seed=0, count=30, labels=4):

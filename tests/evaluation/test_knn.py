@@ -5,28 +5,28 @@ import dataclasses
 import numpy as np
 import pytest
 
-from audioset_triplet.data import clips, embeddings
 from audioset_triplet.evaluation import knn, metrics, splits
-from tests import stored_clips
+from audioset_triplet.store import embeddings, stored_clips
+from tests import example_clips
 from tests.reference import knn as reference
 
 
 @pytest.fixture
 def folder(tmp_path):
-    infos = stored_clips.make_infos(150, 6)
+    infos = example_clips.make_infos(150, 6)
     infos = [  # some clips have two classes, some none
         dataclasses.replace(one, labels=labels, label_names=tuple(f"class {label}" for label in labels))
         for row, one in enumerate(infos)
         for labels in [() if row % 25 == 3 else tuple(sorted({*one.labels, row // 7 % 6}))]
     ]
-    stored_clips.write(tmp_path, infos, noise=2.0)
+    example_clips.write(tmp_path, infos, noise=2.0)
     return str(tmp_path)
 
 
 @pytest.mark.parametrize("k, temperature", [(1, 0.07), (5, 0.07), (5, 1.0), (1000, 0.2)])
 def test_scores_are_those_of_loops_over_all_neighbours(folder, k, temperature, monkeypatch):
     split = splits.read_split(folder, [1], folder, [2])
-    training, queries = (clips.clip_vectors(folder, [fold]).vectors for fold in (1, 2))
+    training, queries = (stored_clips.clip_vectors(folder, [fold]).vectors for fold in (1, 2))
     labels = [one for one, flag in zip(split.train.labels, split.usable) if flag]
     expected = reference.scores(queries, training[split.usable], labels, split.classes, k, temperature)
     whole = knn.clip_scores(split, k, temperature)
@@ -42,7 +42,7 @@ def test_scores_are_those_of_loops_over_all_neighbours(folder, k, temperature, m
 def test_clips_that_may_not_be_used_do_not_vote(folder):
     split = splits.read_split(folder, [1], folder, [2])
     usable = np.arange(len(split.usable)) % 3 > 0
-    training, queries = (clips.clip_vectors(folder, [fold]).vectors for fold in (1, 2))
+    training, queries = (stored_clips.clip_vectors(folder, [fold]).vectors for fold in (1, 2))
     labels = [one for one, flag in zip(split.train.labels, usable) if flag]
     expected = reference.scores(queries, training[usable], labels, split.classes, 5, 0.07)
     scores = knn.clip_scores(dataclasses.replace(split, usable=usable), 5, 0.07)
@@ -55,6 +55,6 @@ def test_the_metrics_are_those_of_the_scores(folder):
 
 
 def test_well_separated_classes_are_all_recognised(tmp_path):
-    stored_clips.write(tmp_path, stored_clips.make_infos(60, 5), noise=0.1)
+    example_clips.write(tmp_path, example_clips.make_infos(60, 5), noise=0.1)
     result = knn.evaluate(str(tmp_path), [1], str(tmp_path), [2])
     assert result.accuracy == 1 and result.map == pytest.approx(1)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from audioset_triplet.data.scores import ClipScores
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import metrics, ranking
+from audioset_triplet.store.scores import ClipScores
 
 
 def make_scores(scores, targets, classes=None):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from audioset_triplet.data import clips as stored
-from audioset_triplet.data.clips import ClipVectors
-from audioset_triplet.data.embedding_parts import StoreInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
-from tests import stored_clips
+from audioset_triplet.store import stored_clips as stored
+from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.stored_clips import ClipVectors
+from tests import example_clips
 from tests.reference import retrieval as reference
 
 
@@ -150,7 +150,7 @@ def test_the_seed_decides_the_draws_and_the_order_of_the_clips_does_not():
 
 
 def test_draws_in_small_groups_from_disk_give_the_numbers_of_all_vectors_in_memory(tmp_path, monkeypatch):
-    stored_clips.write(tmp_path, stored_clips.make_infos(300, 7), noise=3.0)
+    example_clips.write(tmp_path, example_clips.make_infos(300, 7), noise=3.0)
     expected = retrieval.evaluate(stored.clip_vectors(str(tmp_path)), draws=3, seed=4)
     on_disk = stored.read_clips(str(tmp_path))
     assert retrieval.evaluate(on_disk, draws=3, seed=4) == expected

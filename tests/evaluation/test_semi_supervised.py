@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from audioset_triplet.config import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import classification, metrics, semi_supervised, splits
-from tests import stored_clips
+from tests import example_clips
 
 HEAD = HeadConfig(hidden_units=16, head_epochs=1, head_min_steps=40)
 
 
 def make_split(folder, infos, noise=2.0):
-    stored_clips.write(folder, infos, noise=noise)
+    example_clips.write(folder, infos, noise=noise)
     return splits.read_split(str(folder), [1], str(folder), [2])
 
 
@@ -23,7 +23,7 @@ def shown_ids(split, count, seed=0, trial=0):
 
 
 def test_each_class_shows_as_many_and_a_larger_draw_holds_the_smaller_one(tmp_path):
-    split = make_split(tmp_path, stored_clips.make_infos(80, 4))  # 10 training clips of each class
+    split = make_split(tmp_path, example_clips.make_infos(80, 4))  # 10 training clips of each class
     draws = [shown_ids(split, count) for count in (1, 5, 10)]
     assert [len(one) for one in draws] == [4, 20, 40] and draws[0] < draws[1] < draws[2]
     labels = dict(zip(split.train.clip_ids, split.train.labels))
@@ -33,7 +33,7 @@ def test_each_class_shows_as_many_and_a_larger_draw_holds_the_smaller_one(tmp_pa
 
 
 def test_seed_and_trial_decide_the_draw_and_the_order_on_disk_does_not(tmp_path):
-    infos = stored_clips.make_infos(80, 4)
+    infos = example_clips.make_infos(80, 4)
     split, reversed_split = make_split(tmp_path / "a", infos), make_split(tmp_path / "b", infos[::-1])
     draws = [shown_ids(split, 3, seed, trial) for seed in (0, 1) for trial in (0, 1)]
     assert len({frozenset(one) for one in draws}) == 4
@@ -44,7 +44,7 @@ def test_seed_and_trial_decide_the_draw_and_the_order_on_disk_does_not(tmp_path)
 
 
 def test_draws_are_by_lot(tmp_path):
-    split = make_split(tmp_path, stored_clips.make_infos(80, 4))
+    split = make_split(tmp_path, example_clips.make_infos(80, 4))
     counts = dict.fromkeys(split.train.clip_ids, 0)
     for seed in range(300):
         for clip_id in shown_ids(split, 2, seed):
@@ -55,7 +55,7 @@ def test_draws_are_by_lot(tmp_path):
 def test_a_clip_of_several_classes_shows_all_of_them_and_unusable_clips_none(tmp_path):
     infos = [
         dataclasses.replace(one, labels=(*one.labels, 9), label_names=(*one.label_names, "all"))
-        for one in stored_clips.make_infos(80, 4)
+        for one in example_clips.make_infos(80, 4)
     ]
     split = make_split(tmp_path, infos)
     shown = shown_ids(split, 2)
@@ -65,7 +65,7 @@ def test_a_clip_of_several_classes_shows_all_of_them_and_unusable_clips_none(tmp
 
 
 def test_trials_are_those_of_the_classifier_on_the_clips_that_were_drawn(tmp_path):
-    split = make_split(tmp_path, stored_clips.make_infos(60, 3))
+    split = make_split(tmp_path, example_clips.make_infos(60, 3))
     folder = str(tmp_path)
     measured = semi_supervised.evaluate(folder, [1], folder, [2], HEAD, [4, 1], trials=2, seed=5)
     assert list(measured) == [1, 4] and [len(one) for one in measured.values()] == [2, 2]

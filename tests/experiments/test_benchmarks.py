@@ -10,7 +10,7 @@ from tests import processes
 @pytest.mark.slow
 def test_mining_beside_tensorflow_addons(tmp_path):
     arguments = processes.flags(output=tmp_path / "out", pairs=64, pairs_alone=96, repeats=1)
-    result = processes.run("experiments.benchmark_mining", *arguments)
+    result = processes.run("experiments.benchmarks.mining", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     compared, alone = rows["64"], rows["96"]
@@ -22,8 +22,8 @@ def test_mining_beside_tensorflow_addons(tmp_path):
 
 @pytest.mark.slow
 def test_input_beside_reading_and_librosa(tmp_path):
-    arguments = processes.flags(output=tmp_path / "out", clips=64, cuts_per_clip=2, repeats=1, seconds=0.5)
-    result = processes.run("experiments.benchmark_input", *arguments)
+    arguments = processes.flags(output=tmp_path / "out", clips=64, windows_per_clip=2, repeats=1, seconds=0.5)
+    result = processes.run("experiments.benchmarks.input", *arguments)
     assert result.returncode == 0, result.stderr
     row = json.loads((tmp_path / "out" / "benchmark.json").read_text())["2"]
     assert row["of reading"] == pytest.approx(row["triplets/s"] / row["records read/s"])
@@ -34,7 +34,7 @@ def test_input_beside_reading_and_librosa(tmp_path):
 @pytest.mark.slow
 def test_steps_beside_a_kept_batch(tmp_path):
     arguments = processes.flags(output=tmp_path / "out", full_batch_size=2, small_batch_size=4, seconds=1, repeats=1)
-    result = processes.run("experiments.benchmark_step", *arguments)
+    result = processes.run("experiments.benchmarks.step", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert rows.keys() == {"jansen2018", "small"}
@@ -45,7 +45,7 @@ def test_steps_beside_a_kept_batch(tmp_path):
 @pytest.mark.slow
 def test_clustering_beside_three_products(tmp_path):
     arguments = processes.flags(output=tmp_path / "out", clusters=20_000, embedding_size=32, batches="16,64", repeats=1)
-    result = processes.run("experiments.benchmark_clustering", *arguments)
+    result = processes.run("experiments.benchmarks.clustering", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert list(rows) == ["16", "64"]
@@ -58,7 +58,7 @@ def test_clustering_beside_three_products(tmp_path):
 @pytest.mark.slow
 def test_the_front_end_beside_tensorflow_and_librosa(tmp_path):
     arguments = processes.flags(output=tmp_path / "out", batches="1,3", seconds=0.05, repeats=2)
-    result = processes.run("experiments.benchmark_frontend", *arguments)
+    result = processes.run("experiments.benchmarks.frontend", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert list(rows) == ["1", "3"]
@@ -71,7 +71,7 @@ def test_the_front_end_beside_tensorflow_and_librosa(tmp_path):
 def test_embedding_files_beside_the_model_alone(tmp_path):
     network = dict(width=0.0625, stem_stride=2, blocks="1,1,1,1", embedding_size=8)
     arguments = processes.flags(output=tmp_path / "out", formats="wav,mp3", clips=2, batch_size=8, repeats=1, **network)
-    result = processes.run("experiments.benchmark_embed", *arguments)
+    result = processes.run("experiments.benchmarks.embed", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert list(rows) == ["WAV", "MP3"]
@@ -81,4 +81,4 @@ def test_embedding_files_beside_the_model_alone(tmp_path):
 
 
 def test_a_benchmark_needs_a_place_for_its_table():
-    assert "--output is required" in processes.error_of(processes.run("experiments.benchmark_mining"))
+    assert "--output is required" in processes.error_of(processes.run("experiments.benchmarks.mining"))

@@ -14,12 +14,12 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
-from audioset_triplet.data.clips import clip_vectors
-from audioset_triplet.data.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.evaluation import retrieval
 from audioset_triplet.frontend.constants import FRONT_END_ID
-from tests import stored_clips
-from tests.evaluation.test_pictures import Convolution, tone, write_records
+from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
+from audioset_triplet.store.stored_clips import clip_vectors
+from tests import example_clips
+from tests.reports.test_images import Convolution, tone, write_records
 
 NUM_CLASSES, CLIPS_PER_CLASS = 6, 8
 CLIPS = [
@@ -183,10 +183,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(folders, tmp_path):
 
 @pytest.mark.slow
 def test_the_other_tasks_learn_from_labelled_clips(tmp_path):
-    infos = stored_clips.make_infos(80, 4)
-    stored_clips.write(tmp_path / "all", infos)
+    infos = example_clips.make_infos(80, 4)
+    example_clips.write(tmp_path / "all", infos)
     for fold in (1, 2):
-        stored_clips.write(tmp_path / f"fold{fold}", [one for one in infos if one.fold == fold], noise=10.0)
+        example_clips.write(tmp_path / f"fold{fold}", [one for one in infos if one.fold == fold], noise=10.0)
     by_fold = [f"--embeddings={tmp_path}/all", "--train_folds=1", "--folds=2"]
     by_folder = [f"--compare=poor={tmp_path}/fold2", f"--train_compare=poor={tmp_path}/fold1"]
     head = ["--head_epochs=1", "--head_min_steps=40", "--head_learning_rate=0.01"]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from audioset_triplet.config import HeadConfig
-from audioset_triplet.data import clips, feature_import
-from audioset_triplet.data.features import FeatureWriter
-from audioset_triplet.evaluation import tasks
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.labels import read_vocabulary
-from tests import processes, released_features, stored_clips
+from audioset_triplet.reports import tasks
+from audioset_triplet.store import feature_import, stored_clips
+from audioset_triplet.store.features import FeatureWriter
+from tests import example_clips, processes, released_features
 from tests.reference.feature_records import Record
 
 MODULE = "experiments.import_features"
@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
 def test_the_train_and_the_eval_part_are_folds_of_one_folder(folder):
     root, result = folder
     assert f"{root}/all: 60 clips, 240 windows in" in result.stdout and result.stderr == ""
-    stored = clips.read_clips(str(root / "all"))
+    stored = stored_clips.read_clips(str(root / "all"))
     assert stored.clip_ids == [f"-video_{number:04d}_{1000 * number}" for number in range(120)]
     assert stored.class_names == dict(enumerate(CLASSES)) and stored.model_id == "audioset-v1-8bit"
     assert stored.folds.tolist() == [1] * 60 + [2] * 60
@@ -65,13 +65,13 @@ def test_the_train_and_the_eval_part_are_folds_of_one_folder(folder):
 )
 def test_every_task_reads_them_and_compares_them_with_other_embeddings_of_the_clips(folder, tmp_path, task):
     root, _ = folder
-    stored = clips.read_clips(str(root / "all"))
+    stored = stored_clips.read_clips(str(root / "all"))
     columns = zip(stored.clip_ids, stored.recording_ids, stored.labels, stored.folds.tolist())
     infos = [
-        stored_clips.ClipInfo(clip_id, recording_id, labels, (CLASSES[labels[0]],), fold)
+        example_clips.ClipInfo(clip_id, recording_id, labels, (CLASSES[labels[0]],), fold)
         for clip_id, recording_id, labels, fold in columns
     ]
-    stored_clips.write(tmp_path / "noise", infos, noise=100.0)
+    example_clips.write(tmp_path / "noise", infos, noise=100.0)
     request = tasks.Request(
         tasks.sources(str(root / "all"), "", {"noise": str(tmp_path / "noise")}, {}),
         folds=(2,),
@@ -89,14 +89,14 @@ def test_every_task_reads_them_and_compares_them_with_other_embeddings_of_the_cl
 def test_the_same_clips_are_chosen_for_a_comparison_and_unnamed_classes_are_said_to_be(folder, tmp_path):
     root, _ = folder
     ids = released(tmp_path / "all.tfrecord", 0, 9)
-    wanted = [stored_clips.ClipInfo(clip_id, clip_id) for clip_id in ids[::2]]
-    stored_clips.write(tmp_path / "mine", wanted)
+    wanted = [example_clips.ClipInfo(clip_id, clip_id) for clip_id in ids[::2]]
+    example_clips.write(tmp_path / "mine", wanted)
     arguments = processes.flags(features=tmp_path / "*.tfrecord", output=tmp_path / "out", model_id="audioset-v1")
     result = processes.run(MODULE, *arguments, f"--clips_of={tmp_path / 'mine'}")
     assert result.returncode == 0, result.stderr
     assert "5 clips, 20 windows" in result.stdout and "4 are not wanted" in result.stdout
     assert result.stderr.splitlines() == ["classes are called by their numbers: --class_labels names them"]
-    stored = clips.read_clips(str(tmp_path / "out"))
+    stored = stored_clips.read_clips(str(tmp_path / "out"))
     assert stored.clip_ids == ids[::2] and stored.class_names == {0: "0", 1: "1", 2: "2"}
 
 
@@ -112,9 +112,9 @@ def test_a_damaged_record_is_one_line(tmp_path):
 @pytest.mark.slow
 def test_bad_calls_are_one_clear_line(folder, tmp_path):
     root, _ = folder
-    stored_clips.write(tmp_path / "others", stored_clips.make_infos(4, 2))
+    example_clips.write(tmp_path / "others", example_clips.make_infos(4, 2))
     with FeatureWriter(str(tmp_path / "ours"), "model", SIZE) as writer:
-        writer.write(stored_clips.ClipInfo("a", "a"), np.arange(1), np.eye(1, SIZE))
+        writer.write(example_clips.ClipInfo("a", "a"), np.arange(1), np.eye(1, SIZE))
     theirs, ours = root / "eval" / "*.tfrecord", tmp_path / "ours" / "*.tfrecord"
     for options, message in [
         (dict(model_id="audioset-v1"), "--features is required"),

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from tests import clustered, processes, stored_clips
+from tests import clustered, example_clips, processes
 
-INFOS = stored_clips.make_infos(48, 4)
+INFOS = example_clips.make_infos(48, 4)
 TRAIN = [info for info in INFOS if info.fold == 1]
 HEAD = {"hidden_units": 8, "head_epochs": 1, "head_min_steps": 20}
 
@@ -31,7 +31,7 @@ def run(root, **options):
 
 @pytest.mark.slow
 def test_a_curve_is_stopped_and_extended_and_nothing_is_computed_twice(tmp_path):
-    stored_clips.write(tmp_path / "all", INFOS)
+    example_clips.write(tmp_path / "all", INFOS)
     ids = [info.clip_id for info in TRAIN]
     clustered.write(tmp_path / "pairs", ids, [place // 2 for place in range(24)])
     clustered.write(tmp_path / "class-4", ids, [info.labels[0] for info in TRAIN])
@@ -78,5 +78,5 @@ def test_a_curve_is_stopped_and_extended_and_nothing_is_computed_twice(tmp_path)
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path, options, named):
-    stored_clips.write(tmp_path / "all", INFOS)
+    example_clips.write(tmp_path / "all", INFOS)
     assert named in processes.error_of(run(tmp_path, **options))

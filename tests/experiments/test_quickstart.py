@@ -9,7 +9,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.data import embeddings
+from audioset_triplet.store import embeddings
 from tests import processes
 
 MODULE = "experiments.quickstart"

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from audioset_triplet.data import synthetic
+from audioset_triplet.synthetic import recordings
 from data_prep import esc50
 from tests import processes
 from tests.data_prep import written
@@ -33,7 +33,7 @@ ROWS = "log_mel untrained noise translation mixing proximity joint topline log_m
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
-    synthetic.write_world(str(root / "sounds"), num_classes=3, clips_per_class=15, seconds=2.5)
+    recordings.write_world(str(root / "sounds"), num_classes=3, clips_per_class=15, seconds=2.5)
     written.write(esc50.clips(root / "sounds", [3, 4, 5], "all"), root / "records", num_shards=1)
     return root / "records" / "*.tfrecord"
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from audioset_triplet.config import DataConfig
+from audioset_triplet.config.data import DataConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.training import callbacks, inputs, triplet
 from tests import processes, tiny_records

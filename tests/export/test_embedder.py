@@ -10,12 +10,13 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audioset_triplet.data import audio_files, embeddings, feature_import, features
-from audioset_triplet.data.clips import clip_vectors
-from audioset_triplet.data.embedding_parts import ClipInfo
+from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import embedder, saved_model, sources
+from audioset_triplet.export import audio_clips, embedder, saved_model
 from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.media import audio_files
+from audioset_triplet.store import embeddings, feature_import, features
+from audioset_triplet.store.stored_clips import clip_vectors
 from tests import datasets, processes, tiny_records
 from tests.tiny_network import build_tiny_network
 
@@ -40,7 +41,7 @@ def sound(seconds, rate=16000, channels=1, seed=0):
 
 def sounds_of(*waveforms):
     for index, waveform in enumerate(waveforms):
-        yield sources.Sound(ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform]))
+        yield audio_clips.Sound(ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform]))
 
 
 def rows(folder):
@@ -106,7 +107,7 @@ def test_a_model_of_before_windows_had_weights_is_refused(tmp_path):
 def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
     def noise(minutes):
         random = np.random.default_rng(0)
-        return sources.Sound(
+        return audio_clips.Sound(
             ClipInfo("long", "long"),
             lambda: (random.normal(0, 0.1, 16000 * 10).astype(np.float32) for _ in range(6 * minutes)),
         )
@@ -138,9 +139,9 @@ def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
 
     good = sound(3)[:, 0]
     sounds = [
-        sources.Sound(ClipInfo("before", "before"), lambda: iter([good])),
-        sources.Sound(ClipInfo("broken", "broken"), broken),
-        sources.Sound(ClipInfo("after", "after"), lambda: iter([good])),
+        audio_clips.Sound(ClipInfo("before", "before"), lambda: iter([good])),
+        audio_clips.Sound(ClipInfo("broken", "broken"), broken),
+        audio_clips.Sound(ClipInfo("after", "after"), lambda: iter([good])),
     ]
     totals = embed_to(tmp_path, model, sounds)
     assert [(clip_id, error.reason) for clip_id, error in totals.rejects] == [("broken", "truncated")]
@@ -160,7 +161,7 @@ def test_a_long_sound_that_changes_while_it_is_read_stops_the_run_and_leaves_no_
             raise audio_files.AudioError("x.flac", "truncated", "after it had been read to its end")
 
     with pytest.raises(UserError, match="after it had been read"):
-        embed_to(tmp_path, model, [sources.Sound(ClipInfo("changing", "changing"), changing)])
+        embed_to(tmp_path, model, [audio_clips.Sound(ClipInfo("changing", "changing"), changing)])
     assert reads == [0, 1] and not list(tmp_path.iterdir())
 
 
@@ -170,7 +171,7 @@ def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
         yield
 
     with pytest.raises(ZeroDivisionError):
-        embed_to(tmp_path, model, [sources.Sound(ClipInfo("x", "x"), buggy)])
+        embed_to(tmp_path, model, [audio_clips.Sound(ClipInfo("x", "x"), buggy)])
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +227,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
     import librosa
 
     path = archive / "stereo.wav"
-    embed_to(tmp_path, model, sources.file_sounds([str(path)], ["stereo.wav"]))
+    embed_to(tmp_path, model, audio_clips.file_sounds([str(path)], ["stereo.wav"]))
     waveform, _ = librosa.load(path, sr=16000, mono=True)
     expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
     np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
@@ -235,7 +236,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
 def test_records_keep_their_labels_folds_and_times(model, tmp_path):
     made = tiny_records.make_clips(8)
     path = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    totals = embed_to(tmp_path / "out", model, sources.record_sounds([path], [2]))
+    totals = embed_to(tmp_path / "out", model, audio_clips.record_sounds([path], [2]))
     assert totals.num_clips == 4
     stored = {row["clip_id"]: row for row in rows(tmp_path / "out")}
     for clip in made:
@@ -263,9 +264,9 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
 
 def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
     path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
-    embed_to(tmp_path / "parquet", model, sources.record_sounds([path], []))
+    embed_to(tmp_path / "parquet", model, audio_clips.record_sounds([path], []))
     with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
-        embedder.embed(sources.record_sounds([path], []), model, writer, 4, None)
+        embedder.embed(audio_clips.record_sounds([path], []), model, writer, 4, None)
     files = [str(tmp_path / "features" / "features-00000.tfrecord")]
     feature_import.import_features(files, feature_import.Additions(), str(tmp_path / "imported"))
     embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
@@ -314,7 +315,7 @@ def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
     clips = datasets.clips()
     paths = sorted(str(path) for path in clips.glob("21100_36_48.*"))
     paths.append(str(clips / "R9_ZSCveAHg_7s.wav"))
-    totals = embed_to(tmp_path, model, sources.file_sounds(paths, ["flac", "mp3", "ogg", "wav", "another clip"]))
+    totals = embed_to(tmp_path, model, audio_clips.file_sounds(paths, ["flac", "mp3", "ogg", "wav", "another clip"]))
     assert totals.num_clips == 5
     vectors = clip_vectors(str(tmp_path))
     cosine = dict(zip(vectors.clip_ids, vectors.vectors @ vectors.vectors[vectors.clip_ids.index("wav")]))

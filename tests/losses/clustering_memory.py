@@ -8,7 +8,7 @@ import sys
 import tensorflow as tf
 
 from audioset_triplet.losses.entropy_clustering import entropy_clustering
-from experiments import benchmark
+from experiments.benchmarks import shared
 
 SIZE = 32
 BLOCK_LOGITS, KEPT_LOGITS = 1 << 20, 1 << 24
@@ -16,7 +16,7 @@ BLOCK_LOGITS, KEPT_LOGITS = 1 << 20, 1 << 24
 
 def measure(num_clusters, batch_size):
     """MiB beyond what TensorFlow, the weights and the gradients take."""
-    before = benchmark.highest_memory()
+    before = shared.highest_memory()
     kernel, bias = tf.ones([num_clusters, SIZE]), tf.zeros([num_clusters])
 
     @tf.function
@@ -29,7 +29,7 @@ def measure(num_clusters, batch_size):
         return tape.gradient(loss, watched)
 
     gradients(tf.random.stateless_normal([batch_size, SIZE], seed=[0, 0]))
-    return benchmark.highest_memory() - before - 2 * 4 * num_clusters * (SIZE + 1) / (1 << 20)
+    return shared.highest_memory() - before - 2 * 4 * num_clusters * (SIZE + 1) / (1 << 20)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import METHODS, UNSUPERVISED_METHODS, SamplingConfig
+from audioset_triplet.config.triplet import METHODS, UNSUPERVISED_METHODS, SamplingConfig
 from audioset_triplet.frontend import mel
 from audioset_triplet.sampling.triplets import (
     contents_intersect,
@@ -210,7 +210,7 @@ def test_contents_intersect():
 def test_pairs_of_all_constraints_without_their_strength_are_the_two_windows():
     pairs = window_pairs(12)
     known = energies_by_recording(pairs)
-    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=0, mixing_alpha=0.0)
+    triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=0, mixing_alpha=0.0)
     assert triplets.anchor_contents[:, 0].tolist() == list(range(12))
     for row in range(12):
         for window, energies in ((triplets.anchor[row], known[row][0]), (triplets.positive[row], known[row][1])):
@@ -222,8 +222,8 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
     pairs = window_pairs(6)
     known = energies_by_recording(pairs)
     # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
-    triplets = sample(pairs, method="joint", combination="pairs", noise_sigma=0.0, shift_bands=1)
-    noisy = sample(pairs, method="joint", combination="pairs", noise_sigma=0.5, shift_bands=1)
+    triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=1)
+    noisy = sample(pairs, method="joint", combination="composed", noise_sigma=0.5, shift_bands=1)
     shares = []  # of the greatest amount that is mixed in
     for row in range(6):
         for window, contents, energies in (
@@ -257,7 +257,7 @@ def test_pairs_of_a_class_never_hold_a_distractor_of_that_class():
     labels = np.array([0, 0, 1, 1, 2, 2, 3, 3])
     pairs["contents"] = tf.constant(np.repeat(labels, 2).reshape(8, 2, 1), tf.int64)
     for seed in range(10):
-        triplets = sample(pairs, seed=tf.constant([seed, 4], tf.int64), method="labels", combination="pairs")
+        triplets = sample(pairs, seed=tf.constant([seed, 4], tf.int64), method="labels", combination="composed")
         for contents in (triplets.anchor_contents, triplets.positive_contents):
             assert (contents[:, 0] != contents[:, 1]).all()
         assert (triplets.weight == 1).all() and (triplets.method == METHODS.index("labels")).all()
@@ -265,7 +265,7 @@ def test_pairs_of_a_class_never_hold_a_distractor_of_that_class():
 
 def test_pairs_of_one_recording_alone_are_not_mixed_and_have_no_negative():
     pairs = window_pairs(4, [5, 5, 5, 5])
-    assert (sample(pairs, method="joint", combination="pairs").weight == 0).all()
-    triplets = sample(pairs, with_negatives=False, method="joint", combination="pairs")
+    assert (sample(pairs, method="joint", combination="composed").weight == 0).all()
+    triplets = sample(pairs, with_negatives=False, method="joint", combination="composed")
     assert (triplets.weight == 1).all() and triplets.negative == ()
     assert np.isfinite(triplets.positive).all() and (triplets.positive_contents == 5).all()

@@ -3,15 +3,15 @@
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.config import (
-    ClusteringConfig,
+from audioset_triplet.config.clustering import ClusteringConfig
+from audioset_triplet.config.coincidence import (
     CoincidenceConfig,
     CoincidenceTermsConfig,
-    ModelConfig,
-    PictureConfig,
-    TrainingConfig,
+    EmbeddingNetworkConfig,
+    ImageConfig,
 )
-from audioset_triplet.models.clusters import PART, ClusterHead
+from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.models.cluster_head import PART, ClusterHead
 from audioset_triplet.models.coincidence import CoincidenceHead, build_class_head
 from audioset_triplet.training.coincidence import CoincidenceModel
 from audioset_triplet.training.inputs import MomentBatch
@@ -25,10 +25,10 @@ def config_of(**weights):
     """Settings with these weights of terms, and 0 for all others."""
     terms = {**dict.fromkeys(ALL_TERMS, 0.0), **weights}
     return CoincidenceConfig(
-        pictures=PictureConfig(image_size=SIZE),
+        image=ImageConfig(image_size=SIZE),
         terms=CoincidenceTermsConfig(**terms, coincidence_seconds=5.0, coincidence_units=6),
         clustering=ClusteringConfig(num_clusters=CLUSTERS, gamma=1.2, cluster_scale=3.0),
-        model=ModelConfig(embedding_size=EMBEDDING_SIZE),
+        network=EmbeddingNetworkConfig(embedding_size=EMBEDDING_SIZE),
         training=TrainingConfig(batch_size=BATCH_SIZE),
     )
 
@@ -42,9 +42,9 @@ def batch_of(config, seed=0):
     pictures = rng.integers(0, 256, [BATCH_SIZE, SIZE, SIZE, 3])
     has_picture = np.arange(BATCH_SIZE) != 6
     shown = {
-        "pictures": tf.constant(pictures, tf.uint8),
-        "has_picture": tf.constant(has_picture),
-        "picture_seconds": tf.constant(rng.uniform(0, 3, BATCH_SIZE), tf.float32),
+        "images": tf.constant(pictures, tf.uint8),
+        "has_image": tf.constant(has_picture),
+        "image_seconds": tf.constant(rng.uniform(0, 3, BATCH_SIZE), tf.float32),
     }
     return MomentBatch(
         windows=tf.constant(rng.normal(size=[BATCH_SIZE, num_windows, 96, 64]), tf.float32),

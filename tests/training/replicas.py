@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.config import LossConfig, ModelConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
+from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests.tiny_network import build_tiny_network
@@ -26,7 +27,9 @@ def build_synchronised():
     """A block of the ResNet, as it is built with `--batch_norm=all`."""
     tf.keras.utils.set_random_seed(0)
     block = build_resnet50(
-        ModelConfig(width=0.0625, stem_stride=2, embedding_size=8, batch_norm="all", blocks=(1, 1, 1, 1))
+        EmbeddingNetworkConfig(
+            width=0.0625, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)), embedding_size=8, batch_norm="all"
+        )
     )
     features = block.get_layer("stage1_block1_relu").output
     pooled = tf.keras.layers.GlobalAveragePooling2D()(features)
@@ -36,7 +39,7 @@ def build_synchronised():
 # Name -> model, network, loss. Weights of 0 and rows without a negative are in the batches, on one replica more than on
 # the other.
 CASES = {
-    "own": (TripletModel, build_tiny_network, LossConfig(margin=0.5, negatives="own")),
+    "own": (TripletModel, build_tiny_network, LossConfig(margin=0.5, negatives="sampled")),
     "mined": (TripletModel, build_tiny_network, LossConfig(margin=0.5)),
     "nt_xent": (ContrastiveModel, build_tiny_network, LossConfig(loss="nt_xent", temperature=0.2)),
     "synchronised": (TripletModel, build_synchronised, LossConfig(margin=0.5)),
@@ -50,7 +53,7 @@ def global_batch(step, with_negative):
 
 def train(strategy, case):
     model_class, build, loss = CASES[case]
-    batches = [global_batch(step, loss.negatives == "own") for step in range(STEPS)]
+    batches = [global_batch(step, loss.negatives == "sampled") for step in range(STEPS)]
     rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *batches)
 
     def part(context):

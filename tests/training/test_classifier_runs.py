@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import BackboneConfig, ClassifierConfig, DataConfig, LabelConfig, TrainingConfig
-from audioset_triplet.data import scores
+from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import mel
-from audioset_triplet.models import checkpoints
 from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.training import callbacks, classes, classifier, inputs
+from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.store import scores
+from audioset_triplet.training import callbacks, classifier, inputs
 from tests import processes, tiny_records
 from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
 
@@ -43,7 +46,7 @@ def config_of(data, clips="", folds=(1,), **training):
     return ClassifierConfig(
         data=DataConfig(data=data, folds=folds),
         labels=LabelConfig(clips=str(clips)),
-        model=BackboneConfig(**TINY_BACKBONE),
+        network=NetworkConfig(**TINY_BACKBONE),
         training=TrainingConfig(**{**options, **training}),
     )
 
@@ -133,7 +136,7 @@ def test_a_run_leaves_its_record(data, finished):
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     judged = classifier.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
-    network = build_resnet50_classifier(BackboneConfig(**TINY_BACKBONE), 4)
+    network = build_resnet50_classifier(NetworkConfig(**TINY_BACKBONE), 4)
     checkpoints.restore_weights(network, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)

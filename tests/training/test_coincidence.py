@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import CoincidenceConfig, DataConfig, ModelConfig, PictureConfig, TrainingConfig
-from audioset_triplet.data.weak_labels import WeakLabels
+from audioset_triplet.config.coincidence import CoincidenceConfig, EmbeddingNetworkConfig, ImageConfig
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.models import checkpoints
-from audioset_triplet.models.clusters import PART
+from audioset_triplet.models.cluster_head import PART
 from audioset_triplet.presets import COINCIDENCE_PRESETS
+from audioset_triplet.runs import checkpoints
+from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training import callbacks, coincidence, curriculum, inputs
 from audioset_triplet.training.objective import Terms, combined
 from tests import processes, tiny_records, tiny_videos
@@ -57,8 +59,8 @@ def expected_terms(config, model, batch):
 
     found = {}
     if "av_head" in parts:
-        pictures = parts["picture_network"](batch.pictures).numpy()
-        found["av"] = loss_of_pairs("av_head", pictures, batch.picture_seconds.numpy(), batch.has_picture.numpy())
+        pictures = parts["picture_network"](batch.images).numpy()
+        found["av"] = loss_of_pairs("av_head", pictures, batch.image_seconds.numpy(), batch.has_image.numpy())
     if "aa_head" in parts:
         found["aa"] = loss_of_pairs("aa_head", windows[1], seconds[:, 1], batch.has_companion.numpy())
     if PART in parts:
@@ -130,10 +132,10 @@ def tiny_config(data, **terms):
     return dataclasses.replace(
         base,
         data=DataConfig(data=data),
-        pictures=PictureConfig(image_size=32, alter_pictures=False),
+        image=ImageConfig(image_size=32, augment_images=False),
         terms=dataclasses.replace(base.terms, coincidence_units=8, **terms),
         clustering=dataclasses.replace(base.clustering, num_clusters=4),
-        model=ModelConfig(**TINY_BACKBONE, embedding_size=8),
+        network=EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8),
         training=TrainingConfig(batch_size=8, steps=2, log_every_steps=1, checkpoint_every_steps=2, deterministic=True),
     )
 
@@ -159,11 +161,11 @@ def test_batches_of_moments(videos):
     config = tiny_config(videos, class_weight=0.0)
     labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
     [batch] = inputs.moment_batches(config, labels).take(1)
-    assert batch.windows.shape == (8, 2, 96, 64) and batch.pictures.shape == (8, 32, 32, 3)
-    assert np.isfinite(batch.windows).all() and np.all(batch.has_picture) and np.all(batch.has_companion)
+    assert batch.windows.shape == (8, 2, 96, 64) and batch.images.shape == (8, 32, 32, 3)
+    assert np.isfinite(batch.windows).all() and np.all(batch.has_image) and np.all(batch.has_companion)
     clips = tiny_videos.make_clips()
     for place, picture, seconds, target in zip(
-        batch.places.numpy()[:, 0], batch.pictures, batch.picture_seconds, batch.targets
+        batch.places.numpy()[:, 0], batch.images, batch.image_seconds, batch.targets
     ):
         clip = clips[place[1]]
         expected = tf.io.decode_jpeg(clip.frames[int(seconds)], channels=3)
@@ -175,7 +177,7 @@ def test_batches_of_moments(videos):
 
 
 def test_records_of_sound_alone_are_named_where_pictures_are_needed(data, tmp_path):
-    with pytest.raises(UserError, match=r"has no pictures \(data_prep.prepare_audiovisual writes .* --pictures=false"):
+    with pytest.raises(UserError, match=r"has no pictures \(data_prep.prepare_audiovisual writes .* --images=false"):
         curriculum.train(tiny_config(data), [1], str(tmp_path / "run"))
 
 
@@ -249,7 +251,7 @@ def test_the_classifier_of_stage_4_judges_clips(curriculum_run, videos, tmp_path
 def test_a_stage_of_other_sizes_than_the_last_one_is_refused(curriculum_run, videos, tmp_path):
     shutil.copytree(curriculum_run / "stage1", tmp_path / "stage1")
     config = tiny_config(videos)
-    wider = dataclasses.replace(config, model=dataclasses.replace(config.model, embedding_size=16))
+    wider = dataclasses.replace(config, network=dataclasses.replace(config.network, embedding_size=16))
     with pytest.raises(UserError, match="stage1.*its networks have other sizes than those of this run"):
         curriculum.train(wider, [2], str(tmp_path))
 
@@ -285,7 +287,7 @@ def test_a_stage_does_not_start_from_one_that_has_not_come_to_its_end(videos, tm
 )
 def test_stages_that_cannot_be_are_refused(videos, tmp_path, stages, pictures, named):
     config = tiny_config(videos)
-    config = dataclasses.replace(config, pictures=dataclasses.replace(config.pictures, pictures=pictures))
+    config = dataclasses.replace(config, image=dataclasses.replace(config.image, images=pictures))
     with pytest.raises(UserError, match=named):
         curriculum.train(config, stages, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import METHODS, DataConfig, LossConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.triplet import METHODS, LossConfig, SamplingConfig, TripletConfig
 from audioset_triplet.training import inputs
 from tests import tiny_records
 from tests.training.tiny_runs import tiny_config
@@ -60,7 +62,9 @@ def test_the_input_has_static_shapes(data):
     spec = inputs.triplet_batches(tiny_config(data)).element_spec
     assert spec.anchor.shape == spec.positive.shape == [8, 96, 64]
     assert spec.weight.shape == [8]
-    own = TripletConfig(data=DataConfig(data), loss=LossConfig(negatives="own"), training=TrainingConfig(batch_size=8))
+    own = TripletConfig(
+        data=DataConfig(data), loss=LossConfig(negatives="sampled"), training=TrainingConfig(batch_size=8)
+    )
     assert inputs.triplet_batches(own).element_spec.negative.shape == [8, 96, 64]
 
 
@@ -86,7 +90,7 @@ def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(data):
 
 def test_several_cuts_of_a_clip_are_shuffled_apart(data):
     settings = tiny_config(data, deterministic=True)
-    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cuts_per_clip=4))
+    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, windows_per_clip=4))
     made = list(batches(settings, 16))
     anchors = np.concatenate([batch.anchor for batch in made])
     assert len(np.unique(anchors.reshape(len(anchors), -1), axis=0)) == 128  # every cut is another one

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config import LossConfig
+from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.models.resnet import build_resnet50
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
@@ -69,7 +69,7 @@ def test_loss_with_the_triplet_s_own_negative():
     batch = batch_of(with_negative=True)
     a, p, n = (network(x).numpy() for x in (batch.anchor, batch.positive, batch.negative))
     expected = np.maximum(((a - p) ** 2).sum(1) - ((a - n) ** 2).sum(1) + 0.5, 0).mean()
-    logs = trained(network, LossConfig(margin=0.5, negatives="own"), batch)
+    logs = trained(network, LossConfig(margin=0.5, negatives="sampled"), batch)
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
@@ -162,7 +162,7 @@ def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
-    network = build_resnet50(config.model)
+    network = build_resnet50(config.network)
     before = network.get_layer("embedding").kernel.numpy()
     logs = trained(network, config.loss, batch_of(2), optimizers.build(config.training))
     assert np.isfinite(float(logs["loss"]))

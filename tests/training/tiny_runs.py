@@ -5,11 +5,14 @@ import signal
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.config import DataConfig, ModelConfig, SamplingConfig, TrainingConfig, TripletConfig
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
+from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from tests import processes
 
 # The network with a block in each stage: 17 convolutions to trace instead of 53.
-TINY_BACKBONE = dict(width=0.0625, stem_stride=2, blocks=(1, 1, 1, 1))
+TINY_BACKBONE = dict(width=0.0625, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
 
 
 def tiny_config(data, method="joint", **training):
@@ -17,7 +20,7 @@ def tiny_config(data, method="joint", **training):
     return TripletConfig(
         data=DataConfig(data=data),
         sampling=SamplingConfig(method=method),
-        model=ModelConfig(**TINY_BACKBONE, embedding_size=8),
+        network=EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8),
         training=TrainingConfig(**{**options, **training}),
     )
 

@@ -1,0 +1,56 @@
+"""Clips: what is known of one besides its audio, and a name for a set of them."""
+
+import dataclasses
+import hashlib
+from typing import Dict, Iterable, Optional, Tuple
+
+from audioset_triplet.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipInfo:
+    """A clip without its audio; the times are where it lies in its recording."""
+
+    clip_id: str
+    recording_id: str
+    labels: Tuple[int, ...] = ()
+    label_names: Tuple[str, ...] = ()
+    fold: int = -1
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
+
+
+def add_class_names(class_names: Dict[int, str], named: Iterable[Tuple[int, str]], where: str) -> None:
+    """Adds (class index, name) pairs; a UserError if a class gets a second name."""
+    for index, name in named:
+        if class_names.setdefault(index, name) != name:
+            raise UserError(f"{where}: class {index} is called both {class_names[index]!r} and {name!r}.")
+
+
+def digest(clip_ids: Iterable[str]) -> str:
+    r"""16 hexadecimal digits that depend on a set of clip ids alone, not on their order.
+
+    They are the first of the SHA-256 of the ids, sorted by their UTF-8 bytes, with a line break between two, so that
+    anybody can check them: `printf %s "$(LC_ALL=C sort -u ids.txt)" | sha256sum | cut -c 1-16`. A line break or a
+    backslash in an id is written \n or \\.
+    """
+    lines = sorted({clip_id.replace("\\", r"\\").replace("\n", r"\n") for clip_id in clip_ids})
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def digests(evaluated: Iterable[str], train: Optional[Iterable[str]] = None) -> Dict[str, str]:
+    """What results say of their clips: `clips_digest`, and `train_clips_digest` where some are learned from.
+
+    Args:
+        evaluated: ids of the clips that are evaluated.
+        train: of all clips of the training folds, also those that are left out for want of a label or because their
+            recording is evaluated: who that is follows from both lists, and coverage.json has digests of whole ones.
+    """
+    found = {"clips_digest": digest(evaluated)}
+    return found if train is None else {**found, "train_clips_digest": digest(train)}
+
+
+def in_words(digests: Dict[str, str]) -> str:
+    """What `digests` gives, in a line."""
+    evaluated, *train = digests.values()
+    return f"clips digest {evaluated}" + "".join(f", of the training clips {one}" for one in train)

@@ -1,0 +1,91 @@
+"""What records say of clips besides their sound: who they are and what is heard in them."""
+
+import dataclasses
+from typing import Dict, Iterable, List, Sequence
+
+from tqdm import tqdm
+
+from audioset_triplet.clips import ClipInfo, add_class_names
+from audioset_triplet.errors import UserError
+from audioset_triplet.records import reading
+
+
+def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
+    """The clips of some records, in the order of the files, without TensorFlow's runtime.
+
+    Args:
+        data: globs of TFRecord files, separated by commas.
+        folds: only clips of these folds; empty: all.
+
+    Raises:
+        UserError: no file, a damaged record, no clip of these folds, or a clip that is given twice.
+    """
+    found: Dict[str, ClipInfo] = {}
+    with tqdm(desc="reading labels", unit=" clips", disable=None, leave=False) as progress:
+        for file in reading.expand_globs(data):
+            for record in reading.scan(file):
+                if record.clip is None:
+                    raise UserError(f"{record} ({reading.WHAT_TO_DO})")
+                progress.update()
+                clip = record.clip
+                if folds and clip.fold not in folds:
+                    continue
+                if clip.clip_id in found:
+                    raise UserError(f"{data}: clip {clip.clip_id} is given twice: every clip needs an id of its own.")
+                values = {field.name: getattr(clip, field.name) for field in dataclasses.fields(ClipInfo)}
+                found[clip.clip_id] = ClipInfo(**values)
+    if not found:
+        raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
+    return list(found.values())
+
+
+def class_names(clips: Iterable[ClipInfo]) -> Dict[int, str]:
+    """The classes of some clips, ascending: index -> name.
+
+    Raises:
+        UserError: a class has two names.
+    """
+    names: Dict[int, str] = {}
+    for clip in clips:
+        add_class_names(names, zip(clip.labels, clip.label_names), f"clip {clip.clip_id}")
+    return dict(sorted(names.items()))
+
+
+def only(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
+    """The clips whose ids stand in a text file, one on each line.
+
+    Raises:
+        UserError: the file cannot be read, is empty, or names a clip that is not there.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            wanted = {line.strip() for line in file} - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--clips={path} cannot be read: {error}") from error
+    missing = sorted(wanted - {clip.clip_id for clip in clips})
+    if missing:
+        raise UserError(
+            f"--clips={path}: {len(missing)} of {len(wanted)} clips are not in the records: {missing[0]!r}."
+        )
+    if not wanted:
+        raise UserError(f"--clips={path} names no clip: it needs one clip id per line.")
+    return [clip for clip in clips if clip.clip_id in wanted]
+
+
+def apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[ClipInfo]:
+    """The clips to be trained on that were not cut from a recording that is evaluated on.
+
+    Raises:
+        UserError: a clip stands on both sides, or nothing is left to train on.
+    """
+    common = sorted({clip.clip_id for clip in trained} & {clip.clip_id for clip in evaluated})
+    if common:
+        raise UserError(
+            f"{len(common)} clips are both to be trained on and to be evaluated on, such as {common[0]}: "
+            "choose others for the one or the other (--folds, --eval_folds, --eval_data)."
+        )
+    recordings = {clip.recording_id for clip in evaluated}
+    usable = [clip for clip in trained if clip.recording_id not in recordings]
+    if not usable:
+        raise UserError("every clip to be trained on is of a recording that is evaluated on: choose other folds.")
+    return usable

@@ -1,0 +1,239 @@
+"""TFRecord files: which ones, their records as a dataset, and what is wrong with them where something is."""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import struct
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+import tensorflow as tf
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.records import parsing, schema
+from audioset_triplet.records.framing import masked_crc
+
+# Files read at a time: enough to hide the latency of remote storage and to mix the folds of a small data set. Fixed,
+# not tuned at run time, because it decides the order of the records.
+_CYCLE_LENGTH = 16
+
+# A record in its file: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
+HEADER_BYTES = 12
+FRAME_BYTES = HEADER_BYTES + 4
+
+WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
+
+
+def expand_globs(patterns: str) -> List[str]:
+    """The files that match any of several globs separated by commas, sorted, each once.
+
+    Raises:
+        UserError: a glob that matches no file.
+    """
+    files = set()
+    for pattern in filter(None, (part.strip() for part in patterns.split(","))):
+        try:
+            matches = [path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path)]
+        except tf.errors.OpError as error:
+            raise UserError(f"{pattern}: {error.message}") from error
+        if not matches:
+            hint = (
+                f"it is a folder: say {pattern.rstrip('/')}/*.tfrecord"
+                if tf.io.gfile.isdir(pattern)
+                else "no such file"
+            )
+            raise UserError(f"{pattern}: {hint}")
+        files.update(matches)
+    if not files:
+        raise UserError("no records: the list of files is empty")
+    return sorted(files)
+
+
+def describe_files(patterns: str) -> Dict[str, Any]:
+    """How many files the globs name, how many bytes, and a digest of their names and sizes, wherever they lie.
+
+    Raises:
+        UserError: as `expand_globs`.
+    """
+    found = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in expand_globs(patterns))
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return {"files": len(found), "bytes": sum(size for _, size in found), "files_digest": digest[:16]}
+
+
+def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
+    """Serialized records (string []) of several files, interleaved.
+
+    Args:
+        files: paths, as from `expand_globs`.
+        deterministic: the same order in every run; otherwise whichever file is ready comes first.
+
+    A damaged record is a DataLossError when it is read (see `named_errors`), but TensorFlow takes a file that is cut
+    within the 12 bytes before a record for one that ends there; `scan` does not.
+    """
+    paths = tf.data.Dataset.from_tensor_slices(list(files))
+    return interleaved(paths, tf.data.TFRecordDataset, len(files), deterministic)
+
+
+def interleaved(
+    files: tf.data.Dataset, read: Callable[..., tf.data.Dataset], num_files: int, deterministic: bool
+) -> tf.data.Dataset:
+    """What `read` makes of each element of `files`, several of which are read at a time."""
+    return files.interleave(
+        read,
+        cycle_length=min(_CYCLE_LENGTH, num_files),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=deterministic,
+    )
+
+
+def read_clips(
+    files: Sequence[str], folds: Sequence[int], deterministic: bool, with_frames: bool = False
+) -> tf.data.Dataset:
+    """The parsed clips of several files.
+
+    Args:
+        files, deterministic: as for `read_records`.
+        folds: only clips of these folds; empty: all.
+        with_frames: by `parsing.parse_audiovisual_clip`, with their pictures; else by `parsing.parse_clip`.
+    """
+    parse = parsing.parse_audiovisual_clip if with_frames else parsing.parse_clip
+    clips = read_records(files, deterministic).map(
+        parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
+    )
+    return only_folds(clips, folds)
+
+
+def only_folds(clips: tf.data.Dataset, folds: Sequence[int]) -> tf.data.Dataset:
+    """The clips of some folds, or all where none is named."""
+    if not folds:
+        return clips
+    wanted = tf.constant(list(folds), tf.int64)
+    return clips.filter(lambda clip: tf.reduce_any(clip["fold"] == wanted))
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What stands at one place of a TFRecord file: a clip, or the damage that was found there."""
+
+    file: str
+    index: int
+    clip: Optional[schema.Clip]
+    damage: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: record {self.index}: {self.damage or 'no damage'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """What the framing of a TFRecord file holds at one place: the bytes of a record, or the damage that is there."""
+
+    index: int
+    data: bytes
+    damage: str = ""
+
+
+def frames(file: str, index: int = 0, offset: int = 0) -> Iterator[Frame]:
+    """The bytes of every record, going on after a damaged one as far as the framing allows.
+
+    Args:
+        file: path.
+        index, offset: the record to begin with, and the byte at which it begins.
+    """
+    with tf.io.gfile.GFile(file, "rb") as source:
+        size = source.size()
+        source.seek(offset)
+        while offset < size:
+            header = source.read(HEADER_BYTES)
+            if len(header) < HEADER_BYTES:
+                yield Frame(index, b"", f"truncated: the file ends inside the header at byte {offset}")
+                return
+            length, length_crc = struct.unpack("<QI", header)
+            if masked_crc(header[:8]) != length_crc:
+                damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
+                yield Frame(index, b"", damage)
+                return
+            if offset + FRAME_BYTES + length > size:
+                missing = offset + FRAME_BYTES + length - size
+                yield Frame(index, b"", f"truncated: {missing} of {length + FRAME_BYTES} bytes are missing at the end")
+                return
+            data, (data_crc,) = source.read(length), struct.unpack("<I", source.read(4))
+            damage = "" if masked_crc(data) == data_crc else "bad checksum: the bytes are not those that were written"
+            yield Frame(index, data, damage)
+            offset, index = offset + FRAME_BYTES + length, index + 1
+
+
+def scan(file: str) -> Iterator[Record]:
+    """Every record of a file of clips, going on after a damaged one as `frames` does."""
+    for frame in frames(file):
+        yield Record(file, frame.index, None, frame.damage) if frame.damage else _parsed(file, frame)
+
+
+def image_size(files: Sequence[str]) -> int:
+    """Pixels of each side of the frames, as the first record of every file says.
+
+    Raises:
+        UserError: a record of sound alone, or a damaged one; files whose frames differ in size.
+    """
+    sizes: Dict[int, str] = {}
+    for file in files:
+        for record in itertools.islice(scan(file), 1):
+            problem = _problem(record, with_frames=True)
+            if record.clip is None or problem:
+                raise UserError(problem)
+            sizes.setdefault(record.clip.image_size, file)
+    if len(sizes) != 1:
+        found = ", ".join(f"{size} in {file}" for size, file in sizes.items()) or "there is no record"
+        raise UserError(f"frames must be of one size: {found}")
+    return next(iter(sizes))
+
+
+def first_damage(files: Sequence[str], with_frames: bool = False) -> Optional[str]:
+    """One line about the first damaged record (file, index, clip, what, and what to do), or None.
+
+    Reads everything: to be called after a read has failed, not before.
+
+    Args:
+        files: paths.
+        with_frames: a record without pictures is damaged too.
+    """
+    for file in files:
+        for record in scan(file):
+            problem = _problem(record, with_frames)
+            if problem:
+                return problem
+    return None
+
+
+@contextlib.contextmanager
+def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[None]:
+    """Around code that reads records: a failure that comes from a damaged record becomes a UserError that names it.
+
+    Args:
+        files, with_frames: as for `first_damage`.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damage = first_damage(files, with_frames)
+        if damage is None:
+            raise
+        raise UserError(damage) from error
+
+
+def _problem(record: Record, with_frames: bool) -> str:
+    """What makes a record useless and what to do, in a line; empty: nothing."""
+    if with_frames and record.clip is not None and not record.clip.image_size:
+        damage = f"clip {record.clip.clip_id}: has no pictures"
+        remedy = "data_prep.prepare_audiovisual writes them; training can do without: --images=false"
+        return f"{dataclasses.replace(record, damage=damage)} ({remedy})"
+    return f"{record} ({WHAT_TO_DO})" if record.damage else ""
+
+
+def _parsed(file: str, frame: Frame) -> Record:
+    try:
+        return Record(file, frame.index, schema.clip_from_example(frame.data))
+    except schema.SchemaError as error:
+        return Record(file, frame.index, None, str(error))

@@ -1,0 +1,168 @@
+"""One Parquet part of a folder of embeddings: its schema, its metadata, and what can be wrong with it.
+
+Shapes: R rows (windows), W windows of a clip, D embedding size.
+"""
+
+import contextlib
+import dataclasses
+import glob
+import json
+import os
+from typing import Iterator, List, Optional, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.errors import UserError
+
+FEATURES_INFO = "features.json"  # beside the parts of `data.features`: their StoreInfo
+_NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreInfo:
+    """The metadata of a part, and of a folder: its parts agree in all but the code version."""
+
+    model_id: str
+    front_end_id: str
+    embedding_size: int
+    code_version: str
+
+
+def build_schema(info: StoreInfo) -> pa.Schema:
+    """The columns of a part, with `info` as metadata."""
+    metadata = {name: str(value) for name, value in dataclasses.asdict(info).items()}
+    return pa.schema(
+        [
+            pa.field("clip_id", pa.string()),
+            pa.field("recording_id", pa.string()),
+            pa.field("window_start_seconds", pa.float32()),
+            pa.field("embedding", pa.list_(pa.float32(), info.embedding_size)),
+            pa.field("weight", pa.float32()),
+            pa.field("labels", pa.list_(pa.int64())),
+            pa.field("label_names", pa.list_(pa.string())),
+            pa.field("fold", pa.int64()),
+        ],
+        metadata=metadata,
+    )
+
+
+def record_batch(
+    clip: ClipInfo, window_start_seconds: np.ndarray, embeddings: np.ndarray, weights: np.ndarray, schema: pa.Schema
+) -> pa.RecordBatch:
+    """The rows of a clip from its window starts [W], embeddings [W, D] and weights [W]."""
+    count = len(embeddings)
+    flat = pa.array(np.ascontiguousarray(embeddings).reshape(-1))
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([clip.clip_id] * count, pa.string()),
+            pa.array([clip.recording_id] * count, pa.string()),
+            pa.array(np.asarray(window_start_seconds, np.float32)),
+            pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
+            pa.array(np.asarray(weights, np.float32)),
+            pa.array([list(clip.labels)] * count, pa.list_(pa.int64())),
+            pa.array([list(clip.label_names)] * count, pa.list_(pa.string())),
+            pa.array([clip.fold] * count, pa.int64()),
+        ],
+        schema=schema,
+    )
+
+
+def matrix(batch: pa.RecordBatch) -> np.ndarray:
+    """The embeddings [R, D] of a batch; `flatten` respects the offset of a sliced array, `values` would not."""
+    return batch["embedding"].flatten().to_numpy().reshape(batch.num_rows, -1)
+
+
+def check_unit_norm(embeddings: np.ndarray, clip_ids: Sequence, where: str) -> None:
+    """Raises a UserError that names the first clip whose embedding [D] is not finite and of unit norm."""
+    norms = np.linalg.norm(embeddings, axis=1)
+    wrong = np.flatnonzero(~(np.abs(norms - 1) <= _NORM_TOLERANCE))  # NaN counts as wrong
+    if wrong.size:
+        raise UserError(
+            f"{where}: an embedding of clip {clip_ids[int(wrong[0])]} has the norm {norms[wrong[0]]:.4g}, not 1; "
+            "embeddings are normalised when they are made."
+        )
+
+
+def part_paths(folder: str) -> List[str]:
+    """The finished parts of a folder, in the order of their numbers."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), "embeddings-*.parquet")), key=part_number)
+
+
+def part_number(path: str) -> int:
+    number = os.path.basename(path)[len("embeddings-") : -len(".parquet")]
+    if not number.isdigit():
+        raise UserError(f"{path}: not a name that experiments.embed gives (embeddings-00000.parquet); move it away.")
+    return int(number)
+
+
+def read_info(path: str) -> StoreInfo:
+    """The metadata of a part.
+
+    Raises:
+        UserError: a file that is damaged, was not written by this project, or before windows had weights.
+    """
+    with damage_named(path):
+        schema = pq.read_schema(path)
+    metadata = schema.metadata or {}
+    try:
+        values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(StoreInfo)}
+    except KeyError as missing:
+        raise UserError(f"{path}: has no {missing.args[0].decode()} in its metadata; not written by embed.") from None
+    if "weight" not in schema.names:
+        raise UserError(
+            f"{path}: has no weights of windows; an older version of experiments.embed wrote it, whose clip vectors do "
+            "not compare with those of this one: embed again, into another folder."
+        )
+    return StoreInfo(values["model_id"], values["front_end_id"], int(values["embedding_size"]), values["code_version"])
+
+
+def check_same_model(
+    first: StoreInfo,
+    first_place: str,
+    second: StoreInfo,
+    second_place: str,
+    advice: str = "a folder holds the embeddings of one model; choose another folder",
+) -> None:
+    """Raises a UserError that names both places and what tells their embeddings apart."""
+    for name in ("model_id", "front_end_id", "embedding_size"):
+        ours, theirs = getattr(first, name), getattr(second, name)
+        if ours != theirs:
+            raise UserError(f"{first_place} has {name} {ours}, but {second_place} has {theirs}: {advice}.")
+
+
+def check_folder(folder: str, info: StoreInfo) -> None:
+    """Raises a UserError if a folder holds embeddings of another model or front end, in either format."""
+    for path in part_paths(folder):
+        check_same_model(read_info(path), path, info, "this run")
+    features_info = read_features_info(folder)
+    if features_info:
+        check_same_model(features_info, os.path.join(folder, FEATURES_INFO), info, "this run")
+
+
+def read_features_info(folder: str) -> Optional[StoreInfo]:
+    """What features.json says of the feature records beside it; None where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = os.path.join(folder, FEATURES_INFO)
+    if not os.path.exists(path):
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return StoreInfo(**json.load(file))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); choose another folder.") from error
+
+
+@contextlib.contextmanager
+def damage_named(path: str) -> Iterator[None]:
+    """Turns what pyarrow says about a damaged file into one line that names the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        what = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged ({what}); remove it and run experiments.embed again.") from error

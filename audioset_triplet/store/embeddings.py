@@ -1,0 +1,259 @@
+"""Embeddings on disk: a folder of Parquet parts, one row per window, written so that a killed run can go on.
+
+    embeddings-00000.parquet, embeddings-00001.parquet, ...
+
+    clip_id               string
+    recording_id          string
+    window_start_seconds  float32
+    embedding             fixed_size_list<float32>[D], unit norm
+    weight                float32, positive: how much the window counts in its clip (`frontend.level`)
+    labels                list<int64>
+    label_names           list<string>, parallel to labels
+    fold                  int64, -1: none
+
+The file metadata names the model, the front end, the code version and D. All rows of a clip stand together in one
+part, and a part gets its name when it is complete: what a killed writer leaves is whole clips. pandas, polars and
+duckdb read the folder as it is.
+
+Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size.
+"""
+
+import contextlib
+import dataclasses
+import glob
+import os
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import audioset_triplet
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend.constants import FRONT_END_ID
+from audioset_triplet.store import embedding_parts
+from audioset_triplet.store.embedding_parts import StoreInfo
+
+# 4 hours of audio, 8 MB at D = 128: what a killed writer has to do again, and 1,200 parts for all of AudioSet.
+ROWS_PER_PART = 16384
+_BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the unfinished part, whatever the length of a clip
+_BATCH_BYTES = 16 << 20  # rows held in memory while reading
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowBatch:
+    """R windows as they stand on disk."""
+
+    clip_ids: np.ndarray  # [R] str objects
+    recording_ids: np.ndarray  # [R] str objects
+    window_start_seconds: np.ndarray  # [R] float32
+    embeddings: np.ndarray  # [R, D] float32, unit norm
+    weights: np.ndarray  # [R] float32
+    labels: List[Tuple[int, ...]]
+    label_names: List[Tuple[str, ...]]
+    folds: np.ndarray  # [R] int64
+
+
+class EmbeddingWriter:
+    """Writes a folder of embeddings; opened on a folder that has some, it goes on behind them.
+
+        with EmbeddingWriter(folder, model_id, embedding_size=128) as writer:
+            for clip in clips:
+                if clip.clip_id not in writer.clip_ids_done:
+                    writer.write(clip, window_start_seconds, embeddings, weights)
+
+    One writer per folder at a time. When the block ends by an exception, the unfinished part is thrown away: its last
+    clip may lack windows. `front_end_id` is for embeddings that were made with another front end than this project's.
+
+    Raises:
+        UserError: the folder holds embeddings of another model or front end, or a damaged part.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        model_id: str,
+        embedding_size: int,
+        rows_per_part: int = ROWS_PER_PART,
+        front_end_id: str = FRONT_END_ID,
+    ) -> None:
+        self._folder = folder
+        self._rows_per_part = rows_per_part
+        self._info = StoreInfo(model_id, front_end_id, embedding_size, audioset_triplet.__version__)
+        self._schema = embedding_parts.build_schema(self._info)
+        self.clip_ids_done: Set[str] = set()
+        self._next_part = 0
+        embedding_parts.check_folder(folder, self._info)
+        for path in embedding_parts.part_paths(folder):
+            with embedding_parts.damage_named(path):
+                self.clip_ids_done.update(pq.read_table(path, columns=["clip_id"])["clip_id"].unique().to_pylist())
+            self._next_part = 1 + embedding_parts.part_number(path)
+        self._start_part()
+
+    def _start_part(self) -> None:
+        self._part: Optional[pq.ParquetWriter] = None
+        self._rows_in_part = 0
+        self._clip_ids_in_part: Set[str] = set()
+        self._clip_id: Optional[str] = None
+        self._buffer: List[pa.RecordBatch] = []
+        self._buffer_bytes = 0
+
+    def __enter__(self) -> "EmbeddingWriter":
+        os.makedirs(self._folder, exist_ok=True)
+        for leftover in glob.glob(os.path.join(glob.escape(self._folder), "embeddings-*.parquet.tmp-*")):
+            os.remove(leftover)  # of a writer that was killed
+        return self
+
+    def __exit__(self, exception_type: Optional[type], *_: object) -> None:
+        try:
+            if exception_type is None:
+                self._finish_part()
+        finally:
+            if self._part is not None:  # not finished: what is written of it must not keep a full disk full
+                with contextlib.suppress(OSError):
+                    self._part.close()
+                os.remove(self._temporary_path())
+
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None:
+        """Appends windows of a clip: all of them at once, or a long clip's in several calls in a row.
+
+        Args:
+            clip: the clip that they belong to.
+            window_start_seconds: [W], from the start of the clip; W >= 1.
+            embeddings: [W, D], unit norm.
+            weights: [W], positive: how much each window counts in the mean over the clip; None: all alike.
+
+        Raises:
+            UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
+        """
+        embeddings = np.asarray(embeddings, np.float32)
+        weights = np.ones(len(embeddings)) if weights is None else np.asarray(weights)
+        expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
+        if embeddings.shape != expected:
+            raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
+        if weights.shape != expected[:1] or not ((weights > 0) & np.isfinite(weights)).all():
+            raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
+        ids = [clip.clip_id] * len(embeddings)
+        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
+        if clip.clip_id != self._clip_id:
+            self._begin_clip(clip.clip_id)
+        self._buffer.append(embedding_parts.record_batch(clip, window_start_seconds, embeddings, weights, self._schema))
+        self._buffer_bytes += embeddings.nbytes
+        self._rows_in_part += len(embeddings)
+        if self._buffer_bytes > _BUFFER_BYTES:
+            self._flush()
+
+    def _begin_clip(self, clip_id: str) -> None:
+        if clip_id in self.clip_ids_done or clip_id in self._clip_ids_in_part:
+            raise UserError(f"clip {clip_id} is given twice: every clip in {self._folder} needs an id of its own.")
+        if self._rows_in_part >= self._rows_per_part:
+            self._finish_part()
+        self._clip_id = clip_id
+        self._clip_ids_in_part.add(clip_id)
+
+    def _flush(self) -> None:
+        with self._failure_named():
+            if self._part is None:
+                # Dictionaries suit ids that repeat over the windows of a clip, not floats.
+                repeating = ["clip_id", "recording_id", "label_names.list.element"]
+                self._part = pq.ParquetWriter(self._temporary_path(), self._schema, use_dictionary=repeating)
+            self._part.write_table(pa.Table.from_batches(self._buffer))
+        self._buffer, self._buffer_bytes = [], 0
+
+    def _finish_part(self) -> None:
+        if not self._rows_in_part:
+            return
+        if self._buffer:
+            self._flush()
+        assert self._part is not None
+        with self._failure_named():
+            self._part.close()
+            os.replace(self._temporary_path(), self._path())
+        self.clip_ids_done |= self._clip_ids_in_part
+        self._next_part += 1
+        self._start_part()
+
+    @contextlib.contextmanager
+    def _failure_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # a full disk: the message of Arrow names no file
+            raise UserError(f"{self._path()}: cannot be written: {error}") from error
+
+    def _path(self) -> str:
+        return os.path.join(self._folder, f"embeddings-{self._next_part:05d}.parquet")
+
+    def _temporary_path(self) -> str:
+        return f"{self._path()}.tmp-{os.getpid()}"
+
+
+def read_info(folder: str) -> StoreInfo:
+    """The metadata of a folder.
+
+    Raises:
+        UserError: no such folder, no embeddings in it, a damaged part, or parts of several models or front ends.
+    """
+    if not os.path.isdir(folder):
+        raise UserError(f"{folder}: no such folder of embeddings; experiments.embed writes one.")
+    paths = embedding_parts.part_paths(folder)
+    if not paths:
+        raise UserError(f"{folder}: holds no embeddings-*.parquet; experiments.embed writes them.")
+    first = embedding_parts.read_info(paths[0])
+    for path in paths[1:]:
+        embedding_parts.check_same_model(first, paths[0], embedding_parts.read_info(path), path)
+    return first
+
+
+def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch]:
+    """Streams the windows of a folder, part by part, in the order in which they were written.
+
+    Args:
+        folder: what `EmbeddingWriter` wrote.
+        folds: only clips of these folds; empty: all.
+
+    Raises:
+        UserError: as `read_info`, or an embedding that is not of unit norm.
+    """
+    read_info(folder)
+    for path in embedding_parts.part_paths(folder):
+        for batch in part_batches(path, folds):
+            yield WindowBatch(
+                clip_ids=batch["clip_id"].to_numpy(zero_copy_only=False),
+                recording_ids=batch["recording_id"].to_numpy(zero_copy_only=False),
+                window_start_seconds=batch["window_start_seconds"].to_numpy(),
+                embeddings=embedding_parts.matrix(batch),
+                weights=batch["weight"].to_numpy(),
+                labels=[tuple(labels) for labels in batch["labels"].to_pylist()],
+                label_names=[tuple(names) for names in batch["label_names"].to_pylist()],
+                folds=batch["fold"].to_numpy(),
+            )
+
+
+def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Streams the rows of one part, in the order in which they were written; at most 16 MiB of embeddings at a time.
+
+    Args:
+        path: the part.
+        folds: only clips of these folds; empty: all.
+        columns: only these; empty: all.
+
+    Raises:
+        UserError: a damaged part, or an embedding that is not of unit norm.
+    """
+    batch_size = max(1, _BATCH_BYTES // (4 * embedding_parts.read_info(path).embedding_size))
+    needed = sorted({*columns, "clip_id", "fold"}) if columns else None
+    with embedding_parts.damage_named(path), pq.ParquetFile(path) as part:
+        for batch in part.iter_batches(batch_size, columns=needed):
+            if folds:
+                batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
+            if batch.num_rows:
+                if not columns or "embedding" in columns:
+                    embedding_parts.check_unit_norm(embedding_parts.matrix(batch), batch["clip_id"], path)
+                yield batch

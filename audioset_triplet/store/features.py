@@ -1,0 +1,328 @@
+"""Embeddings as AudioSet's own feature records: one `tf.train.SequenceExample` per clip, 8 bits per value.
+
+    context        video_id bytes[1], start_time_seconds float[1], end_time_seconds float[1], labels int64[n]
+    feature_lists  audio_embedding: one bytes[1] of D raw uint8 values per window
+
+Three dialects are read. AudioSet's release is as above; a clip is known by its video and its start. In YouTube-8M's
+frame-level records the list is called `audio`, has a step per second, stands beside one for the pictures, and belongs
+to a whole video, whose id is under `id` or `video_id`. Ours are AudioSet's with the id of the clip under `video_id` and
+with more, which other readers pass over:
+
+    context        recording_id bytes[1], label_names bytes[n], fold int64[1]
+    feature_lists  window_weight: one float[1] per window, how much it counts in its clip (`frontend.level`)
+
+The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
+(tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds the half step that makes up for
+the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
+and each is off by at most 0.0079.
+
+A folder of ours holds features-00000.tfrecord, ... and features.json, which names the model; nothing does in others.
+"""
+
+import dataclasses
+import glob
+import json
+import math
+import os
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet import __version__, files
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.errors import UserError, op_reason
+from audioset_triplet.frontend.constants import FRONT_END_ID, WINDOW_HOP_SECONDS
+from audioset_triplet.labels import segment_id
+from audioset_triplet.records import reading
+from audioset_triplet.store import embedding_parts
+from audioset_triplet.store.embedding_parts import StoreInfo
+
+CLIPS_PER_PART = 4096
+
+_LIMIT = 2.0
+_STEP = 2 * _LIMIT / 255
+_CODE_OF_ZERO = 127
+_AUDIOSET_LIST, _YOUTUBE8M_LIST = "audio_embedding", "audio"
+_WEIGHTS_LIST = "window_weight"
+_HOP_SECONDS = {_AUDIOSET_LIST: WINDOW_HOP_SECONDS, _YOUTUBE8M_LIST: 1.0}
+
+
+def quantize(values: np.ndarray) -> np.ndarray:
+    """float [...] -> uint8 [...]: clipped to [-2, 2], then (value + 2) * 63.75 truncated; 255 is for 2 alone."""
+    clipped = np.clip(np.asarray(values, np.float64), -_LIMIT, _LIMIT)  # in float32 the sum rounds up to whole steps
+    return ((clipped + _LIMIT) * (255 / (2 * _LIMIT))).astype(np.uint8)
+
+
+def dequantize(codes: np.ndarray) -> np.ndarray:
+    """uint8 [...] -> float32 [...] in [-1.9922, 2.0078]: the middle of each step."""
+    return (codes.astype(np.float64) * _STEP + (_LIMIT / 256 - _LIMIT)).astype(np.float32)
+
+
+def unit_vectors(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The directions of quantised embeddings, as stored embeddings have them; their lengths are lost.
+
+    A vector all of whose values are in the step around zero cannot be told from zero: it has no direction.
+
+    Args:
+        codes: uint8 [W, D].
+
+    Returns:
+        Which of the windows have a direction, bool [W]; and those directions, float32 [k, D], unit norm.
+    """
+    known = (codes != _CODE_OF_ZERO).any(axis=1)
+    vectors = dequantize(codes[known])
+    return known, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClipFeatures:
+    """What a record holds: a clip, without label names and fold where the record is not ours, and its windows."""
+
+    clip: ClipInfo
+    codes: np.ndarray  # uint8 [W, D]
+    weights: np.ndarray  # float32 [W]; all 1 where the record is not ours
+    hop_seconds: float  # from the start of a window to that of the next
+    is_ours: bool
+
+
+def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndarray) -> bytes:
+    """The serialized SequenceExample of a clip from its quantised window embeddings, uint8 [W, D], and weights [W]."""
+    example = tf.train.SequenceExample()
+    context = example.context.feature
+    context["video_id"].bytes_list.value.append(clip.clip_id.encode())
+    context["start_time_seconds"].float_list.value.append(clip.start_seconds)
+    context["end_time_seconds"].float_list.value.append(clip.end_seconds)
+    context["labels"].int64_list.value.extend(clip.labels)
+    context["recording_id"].bytes_list.value.append(clip.recording_id.encode())
+    context["label_names"].bytes_list.value.extend(name.encode() for name in clip.label_names)
+    context["fold"].int64_list.value.append(clip.fold)
+    steps = example.feature_lists.feature_list[_AUDIOSET_LIST].feature
+    for step in codes:
+        steps.add().bytes_list.value.append(step.tobytes())
+    of_windows = example.feature_lists.feature_list[_WEIGHTS_LIST].feature
+    for weight in weights:
+        of_windows.add().float_list.value.append(weight)
+    return example.SerializeToString(deterministic=True)
+
+
+def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
+    """Reads a record in any of the three dialects; for ours the inverse of `clip_to_sequence_example`.
+
+    Raises:
+        UserError: not a SequenceExample, a key that is missing or holds something else than it should, or windows of
+            different sizes; the message names the clip.
+    """
+    try:
+        example = tf.train.SequenceExample.FromString(serialized)
+    except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
+        raise UserError("not a tf.train.SequenceExample") from error
+    context, lists = example.context.feature, example.feature_lists.feature_list
+    video_id = _text(context, "video_id" if "video_id" in context or "id" not in context else "id", "a clip")
+    where = f"clip {video_id}"
+    list_name = next((name for name in _HOP_SECONDS if name in lists), None)
+    if list_name is None:
+        raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not features of sound")
+    codes = _codes(lists[list_name].feature, f"{where}: {list_name}")
+    is_ours = "recording_id" in context
+    has_no_labels = list_name == _YOUTUBE8M_LIST and "labels" not in context  # its test part
+    labels = [] if has_no_labels else _labels(context, where)
+    if is_ours:
+        clip = _our_clip(context, video_id, tuple(labels))
+    elif list_name == _AUDIOSET_LIST:
+        clip = _audioset_clip(context, video_id, tuple(sorted(set(labels))))
+    else:
+        length = len(codes) * _HOP_SECONDS[list_name]
+        clip = ClipInfo(video_id, video_id, tuple(sorted(set(labels))), end_seconds=length)
+    weights = _weights(lists, len(codes), where) if is_ours else np.ones(len(codes), np.float32)
+    return ClipFeatures(clip, codes, weights, _HOP_SECONDS[list_name], is_ours)
+
+
+def _our_clip(context: Mapping[str, Any], clip_id: str, labels: Tuple[int, ...]) -> ClipInfo:
+    where = f"clip {clip_id}"
+    names = _values(context, "label_names", "bytes_list")
+    if len(names) != len(labels):
+        raise UserError(f"{where}: {len(names)} label_names for {len(labels)} labels")
+    return ClipInfo(
+        clip_id=clip_id,
+        recording_id=_text(context, "recording_id", where),
+        labels=labels,
+        label_names=tuple(name.decode(errors="replace") for name in names),
+        fold=_the_only(context, "fold", "int64_list", where),
+        start_seconds=_the_only(context, "start_time_seconds", "float_list", where),
+        end_seconds=_the_only(context, "end_time_seconds", "float_list", where),
+    )
+
+
+def _audioset_clip(context: Mapping[str, Any], video_id: str, labels: Tuple[int, ...]) -> ClipInfo:
+    where = f"clip {video_id}"
+    start, end = (_the_only(context, f"{which}_time_seconds", "float_list", where) for which in ("start", "end"))
+    if not 0 <= start < end < math.inf:
+        raise UserError(f"{where}: {start} to {end} s is no stretch of time")
+    return ClipInfo(segment_id(video_id, start), video_id, labels, start_seconds=start, end_seconds=end)
+
+
+def _labels(context: Mapping[str, Any], where: str) -> List[int]:
+    """A clip without labels has an empty list of them: a key that is missing is a fault."""
+    if "labels" not in context or context["labels"].WhichOneof("kind") not in (None, "int64_list"):
+        raise UserError(f"{where}: no labels (int64_list)")
+    return list(context["labels"].int64_list.value)
+
+
+def _values(context: Mapping[str, Any], key: str, kind: str) -> List[Any]:
+    return list(getattr(context[key], kind).value) if key in context else []
+
+
+def _the_only(context: Mapping[str, Any], key: str, kind: str, where: str) -> Any:
+    values = _values(context, key, kind)
+    if len(values) != 1:
+        raise UserError(f"{where}: {key} holds {len(values)} values of {kind} instead of 1")
+    return values[0]
+
+
+def _text(context: Mapping[str, Any], key: str, where: str) -> str:
+    try:
+        return _the_only(context, key, "bytes_list", where).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: {key} is no text ({error})") from error
+
+
+def _codes(steps: Any, where: str) -> np.ndarray:
+    """uint8 [W, D] from the windows of a feature list."""
+    windows = [b"".join(step.bytes_list.value) for step in steps]
+    for index, window in enumerate(windows):
+        if not window or len(window) != len(windows[0]):
+            raise UserError(f"{where}: window {index} has {len(window)} values, the first has {len(windows[0])}")
+    return np.frombuffer(b"".join(windows), np.uint8).reshape(len(windows), len(windows[0]) if windows else 0)
+
+
+def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarray:
+    """float32 [W] of a record of ours."""
+    steps = lists[_WEIGHTS_LIST].feature if _WEIGHTS_LIST in lists else []
+    weights = np.array([value for step in steps for value in step.float_list.value], np.float32)
+    if len(weights) != num_windows or not ((weights > 0) & np.isfinite(weights)).all():
+        raise UserError(f"{where}: {_WEIGHTS_LIST} holds {len(weights)} values, not a positive one for each window")
+    return weights
+
+
+def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
+    """Streams the records of a file, in order: pairs of the place of each (file and number) and what it holds.
+
+    Raises:
+        UserError: what `clip_from_sequence_example` raises and what `records.frames` calls damage, with its place; a
+            file that cannot be read.
+    """
+    try:
+        for frame in reading.frames(path):
+            place = f"{path}: record {frame.index}"
+            if frame.damage:
+                raise UserError(f"{place}: {frame.damage}")
+            try:
+                features = clip_from_sequence_example(frame.data)
+            except UserError as error:
+                raise UserError(f"{place}: {error}") from error
+            yield place, features
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read: {op_reason(error.message)}") from error
+
+
+class FeatureWriter:
+    """Writes a folder of feature records; opened on a folder that has some, it goes on behind them.
+
+    It is used as `data.embeddings.EmbeddingWriter` is. A part gets its name when it is complete.
+
+    Raises:
+        UserError: the folder holds features of another model or front end, or a damaged part.
+    """
+
+    def __init__(self, folder: str, model_id: str, embedding_size: int, clips_per_part: int = CLIPS_PER_PART) -> None:
+        self._folder = folder
+        self._clips_per_part = clips_per_part
+        self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, __version__)
+        embedding_parts.check_folder(folder, self._info)
+        parts = glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord"))
+        # Behind the last one, not as many as there are: a damaged part may have been removed from between.
+        self._next_part = 1 + max(map(_part_number, parts), default=-1)
+        self.clip_ids_done: Set[str] = {clip_id for path in parts for clip_id in _clip_ids(path)}
+        self._finished: Dict[str, bytes] = {}
+        self._clip: Optional[ClipInfo] = None
+        self._codes: List[np.ndarray] = []
+        self._weights: List[np.ndarray] = []
+
+    def __enter__(self) -> "FeatureWriter":
+        os.makedirs(self._folder, exist_ok=True)
+        for leftover in glob.glob(os.path.join(glob.escape(self._folder), "features-*.tfrecord.tmp-*")):
+            os.remove(leftover)  # of a writer that was killed
+        info_path = os.path.join(self._folder, embedding_parts.FEATURES_INFO)
+        files.write_text(info_path, json.dumps(dataclasses.asdict(self._info), indent=2) + "\n")
+        return self
+
+    def __exit__(self, exception_type: Optional[type], *_: object) -> None:
+        if exception_type is None:
+            self._finish_clip()
+            self._finish_part()
+
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+    ) -> None:
+        """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
+
+        Starts are not kept: windows follow each other. Without weights (positive, [W]) all windows count alike.
+
+        Raises:
+            UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
+        """
+        ids = [clip.clip_id] * len(embeddings)
+        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
+        if self._clip is None or clip.clip_id != self._clip.clip_id:
+            self._finish_clip()
+            if clip.clip_id in self.clip_ids_done or clip.clip_id in self._finished:
+                raise UserError(f"clip {clip.clip_id} is given twice: every clip needs an id of its own.")
+            self._clip = clip
+        self._codes.append(quantize(embeddings))
+        self._weights.append(np.ones(len(embeddings)) if weights is None else np.asarray(weights))
+
+    def _finish_clip(self) -> None:
+        if self._clip is None:
+            return
+        codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
+        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, codes, weights)
+        self._clip, self._codes, self._weights = None, [], []
+        if len(self._finished) >= self._clips_per_part:
+            self._finish_part()
+
+    def _finish_part(self) -> None:
+        if not self._finished:
+            return
+        path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
+        try:
+            # Closed, then renamed.
+            with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+                for serialized in self._finished.values():
+                    writer.write(serialized)
+        except tf.errors.OpError as error:  # a full disk
+            raise UserError(f"{path}: cannot be written: {op_reason(error.message)}") from error
+        self._next_part += 1
+        self.clip_ids_done |= set(self._finished)
+        self._finished = {}
+
+
+def _part_number(path: str) -> int:
+    number = os.path.basename(path)[len("features-") : -len(".tfrecord")]
+    if not number.isdigit():
+        raise UserError(f"{path}: not a name that experiments.embed gives (features-00000.tfrecord); move it away.")
+    return int(number)
+
+
+def _clip_ids(path: str) -> Iterator[str]:
+    try:
+        for place, features in read_file(path):
+            if not features.is_ours:
+                raise UserError(f"{place}: no recording_id: not written by this version")
+            yield features.clip.clip_id
+    except UserError as error:
+        raise UserError(f"{error}; remove the file and run experiments.embed again.") from error

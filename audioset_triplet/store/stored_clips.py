@@ -1,0 +1,203 @@
+"""The clips of a folder of embeddings: who they are, and one vector for each.
+
+What is known of the clips (ids, labels, folds) is read at once, their embeddings only as they are asked for: two
+million clips are some hundred megabytes of the former and ten gigabytes of the latter.
+
+Shapes: n clips, R windows, D embedding size.
+"""
+
+import collections
+import dataclasses
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audioset_triplet.clips import add_class_names
+from audioset_triplet.errors import UserError
+from audioset_triplet.store import embedding_parts, embeddings
+from audioset_triplet.store.embedding_parts import StoreInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+    """n clips. A clip is known by its row, its place in these lists; `vectors_at` gives the vectors of some rows."""
+
+    clip_ids: List[str]
+    recording_ids: List[str]
+    labels: List[Tuple[int, ...]]
+    folds: np.ndarray  # [n] int64
+    class_names: Dict[int, str]
+    info: StoreInfo
+
+    @property
+    def model_id(self) -> str:
+        return self.info.model_id
+
+    def vectors_at(self, rows: np.ndarray) -> np.ndarray:
+        """The clip vectors [len(rows), D] float32 of some rows, which are ascending and without repetition.
+
+        A clip's vector is the weighted sum of its window embeddings, brought back to unit norm (zero where they cancel
+        out), as in the SavedModel.
+        """
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipVectors(Clips):
+    """Clips whose vectors are in memory."""
+
+    vectors: np.ndarray  # [n, D] float32
+
+    def vectors_at(self, rows: np.ndarray) -> np.ndarray:
+        return self.vectors[rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredClips(Clips):
+    """Clips whose embeddings stay on disk; rows are in the order on disk."""
+
+    read_folds: Tuple[int, ...]  # those that were asked for; empty: all
+    part_paths: List[str]
+    part_rows: np.ndarray  # [parts + 1]: the row of the first clip of each part, and n
+
+    def windows(
+        self, chosen: Optional[np.ndarray] = None, part_order: Optional[Iterable[int]] = None
+    ) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Streams windows: the row of the clip of each [R], its embedding [R, D] and its weight in the clip [R].
+
+        Args:
+            chosen: [n] bool, the clips that are wanted; None: all. Parts that hold none of them are not read.
+            part_order: the order in which parts are read; None: as they are numbered.
+
+        Raises:
+            UserError: a damaged part, or an embedding that is not of unit norm.
+        """
+        for part in range(len(self.part_paths)) if part_order is None else part_order:
+            first, end = self.part_rows[part : part + 2]
+            if first == end or (chosen is not None and not chosen[first:end].any()):
+                continue
+            row, last_id = first - 1, None
+            for batch in embeddings.part_batches(self.part_paths[part], self.read_folds, ["embedding", "weight"]):
+                rows = row + np.cumsum(_begins_clip(batch["clip_id"], last_id))
+                row, last_id = rows[-1], batch["clip_id"][-1].as_py()
+                vectors, weights = embedding_parts.matrix(batch), batch["weight"].to_numpy()
+                if chosen is not None and not chosen[rows].all():
+                    wanted = chosen[rows]
+                    rows, vectors, weights = rows[wanted], vectors[wanted], weights[wanted]
+                if len(rows):
+                    yield rows, vectors, weights
+
+    def vector_blocks(self, chosen: Optional[np.ndarray] = None) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        """Streams clip vectors: pairs of ascending rows [r] and their vectors [r, D]; `chosen` as for `windows`."""
+        held_row, held_sum = -1, np.zeros(0)  # the last clip of a batch may go on in the next one
+        for rows, vectors, weights in self.windows(chosen):
+            starts = np.concatenate([[0], 1 + np.flatnonzero(rows[1:] != rows[:-1])])
+            weighted = vectors * weights[:, None]
+            block_rows, sums = rows[starts], np.add.reduceat(weighted, starts, axis=0, dtype=np.float64)
+            if held_row == block_rows[0]:
+                sums[0] += held_sum
+            elif held_row >= 0:
+                block_rows, sums = np.append(held_row, block_rows), np.concatenate([held_sum[None], sums])
+            held_row, held_sum = block_rows[-1], sums[-1]
+            if len(block_rows) > 1:
+                yield block_rows[:-1], _unit_length(sums[:-1])
+        if held_row >= 0:
+            yield np.array([held_row]), _unit_length(held_sum[None])
+
+    def vectors_at(self, rows: np.ndarray) -> np.ndarray:
+        chosen = np.zeros(len(self.clip_ids), bool)
+        chosen[rows] = True
+        vectors = np.empty((len(rows), self.info.embedding_size), np.float32)
+        for block_rows, block in self.vector_blocks(chosen):
+            vectors[np.searchsorted(rows, block_rows)] = block
+        return vectors
+
+
+def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
+    """The clips of a folder, without their embeddings.
+
+    Args:
+        folder: what `EmbeddingWriter` wrote.
+        folds: only clips of these folds; empty: all.
+
+    Raises:
+        UserError: as `embeddings.read_info`; a damaged part; a clip that stands in two places; two names for one
+            class; no clip of `folds`.
+    """
+    info = embeddings.read_info(folder)
+    paths = embedding_parts.part_paths(folder)
+    found: Dict[str, list] = {"clip_id": [], "recording_id": [], "labels": [], "fold": []}
+    class_names: Dict[int, str] = {}
+    known_labels: Dict[Tuple[int, ...], Tuple[int, ...]] = {}  # one tuple for all clips that have the same labels
+    part_rows = [0]
+    for path in paths:
+        last_id = None
+        for batch in embeddings.part_batches(path, folds, [*found, "label_names"]):
+            first_windows = batch.filter(pa.array(_begins_clip(batch["clip_id"], last_id)))
+            last_id = batch["clip_id"][-1].as_py()
+            for name in ("clip_id", "recording_id", "fold"):
+                found[name] += first_windows[name].to_pylist()
+            for indices, names in zip(first_windows["labels"].to_pylist(), first_windows["label_names"].to_pylist()):
+                labels = tuple(indices)
+                found["labels"].append(known_labels.setdefault(labels, labels))
+                add_class_names(class_names, zip(indices, names), folder)
+        part_rows.append(len(found["clip_id"]))
+    if not found["clip_id"]:
+        wanted, there = (", ".join(map(str, one)) for one in (folds, _folds(paths)))
+        raise UserError(f"{folder}: holds no clip of fold {wanted}, only of {there}.")
+    if len(set(found["clip_id"])) < len(found["clip_id"]):
+        twice = collections.Counter(found["clip_id"]).most_common(1)[0][0]
+        raise UserError(f"{folder}: clip {twice} stands in two places; empty the folder and embed again.")
+    return StoredClips(
+        clip_ids=found["clip_id"],
+        recording_ids=found["recording_id"],
+        labels=found["labels"],
+        folds=np.array(found["fold"], np.int64),
+        class_names=class_names,
+        info=info,
+        read_folds=tuple(folds),
+        part_paths=paths,
+        part_rows=np.array(part_rows),
+    )
+
+
+def clip_vectors(folder: str, folds: Sequence[int] = ()) -> ClipVectors:
+    """The clips of a folder with all of their vectors in memory; raises what `read_clips` and `windows` raise."""
+    clips = read_clips(folder, folds)
+    values = {field.name: getattr(clips, field.name) for field in dataclasses.fields(Clips)}
+    return ClipVectors(**values, vectors=clips.vectors_at(np.arange(len(clips.clip_ids))))
+
+
+def require_same_clips(first: Clips, first_folder: str, second: Clips, second_folder: str) -> None:
+    """Raises a UserError unless both hold the same clips with the same labels: else their numbers do not compare."""
+    ours, theirs = dict(zip(first.clip_ids, first.labels)), dict(zip(second.clip_ids, second.labels))
+    missing = sorted(set(ours) ^ set(theirs))
+    if missing:
+        lacking = second_folder if missing[0] in ours else first_folder
+        raise UserError(
+            f"{first_folder} and {second_folder} hold different clips: {len(missing)} of them stand in one alone, "
+            f"such as {missing[0]}, which {lacking} lacks; embed the same records for both."
+        )
+    relabelled = next((clip_id for clip_id in ours if set(ours[clip_id]) != set(theirs[clip_id])), None)
+    if relabelled is not None:
+        raise UserError(f"{first_folder} and {second_folder} give different labels to clip {relabelled}.")
+
+
+def _folds(paths: Sequence[str]) -> List[int]:
+    """All folds that clips of these parts are in."""
+    batches = (batch for path in paths for batch in embeddings.part_batches(path, (), ["fold"]))
+    return sorted({fold for batch in batches for fold in batch["fold"].to_pylist()})
+
+
+def _begins_clip(clip_ids: pa.Array, id_before: Optional[str]) -> np.ndarray:
+    """[R] bool: which windows are the first of their clip."""
+    begins = np.ones(len(clip_ids), bool)
+    begins[0] = clip_ids[0].as_py() != id_before
+    begins[1:] = pc.not_equal(clip_ids[1:], clip_ids[:-1]).to_numpy(zero_copy_only=False)
+    return begins
+
+
+def _unit_length(sums: np.ndarray) -> np.ndarray:
+    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)

@@ -1,0 +1,103 @@
+"""Clustering of stored embeddings, whose network is not trained any more: a run, by entropy or by k-means.
+
+Both end as the head of a work directory (`models.clusters`) and begin with the same directions (`training.seeding`); a
+batch of k-means is one of entropy.
+"""
+
+import functools
+import sys
+from typing import Any, Dict
+
+import numpy as np
+import sklearn.cluster
+import tensorflow as tf
+from tqdm import tqdm
+
+from audioset_triplet.config.clustering import ClusterConfig
+from audioset_triplet.models import cluster_head
+from audioset_triplet.runs import checkpoints, manifest
+from audioset_triplet.training import clustering_terms, kmeans_init, loop
+from audioset_triplet.training.objective import ObjectiveModel, Terms
+from audioset_triplet.training.stored_embeddings import StoredEmbeddings, VectorBatch
+
+
+def train(config: ClusterConfig, workdir: str) -> None:
+    """Clusters the embeddings of `config.data` in `workdir`, or goes on there.
+
+    Entropy clustering is a run like any other (`runs.train`). K-means is saved when it is done: of a stopped one
+    nothing is left.
+
+    Raises:
+        Terminated: SIGTERM came, and the last step of entropy clustering is saved.
+        UserError: what `runs.train` and `StoredEmbeddings.describe` raise.
+    """
+    source = StoredEmbeddings(config)
+    if config.method == "kmeans":
+        _k_means(config, source, workdir)
+    else:
+        loop.train(config, workdir, functools.partial(_build_model, config, source, workdir), source)
+
+
+def _build_model(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> "FrozenClustering":
+    head = _new_head(config, source)
+    if not tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
+        head.begin_with(_directions(config, source))
+    num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
+    return FrozenClustering(head, config, places_shape=(num_rows, 1))
+
+
+def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> cluster_head.ClusterHead:
+    settings = config.clustering
+    return cluster_head.ClusterHead(settings.num_clusters, source.vectors.shape[1], settings.cluster_scale)
+
+
+def _directions(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
+    random = np.random.default_rng(config.training.seed)
+    return kmeans_init.directions(source.vectors, source.weights, config.clustering.num_clusters, random)
+
+
+class FrozenClustering(ObjectiveModel):
+    """Trains a head on `VectorBatch`es; monitors `clustering.MONITORED`."""
+
+    def __init__(self, head: cluster_head.ClusterHead, config: ClusterConfig, **options: Any) -> None:
+        super().__init__({cluster_head.PART: head}, clustering_terms.MONITORED, **options)
+        self._config = config
+
+    def terms(self, batch: VectorBatch) -> Terms:
+        head, gamma = self.parts[cluster_head.PART], self._config.clustering.gamma
+        return clustering_terms.terms(batch.vectors, batch.weights, head, gamma, bool(self.jit_compile))
+
+    def derived(self, means: Dict[str, float]) -> Dict[str, float]:
+        return clustering_terms.derived(means, self._config.clustering.num_clusters, self._config.training.batch_size)
+
+    def alarm(self, means: Dict[str, float]) -> str:
+        return clustering_terms.alarm(means, self._config.clustering.num_clusters, self._config.training.batch_size)
+
+
+def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> None:
+    """Mini-batch k-means (Sculley 2010). As a head: the nearest centre c is the one of the highest e c - c c / 2."""
+    learned_from = source.describe()
+    source.check(config.training)
+    checkpoints.check_config(workdir, config)
+    manifest.check(workdir, learned_from)
+    if tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
+        print(f"{workdir} is trained: step {config.training.steps} of {config.training.steps}.", file=sys.stderr)
+        return
+    means = sklearn.cluster.MiniBatchKMeans(
+        config.clustering.num_clusters,
+        init=_directions(config, source),
+        n_init=1,
+        random_state=config.training.seed,
+    )
+    for step in tqdm(range(config.training.steps), desc="k-means", disable=None):
+        rows = source.rows(step)
+        means.partial_fit(source.vectors[rows], sample_weight=source.weights[rows])
+    centres = means.cluster_centers_.astype(np.float32)
+    head = _new_head(config, source)
+    head.begin_with(centres)
+    head.bias.assign(-head.scale * np.square(centres).sum(axis=1) / 2)
+    manifest.write(workdir, learned_from)
+    checkpoints.write_config(workdir, config)
+    folder = checkpoints.checkpoint_folder(workdir)
+    checkpoint = tf.train.Checkpoint(**{cluster_head.PART: head})
+    tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1).save(checkpoint_number=config.training.steps)

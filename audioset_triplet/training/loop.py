@@ -1,0 +1,204 @@
+"""One training run in a work directory, whatever its objective: build, resume, fit, record.
+
+An objective brings its config, a Keras model and the source of its batches (`train`); `training/triplet.py` is one.
+
+A work directory holds config.json (what is trained), data.json (on what), run.json (by what: versions, devices, command
+line, and which clips there are in the splits that are read), metrics.jsonl, tensorboard/ and checkpoints/. The same
+command in the same directory goes on where it was.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import sys
+import tempfile
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import tensorflow as tf
+
+from audioset_triplet import __version__, distribution, files
+from audioset_triplet.config.training import RunConfig, TrainingConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.runs import checkpoints, manifest
+from audioset_triplet.training import addons, inputs, moving_average, optimizers
+from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
+from audioset_triplet.training.objective import ObjectiveModel
+from audioset_triplet.training.precision import precision
+from audioset_triplet.training.run_inputs import Source
+
+# Builds the model that is trained. Called in the scope of the run's strategy.
+BuildModel = Callable[[], ObjectiveModel]
+
+
+# The graphs of steps and batches use TensorFlow's own control flow: for AutoGraph to rewrite the sources of all their
+# functions would take a fifth of the time up to the first step, and change nothing.
+@tf.autograph.experimental.do_not_convert
+def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Source) -> None:
+    """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
+
+    SIGTERM saves the step that is under way and ends the run, but for one of several workers. To be called in the main
+    thread, as signals are.
+
+    Of several workers all go on from the checkpoint in `workdir`, which has to be one folder that they all see; the
+    chief alone writes there.
+
+    Args:
+        config: the settings.
+        workdir: the work directory.
+        build_model: the objective.
+        source: what it learns from.
+
+    Raises:
+        Terminated: SIGTERM came.
+        UserError: bad or damaged input, a work directory with another run's settings or input, or a loss that is no
+            number.
+    """
+    strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
+    learned_from = source.describe()
+    with _own_folder(strategy, workdir) as kept, _asked_to_stop(strategy) as stop:
+        _set_up(config.training, strategy.num_replicas_in_sync)
+        source.check(config.training)
+        checkpoints.check_config(workdir, config)
+        manifest.check(workdir, learned_from)
+        with strategy.scope():
+            model, averages = _build(config.training, build_model)
+            manager, first_step = _resume(model, averages, workdir, kept)
+        if first_step >= config.training.steps:
+            print(f"{workdir} is trained: step {first_step} of {config.training.steps}.", file=sys.stderr)
+            return
+        if first_step:
+            print(f"{workdir}: goes on after step {first_step} of {config.training.steps}.", file=sys.stderr)
+
+        def name_bad_clips() -> List[str]:
+            with strategy.scope():
+                return source.names(model.bad_places())
+
+        with source.reading(), _lost_workers_named(strategy, workdir):
+            batches = strategy.distribute_datasets_from_function(
+                lambda context: source.batches(inputs.Feed(first_step, context))
+            )
+            manifest.write(kept, learned_from)
+            checkpoints.write_config(kept, config)
+            _write_run_record(kept, source, strategy)
+            followers = []  # before the recorder, which saves
+            if averages:
+                decay = config.training.moving_average
+                followers.append(moving_average.MovingAverage(model.parts, averages, decay, first_step))
+            recorder = _recorder(config.training, kept, manager, first_step, stop, model, name_bad_clips)
+            model.fit(
+                batches,
+                epochs=1,
+                steps_per_epoch=config.training.steps - first_step,
+                callbacks=[*followers, recorder, *addons.progress_bars()],
+                verbose=0,
+            )
+
+
+@contextlib.contextmanager
+def _own_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]:
+    """Where this process writes: every worker takes part in saving, one keeps what is saved."""
+    if distribution.is_chief(strategy):
+        yield workdir
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+
+
+@contextlib.contextmanager
+def _asked_to_stop(strategy: tf.distribute.Strategy) -> Iterator[threading.Event]:
+    """What SIGTERM sets. Of several workers never: all save together, and SIGTERM may come to one of them."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        yield threading.Event()
+    else:
+        with sigterm_noted() as stop:
+            yield stop
+
+
+def _set_up(training: TrainingConfig, num_replicas: int) -> None:
+    """What holds for the whole process; a UserError where the settings do not suit the devices."""
+    if training.batch_size % num_replicas:
+        raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
+    if training.jit_compile and num_replicas > 1:
+        raise UserError(f"--jit_compile is for one device, and --strategy={training.strategy} has {num_replicas}.")
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(training.seed)
+
+
+def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[ObjectiveModel, moving_average.Networks]:
+    """The compiled model, and the moving averages of its parts, if there are to be any."""
+    with precision(training.precision):
+        model = build_model()
+        averages = moving_average.copies(model.parts) if training.moving_average else {}
+    optimizer = optimizers.build(training)
+    if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
+        optimizer.build(model.trainable_variables)
+    model.compile(optimizer, training.clip_norm, jit_compile=training.jit_compile)
+    return model, averages
+
+
+def _resume(
+    model: ObjectiveModel, averages: moving_average.Networks, workdir: str, kept: str
+) -> Tuple[tf.train.CheckpointManager, int]:
+    """What saves to `kept`, and the step of the last checkpoint in `workdir`, which the model now goes on from."""
+    kept_averages = {checkpoints.average_of(name): network for name, network in averages.items()}
+    checkpoint = tf.train.Checkpoint(optimizer=model.optimizer, **model.parts, **kept_averages)
+    latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
+    if latest:
+        checkpoints.restore(checkpoint, latest)
+    manager = tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(kept), max_to_keep=2)
+    return manager, checkpoints.step_of(latest) if latest else 0
+
+
+def _recorder(
+    training: TrainingConfig,
+    kept: str,
+    manager: tf.train.CheckpointManager,
+    first_step: int,
+    stop: threading.Event,
+    model: ObjectiveModel,
+    name_bad_clips: Callable[[], List[str]],
+) -> RunRecorder:
+    return RunRecorder(
+        kept,
+        manager,
+        first_step,
+        training.steps,
+        training.log_every_steps,
+        training.checkpoint_every_steps,
+        stop,
+        name_bad_clips,
+        model.derived,
+        model.alarm,
+        training.warmup_steps,
+    )
+
+
+@contextlib.contextmanager
+def _lost_workers_named(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[None]:
+    """Around the steps of a run: that another worker has gone, which TensorFlow notices in time, is a UserError."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        raise UserError(
+            "another worker was lost, or does not answer: training stops on all of them. Start all again with the same "
+            f"command: they go on from the last checkpoint in {workdir} ({type(error).__name__})."
+        ) from error
+
+
+def _write_run_record(workdir: str, source: Source, strategy: tf.distribute.Strategy) -> None:
+    record: Dict[str, Any] = {
+        "code_version": __version__,
+        "tensorflow": tf.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "strategy": type(strategy).__name__,
+        "devices": list(strategy.extended.worker_devices),
+        "splits": source.splits(),
+    }
+    files.write_text(os.path.join(workdir, "run.json"), json.dumps(record, indent=2) + "\n")

@@ -1,0 +1,1 @@
+"""Programs that time parts of the project beside what others do; README.md has their tables."""

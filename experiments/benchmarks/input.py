@@ -1,0 +1,100 @@
+"""How fast triplets are made of records, beside reading the records alone and beside a first version in librosa.
+
+    python -m experiments.benchmarks.input --output=benchmark
+
+measures, each in a process of its own on the same synthesised records of int16 samples (noises of ten seconds):
+
+* reading: the records' bytes, and nothing done with them;
+* ours: the pipeline of a training, to triplets of all four methods (`training.inputs`), at each of --windows_per_clip;
+* librosa: the same work as a user's first version has it: one clip after the other through tf.py_function, windows,
+  mel spectrograms by librosa, and the four ways to make a positive in NumPy.
+"""
+
+import tempfile
+import time
+from typing import Any, Dict, Iterator
+
+from absl import flags
+from tqdm import tqdm
+
+from audioset_triplet import command_line
+from experiments.benchmarks import shared
+
+FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(shared)
+flags.DEFINE_integer("clips", 1024, "How many clips of ten seconds the records hold.", 64)
+flags.DEFINE_float("seconds", 8.0, "Of each measurement.")
+flags.DEFINE_list("windows_per_clip", ["1", "4"], "How many examples are cut from a clip each time it is read.")
+
+MODULE = "experiments.benchmarks.input"  # also where it runs as a program
+BATCH_SIZE = 128
+WARM_UP_BATCHES = 20  # fill the buffers
+
+
+def _rate(batches: Iterator[Any], seconds: float) -> Dict[str, float]:
+    for _ in range(WARM_UP_BATCHES):
+        next(batches)
+    count, started = 0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        next(batches)
+        count += BATCH_SIZE
+    return {"rate": count / (time.monotonic() - started)}
+
+
+def reading(folder: str, seconds: float) -> Dict[str, float]:
+    """Records per second."""
+    from audioset_triplet.records import reading
+
+    found = reading.read_records(reading.expand_globs(f"{folder}/*.tfrecord"), deterministic=False)
+    return _rate(iter(found.repeat().batch(BATCH_SIZE).prefetch(2)), seconds)
+
+
+def ours(folder: str, seconds: float, windows_per_clip: int) -> Dict[str, float]:
+    """Triplets per second."""
+    from audioset_triplet.config.data import DataConfig
+    from audioset_triplet.config.training import TrainingConfig
+    from audioset_triplet.config.triplet import TripletConfig
+    from audioset_triplet.records import places, reading
+    from audioset_triplet.training import inputs
+
+    data = DataConfig(data=f"{folder}/*.tfrecord", windows_per_clip=windows_per_clip, shuffle_clips=256)
+    config = TripletConfig(data=data, training=TrainingConfig(batch_size=BATCH_SIZE))
+    damage = places.Damage(reading.expand_globs(data.data))
+    return _rate(iter(inputs.triplet_batches(config, feed=inputs.Feed(damage=damage))), seconds)
+
+
+def librosa_and_numpy(folder: str, seconds: float) -> Dict[str, float]:
+    """Triplets per second."""
+    from experiments.benchmarks import librosa_triplets
+
+    return _rate(iter(librosa_triplets.batches(f"{folder}/*.tfrecord", BATCH_SIZE)), seconds)
+
+
+def main() -> None:
+    command_line.require_flags("output")
+    cuts = command_line.integers("windows_per_clip")
+    repeats: Dict[str, list] = {str(number): [] for number in cuts}
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * (len(cuts) + 2), disable=None) as bar:
+        shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
+        for _ in range(FLAGS.repeats):
+            read = shared.call(MODULE, "reading", folder, FLAGS.seconds)["rate"]
+            bar.update()
+            theirs = shared.call(MODULE, "librosa_and_numpy", folder, FLAGS.seconds)["rate"]
+            bar.update()
+            for number in cuts:
+                made = shared.call(MODULE, "ours", folder, FLAGS.seconds, number)["rate"]
+                bar.update()
+                repeats[str(number)].append(
+                    {
+                        "records read/s": read,
+                        "triplets/s": made,
+                        "of reading": made / read,
+                        "librosa: triplets/s": theirs,
+                        "times librosa": made / theirs,
+                    }
+                )
+    shared.write({name: shared.medians(rows) for name, rows in repeats.items()}, "cuts per clip")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,175 @@
+"""Questions as a person gets them, and what a person makes of them."""
+
+import csv
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.labelling import annotation_files
+from audioset_triplet.labelling.annotation_log import Answer, Question
+
+QUESTIONS = [Question(f"a/clip, “{row}”.wav", row, 10 - row, 2, "random", 0) for row in range(4)]
+IDS = [question.clip_id for question in QUESTIONS]
+CLASSES = ["dog", "Speech, male", "rock & <roll>"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    annotation_files.write(
+        str(tmp_path), QUESTIONS, CLASSES, annotation_files.sound_paths(QUESTIONS), "/data/local-files/?d=round-2/"
+    )
+    return tmp_path
+
+
+def test_every_form_has_every_question(folder):
+    with open(folder / "questions.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["clip_id"] for row in rows] == IDS and [row["answer"] for row in rows] == [""] * 4
+    assert rows[3] == {
+        "clip_id": IDS[3],
+        "cluster": "3",
+        "cluster_size": "7",
+        "sound": "sounds/00003.wav",
+        "answer": "",
+    }
+    entries = json.loads((folder / "questions.json").read_text())
+    assert entries[3] == {**rows[3], "cluster": 3, "cluster_size": 7, "answer": None}
+    tasks = json.loads((folder / "label_studio_tasks.json").read_text())
+    audio = "/data/local-files/?d=round-2/sounds/00003.wav"
+    assert tasks[3] == {"data": {"clip_id": IDS[3], "cluster": 3, "cluster_size": 7, "audio": audio}}
+    interface = ElementTree.fromstring((folder / "label_studio_config.xml").read_text())
+    assert [choice.get("value") for choice in interface.iter("Choice")] == [*CLASSES, "?"]
+    (choices,), (player,) = interface.iter("Choices"), interface.iter("Audio")
+    assert choices.get("toName") == player.get("name") and player.get("value") == "$audio"
+    assert choices.get("choice") == "multiple"
+
+
+def test_as_written_they_answer_nothing(folder):
+    assert (
+        annotation_files.read(str(folder / "questions.csv"))
+        == annotation_files.read(str(folder / "questions.json"))
+        == []
+    )
+
+
+def test_what_a_person_has_filled_in_is_not_written_over(folder):
+    (folder / "questions.csv").write_text("mine")
+    (folder / "questions.json").unlink()
+    annotation_files.write(str(folder), QUESTIONS, CLASSES, {}, "")
+    assert (folder / "questions.csv").read_text() == "mine" and (folder / "questions.json").exists()
+
+
+EXPECTED = [
+    Answer(IDS[0], ("dog",), "file"),
+    Answer(IDS[1], ("Speech, male", "dog"), "file"),
+    Answer(IDS[3], (), "file"),
+]
+
+
+@pytest.mark.parametrize("delimiter, start", [(",", ""), (",", "\ufeff"), (";", "\ufeff")])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_spreadsheet_partly_filled_in(folder, delimiter, start, line_end):
+    path = folder / "questions.csv"
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    for row, answer in zip(rows[1:], ["dog", " Speech, male ;dog", "", "?"]):
+        row[-1] = answer
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        file.write(start)
+        csv.writer(file, delimiter=delimiter, lineterminator=line_end).writerows(rows)
+    assert annotation_files.read(str(path)) == EXPECTED
+
+
+def test_json_partly_filled_in(folder):
+    path = folder / "questions.json"
+    entries = json.loads(path.read_text())
+    for entry, answer in zip(entries, ["dog", ["Speech, male", "dog"], None, "?"]):
+        entry["answer"] = answer
+    path.write_text(json.dumps(entries))
+    assert annotation_files.read(str(path)) == EXPECTED
+
+
+def annotation(*choices, **values):
+    """As Label Studio exports it."""
+    chosen = {
+        "value": {"choices": list(choices)},
+        "id": "Dx_aB91ISN",
+        "from_name": "label",
+        "to_name": "audio",
+        "type": "choices",
+        "origin": "manual",
+    }
+    return {"id": 7, "completed_by": 1, "result": [chosen], "was_cancelled": False, "ground_truth": False, **values}
+
+
+def export(folder, annotations):
+    tasks = json.loads((folder / "label_studio_tasks.json").read_text())
+    path = folder / "project-1-at-2026-11-25.json"
+    exported = [
+        {"id": number, **task, "annotations": of_task, "predictions": [], "project": 1, "meta": {}}
+        for number, (task, of_task) in enumerate(zip(tasks, annotations), start=1)
+    ]
+    path.write_text(json.dumps(exported))
+    return str(path)
+
+
+def test_an_export_of_label_studio(folder):
+    comment = {"from_name": "comment", "to_name": "audio", "type": "textarea", "value": {"text": ["loud"]}}
+    first = annotation("dog")
+    first["result"].append(comment)
+    path = export(
+        folder,
+        [[first], [annotation("Speech, male", "dog")], [annotation("dog", was_cancelled=True)], [annotation("?")]],
+    )
+    assert annotation_files.read(path) == [Answer(one.clip_id, one.labels, "label-studio") for one in EXPECTED]
+
+
+def test_each_annotator_answers(folder):
+    path = export(folder, [[annotation("dog"), annotation("Speech, male")], [annotation("dog", result=[])], [], []])
+    assert annotation_files.read(path) == [Answer(IDS[0], (name,), "label-studio") for name in ("dog", "Speech, male")]
+
+
+@pytest.mark.parametrize(
+    "name, text, named",
+    [
+        ("a.csv", "clip,answer\na,dog\n", "has no 'clip_id'"),
+        ("a.csv", "", "has no 'clip_id'"),
+        ("a.csv", "clip_id,cluster,answer\na,1,dog\nb\n", "line 3: has fewer columns"),
+        ("a.csv", "clip_id,answer\na,?;dog\n", "clip a is answered with '.' and with a class"),
+        ("a.json", "{", "is no JSON"),
+        ("a.json", '{"a": 1}', "is no list"),
+        ("a.json", "[1]", "is no list"),
+        ("a.json", '[{"clip_id": "a"}]', "entry 1: has no 'answer'"),
+        ("a.json", '[{"clip_id": "a", "answer": [3]}]', "entry 1: 3 is not a text"),
+        ("a.json", '[{"clip_id": "a", "answer": {"x": 3}}]', "entry 1: .* is not a list"),
+        ("a.json", '[{"clip_id": 3, "answer": null}]', "entry 1: 3 is not a text"),
+        ("a.json", '[{"data": {"clip_id": "a"}}]', "entry 1: a task without annotations"),
+        ("a.json", '[{"data": {"audio": "a"}, "annotations": []}]', "entry 1: is no task of the project"),
+        ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [{"result": [{"from_name": "label"}]}]}]', "no task of"),
+        ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [3]}]', "entry 1: is no task of the project"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(tmp_path, name, text, named):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(UserError, match=named) as caught:
+        annotation_files.read(str(path))
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("a.csv", "b.csv"):
+        with pytest.raises(UserError, match=f"{name} cannot be read"):
+            annotation_files.read(str(tmp_path / name))
+
+
+def test_classes_of_a_list_and_of_audioset(tmp_path):
+    (tmp_path / "names.txt").write_text("dog\n\nSpeech, male\n")
+    assert annotation_files.read_classes(str(tmp_path / "names.txt")) == {0: "dog", 1: "Speech, male"}
+    (tmp_path / "c.csv").write_text('index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/m/05zppz,"Male speech, man"\n')
+    assert annotation_files.read_classes(str(tmp_path / "c.csv")) == {0: "Speech", 1: "Male speech, man"}
+    with pytest.raises(UserError, match="nowhere.txt cannot be read"):
+        annotation_files.read_classes(str(tmp_path / "nowhere.txt"))

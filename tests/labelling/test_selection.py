@@ -1,0 +1,88 @@
+"""Which clips are asked about."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.labelling import annotation_log, clip_clusters, selection
+from tests import clustered
+
+#            0  1  2  3  4  5  6  7  8  9
+CLUSTERS = [7, 2, 7, 9, 2, 7, 4, 4, 9, 5]  # sizes: 7 has 3; 2, 4 and 9 have 2; 5 has 1
+IDS = [f"clip{row}" for row in range(10)]
+
+
+@pytest.fixture
+def found(tmp_path):
+    probabilities = [0.2, 0.5, 0.9, 0.5, 0.6, 0.9, 0.1, 0.2, 0.7, 1.0]
+    return clip_clusters.read(clustered.write(tmp_path / "clusters", IDS, CLUSTERS, probabilities))
+
+
+def make_ledger(folder, found):
+    with annotation_log.to_ask(str(folder), found.facts, {0: "dog"}) as book:
+        return book
+
+
+def test_clusters_come_by_size_and_then_by_number():
+    members = selection.biggest_clusters(np.array(CLUSTERS), 4)
+    assert [rows.tolist() for rows in members] == [[0, 2, 5], [1, 4], [6, 7], [3, 8]]
+    assert len(selection.biggest_clusters(np.array(CLUSTERS), 100)) == 5
+
+
+def test_order_and_draws_do_not_depend_on_the_order_of_clips(tmp_path, found):
+    order = [3, 1, 4, 0, 5, 9, 2, 6, 8, 7]
+    folder = clustered.write(tmp_path / "b", [IDS[row] for row in order], [CLUSTERS[row] for row in order])
+    asked = [
+        selection.next_questions(one, 5, "random", 3, make_ledger(tmp_path / str(place), one))
+        for place, one in enumerate((found, clip_clusters.read(folder)))
+    ]
+    assert asked[0] == asked[1] and found.facts == clip_clusters.read(folder).facts
+    assert [(one.cluster, one.cluster_size) for one in asked[0]] == [(7, 3), (2, 2), (4, 2), (9, 2), (5, 1)]
+    assert all(CLUSTERS[IDS.index(one.clip_id)] == one.cluster for one in asked[0])
+
+
+def test_every_member_has_the_same_chance(found):
+    members = np.array([0, 2, 5])
+    counts = collections.Counter(selection.representative(members, IDS, str(seed)) for seed in range(900))
+    assert set(counts) == {0, 2, 5} and all(240 < count < 360 for count in counts.values())  # 300, deviation 14
+
+
+def test_the_most_probable_member_is_taken_where_that_is_wanted(found):
+    drawn = {selection.representative(np.array([0, 2, 5]), IDS, str(seed), found.probabilities) for seed in range(50)}
+    assert drawn == {2, 5}  # both at 0.9
+    assert selection.representative(np.array([1, 4]), IDS, "0", found.probabilities) == 4
+
+
+def test_a_larger_budget_asks_about_the_clusters_that_follow_in_another_round(tmp_path, found):
+    folder = tmp_path / "w"
+    with annotation_log.to_ask(str(folder), found.facts, {0: "dog"}) as book:
+        first = selection.next_questions(found, 2, "random", 0, book)
+        book.ask(first)
+        assert selection.next_questions(found, 2, "random", 0, book) == []
+        assert selection.next_questions(found, 2, "random", 1, book) == []  # another seed asks nothing again
+        second = selection.next_questions(found, 100, "random", 0, book)
+    assert [(one.cluster, one.round) for one in first + second] == [(7, 1), (2, 1), (4, 2), (9, 2), (5, 2)]
+    at_once = selection.next_questions(found, 100, "random", 0, make_ledger(tmp_path / "at once", found))
+    assert [one.clip_id for one in first + second] == [one.clip_id for one in at_once]
+
+
+def test_clips_by_lot_are_nested_and_by_lot():
+    rows = np.arange(10)
+    draws = [selection.random_rows(rows, IDS, "x", count) for count in (3, 7, 10)]
+    assert draws[1][:3] == draws[0] and sorted(draws[2]) == list(range(10))
+    assert len({tuple(selection.random_rows(rows, IDS, str(seed), 3)) for seed in range(10)}) > 5
+
+
+def test_a_clip_that_is_wanted_and_a_cluster_that_is_not_whole(tmp_path, found):
+    some = found.of_clips({"clip2", "clip5", "clip9", "other"})
+    assert some.clip_ids == ["clip2", "clip5", "clip9"] and some.numbers.tolist() == [7, 7, 5] and some.num_used == 2
+    assert found.rows_of(["clip9", "clip0"]).tolist() == [9, 0]
+    assert found.propagated({7: (3, 1), 5: (0,)})[:3] == [(3, 1), (), (3, 1)]
+    with pytest.raises(UserError, match="none of its clips"):
+        found.of_clips({"other"})
+    with pytest.raises(UserError, match="1 of 2 clips have no cluster, such as other"):
+        found.rows_of(["clip0", "other"])
+    with pytest.raises(UserError, match="clusters of windows"):
+        clip_clusters.read(clustered.write(tmp_path / "windows", IDS, CLUSTERS, unit="windows"))

@@ -1,0 +1,246 @@
+"""Pictures of real video files: when they are shown beside the sound, which way up, and what is wrong with a file."""
+
+import fractions
+import math
+import pathlib
+import random
+from typing import List, Optional, Tuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from audioset_triplet.media import audio_files, video_files, video_writing
+from audioset_triplet.media.audio_files import AudioError
+from tests import datasets, video_examples
+
+pytest.importorskip("av", reason="needs the video extra")
+from av.stream import Disposition  # noqa: E402
+
+
+def pictures(path: pathlib.Path, rate: float = 1.0, end: float = 3.0, size: int = 32) -> List[video_files.Picture]:
+    return list(video_files.pictures(path, end, rate, size, jpeg_quality=90))
+
+
+def times(found: List[video_files.Picture]) -> List[float]:
+    return [float(picture.seconds) for picture in found]
+
+
+def reason_of(path: pathlib.Path) -> str:
+    with pytest.raises(AudioError) as caught:
+        pictures(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
+@pytest.mark.parametrize("picture_start, sound_start", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6)])
+def test_times_are_those_of_the_sound(
+    tmp_path: pathlib.Path, extension: str, picture_start: float, sound_start: float
+) -> None:
+    """Brightness is the time on the clock of the file, and so is the place of the click."""
+    path = tmp_path / f"a{extension}"
+    sound = video_examples.clicks(2.4, 1.2)
+    video_examples.write(path, video_examples.steady(3.0 - picture_start, picture_start), sound, sound_start)
+    # AAC is heard from some samples before its start on, and so counts the time of what it holds.
+    lead = video_examples.click_place(audio_files.load(path)) - 1.2
+    found = pictures(path, rate=4, end=2.4)
+    assert len(found) == 4 * 2.4 // 1 + 1 - 4 * picture_start // 1
+    for picture in found:
+        clock = float(picture.seconds) + sound_start - lead
+        assert abs(video_examples.time_of(picture.jpeg) - clock) < video_examples.FRAME_SECONDS
+    intervals = [math.floor(4 * time) for time in times(found)]
+    assert intervals == list(range(intervals[0], intervals[0] + len(found)))
+
+
+def test_of_uneven_times_the_first_of_an_interval_or_the_one_that_stays(tmp_path: pathlib.Path) -> None:
+    path = video_examples.write(tmp_path / "a.mkv", [0, 0.1, 0.16, 1.7, 1.8, 2.9], video_examples.clicks(3.5, 1))
+    found = pictures(path, rate=2, end=3.5)
+    assert times(found) == pytest.approx([0, 0.5, 1.0, 1.7, 2.0, 2.9])
+    shown = [video_examples.time_of(picture.jpeg) for picture in found]
+    assert shown == pytest.approx([0, 0.16, 0.16, 1.7, 1.8, 2.9], abs=video_examples.FRAME_SECONDS)
+
+
+def test_at_most_so_many_as_are_asked_for_and_none_behind_the_sound(tmp_path: pathlib.Path) -> None:
+    path = video_examples.write(tmp_path / "a.mp4", video_examples.steady(3.0), video_examples.clicks(1.5, 1))
+    assert times(pictures(path, rate=1, end=1.5)) == [0, 1]
+    assert times(pictures(path, rate=0.5, end=3)) == [0, 2]
+    assert len(pictures(path, rate=25, end=3)) == 75
+    assert times(pictures(path, rate=50, end=0.09)) == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
+
+
+@given(
+    begins=st.sets(st.integers(-20, 60), max_size=12),
+    duration=st.integers(0, 30),
+    rate=st.sampled_from([1, 2, 3]),
+    end=st.integers(0, 70),
+)
+def test_choice_by_the_definition(begins: set, duration: int, rate: int, end: int) -> None:
+    """Times in tenths of a second; the oracle looks at every interval anew."""
+    ordered = [fractions.Fraction(begin, 10) for begin in sorted(begins)]
+    last = (ordered[-1] if ordered else fractions.Fraction(0)) + fractions.Fraction(duration, 10)
+    shown: List[Tuple[fractions.Fraction, Optional[str]]] = [(begin, f"frame {begin}") for begin in ordered]
+    limit, width = fractions.Fraction(end, 10), fractions.Fraction(1, rate)
+    wanted = []
+    for k in range(100):
+        start = k * width
+        inside = [begin for begin in ordered if start <= begin < start + width]
+        before = [begin for begin in ordered if begin < start]
+        if inside:
+            time, frame = inside[0], inside[0]
+        elif before and start < last:
+            time, frame = start, before[-1]
+        else:
+            continue
+        if time < limit:
+            wanted.append((time, f"frame {frame}"))
+    chosen = video_files._one_per_interval(iter([*shown, (last, None)]), fractions.Fraction(rate), limit)
+    assert list(chosen) == wanted
+
+
+def corners(_: float) -> Image.Image:
+    """Red above left, green above right, blue below left, white below right."""
+    image = Image.new("RGB", (48, 48))
+    for x, y, colour in ((0, 0, "red"), (24, 0, "lime"), (0, 24, "blue"), (24, 24, "white")):
+        ImageDraw.Draw(image).rectangle((x, y, x + 23, y + 23), fill=colour)
+    return image
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".mkv"])
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+def test_pictures_are_the_right_way_up(tmp_path: pathlib.Path, extension: str, rotation: int) -> None:
+    path = tmp_path / f"a{extension}"
+    video_examples.write(
+        path, [0, 0.04, 0.08], video_examples.clicks(0.5, 0.2), picture=corners, size=(48, 48), rotation=rotation
+    )
+    (found,) = pictures(path, end=0.1, size=48)
+    turned = np.rot90(np.asarray(corners(0)), rotation // 90).astype(int)  # counter-clockwise, as the matrix says
+    assert (
+        np.abs(
+            video_examples.decoded(found.jpeg)[[12, 12, 36, 36], [12, 36, 12, 36]]
+            - turned[[12, 12, 36, 36], [12, 36, 12, 36]]
+        ).max()
+        < 60
+    )
+
+
+def middle_of(width: int, height: int, part: int):
+    """White in the middle square of `part` pixels, black around it."""
+
+    def picture(_: float) -> Image.Image:
+        image = Image.new("RGB", (width, height))
+        left, top = (width - part) // 2, (height - part) // 2
+        ImageDraw.Draw(image).rectangle((left, top, left + part - 1, top + part - 1), fill="white")
+        return image
+
+    return picture
+
+
+@pytest.mark.parametrize("size", [(128, 64), (64, 128)])
+def test_the_long_side_is_cropped_in_the_centre(tmp_path: pathlib.Path, size: Tuple[int, int]) -> None:
+    path = video_examples.write(
+        tmp_path / "a.mkv", [0, 0.04], video_examples.clicks(0.5, 0.2), picture=middle_of(*size, 64), size=size
+    )
+    (found,) = pictures(path, end=0.1, size=32)
+    image = video_examples.decoded(found.jpeg)
+    assert image.shape == (32, 32, 3) and image[:, 1:-1].min() > 200 and image[1:-1].min() > 200
+
+
+def test_pixels_that_are_not_square(tmp_path: pathlib.Path) -> None:
+    """48 x 96 pixels, each twice as wide as high, are a square picture: nothing of it is cropped."""
+    path = video_examples.write(
+        tmp_path / "a.mp4",
+        [0, 0.04],
+        video_examples.clicks(0.5, 0.2),
+        picture=middle_of(48, 96, 24),
+        size=(48, 96),
+        pixel_aspect=2,
+    )
+    (found,) = pictures(path, end=0.1, size=32)
+    image = video_examples.decoded(found.jpeg).mean(axis=2)
+    # 24 of 48 pixels across are half of the width, 24 of 96 down a quarter of the height.
+    assert np.mean(image[16] > 128) == pytest.approx(1 / 2, abs=0.1)
+    assert np.mean(image[:, 16] > 128) == pytest.approx(1 / 4, abs=0.1)
+
+
+def test_files_that_lack_a_track(tmp_path: pathlib.Path) -> None:
+    assert (
+        reason_of(video_examples.write(tmp_path / "sound.mp4", None, video_examples.clicks(1.0, 0.5))) == "no pictures"
+    )
+    late = video_examples.write(tmp_path / "late.mkv", video_examples.steady(1.0, 3.2), video_examples.clicks(3.0, 0.5))
+    assert reason_of(late) == "no pictures"
+    silent = video_examples.write(tmp_path / "silent.webm", video_examples.steady(1.0), None)
+    with pytest.raises(AudioError, match="no sound: the file has no audio track"):
+        audio_files.load(silent)
+
+
+def test_the_cover_of_a_piece_of_music_is_no_video(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "song.mp4"
+    with video_writing.output(path) as container:
+        cover = video_writing.add_picture_track(container, "mjpeg", video_examples.SIZE, {})
+        cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic
+        sound = video_writing.add_sound_track(container, "aac")
+        video_writing.write_pictures(container, cover, [(0.0, video_examples.grey(0))])
+        video_writing.write_sound(container, sound, video_examples.clicks(1.0, 0.5))
+    assert len(audio_files.load(path)) > 15000
+    with pytest.raises(AudioError, match="no pictures: the file has no track of moving pictures"):
+        pictures(path)
+
+
+def test_sound_that_jumps(tmp_path: pathlib.Path) -> None:
+    whole, path = (
+        video_examples.write(tmp_path / "whole.mkv", video_examples.steady(3), video_examples.clicks(2.0, 0.5)),
+        tmp_path / "a.mkv",
+    )
+    with audio_files.open_container(whole) as source, video_writing.output(path) as target:
+        tracks = [target.add_stream_from_template(track) for track in source.streams]
+        for packet in source.demux():
+            if packet.dts is None:
+                continue  # the end
+            if packet.stream.type == "audio" and packet.pts >= 1000:
+                packet.pts, packet.dts = packet.pts + 1000, packet.dts + 1000
+            packet.stream = tracks[packet.stream.index]
+            target.mux(packet)
+    with pytest.raises(AudioError, match=r"broken times: the sound jumps from 1\.0\d s to 2\.0\d s"):
+        pictures(path)
+
+
+@pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.8])
+def test_a_truncated_file_gives_an_error(tmp_path: pathlib.Path, extension: str, part: float) -> None:
+    path = video_examples.write(tmp_path / f"a{extension}", video_examples.steady(3.0), video_examples.clicks(3.0, 1))
+    contents = path.read_bytes()
+    path.write_bytes(contents[: int(part * len(contents))])
+    # An MP4 of this kind has its index at the end.
+    assert reason_of(path) in {".mp4": ("unreadable",)}.get(extension, ("truncated", "unreadable"))
+
+
+@pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
+def test_damage_is_an_audio_error_and_nothing_else(tmp_path: pathlib.Path, extension: str) -> None:
+    contents = video_examples.write(
+        tmp_path / f"a{extension}", video_examples.steady(1.0), video_examples.clicks(1.0, 0.5)
+    ).read_bytes()
+    outcomes = set()
+    for seed in range(12):
+        generator, damaged = random.Random(seed), bytearray(contents)
+        for _ in range(30):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path = tmp_path / f"{seed}{extension}"
+        path.write_bytes(damaged)
+        try:
+            pictures(path)
+            outcomes.add("nothing seen")
+        except AudioError as error:
+            outcomes.add(error.reason)
+    assert outcomes - {"nothing seen"}
+
+
+def test_a_real_video() -> None:
+    found = pictures(datasets.clips() / "bento.mp4", rate=5, end=1.0, size=64)
+    assert times(found) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])  # its frames are 0.1 s long
+    for picture in found:
+        image = video_examples.decoded(picture.jpeg)
+        assert image.shape == (64, 64, 3)
+        assert (image[40:, :, 1] > image[40:, :, 2]).mean() > 0.8  # a dog on grass

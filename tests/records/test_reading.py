@@ -1,0 +1,180 @@
+"""TFRecord files are found, read in order, and their damage is named."""
+
+import dataclasses
+import pathlib
+import re
+import struct
+from typing import List
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.records import parsing, reading, schema
+
+parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+
+
+def clip(number: int) -> schema.Clip:
+    return schema.Clip(f"clip{number}", "r", 0.0, 1.0, (0,), ("a",), 1, np.full(1000, number, np.int16))
+
+
+def serialized(number: int) -> bytes:
+    return schema.clip_to_example(clip(number))
+
+
+def write(path: pathlib.Path, examples: List[bytes]) -> str:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(example)
+    return str(path)
+
+
+def read(files: List[str]) -> List[str]:
+    return [parse_in_graph(record)["clip_id"].numpy().decode() for record in reading.read_records(files, True)]
+
+
+def message_of_reading(files: List[str]) -> str:
+    with pytest.raises(UserError) as caught, reading.named_errors(files):
+        read(files)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def three(tmp_path: pathlib.Path) -> pathlib.Path:
+    write(tmp_path / "a.tfrecord", [serialized(number) for number in range(3)])
+    return tmp_path / "a.tfrecord"
+
+
+def flip(path: pathlib.Path, offset: int) -> None:
+    contents = bytearray(path.read_bytes())
+    contents[offset] ^= 0x10
+    path.write_bytes(contents)
+
+
+def second_record(path: pathlib.Path) -> int:
+    """Where the second record begins: after the first's length, two checksums and bytes."""
+    return 16 + struct.unpack("<Q", path.read_bytes()[:8])[0]
+
+
+def test_expand_globs(tmp_path: pathlib.Path) -> None:
+    for name in ("b1", "a1", "a2", "c"):
+        (tmp_path / name).write_bytes(b"")
+    assert reading.expand_globs(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
+        f"{tmp_path}/{name}" for name in ("a1", "a2", "b1")
+    ]
+    for pattern, problem in (
+        (f"{tmp_path}/a1,{tmp_path}/x*", "x.*no such file"),
+        (f"{tmp_path}/absent/*", "no such file"),
+        (str(tmp_path), r"is a folder: say .*/\*\.tfrecord"),
+        (" , ", "empty"),
+    ):
+        with pytest.raises(UserError, match=problem):
+            reading.expand_globs(pattern)
+
+
+def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> None:
+    counts = [3, 0, 5, 1]
+    numbers = iter(range(100))
+    files = [
+        write(tmp_path / f"{index}", [serialized(next(numbers)) for _ in range(count)])
+        for index, count in enumerate(counts)
+    ]
+    found = read(files)
+    assert sorted(found) == [f"clip{number}" for number in range(sum(counts))]
+    assert found == read(files)
+    assert found[:3] == ["clip0", "clip3", "clip8"]  # one of each file in turn
+    with reading.named_errors(files):
+        assert sorted(read(files)) == sorted(found)
+
+
+def test_scan_of_a_sound_file(three: pathlib.Path) -> None:
+    found = list(reading.scan(str(three)))
+    assert [(record.index, record.clip.clip_id, record.damage) for record in found if record.clip] == [
+        (index, f"clip{index}", "") for index in range(3)
+    ]
+    assert reading.first_damage([str(three)]) is None
+
+
+def test_bit_flip_in_the_bytes_is_named_and_passed_over(three: pathlib.Path) -> None:
+    flip(three, second_record(three) + 500)
+    found = list(reading.scan(str(three)))
+    assert [record.clip.clip_id if record.clip else None for record in found] == ["clip0", None, "clip2"]
+    assert re.search(r"a\.tfrecord: record 1: bad checksum", message_of_reading([str(three)]))
+
+
+def test_bit_flip_in_the_length_ends_the_scan(three: pathlib.Path) -> None:
+    flip(three, second_record(three))
+    found = list(reading.scan(str(three)))
+    assert [record.damage != "" for record in found] == [False, True]
+    assert re.search(r"a\.tfrecord: record 1: bad checksum of the length", message_of_reading([str(three)]))
+
+
+@pytest.mark.parametrize("kept", [1, 5, 12, 300])
+def test_scan_of_a_truncated_file(three: pathlib.Path, kept: int) -> None:
+    three.write_bytes(three.read_bytes()[: second_record(three) + kept])
+    assert [record.damage[:9] for record in reading.scan(str(three))] == ["", "truncated"]
+
+
+def test_reading_a_truncated_file(three: pathlib.Path) -> None:
+    three.write_bytes(three.read_bytes()[: second_record(three) + 300])
+    assert re.search(r"a\.tfrecord: record 1: truncated: \d+ of \d+ bytes", message_of_reading([str(three)]))
+
+
+def test_file_that_is_no_tfrecord(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.txt").write_text("this is a text file, not records")
+    assert "a.txt: record 0: bad checksum of the length" in message_of_reading([str(tmp_path / "a.txt")])
+
+
+def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
+    other, without = (tf.train.Example.FromString(serialized(number)) for number in (7, 8))
+    other.features.feature["schema_version"].int64_list.value[0] = 2
+    del without.features.feature["fold"]
+    good = write(tmp_path / "good", [serialized(0)])
+    bad = write(tmp_path / "bad", [serialized(1), other.SerializeToString(), without.SerializeToString()])
+    assert f"{bad}: record 1: clip clip7: schema_version is 2, this code reads 1" in message_of_reading([good, bad])
+    assert "clip clip8: key 'fold' holds 0 values" in str(list(reading.scan(bad))[2])
+
+
+def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
+    other = tf.train.Example.FromString(serialized(7))
+    other.features.feature["schema_version"].int64_list.value[0] = 2
+    files = [write(tmp_path / "bad", [other.SerializeToString()])]
+    with pytest.raises(UserError, match="bad: record 0: clip clip7: schema_version"), reading.named_errors(files):
+        list(reading.read_records(files, deterministic=False).map(parsing.parse_clip))
+
+
+def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError), reading.named_errors([str(three)]):
+        tf.debugging.assert_equal(1, 2)
+
+
+def frames_of(number: int, size: int) -> bytes:
+    return schema.clip_to_example(
+        dataclasses.replace(clip(number), frames=(b"x",), frame_seconds=(0.0,), image_size=size)
+    )
+
+
+def test_records_with_pictures(tmp_path: pathlib.Path) -> None:
+    files = [write(tmp_path / name, [frames_of(number, 64)]) for number, name in enumerate("ab")]
+    assert reading.image_size(files) == 64
+    [first, second] = reading.read_clips(files, [], deterministic=True, with_frames=True)
+    assert (first["frames"].numpy().tolist(), int(second["image_size"])) == ([b"x"], 64)
+    assert "frames" not in next(iter(reading.read_clips(files, [], deterministic=True)))
+
+
+def test_a_record_of_sound_alone_is_named_where_pictures_are_needed(tmp_path: pathlib.Path) -> None:
+    files = [write(tmp_path / "a", [frames_of(0, 64), serialized(1)])]
+    assert reading.first_damage(files) is None
+    named = r"a: record 1: clip clip1: has no pictures \(.*training can do without: --images=false\)"
+    with pytest.raises(UserError, match=named), reading.named_errors(files, with_frames=True):
+        list(reading.read_clips(files, [], deterministic=True, with_frames=True))
+    alone = write(tmp_path / "b", [serialized(2)])
+    with pytest.raises(UserError, match="b: record 0: clip clip2: has no pictures.*prepare_audiovisual"):
+        reading.image_size([alone])
+    with pytest.raises(UserError, match="one size: 64 in .*a, 32 in .*c"):
+        reading.image_size([*files, write(tmp_path / "c", [frames_of(3, 32)])])
+    with pytest.raises(UserError, match="there is no record"):
+        reading.image_size([write(tmp_path / "d", [])])

@@ -1,0 +1,217 @@
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_SAMPLES
+from audioset_triplet.records import parsing, schema
+from audioset_triplet.sampling import windows
+from tests.tiny_records import make_clip
+
+draw = tf.function(windows.draw_positions, reduce_retracing=True)
+
+
+def positions(num_samples, reach_seconds=10.0, draws=300):
+    """Draws of many seeds, as clips have, and several of each; [draws, 3] with draws a multiple of 5."""
+    seeds = [tf.constant([seed, 0], tf.int64) for seed in range(draws // 5)]
+    drawn = [np.stack(draw(tf.constant(num_samples), reach_seconds, seed, 5), axis=1) for seed in seeds]
+    return np.concatenate(drawn).astype(int)
+
+
+@pytest.mark.parametrize("seconds, reach_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
+def test_companions_lie_apart_and_within_reach(seconds, reach_seconds):
+    num_samples = round(seconds * 16000)
+    drawn = positions(num_samples, reach_seconds)
+    anchor, companion, has_companion = drawn.T
+    assert has_companion.all()
+    assert drawn[:, :2].min() >= 0 and drawn[:, :2].max() <= num_samples - WINDOW_SAMPLES
+    distance = np.abs(anchor - companion)
+    assert distance.min() >= WINDOW_HOP_SAMPLES
+    assert distance.max() < reach_seconds * 16000
+    assert (companion > anchor).any() and (companion < anchor).any()
+
+
+def test_anchors_are_uniform_over_a_clip():
+    anchor = positions(10 * 16000, draws=1500)[:, 0]
+    last = 10 * 16000 - WINDOW_SAMPLES
+    counts, _ = np.histogram(anchor, bins=5, range=(0, last))
+    assert ((counts - 300) ** 2 / 300).sum() < 4 + 5 * np.sqrt(2 * 4)  # chi squared: its mean plus five deviations
+
+
+@pytest.mark.parametrize("num_samples", [WINDOW_SAMPLES, WINDOW_SAMPLES + 1, WINDOW_SAMPLES + WINDOW_HOP_SAMPLES - 1])
+def test_a_clip_with_room_for_one_window_has_no_companion(num_samples):
+    anchor, companion, has_companion = positions(num_samples, draws=50).T
+    assert not has_companion.any()
+    np.testing.assert_array_equal(anchor, companion)
+    assert anchor.max() <= num_samples - WINDOW_SAMPLES
+
+
+def test_the_shortest_clip_with_a_companion_has_just_two_positions():
+    drawn = positions(WINDOW_SAMPLES + WINDOW_HOP_SAMPLES, draws=50)
+    assert set(map(tuple, drawn)) == {(0, WINDOW_HOP_SAMPLES, 1), (WINDOW_HOP_SAMPLES, 0, 1)}
+
+
+def clips(*made):
+    return (
+        tf.data.Dataset.from_generator(
+            lambda: (schema.clip_to_example(clip) for clip in made), output_signature=tf.TensorSpec([], tf.string)
+        )
+        .enumerate()
+        .map(lambda index, record: {**parsing.parse_clip(record), "place": tf.stack([0, index])})
+    )
+
+
+def test_recording_pairs_are_cut_from_their_clip():
+    made = [make_clip(i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3, 1.5, 10.0])]
+    pairs = list(windows.recording_pairs(clips(*made), 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False, False, True]
+    for clip, pair in zip(made, pairs):
+        padded = np.pad(clip.pcm, (0, max(0, WINDOW_SAMPLES - len(clip.pcm))))
+        views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
+        for window in pair["pcm"]:
+            starts = np.flatnonzero(padded[: len(views)] == window[0])
+            assert any((views[start] == window).all() for start in starts)
+    assert len({int(pair["contents"][0, 0]) for pair in pairs}) == 4
+    assert all(pair["contents"][0, 0] == pair["contents"][1, 0] for pair in pairs)
+
+
+def test_random_windows_are_cut_from_anywhere_in_their_clip():
+    made = [make_clip(i, label=i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3])]
+    cut = list(windows.random_windows(clips(*made).repeat(20), 0).as_numpy_iterator())
+    last = len(made[0].pcm) - WINDOW_SAMPLES
+    beginnings = np.lib.stride_tricks.sliding_window_view(made[0].pcm, 16)
+    starts = [int(np.flatnonzero((beginnings == window["pcm"][:16]).all(axis=1))[0]) for window in cut[::2]]
+    for start, window in zip(starts, cut[::2]):
+        np.testing.assert_array_equal(window["pcm"], made[0].pcm[start : start + WINDOW_SAMPLES])
+    assert len(set(starts)) > 15 and min(starts) < last / 4 and max(starts) > last * 3 / 4
+    padded = np.pad(made[1].pcm, (0, WINDOW_SAMPLES - len(made[1].pcm)))
+    assert all((window["pcm"] == padded).all() for window in cut[1::2])
+    assert [window["labels"].tolist() for window in cut] == [[0], [1]] * 20
+
+
+def with_pcm(index, pcm):
+    return schema.Clip(**{**vars(make_clip(index)), "pcm": pcm.astype(np.int16)})
+
+
+def half_silent(index=0):
+    """Ten seconds, of which noise is in the second half alone."""
+    noise = np.random.default_rng(index).normal(0, 3000, 80_000)
+    return with_pcm(index, np.concatenate([np.zeros(80_000), noise]))
+
+
+def test_silent_windows_are_avoided():
+    made = clips(half_silent()).repeat(100)
+    pairs = [pair["pcm"] for pair in windows.recording_pairs(made, 0, 10.0).as_numpy_iterator()]
+    singles = [window["pcm"] for window in windows.random_windows(made, 0).as_numpy_iterator()]
+    cut = np.concatenate([*pairs, singles]).astype(float) / 32768
+    assert np.mean(np.square(cut), axis=1).min() > 0.9e-6  # of windows drawn anywhere four in ten are silent
+
+
+def test_windows_are_uniform_over_the_audible_part_of_a_clip():
+    clip = half_silent()
+    views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 16)[80_000:]
+    starts = {view.tobytes(): start for start, view in enumerate(views)}
+    cut = [w["pcm"] for w in windows.random_windows(clips(clip).repeat(800), 0).as_numpy_iterator()]
+    begin_in_noise = [starts[window[:16].tobytes()] for window in cut if window[:16].any()]
+    last = 80_000 - WINDOW_SAMPLES
+    counts, _ = np.histogram(begin_in_noise, bins=5, range=(0, last))
+    expected = counts.sum() / 5
+    assert ((counts - expected) ** 2 / expected).sum() < 4 + 5 * np.sqrt(2 * 4)  # its mean plus five deviations
+    # A window that begins in the silence and ends in the noise is audible too: 15600 more places.
+    share = len(begin_in_noise) / len(cut)
+    expected_share = last / (last + WINDOW_SAMPLES)
+    assert abs(share - expected_share) < 5 * np.sqrt(expected_share * (1 - expected_share) / len(cut))
+
+
+def test_a_silent_clip_serves_as_it_is():
+    made = clips(with_pcm(0, np.zeros(160_000)), with_pcm(1, np.zeros(100)))
+    pairs = list(windows.recording_pairs(made, 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False]
+    assert len(list(windows.random_windows(made, 0).as_numpy_iterator())) == 2
+
+
+def test_clips_of_one_recording_share_their_contents():
+    made = [make_clip(0, recording="same"), make_clip(1, recording="same"), make_clip(2)]
+    first, second, third = (p["contents"][0, 0] for p in windows.recording_pairs(clips(*made), 0, 10.0))
+    assert int(first) == int(second) != int(third)
+
+
+def test_pairs_depend_on_the_seed_alone():
+    def pcm(seed):
+        made = clips(*(make_clip(i) for i in range(4)))
+        return np.stack([pair["pcm"] for pair in windows.recording_pairs(made, seed, 10.0).as_numpy_iterator()])
+
+    np.testing.assert_array_equal(pcm(1), pcm(1))
+    assert (pcm(1) != pcm(2)).any()
+
+
+def test_label_pairs_have_a_common_label_and_two_clips():
+    made = [make_clip(i, label=i % 3) for i in range(12)]
+    pairs = list(windows.label_pairs(clips(*made), 0).as_numpy_iterator())
+    assert len(pairs) == 6
+    for pair in pairs:
+        assert pair["contents"].shape == (2, windows.MAX_LABELS + 1)
+        assert len(set(pair["contents"][:, :-1].ravel())) == 1  # one label, repeated
+        assert (pair["contents"][:, -1] < 0).all()  # the recordings, which are no classes
+        assert len(set(pair["contents"][:, -1])) == 2
+        assert (pair["pcm"][0] != pair["pcm"][1]).any()
+
+
+def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
+    def labelled(index, *labels):
+        clip = make_clip(index)
+        return schema.Clip(**{**vars(clip), "labels": labels, "label_names": tuple(map(str, labels))})
+
+    made = [labelled(0, 1, 2), labelled(1, 2, 3), labelled(2), labelled(3, 1), labelled(4, 3)]
+    seen = collections.Counter()
+    for pair in windows.label_pairs(clips(*made).repeat(60), 0).take(60).as_numpy_iterator():
+        first, second = (set(row[:-1]) for row in pair["contents"])
+        assert first & second
+        seen[frozenset(first | second)] += 1
+    assert len(seen) > 2
+
+
+def test_too_many_labels_are_an_error():
+    labels = tuple(range(windows.MAX_LABELS + 1))
+    clip = schema.Clip(**{**vars(make_clip(0)), "labels": labels, "label_names": tuple(map(str, labels))})
+    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), windows.too_many_labels_named():
+        list(windows.label_pairs(clips(clip, clip), 0))
+
+
+def test_clips_of_one_recording_with_other_labels_are_no_negatives():
+    made = [make_clip(i, label=i // 2, recording="same" if i in (0, 2) else "") for i in range(4)]
+    first, second = windows.label_pairs(clips(*made), 0).as_numpy_iterator()
+    assert set(first["contents"].ravel()) & set(second["contents"].ravel())
+    assert not set(first["contents"][:, :-1].ravel()) & set(second["contents"][:, :-1].ravel())
+
+
+def test_label_windows_are_uniform_over_a_clip():
+    # Two and a half windows: the anchor of a proximity pair never lies in the middle, a window by label does.
+    clip = make_clip(0, seconds=2.4)
+    views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 100)[: len(clip.pcm) - WINDOW_SAMPLES + 1]
+    starts = {view.tobytes(): start for start, view in enumerate(views)}
+    pairs = windows.label_pairs(clips(clip).repeat(600), 0).as_numpy_iterator()
+    drawn = [starts[window[:100].tobytes()] for pair in pairs for window in pair["pcm"]]
+    counts, _ = np.histogram(drawn, bins=5, range=(0, len(views)))
+    expected = len(drawn) / 5
+    assert ((counts - expected) ** 2 / expected).sum() < 4 + 5 * np.sqrt(2 * 4)  # its mean plus five deviations
+
+
+def test_companions_are_uniform_over_the_positions_within_reach():
+    num_samples, reach = 30 * 16000, 10 * 16000 - 1
+    ranks = []
+    for anchor, companion, _ in positions(num_samples, 10.0, draws=1000):
+        last = num_samples - WINDOW_SAMPLES
+        before = range(max(0, anchor - reach), max(0, anchor - WINDOW_HOP_SAMPLES + 1))
+        after = range(anchor + WINDOW_HOP_SAMPLES, min(last, anchor + reach) + 1)
+        rank = before.index(companion) if companion < anchor else len(before) + after.index(companion)
+        ranks.append(rank / (len(before) + len(after)))
+    counts, _ = np.histogram(ranks, bins=10, range=(0, 1))
+    assert ((counts - 100) ** 2 / 100).sum() < 9 + 5 * np.sqrt(2 * 9)
+
+
+@pytest.mark.parametrize("reach_seconds", [1e6, float("inf")])
+def test_any_reach_will_do(reach_seconds):
+    assert positions(5 * 16000, reach_seconds, draws=20)[:, 2].all()

@@ -1,0 +1,47 @@
+"""weak_labels.csv: what is written is read, and what is no such file is refused."""
+
+import os
+
+import pytest
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.store import weak_labels
+
+HEADER = "clip_id,label,label_name,cluster,asked"
+ROWS = [("a, “b”", 3, "Speech, male", 17, True), ("a, “b”", 1, "dog", 17, True), ("c", 1, "dog", 0, False)]
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = str(tmp_path / "weak_labels.csv")
+    weak_labels.write(path, ROWS)
+    found = weak_labels.read(path)
+    assert found.labels == {"a, “b”": (1, 3), "c": (1,)} and found.class_names == {1: "dog", 3: "Speech, male"}
+    assert found.asked == {"a, “b”"}
+    first, second = open(path, encoding="utf-8").read().split("\n")[:2]
+    assert first == "clip_id,label,label_name,cluster,asked" and second == '"a, “b”",3,"Speech, male",17,1'
+    assert os.listdir(tmp_path) == ["weak_labels.csv"]
+
+
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("clip_id,label,label_name,asked\na,1,dog,1\n", "no column cluster"),
+        (f"{HEADER}\n", "labels no clip"),
+        (f"{HEADER}\na,x,dog,1,0\n", "line 2"),
+        (f"{HEADER}\na,-1,dog,1,0\n", "line 2"),
+        (f"{HEADER}\na,1,dog,1,yes\n", "line 2"),
+        (f"{HEADER}\na,1,dog,1,0\nb,1\n", "line 3"),
+        (f"{HEADER}\na,1,dog,1,0\nb,1,cat,1,0\n", "line 3: class 1 is called both 'dog' and 'cat'"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(tmp_path, text, named):
+    path = tmp_path / "weak_labels.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=named) as caught:
+        weak_labels.read(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        weak_labels.read(str(tmp_path / "nowhere.csv"))

@@ -1,0 +1,77 @@
+import json
+import math
+import threading
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.models import cluster_head
+from audioset_triplet.training import callbacks, clustering_terms, objective
+from tests.reference import entropy_clustering as reference
+
+
+class Batch(NamedTuple):
+    vectors: tf.Tensor
+    weights: tf.Tensor
+    places: tf.Tensor
+
+
+class Model(objective.ObjectiveModel):
+    """Trains a head of 5 clusters alone."""
+
+    def __init__(self, head):
+        super().__init__({cluster_head.PART: head}, clustering_terms.MONITORED)
+
+    def terms(self, batch):
+        head = self.parts[cluster_head.PART]
+        return clustering_terms.terms(batch.vectors, batch.weights, head, 1.2, bool(self.jit_compile))
+
+
+@pytest.fixture(scope="module")
+def batch():
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(12, 4)).astype(np.float32)
+    weights = random.uniform(size=12).astype(np.float32)
+    weights[3] = 0
+    return Batch(*map(tf.constant, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True), weights, 0)))
+
+
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_step_goes_down_the_loss_of_the_reference(batch, jit_compile):
+    tf.keras.utils.set_random_seed(0)
+    head = cluster_head.ClusterHead(5, 4, scale=2.0)
+    model = Model(head)
+    model.compile(tf.keras.optimizers.SGD(0.5), jit_compile=jit_compile)
+    kernel, bias = head.kernel.numpy(), head.bias.numpy()
+    logs = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
+
+    def loss(kernel, bias):
+        return reference.clustering_loss(batch.vectors.numpy(), kernel, bias, batch.weights.numpy(), 1.2)
+
+    assert logs["loss"][0] == pytest.approx(loss(kernel, bias), rel=1e-5)
+    assert logs["entropy"][0] - 1.2 * logs["cross_entropy"][0] == pytest.approx(logs["loss"][0], rel=1e-5)
+    gradient = reference.numeric_gradient(lambda values: loss(values, bias), kernel)
+    np.testing.assert_allclose(head.kernel, kernel - 0.5 * gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_a_line_of_metrics_has_what_follows_from_the_entropies_and_an_alarm_is_said_when_it_begins(tmp_path, capsys):
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(), str(tmp_path / "checkpoints"), 5)
+    model = tf.keras.Sequential([])
+    model.compile(tf.keras.optimizers.SGD(0.0))
+    recorder = callbacks.RunRecorder(
+        str(tmp_path), manager, 0, 9, 1, 9, threading.Event(),
+        derived=lambda means: clustering_terms.derived(means, num_clusters=64, num_examples=16),
+        alarm=lambda means: clustering_terms.alarm(means, num_clusters=64, num_examples=16),
+        warmup_steps=2,
+    )  # fmt: skip
+    recorder.set_model(model)
+    collapsed, well = (1e-3, math.log(2)), (1e-3, math.log(16))
+    for batch, (entropy, cross_entropy) in enumerate([collapsed] * 4 + [well] + [collapsed] * 3):
+        recorder.on_train_batch_end(batch, {"loss": 0.0, "entropy": entropy, "cross_entropy": cross_entropy})
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [round(line["effective_clusters"]) for line in lines] == [2] * 4 + [16] + [2] * 3
+    assert lines[4]["entropy_of_mean_ratio"] == pytest.approx(1)
+    said = [line for line in capsys.readouterr().err.splitlines() if "has collapsed" in line]
+    assert [line.split(":")[0] for line in said] == ["step 3", "step 6"]
