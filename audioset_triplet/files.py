@@ -2,9 +2,10 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
-from typing import Iterator
+from typing import Any, Iterator
 
 from audioset_triplet.errors import UserError
 
@@ -31,6 +32,25 @@ def write_text(path: str, text: str) -> None:
     with atomic_path(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
+
+
+def write_json(path: str, values: Any) -> None:
+    """Writes a JSON file, as `write_text` does."""
+    write_text(path, json.dumps(values, indent=2) + "\n")
+
+
+def read_json(path: str) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UserError: it is damaged.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError as error:
+            raise UserError(f"{path}: damaged ({error}).") from error
 
 
 @contextlib.contextmanager

@@ -36,10 +36,12 @@ RANKS = {
     "audioset_triplet.distribution": 1,
     "audioset_triplet.presets": 1,
     "audioset_triplet.command_line": 1,
+    "audioset_triplet.results": 1,
     "audioset_triplet.config": 0,
     "audioset_triplet.labels": 0,
     "audioset_triplet.clips": 0,
     "audioset_triplet.files": 0,
+    "audioset_triplet.settings": 0,
     "audioset_triplet.errors": -1,
     "audioset_triplet": -2,  # the version
 }

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from audioset_triplet import files
+from audioset_triplet.errors import UserError
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -35,3 +36,12 @@ def test_text_replaces_the_old_one(tmp_path):
     files.write_text(path, "old")
     files.write_text(path, "neu: ä\n")
     assert open(path, encoding="utf-8").read() == "neu: ä\n" and os.listdir(tmp_path) == ["text"]
+
+
+def test_json_comes_back_and_damage_is_named(tmp_path):
+    path = str(tmp_path / "values.json")
+    files.write_json(path, {"a": [1, None]})
+    assert files.read_json(path) == {"a": [1, None]}
+    files.write_text(path, "{")
+    with pytest.raises(UserError, match="values.json: damaged"):
+        files.read_json(path)
