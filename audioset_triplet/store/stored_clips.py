@@ -8,7 +8,7 @@ Shapes: n clips, R windows, D embedding size.
 
 import collections
 import dataclasses
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -62,19 +62,16 @@ class StoredClips(Clips):
     part_paths: List[str]
     part_rows: np.ndarray  # [parts + 1]: the row of the first clip of each part, and n
 
-    def windows(
-        self, chosen: Optional[np.ndarray] = None, part_order: Optional[Iterable[int]] = None
-    ) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def windows(self, chosen: Optional[np.ndarray] = None) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Streams windows: the row of the clip of each [R], its embedding [R, D] and its weight in the clip [R].
 
         Args:
             chosen: [n] bool, the clips that are wanted; None: all. Parts that hold none of them are not read.
-            part_order: the order in which parts are read; None: as they are numbered.
 
         Raises:
             UserError: a damaged part, or an embedding that is not of unit norm.
         """
-        for part in range(len(self.part_paths)) if part_order is None else part_order:
+        for part in range(len(self.part_paths)):
             first, end = self.part_rows[part : part + 2]
             if first == end or (chosen is not None and not chosen[first:end].any()):
                 continue

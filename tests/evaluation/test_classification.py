@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation import classification, metrics, splits
-from audioset_triplet.store import embeddings, stored_clips
+from audioset_triplet.store import embeddings
 from tests import example_clips
 
 HEAD = HeadConfig(hidden_units=32, head_epochs=1, head_min_steps=60, head_learning_rate=1e-2)
@@ -30,50 +30,6 @@ def folder(request, tmp_path):
     infos = example_clips.make_infos(160, 8)
     example_clips.write(tmp_path, infos if request.param == "one label" else two_labels(infos), noise=1.0)
     return str(tmp_path)
-
-
-def windows_of_passes(source, num_windows, passes):
-    """The (row, first value) pairs of each pass over the windows."""
-    batches = source.batches(10, seed=3)
-    found = []
-    for _ in range(passes):
-        pairs = []
-        while len(pairs) < num_windows:
-            rows, vectors = next(batches)
-            assert len(rows) <= 10 and vectors.shape == (len(rows), SIZE)
-            pairs += zip(rows.tolist(), vectors[:, 0].tolist())
-        found.append(pairs)
-    return found
-
-
-@pytest.mark.parametrize("capacity", [7, 50, 1000])
-def test_each_pass_shows_every_chosen_window_once_in_another_order(tmp_path, capacity):
-    windows = example_clips.write(tmp_path, example_clips.make_infos(40, 4), rows_per_part=15)
-    chosen = np.arange(40) % 4 > 0
-    source = classification.ShuffledWindows(stored_clips.read_clips(str(tmp_path)), chosen, capacity * 4 * SIZE)
-    expected = sorted((row, float(value)) for row in np.flatnonzero(chosen) for value in windows[row, :, 0])
-    first, second = windows_of_passes(source, len(expected), passes=2)
-    assert sorted(first) == sorted(second) == expected
-    assert first != second and first != sorted(first)
-    mean, variance = source.moments()
-    flat = windows[chosen].reshape(-1, SIZE)
-    assert source.num_windows == len(flat)
-    np.testing.assert_allclose(mean, flat.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(variance, flat.var(axis=0), rtol=1e-4)
-
-
-def test_windows_that_fit_are_read_once_and_others_pass_after_pass(tmp_path, monkeypatch):
-    example_clips.write(tmp_path, example_clips.make_infos(40, 4), rows_per_part=1000)
-    read = []
-    original = embeddings.part_batches
-    stored = stored_clips.read_clips(str(tmp_path))
-    monkeypatch.setattr(embeddings, "part_batches", lambda path, *rest: read.append(path) or original(path, *rest))
-    for capacity, times in ((120, 1), (119, 4)):
-        read.clear()
-        source = classification.ShuffledWindows(stored, np.ones(40, bool), capacity * 4 * SIZE)
-        source.moments()
-        windows_of_passes(source, 120, passes=3)
-        assert len(read) == times
 
 
 def test_a_clip_without_a_label_leaves_a_single_label_set_one(tmp_path):

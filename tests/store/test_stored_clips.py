@@ -31,16 +31,13 @@ def test_clips_are_what_was_written_in_the_order_on_disk(folder):
     assert read.part_rows.tolist() == [0, 4, 8, 12, 16, 20, 23] and read.model_id == "model"
 
 
-def test_windows_come_with_the_row_of_their_clip_in_any_order_of_parts(folder):
+def test_windows_come_with_the_row_of_their_clip(folder):
     path, _, windows = folder
     read = stored_clips.read_clips(path)
-    for part_order in (None, [5, 0, 3, 1, 2, 4]):
-        rows, vectors, weights = (np.concatenate(values) for values in zip(*read.windows(part_order=part_order)))
-        order = np.argsort(rows, kind="stable")
-        assert rows[order].tolist() == np.repeat(np.arange(23), 3).tolist()
-        np.testing.assert_array_equal(vectors[order].reshape(windows.shape), windows)
-        np.testing.assert_array_equal(weights[order].reshape(23, 3), WEIGHTS)
-    assert rows[:9].tolist() == [20] * 3 + [21] * 3 + [22] * 3  # the part that was asked for first
+    rows, vectors, weights = (np.concatenate(values) for values in zip(*read.windows()))
+    assert rows.tolist() == np.repeat(np.arange(23), 3).tolist()
+    np.testing.assert_array_equal(vectors.reshape(windows.shape), windows)
+    np.testing.assert_array_equal(weights.reshape(23, 3), WEIGHTS)
 
 
 def test_only_the_chosen_clips_come_and_parts_without_one_are_not_read(folder, monkeypatch):
