@@ -15,8 +15,8 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.records import clip_labels, reading
 from audioset_triplet.runs import checkpoints
+from audioset_triplet.sampling import windows
 from audioset_triplet.store.scores import ClipScores
-from audioset_triplet.training import inputs
 
 _SCORED_WINDOWS = 128  # at a time
 
@@ -87,9 +87,11 @@ def score(logits_of: Callable[[tf.Tensor], tf.Tensor], classes: Classes, data: s
     def predict(batch: tf.Tensor) -> tf.Tensor:
         return classification.probabilities(logits_of(batch), classes.one_per_clip)
 
+    records = reading.expand_globs(data)
     progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
-    with progress, reading.named_errors(reading.expand_globs(data)):
-        for clip_ids, log_mel, weights in inputs.successive_windows(data, folds, _SCORED_WINDOWS):
+    with progress, reading.named_errors(records):
+        stored = reading.read_clips(records, folds, deterministic=True)
+        for clip_ids, log_mel, weights in windows.successive_windows(stored, _SCORED_WINDOWS):
             batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
             np.add.at(sums, batch_rows, predict(log_mel).numpy() * weights.numpy()[:, None])
             np.add.at(total_weights, batch_rows, weights.numpy())

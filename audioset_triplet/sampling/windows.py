@@ -104,6 +104,21 @@ def _is_audible(pcm: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     return loudness.audible(mel.pcm_to_waveform(piece), offset[tf.newaxis])[0]
 
 
+def successive_windows(clips: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """All windows of all clips, once: clip ids (string [B]), log-mel windows [B, T, F] and weights in the clip [B].
+
+    Windows of a clip follow one another; an incomplete last one is dropped, a shorter clip is padded.
+    """
+
+    def cut(clip: Tensors) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        waveform = mel.pcm_to_waveform(pad_to_window(clip["pcm"]))
+        log_mel = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform)))
+        count = tf.shape(log_mel)[0]
+        return tf.repeat(clip["clip_id"], count), log_mel, loudness.weights(waveform, mel.window_starts(count))
+
+    return clips.map(cut, num_parallel_calls=tf.data.AUTOTUNE).unbatch().batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     """A window from each clip, with the clip's labels.
 

@@ -22,7 +22,7 @@ from audioset_triplet import __version__, distribution, files
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, manifest
-from audioset_triplet.training import addons, inputs, moving_average, optimizers
+from audioset_triplet.training import addons, moving_average, optimizers, pipeline
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
 from audioset_triplet.training.objective import ObjectiveModel
 from audioset_triplet.training.precision import precision
@@ -77,7 +77,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Sour
 
         with source.reading(), _lost_workers_named(strategy, workdir):
             batches = strategy.distribute_datasets_from_function(
-                lambda context: source.batches(inputs.Feed(first_step, context))
+                lambda context: source.batches(pipeline.Feed(first_step, context))
             )
             manifest.write(kept, learned_from)
             checkpoints.write_config(kept, config)

@@ -15,10 +15,10 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.records import places, reading
 from audioset_triplet.runs import manifest
 from audioset_triplet.sampling import windows
-from audioset_triplet.training import inputs
+from audioset_triplet.training import pipeline
 
 # The part of a pipeline -> an endless stream of what `train_step` takes.
-ReadBatches = Callable[[inputs.Feed], tf.data.Dataset]
+ReadBatches = Callable[[pipeline.Feed], tf.data.Dataset]
 
 
 class Source(Protocol):
@@ -33,7 +33,7 @@ class Source(Protocol):
     def check(self, training: TrainingConfig) -> None:
         """Raises a UserError where batches cannot be made as this run needs them."""
 
-    def batches(self, feed: inputs.Feed) -> tf.data.Dataset:
+    def batches(self, feed: pipeline.Feed) -> tf.data.Dataset:
         """The batches of one pipeline, endless; each has `places`, int64 [B, n, 2]."""
 
     def names(self, found: Sequence[Tuple[int, int]]) -> List[str]:
@@ -83,9 +83,9 @@ class Records:
                 raise UserError(
                     "--deterministic needs batches in one order, which those of --data_service do not have."
                 )
-            inputs.require_service(self._data.data_service)
+            pipeline.require_service(self._data.data_service)
 
-    def batches(self, feed: inputs.Feed) -> tf.data.Dataset:
+    def batches(self, feed: pipeline.Feed) -> tf.data.Dataset:
         # The workers of a tf.data service cannot call into this process, which is how damage is passed over.
         damage = None if self._data.data_service else self._damage
         return self._read_batches(dataclasses.replace(feed, damage=damage))

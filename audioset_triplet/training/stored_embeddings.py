@@ -18,7 +18,7 @@ from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.store import embeddings, units
-from audioset_triplet.training.inputs import Feed
+from audioset_triplet.training.pipeline import Feed
 
 _IN_MEMORY_BYTES = 4 << 30  # of vectors; more are mapped from a file without a name, which ends with the process
 

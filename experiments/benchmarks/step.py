@@ -35,7 +35,7 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.presets import PRESETS
     from audioset_triplet.records import places, reading
-    from audioset_triplet.training import inputs, optimizers, triplet
+    from audioset_triplet.training import inputs, optimizers, pipeline, triplet
 
     config = PRESETS[preset]()
     config = dataclasses.replace(
@@ -49,7 +49,7 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
         model = triplet.build_model(config)
         model.compile(optimizers.build(config.training))
     real = strategy.distribute_datasets_from_function(
-        lambda context: inputs.triplet_batches(config, feed=inputs.Feed(0, context, damage))
+        lambda context: inputs.triplet_batches(config, feed=pipeline.Feed(0, context, damage))
     )
     kept = strategy.experimental_distribute_dataset(
         tf.data.Dataset.from_tensors(next(iter(inputs.triplet_batches(config)))).cache().repeat()

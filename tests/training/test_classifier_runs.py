@@ -17,7 +17,7 @@ from audioset_triplet.frontend import mel
 from audioset_triplet.models.resnet import build_resnet50_classifier
 from audioset_triplet.runs import checkpoints, classes
 from audioset_triplet.store import scores
-from audioset_triplet.training import callbacks, classifier, inputs
+from audioset_triplet.training import callbacks, classifier, inputs, pipeline
 from tests import processes, tiny_records
 from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
 
@@ -66,7 +66,7 @@ def finished(data, tmp_path_factory):
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
     classes = list(classifier.find_classes(clips).names)
-    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], inputs.Feed(first_step))
+    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], pipeline.Feed(first_step))
     assert stream.element_spec.windows.shape == [8, 96, 64] and stream.element_spec.targets.shape == [8, len(classes)]
     return list(stream.take(count).as_numpy_iterator())
 

@@ -173,7 +173,7 @@ def test_batches_of_moments(videos):
         own = labels.labels.get(clip.clip_id, ())
         assert target.numpy().tolist() == [float(7 in own), float(9 in own)]
     [sound_alone] = inputs.moment_batches(tiny_config(videos, av_weight=0.0, aa_weight=0.0)).take(1)
-    assert sound_alone.pictures == () and sound_alone.targets == () and sound_alone.windows.shape == (8, 1, 96, 64)
+    assert sound_alone.images == () and sound_alone.targets == () and sound_alone.windows.shape == (8, 1, 96, 64)
 
 
 def test_records_of_sound_alone_are_named_where_pictures_are_needed(data, tmp_path):

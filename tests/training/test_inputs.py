@@ -9,13 +9,13 @@ import tensorflow as tf
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import METHODS, LossConfig, SamplingConfig, TripletConfig
-from audioset_triplet.training import inputs
+from audioset_triplet.training import inputs, pipeline
 from tests import tiny_records
 from tests.training.tiny_runs import tiny_config
 
 
 def batches(settings, count, first_step=0, clip_ids=None):
-    for batch in inputs.triplet_batches(settings, clip_ids, inputs.Feed(first_step)).take(count):
+    for batch in inputs.triplet_batches(settings, clip_ids, pipeline.Feed(first_step)).take(count):
         yield tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
 
 
@@ -80,9 +80,9 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
 def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(data):
     settings = tiny_config(data, deterministic=True)
     seen = []
-    for pipeline in range(2):
-        context = tf.distribute.InputContext(2, pipeline, num_replicas_in_sync=4)
-        stream = inputs.triplet_batches(settings, feed=inputs.Feed(context=context))
+    for which in range(2):
+        context = tf.distribute.InputContext(2, which, num_replicas_in_sync=4)
+        stream = inputs.triplet_batches(settings, feed=pipeline.Feed(context=context))
         assert stream.element_spec.anchor.shape == [2, 96, 64]  # of eight rows, for four devices
         seen.append({tuple(place) for batch in stream.take(16) for place in batch.places.numpy()[:, 0]})
     assert not seen[0] & seen[1] and len(seen[0] | seen[1]) == 16

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from audioset_triplet.config.clustering import ClusterConfig, StoredEmbeddingsConfig
 from audioset_triplet.config.training import TrainingConfig
-from audioset_triplet.training.inputs import Feed
+from audioset_triplet.training.pipeline import Feed
 from audioset_triplet.training.stored_embeddings import StoredEmbeddings
 from tests import example_clips
 

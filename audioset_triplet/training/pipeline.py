@@ -1,0 +1,155 @@
+"""What the input pipelines of all objectives share: clips of records come in, batches of a device go out.
+
+files -> interleave -> parse -> shuffle -> repeat -> windows -> batch -> features -> prefetch
+
+Clips are shuffled before they are repeated, so that an epoch has every clip once. Windows are cut before anything is
+computed, so that the front end works on 0.96 s and not on whole clips. Each host has a pipeline of its own, of some of
+the files; or all hosts take their batches from one tf.data service, among whose workers the files are divided.
+"""
+
+import dataclasses
+import hashlib
+import socket
+from typing import Optional, Sequence
+
+import tensorflow as tf
+
+from audioset_triplet.config import options
+from audioset_triplet.config.training import RecordsConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.records import places, reading
+
+_SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
+_SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """Which part of a run's input one pipeline makes, and from where on.
+
+    Attributes:
+        first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
+            computing on them; any other run starts its data anew with another seed.
+        context: how many pipelines there are (one for each host), which of them this is, and for how many devices.
+        damage: notes the damaged records that are skipped. None: they end the run.
+    """
+
+    first_step: int = 0
+    context: tf.distribute.InputContext = tf.distribute.InputContext()
+    damage: Optional[places.Damage] = None
+
+
+ONE_PIPELINE = Feed()  # all input of a run on one device
+
+
+class Pipeline:
+    """The steps of one pipeline, in the order in which an objective's input calls them.
+
+    Attributes:
+        seed: of all that is drawn.
+        first_batch: how many batches a resumed deterministic run skips.
+    """
+
+    def __init__(self, config: RecordsConfig, feed: Feed, clip_ids: Optional[Sequence[str]] = None) -> None:
+        """
+        Args:
+            config: the settings of the run.
+            feed: the part that this pipeline makes. With all devices its batches are `config.training.batch_size`.
+            clip_ids: only these clips; None: all.
+        """
+        self._config, self._feed, self._clip_ids = config, feed, clip_ids
+        seed = config.training.seed + feed.context.input_pipeline_id * _SEED_STRIDE
+        deterministic = config.training.deterministic
+        self.first_batch, self.seed = (feed.first_step, seed) if deterministic else (0, seed + feed.first_step)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of a batch of this pipeline, of all its devices."""
+        return self._config.training.batch_size // self._feed.context.num_input_pipelines
+
+    def clips(self, with_frames: bool = False) -> tf.data.Dataset:
+        """The clips of this pipeline, once.
+
+        Raises:
+            UserError: no file matches.
+        """
+        config, context = self._config, self._feed.context
+        part = (context.num_input_pipelines, context.input_pipeline_id)
+        if config.data.data_service:  # which divides the files itself
+            part = (1, 0)
+        clips = places.read_clips(
+            reading.expand_globs(config.data.data),
+            config.data.folds,
+            config.training.deterministic,
+            self._feed.damage,
+            part,
+            with_frames,
+        )
+        return clips if self._clip_ids is None else _only_clips(clips, self._clip_ids)
+
+    def repeated(self, clips: tf.data.Dataset) -> tf.data.Dataset:
+        """All clips without end, in another order on every pass, each as often as windows are cut from it."""
+        data = self._config.data
+        clips = clips.shuffle(data.shuffle_clips, seed=self.seed).repeat()
+        if data.windows_per_clip == 1:
+            return clips
+        return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(data.windows_per_clip))
+
+    def separated(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        """Windows of one clip, which are no negatives of each other, out of each other's batch."""
+        windows_per_clip = self._config.data.windows_per_clip
+        if windows_per_clip == 1:
+            return examples
+        buffer_size = _SEPARATING_BATCHES * windows_per_clip * self._config.training.batch_size
+        return examples.shuffle(buffer_size, seed=self.seed)
+
+    def batched(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        """Batches of `num_rows`, from the first that the run needs on."""
+        return examples.batch(self.num_rows, drop_remainder=True).skip(self.first_batch)
+
+    def delivered(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Batches of a device, from where the run has them made."""
+        config, context = self._config, self._feed.context
+        order = tf.data.Options()
+        order.deterministic = config.training.deterministic
+        batches = batches.with_options(order)
+        if config.data.data_service:
+            batches = batches.apply(self._service())
+        if context.num_replicas_in_sync > context.num_input_pipelines:
+            rows_of_device = config.training.batch_size // context.num_replicas_in_sync
+            batches = batches.rebatch(rows_of_device, drop_remainder=True)
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    def _service(self) -> tf.data.Dataset:
+        """What has a data set made by the workers of the tf.data service; all hosts of a run take from one job."""
+        described = options.to_json(self._config), self._clip_ids, self._feed.first_step
+        job = hashlib.sha256(repr(described).encode()).hexdigest()[:16]
+        service = tf.data.experimental.service
+        return service.distribute(service.ShardingPolicy.DYNAMIC, self._config.data.data_service, job_name=job)
+
+
+def require_any(dataset: tf.data.Dataset, message: str) -> None:
+    """Raises a UserError where a data set is empty."""
+    if not any(True for _ in dataset.take(1)):
+        raise UserError(message)
+
+
+def require_service(address: str) -> None:
+    """Raises a UserError unless something answers at the address of a tf.data service: TensorFlow would wait for it."""
+    host, port = address[len("grpc://") :].split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"--data_service={address}: nothing answers there ({error}). Start experiments.serve_data."
+        ) from error
+
+
+def _only_clips(clips: tf.data.Dataset, clip_ids: Sequence[str]) -> tf.data.Dataset:
+    ids = tf.sort(tf.strings.to_hash_bucket_fast(tf.constant(list(clip_ids), tf.string), tf.int64.max))
+
+    def is_chosen(clip: dict) -> tf.Tensor:
+        clip_id = tf.strings.to_hash_bucket_fast(clip["clip_id"], tf.int64.max)[tf.newaxis]
+        return tf.searchsorted(ids, clip_id, "right")[0] > tf.searchsorted(ids, clip_id, "left")[0]
+
+    return clips.filter(is_chosen)
