@@ -33,9 +33,9 @@ def main() -> None:
     from audioset_triplet.evaluation import coincidence
     from audioset_triplet.records import clip_labels
     from audioset_triplet.reports import coincidence_page
-    from audioset_triplet.runs import checkpoints
+    from audioset_triplet.runs import run_config
 
-    config = checkpoints.read_config(FLAGS.workdir, CoincidenceConfig)
+    config = run_config.read_as(FLAGS.workdir, CoincidenceConfig)
     folds = command_line.integers("folds")
     sample = coincidence.measure(
         FLAGS.workdir, FLAGS.data, folds, FLAGS.num_moments, FLAGS.moments_per_clip, FLAGS.seed

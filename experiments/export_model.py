@@ -32,24 +32,21 @@ flags.DEFINE_enum(
 def main() -> None:
     command_line.require_flags("output", *([] if FLAGS.network == "log_mel" else ["workdir"]))
     # Behind the flags: TensorFlow takes seconds to load.
-    import tensorflow as tf
-
+    from audioset_triplet.config.network import NetworkConfig
     from audioset_triplet.export import saved_model
-    from audioset_triplet.models.baselines import build_log_mel
-    from audioset_triplet.models.resnet import build_resnet50
-    from audioset_triplet.runs import checkpoints
+    from audioset_triplet.models import networks
+    from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
     spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
     said = ""
     if FLAGS.network == "log_mel":
-        network, origin = build_log_mel(), "log_mel"
+        network, origin = networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
     elif FLAGS.network == "trained":
-        network, config, origin = checkpoints.restore_network(FLAGS.workdir)
+        network, config, origin = trained_networks.restore_embedding(FLAGS.workdir)
         said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
     else:
-        config = checkpoints.read_embedding_config(FLAGS.workdir)
-        tf.keras.utils.set_random_seed(config.training.seed)
-        network, origin = build_resnet50(config.network), f"seed {config.training.seed}"
+        config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
+        network, origin = trained_networks.initial_embedding(config), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
     print(f"{FLAGS.output}: {model_id}{said}; it computes what the network does")
 

@@ -48,9 +48,9 @@ def run(module: str, **options: object) -> None:
 
 def require_trained(workdir: str) -> None:
     """A training that is asked to stop ends well, but what it has learned so far is not to be reported."""
-    from audioset_triplet.runs import checkpoints  # here: TensorFlow takes seconds to load
+    from audioset_triplet.runs import checkpoints, run_config  # here: TensorFlow takes seconds to load
 
-    config = checkpoints.read_config(workdir, TripletConfig)
+    config = run_config.read_as(workdir, TripletConfig)
     if not checkpoints.has_ended(workdir, config):
         raise UserError(f"{workdir}: the training was stopped before step {config.training.steps}: run this again.")
 

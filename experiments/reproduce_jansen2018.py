@@ -29,11 +29,11 @@ from audioset_triplet.evaluation import semi_supervised
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.records import splits
 from audioset_triplet.reports import charts, comparison
+from audioset_triplet.runs import metrics_log
 from audioset_triplet.studies import cells
 from audioset_triplet.studies.cells import Cell, Result, Row
 from audioset_triplet.studies.jansen2018 import evaluations, lock, progress, rows, settings, stages
 from audioset_triplet.studies.table import Table
-from audioset_triplet.training import callbacks
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder of the table and of all that is made for it.")
@@ -72,7 +72,7 @@ def data_splits(base: TripletConfig) -> List[splits.DataSplit]:
 def training_curves(results: Dict[Cell, Result]) -> List[charts.Curve]:
     found = []
     for run, row in dict.fromkeys((cell.run, cell.row) for cell in results):
-        lines = callbacks.read_metrics(os.path.join(FLAGS.output, run, row, "run"))
+        lines = metrics_log.read(os.path.join(FLAGS.output, run, row, "run"))
         found.append(charts.Curve(row, run, [int(line["step"]) for line in lines], [line["loss"] for line in lines]))
     return found
 

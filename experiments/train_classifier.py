@@ -36,6 +36,7 @@ def main() -> None:
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
     # Behind the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
+    from audioset_triplet.evaluation import clip_scoring
     from audioset_triplet.records import clip_labels
     from audioset_triplet.training import classifier
     from experiments import scored
@@ -47,7 +48,7 @@ def main() -> None:
     classifier.train(config, clips, FLAGS.workdir)
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
-        judged = classifier.score(FLAGS.workdir, eval_data, eval_folds)
+        judged = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
         scored.write(FLAGS.workdir, judged, config.training.seed)
 
 

@@ -49,14 +49,15 @@ def main() -> None:
         raise UserError("--eval_data and --eval_folds are for the classifier of stage 4: name it in --stages.")
     # Behind the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
-    from audioset_triplet.training import coincidence, curriculum
+    from audioset_triplet.evaluation import clip_scoring
+    from audioset_triplet.training import curriculum
     from experiments import scored
 
     curriculum.train(config, stages, FLAGS.workdir)
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         folder = curriculum.stage_folder(FLAGS.workdir, 4)
-        scored.write(folder, coincidence.score(folder, eval_data, eval_folds), config.training.seed)
+        scored.write(folder, clip_scoring.score(folder, eval_data, eval_folds), config.training.seed)
 
 
 if __name__ == "__main__":

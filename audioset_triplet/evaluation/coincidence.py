@@ -19,9 +19,10 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.frontend import mel
 from audioset_triplet.losses.coincidence import Moments, pairs_of
-from audioset_triplet.models.coincidence import build_parts
+from audioset_triplet.models import heads, networks
+from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.records import places, reading
-from audioset_triplet.runs import checkpoints
+from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import windows
 
 NUM_BINS = 10
@@ -76,13 +77,13 @@ def measure(workdir: str, data: str, folds: Tuple[int, ...], num_moments: int, p
     Raises:
         UserError: no run or no checkpoint of it, no coincidence in it, no clip; records that the run cannot use.
     """
-    config = checkpoints.read_config(workdir, CoincidenceConfig)
+    config = run_config.read_as(workdir, CoincidenceConfig)
     kinds = [kind for kind in ("av", "aa") if getattr(config.terms, f"{kind}_weight")]
     if not kinds:
         raise UserError(f"{workdir}: this run learned no coincidence.")
-    parts = build_parts(config, num_classes=2)  # of the classes it matters only that they are not used
-    parts = {name: part for name, part in parts.items() if name not in ("cluster_head", "class_head")}
-    checkpoints.restore_parts(parts, workdir, config)
+    parts = build_submodels(config, networks.feature_shape(config.network))
+    parts.pop(heads.CLUSTER_HEAD, None)
+    checkpoints.restore_submodels(parts, workdir, config)
     drawn = _draw(config, data, folds, num_moments, passes, seed)
 
     windows_of = [_embedded(parts["network"], drawn["pcm"][:, which], _log_mel) for which in (0, 1)]
@@ -94,7 +95,7 @@ def measure(workdir: str, data: str, folds: Tuple[int, ...], num_moments: int, p
     results = {}
     for kind in kinds:
         if kind == "av":
-            others = _embedded(parts["picture_network"], drawn["picture"], tf.identity)
+            others = _embedded(parts["image_network"], drawn["picture"], tf.identity)
             seen = Moments(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
         else:
             others, seen = windows_of[1], heard[1]

@@ -8,7 +8,7 @@ from tqdm import tqdm
 import audioset_triplet
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import entropy_clustering
-from audioset_triplet.models import cluster_head
+from audioset_triplet.runs import trained_networks
 from audioset_triplet.store import assignments, embeddings, units
 from audioset_triplet.store.assignments import AssignmentsInfo
 from audioset_triplet.store.units import UnitBatch
@@ -32,9 +32,10 @@ def assign(
         top: members that clusters.parquet names of each cluster.
 
     Raises:
-        UserError: what `clusters.restore_head` and `units.read` raise; embeddings of another model or size.
+        UserError: what `trained_networks.restore_cluster_head` and `units.read` raise; embeddings of another model or
+            size.
     """
-    trained = cluster_head.restore_head(workdir)
+    trained = trained_networks.restore_cluster_head(workdir)
     info = embeddings.read_info(folder)
     if trained.model_id and trained.model_id != info.model_id:
         raise UserError(

@@ -1,27 +1,35 @@
-"""What a run learns from, kept as data.json in its work directory: a run goes on with the same clips or not at all.
+"""data.json of a run directory: the data manifest, which says what the run learns from.
 
-Where the records lie does not matter: files of the same names and sizes are the same.
+A run goes on with the same clips or not at all. The folder of the records does not matter: files of the same names and
+sizes are the same.
 """
 
 import collections
 import json
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet import files
+from audioset_triplet import files, settings
 from audioset_triplet.clips import digest
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import reading
-from audioset_triplet.runs import checkpoints
 
 _SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<count>\d+)\.tfrecord")
 
 
 def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, Any]:
-    """The records, and of the clips that a run is restricted to their number and the digest of their ids.
+    """The data manifest of a run on records.
+
+    Args:
+        data: globs of the records.
+        clip_ids: the clips that the run is restricted to; None: all.
+
+    Returns:
+        What `reading.describe_files` says of the files; with `clip_ids` also the number of clips and a digest of their
+        ids.
 
     Raises:
         UserError: no file matches.
@@ -35,8 +43,8 @@ def describe(data: str, clip_ids: Optional[Sequence[str]] = None) -> Dict[str, A
 def splits(data: str) -> List[Dict[str, Any]]:
     """The splits all of whose records are among `data`, each with the number and the digest of its clips.
 
-    They stand in coverage.json beside the records. Records without it are passed over: to know their clips takes
-    reading them all.
+    They are in coverage.json beside the records. Records without it are skipped: to know their clips takes reading them
+    all.
 
     Raises:
         UserError: no file matches.
@@ -44,10 +52,10 @@ def splits(data: str) -> List[Dict[str, Any]]:
     shards: Dict[Tuple[str, str, int], int] = collections.Counter()
     for path in reading.expand_globs(data):
         folder, name = os.path.split(path)
-        found = _SHARD.fullmatch(name)
-        if found:
-            shards[folder, found["split"], int(found["count"])] += 1
-    whole = [(folder, split) for (folder, split, count), there in sorted(shards.items()) if there == count]
+        shard = _SHARD.fullmatch(name)
+        if shard:
+            shards[folder, shard["split"], int(shard["count"])] += 1
+    whole = [(folder, split) for (folder, split, count), num_read in sorted(shards.items()) if num_read == count]
     described = []
     for folder, split in whole:
         try:
@@ -59,28 +67,23 @@ def splits(data: str) -> List[Dict[str, Any]]:
     return described
 
 
-def check(workdir: str, described: Dict[str, Any]) -> None:
-    """Raises a UserError if the work directory belongs to a run that began with something else."""
-    if not os.path.exists(checkpoints.config_path(workdir)):
-        return
+def require_same(workdir: str, learned_from: Mapping[str, Any]) -> None:
+    """Raises a UserError if the run in a directory learns from something else."""
+    settings.require_same(f"{workdir} holds a run on other clips or records", read(workdir), learned_from)
+
+
+def read(workdir: str) -> Dict[str, Any]:
+    """The data manifest of a run; a UserError where it is missing or damaged."""
     try:
-        with open(_path(workdir), encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{_path(workdir)}: cannot be read ({error}); train in another --workdir.") from error
-    names = [name for name in {**found, **described} if found.get(name) != described.get(name)]
-    if names:
-        differences = ", ".join(f"{name}: {found.get(name)}, now {described.get(name)}" for name in names)
-        raise UserError(
-            f"{workdir} holds a run on other clips or records ({differences}): "
-            "give the same flags and the same records to resume it, or another --workdir."
-        )
+        return files.read_json(_path(workdir))
+    except FileNotFoundError as error:
+        raise UserError(f"{_path(workdir)} is missing; train in another --workdir.") from error
 
 
-def write(workdir: str, described: Dict[str, Any]) -> None:
-    """Keeps what `check` compares; to be called before config.json is written, which says that a run has begun."""
+def write(workdir: str, learned_from: Mapping[str, Any]) -> None:
+    """Writes data.json; makes the directory if it is missing."""
     os.makedirs(workdir, exist_ok=True)
-    files.write_text(_path(workdir), json.dumps(described, indent=2) + "\n")
+    files.write_json(_path(workdir), learned_from)
 
 
 def _path(workdir: str) -> str:

@@ -1,7 +1,6 @@
 """What a run leaves behind while it trains: metrics and checkpoints; and what stops it: no number, or SIGTERM."""
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -12,8 +11,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import tensorflow as tf
 
-from audioset_triplet import files
 from audioset_triplet.errors import Terminated, UserError, op_reason
+from audioset_triplet.runs import metrics_log
 from audioset_triplet.training import optimizers
 
 _NAMED_CLIPS = 5  # at most, in an error
@@ -65,7 +64,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
             warmup_steps: of `TrainingConfig`; until then there is no alarm.
         """
         super().__init__()
-        self._metrics_path = os.path.join(workdir, "metrics.jsonl")
+        self._workdir = workdir
         self._writer = tf.summary.create_file_writer(os.path.join(workdir, "tensorboard"))
         self._manager = manager
         self._step = first_step
@@ -77,8 +76,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._derived, self._alarm, self._warmup_steps = derived, alarm, warmup_steps
         self._is_alarmed = False
         self._line_is_complete = False
-        lines = [line for line in read_metrics(workdir) if line["step"] <= first_step]
-        files.write_text(self._metrics_path, "".join(json.dumps(line) + "\n" for line in lines))
+        metrics_log.truncate(workdir, first_step)
 
     def on_train_batch_begin(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         if self._line_is_complete:
@@ -130,8 +128,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         means = {name: float(value) for name, value in logs.items()}
         line = {"step": self._step, **means, **self._derived(means)}
         line["learning_rate"] = optimizers.learning_rate(self.model.optimizer)
-        with open(self._metrics_path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        metrics_log.append(self._workdir, line)
         with self._writer.as_default(step=self._step):
             for name, value in line.items():
                 tf.summary.scalar(name, value)
@@ -147,12 +144,3 @@ class RunRecorder(tf.keras.callbacks.Callback):
         if wrong and not self._is_alarmed:
             print(f"step {self._step}: {wrong}", file=sys.stderr, flush=True)
         self._is_alarmed = bool(wrong)
-
-
-def read_metrics(workdir: str) -> List[Dict[str, float]]:
-    """The lines of metrics.jsonl; a last line that a killed process left half-written is ignored."""
-    path = os.path.join(workdir, "metrics.jsonl")
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]

@@ -16,11 +16,10 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
-from audioset_triplet.models.resnet import build_resnet50_classifier
+from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels
-from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
-from audioset_triplet.store.scores import ClipScores
 from audioset_triplet.training import inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
@@ -89,12 +88,12 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
 
 def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "ClassifierModel":
     if distribution.is_chief(tf.distribute.get_strategy()):
-        classes.keep(workdir, found)
+        classes.write(workdir, found)
     loss = (
         "softmax, as every clip has one label" if found.one_per_clip else "sigmoids, as some clips have several labels"
     )
     print(f"{found.num_clips} clips of {len(found.names)} classes: {loss}.", file=sys.stderr)
-    network = build_resnet50_classifier(config.network, len(found.names))
+    network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(found.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     return ClassifierModel(network, found.one_per_clip, places_shape=(num_rows, 1))
 
@@ -114,16 +113,3 @@ class ClassifierModel(ObjectiveModel):
         loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})
-
-
-def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
-    """What the trained classifier of a work directory says about clips: `classes.score` of it.
-
-    Raises:
-        UserError: there is no classifier or no checkpoint of it; what `classes.score` raises.
-    """
-    run_config = checkpoints.read_config(workdir, ClassifierConfig)
-    found = classes.read(workdir)
-    network = build_resnet50_classifier(run_config.network, len(found.names))
-    checkpoints.restore_weights(network, workdir, run_config)
-    return classes.score(lambda windows: network(windows, training=False), found, data, folds)

@@ -14,8 +14,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from audioset_triplet.config.clustering import ClusterConfig
-from audioset_triplet.models import cluster_head
-from audioset_triplet.runs import checkpoints, manifest
+from audioset_triplet.models import heads
+from audioset_triplet.runs import checkpoints, run_directory
 from audioset_triplet.training import clustering_terms, kmeans_init, loop
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 from audioset_triplet.training.stored_embeddings import StoredEmbeddings, VectorBatch
@@ -40,15 +40,15 @@ def train(config: ClusterConfig, workdir: str) -> None:
 
 def _build_model(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> "FrozenClustering":
     head = _new_head(config, source)
-    if not tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
-        head.begin_with(_directions(config, source))
+    if not checkpoints.find_latest(workdir):
+        head.set_rows(_directions(config, source))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     return FrozenClustering(head, config, places_shape=(num_rows, 1))
 
 
-def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> cluster_head.ClusterHead:
+def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> heads.ClusterHead:
     settings = config.clustering
-    return cluster_head.ClusterHead(settings.num_clusters, source.vectors.shape[1], settings.cluster_scale)
+    return heads.ClusterHead(settings.num_clusters, source.vectors.shape[1], settings.cluster_scale)
 
 
 def _directions(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
@@ -59,12 +59,12 @@ def _directions(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
 class FrozenClustering(ObjectiveModel):
     """Trains a head on `VectorBatch`es; monitors `clustering.MONITORED`."""
 
-    def __init__(self, head: cluster_head.ClusterHead, config: ClusterConfig, **options: Any) -> None:
-        super().__init__({cluster_head.PART: head}, clustering_terms.MONITORED, **options)
+    def __init__(self, head: heads.ClusterHead, config: ClusterConfig, **options: Any) -> None:
+        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.MONITORED, **options)
         self._config = config
 
     def terms(self, batch: VectorBatch) -> Terms:
-        head, gamma = self.parts[cluster_head.PART], self._config.clustering.gamma
+        head, gamma = self.parts[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(batch.vectors, batch.weights, head, gamma, bool(self.jit_compile))
 
     def derived(self, means: Dict[str, float]) -> Dict[str, float]:
@@ -78,9 +78,8 @@ def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> N
     """Mini-batch k-means (Sculley 2010). As a head: the nearest centre c is the one of the highest e c - c c / 2."""
     learned_from = source.describe()
     source.check(config.training)
-    checkpoints.check_config(workdir, config)
-    manifest.check(workdir, learned_from)
-    if tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
+    run_directory.require_same(workdir, config, learned_from)
+    if checkpoints.find_latest(workdir):
         print(f"{workdir} is trained: step {config.training.steps} of {config.training.steps}.", file=sys.stderr)
         return
     means = sklearn.cluster.MiniBatchKMeans(
@@ -94,10 +93,9 @@ def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> N
         means.partial_fit(source.vectors[rows], sample_weight=source.weights[rows])
     centres = means.cluster_centers_.astype(np.float32)
     head = _new_head(config, source)
-    head.begin_with(centres)
+    head.set_rows(centres)
     head.bias.assign(-head.scale * np.square(centres).sum(axis=1) / 2)
-    manifest.write(workdir, learned_from)
-    checkpoints.write_config(workdir, config)
-    folder = checkpoints.checkpoint_folder(workdir)
-    checkpoint = tf.train.Checkpoint(**{cluster_head.PART: head})
+    run_directory.begin(workdir, config, learned_from)
+    folder = checkpoints.folder_of(workdir)
+    checkpoint = tf.train.Checkpoint(**{heads.CLUSTER_HEAD: head})
     tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1).save(checkpoint_number=config.training.steps)

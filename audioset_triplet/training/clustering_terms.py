@@ -4,8 +4,8 @@ For whoever has embeddings of a batch in hand, from a network under training or 
 
     terms = clustering.terms(embeddings, weights, head, config.clustering.gamma, bool(self.jit_compile))
 
-in the `terms` of an `ObjectiveModel`, with `head` one of its parts, under the name `clusters.PART`; its `derived` and
-`alarm` are `derived` and `alarm` here.
+in the `terms` of an `ObjectiveModel`, with `head` one of its parts, under the name `heads.CLUSTER_HEAD`; its
+`derived` and `alarm` are `derived` and `alarm` here.
 """
 
 from typing import Dict
@@ -13,7 +13,7 @@ from typing import Dict
 import tensorflow as tf
 
 from audioset_triplet.losses import cluster_usage, entropy_clustering
-from audioset_triplet.models.cluster_head import ClusterHead
+from audioset_triplet.models.heads import ClusterHead
 from audioset_triplet.training.objective import Terms
 
 MONITORED = ("entropy", "cross_entropy")

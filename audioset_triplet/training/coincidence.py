@@ -18,11 +18,10 @@ from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.losses.coincidence import Moments, coincidence, pairs_of
-from audioset_triplet.models import cluster_head
-from audioset_triplet.models.coincidence import build_parts
-from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.models import heads, networks
+from audioset_triplet.models.coincidence import build_submodels
+from audioset_triplet.runs import checkpoints, classes, run_config
 from audioset_triplet.store import weak_labels
-from audioset_triplet.store.scores import ClipScores
 from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training import clustering_terms, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms, combined
@@ -45,13 +44,14 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
 
     A run that begins in `workdir` takes its networks from `start_from`, as far as that has them.
     """
-    parts = build_parts(config, len(labels.class_names) if labels else 0)
-    if config.terms.start_from and not tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir)):
+    shape = networks.feature_shape(config.network)
+    parts = build_submodels(config, shape, len(labels.class_names) if labels else 0)
+    if config.terms.start_from and not checkpoints.find_latest(workdir):
         _take_over(parts, config.terms.start_from)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     found = _classes_of(labels) if labels else None
     if found and distribution.is_chief(tf.distribute.get_strategy()):
-        classes.keep(workdir, found)
+        classes.write(workdir, found)
     one_per_clip = found is not None and found.one_per_clip
     return CoincidenceModel(parts, config, one_per_clip, places_shape=(num_rows, 1))
 
@@ -61,30 +61,12 @@ def _classes_of(labels: WeakLabels) -> classes.Classes:
     return classes.Classes(dict(sorted(labels.class_names.items())), one_per_clip, len(labels.labels))
 
 
-def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
-    """What the classifier of stage 4 says about clips (`classes.score`).
-
-    Args:
-        workdir: of the stage.
-        data, folds: the clips.
-
-    Raises:
-        UserError: the stage has no classifier, or no checkpoint yet; what `classes.score` raises.
-    """
-    config = checkpoints.read_config(workdir, CoincidenceConfig)
-    found = classes.read(workdir)
-    parts = build_parts(config, len(found.names))
-    network, head = parts["network"], parts["class_head"]
-    checkpoints.restore_parts({"network": network, "class_head": head}, workdir, config)
-    return classes.score(lambda windows: head(network(windows, training=False)), found, data, folds)
-
-
 def _take_over(parts: Dict[str, tf.keras.Model], workdir: str) -> None:
-    before = checkpoints.read_config(workdir, CoincidenceConfig)
+    before = run_config.read_as(workdir, CoincidenceConfig)
     if not checkpoints.has_ended(workdir, before):
         raise UserError(f"{workdir}: this stage has not come to its end; let it run until it has.")
-    there = checkpoints.parts_of(checkpoints.latest(workdir))
-    checkpoints.restore_parts({name: part for name, part in parts.items() if name in there}, workdir, before)
+    there = checkpoints.submodels_of(checkpoints.latest(workdir))
+    checkpoints.restore_submodels({name: part for name, part in parts.items() if name in there}, workdir, before)
 
 
 # Term -> what it monitors besides its loss.
@@ -97,7 +79,7 @@ _MONITORED: Dict[str, Sequence[str]] = {
 
 
 class CoincidenceModel(ObjectiveModel):
-    """Trains `parts` (`build_parts`) on `MomentBatch`es.
+    """Trains `parts` (`build_submodels`) on `MomentBatch`es.
 
     Pairs are those of the batch of all devices: each device scores its own windows with everybody's pictures and
     companions.
@@ -147,7 +129,7 @@ class CoincidenceModel(ObjectiveModel):
         return tf.split(self.parts["network"](tf.concat(windows, axis=0), training=True), len(windows))
 
     def _av(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        pictures = self.parts["picture_network"](batch.images, training=True)
+        pictures = self.parts["image_network"](batch.images, training=True)
         shown = Moments(batch.recordings, batch.image_seconds, batch.has_image)
         return self._coincidence("av_head", embeddings[0], _heard(batch, 0), pictures, shown)
 
@@ -166,7 +148,7 @@ class CoincidenceModel(ObjectiveModel):
     def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
         exists = [tf.ones_like(batch.has_companion), batch.has_companion][: len(embeddings)]
         weights = tf.cast(tf.concat(exists, axis=0), tf.float32)
-        head, gamma = self.parts[cluster_head.PART], self._config.clustering.gamma
+        head, gamma = self.parts[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
 
     def _class(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:

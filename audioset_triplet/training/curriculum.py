@@ -15,7 +15,7 @@ from typing import Any, Dict, Sequence
 
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.runs import checkpoints
+from audioset_triplet.runs import run_config
 from audioset_triplet.training import coincidence
 
 # Stage -> the terms that it has, as `training.coincidence` names them.
@@ -52,7 +52,7 @@ def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> Coincid
     """
     has = [name for name in STAGES[stage] if name != "av" or config.image.images]
     absent: Dict[str, Any] = {f"{name}_weight": 0.0 for name in STAGES[max(STAGES)] if name not in has}
-    before = [earlier for earlier in range(1, stage) if _has_begun(stage_folder(workdir, earlier))]
+    before = [earlier for earlier in range(1, stage) if run_config.has_begun(stage_folder(workdir, earlier))]
     start_from = stage_folder(workdir, before[-1]) if before else ""
     terms = dataclasses.replace(config.terms, **absent, start_from=start_from)
     labels = config.labels if "class" in has else dataclasses.replace(config.labels, weak_labels="")
@@ -76,7 +76,3 @@ def active_terms(config: CoincidenceConfig) -> Sequence[str]:
 
 def stage_folder(workdir: str, stage: int) -> str:
     return os.path.join(workdir, f"stage{stage}")
-
-
-def _has_begun(workdir: str) -> bool:
-    return os.path.exists(checkpoints.config_path(workdir))

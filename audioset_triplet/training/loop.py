@@ -8,20 +8,17 @@ command in the same directory goes on where it was.
 """
 
 import contextlib
-import json
-import os
-import platform
 import sys
 import tempfile
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Iterator, List, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet import __version__, distribution, files
+from audioset_triplet import distribution
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.runs import checkpoints, manifest
+from audioset_triplet.runs import checkpoints, run_directory, run_record
 from audioset_triplet.training import addons, moving_average, optimizers, pipeline
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
 from audioset_triplet.training.objective import ObjectiveModel
@@ -60,11 +57,10 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Sour
     with _own_folder(strategy, workdir) as kept, _asked_to_stop(strategy) as stop:
         _set_up(config.training, strategy.num_replicas_in_sync)
         source.check(config.training)
-        checkpoints.check_config(workdir, config)
-        manifest.check(workdir, learned_from)
+        run_directory.require_same(workdir, config, learned_from)
         with strategy.scope():
             model, averages = _build(config.training, build_model)
-            manager, first_step = _resume(model, averages, workdir, kept)
+            manager, first_step = checkpoints.resume(model.optimizer, model.parts, averages, workdir, kept)
         if first_step >= config.training.steps:
             print(f"{workdir} is trained: step {first_step} of {config.training.steps}.", file=sys.stderr)
             return
@@ -79,9 +75,8 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Sour
             batches = strategy.distribute_datasets_from_function(
                 lambda context: source.batches(pipeline.Feed(first_step, context))
             )
-            manifest.write(kept, learned_from)
-            checkpoints.write_config(kept, config)
-            _write_run_record(kept, source, strategy)
+            run_directory.begin(kept, config, learned_from)
+            run_record.write(kept, source.splits(), strategy)
             followers = []  # before the recorder, which saves
             if averages:
                 decay = config.training.moving_average
@@ -139,19 +134,6 @@ def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[Objective
     return model, averages
 
 
-def _resume(
-    model: ObjectiveModel, averages: moving_average.Networks, workdir: str, kept: str
-) -> Tuple[tf.train.CheckpointManager, int]:
-    """What saves to `kept`, and the step of the last checkpoint in `workdir`, which the model now goes on from."""
-    kept_averages = {checkpoints.average_of(name): network for name, network in averages.items()}
-    checkpoint = tf.train.Checkpoint(optimizer=model.optimizer, **model.parts, **kept_averages)
-    latest = tf.train.latest_checkpoint(checkpoints.checkpoint_folder(workdir))
-    if latest:
-        checkpoints.restore(checkpoint, latest)
-    manager = tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(kept), max_to_keep=2)
-    return manager, checkpoints.step_of(latest) if latest else 0
-
-
 def _recorder(
     training: TrainingConfig,
     kept: str,
@@ -188,17 +170,3 @@ def _lost_workers_named(strategy: tf.distribute.Strategy, workdir: str) -> Itera
             "another worker was lost, or does not answer: training stops on all of them. Start all again with the same "
             f"command: they go on from the last checkpoint in {workdir} ({type(error).__name__})."
         ) from error
-
-
-def _write_run_record(workdir: str, source: Source, strategy: tf.distribute.Strategy) -> None:
-    record: Dict[str, Any] = {
-        "code_version": __version__,
-        "tensorflow": tf.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "command": sys.argv,
-        "strategy": type(strategy).__name__,
-        "devices": list(strategy.extended.worker_devices),
-        "splits": source.splits(),
-    }
-    files.write_text(os.path.join(workdir, "run.json"), json.dumps(record, indent=2) + "\n")

@@ -9,7 +9,7 @@ from audioset_triplet import distribution
 from audioset_triplet.config.triplet import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import nt_xent, triplet
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.models import networks
 from audioset_triplet.sampling import draws
 from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
 from audioset_triplet.training import inputs, loop, run_inputs
@@ -41,7 +41,8 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
             f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it, and "
             "--candidates=device looks for none on the others."
         )
-    network, model_class = build_resnet50(config.network), _MODELS[config.loss.loss]
+    network = networks.build_embedding(config.network, networks.feature_shape(config.network))
+    model_class = _MODELS[config.loss.loss]
     num_rows, num_clips = batch_size // num_replicas, 2 if config.sampling.method == "labels" else 1
     host = config.sampling.sampling_device == "host"
     prepare = unprepared if host else functools.partial(_sampled, config, num_rows)

@@ -38,11 +38,11 @@ MODULE = "experiments.benchmarks.embed"  # also where it runs as a program
 def export(folder: str, config: str) -> Dict[str, float]:
     """Writes the SavedModel of an untrained network, whose EmbeddingNetworkConfig comes as JSON."""
     from audioset_triplet.export import saved_model
-    from audioset_triplet.models.resnet import build_resnet50
+    from audioset_triplet.models import networks
 
-    saved_model.export(
-        build_resnet50(options.from_json(EmbeddingNetworkConfig, config)), folder, {"weights": "untrained"}
-    )
+    parsed = options.from_json(EmbeddingNetworkConfig, config)
+    network = networks.build_embedding(parsed, networks.feature_shape(parsed))
+    saved_model.export(network, folder, {"weights": "untrained"})
     return {}
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.training import callbacks, inputs, triplet
+from audioset_triplet.runs import metrics_log
+from audioset_triplet.training import inputs, triplet
 from tests import processes, tiny_records
 from tests.training.tiny_runs import tiny_config
 
@@ -60,7 +61,7 @@ def test_two_workers_make_the_batches_and_one_may_go(tmp_path, files):
             triplet.train(dataclasses.replace(config, training=deterministic), str(tmp_path / "run"))
         first.send_signal(signal.SIGKILL)
         triplet.train(config, str(tmp_path / "run"))
-    assert callbacks.read_metrics(str(tmp_path / "run"))[-1]["step"] == 30
+    assert metrics_log.read(str(tmp_path / "run"))[-1]["step"] == 30
     with pytest.raises(UserError, match="nothing answers there"):  # what is trained still says where it looked
         triplet.train(config, str(tmp_path / "run"))
 

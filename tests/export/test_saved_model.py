@@ -10,7 +10,7 @@ import tensorflow as tf
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import saved_model
 from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
-from audioset_triplet.models.baselines import build_log_mel
+from audioset_triplet.models.networks import build_flat_features
 from tests.reference import log_mel as reference
 from tests.tiny_network import build_tiny_network
 
@@ -138,7 +138,7 @@ def test_ids_name_the_weights_and_the_front_end(network, exported):
 
 
 def test_log_mel_is_a_model_too(tmp_path):
-    saved_model.export(build_log_mel(), str(tmp_path / "log_mel"), {})
+    saved_model.export(build_flat_features((96, 64), "log_mel"), str(tmp_path / "log_mel"), {})
     waveform = waveforms(1, 1.0)
     result = tf.saved_model.load(str(tmp_path / "log_mel"))(waveform)
     expected = reference.log_mel(waveform[0])[:96].ravel()
@@ -147,7 +147,7 @@ def test_log_mel_is_a_model_too(tmp_path):
 
 def test_an_older_model_is_replaced_and_other_folders_are_left_alone(network, tmp_path):
     folder = tmp_path / "model"
-    saved_model.export(build_log_mel(), str(folder), {})
+    saved_model.export(build_flat_features((96, 64), "log_mel"), str(folder), {})
     saved_model.export(network, str(folder), {})
     assert tf.saved_model.load(str(folder))(waveforms(1, 1.0))["embedding"].shape == [1, 8]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -14,7 +14,7 @@ from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.evaluation import semi_supervised, splits
 from audioset_triplet.export import saved_model
 from audioset_triplet.records.splits import DataSplit
-from audioset_triplet.runs import checkpoints, manifest
+from audioset_triplet.runs import manifest, trained_networks
 from audioset_triplet.studies.jansen2018 import evaluations, networks, scratch
 from audioset_triplet.training import triplet
 from tests import example_clips, tiny_records
@@ -47,7 +47,7 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
 
     alone = DataConfig(tiny_records.write(tmp_path / "apart.tfrecord", apart))  # as if there were no such recording
     triplet.train(config_of(alone), str(tmp_path / "alone"))
-    assert model_id == saved_model.model_id_of(checkpoints.restore_network(str(tmp_path / "alone"))[0])
+    assert model_id == saved_model.model_id_of(trained_networks.restore_embedding(str(tmp_path / "alone"))[0])
 
 
 @pytest.mark.slow

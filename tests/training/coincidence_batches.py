@@ -11,8 +11,7 @@ from audioset_triplet.config.coincidence import (
     ImageConfig,
 )
 from audioset_triplet.config.training import TrainingConfig
-from audioset_triplet.models.cluster_head import PART, ClusterHead
-from audioset_triplet.models.coincidence import CoincidenceHead, build_class_head
+from audioset_triplet.models.heads import CLUSTER_HEAD, ClusterHead, CoincidenceHead, build_class_head
 from audioset_triplet.training.coincidence import CoincidenceModel
 from audioset_triplet.training.inputs import MomentBatch
 from tests.tiny_network import build_tiny_network
@@ -57,7 +56,7 @@ def batch_of(config, seed=0):
     )
 
 
-def build_tiny_picture_network():
+def build_tiny_image_network():
     inputs = tf.keras.Input([SIZE, SIZE, 3], dtype=tf.uint8)
     x = tf.keras.layers.AveragePooling2D(8)(tf.keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs))
     x = tf.keras.layers.Dense(EMBEDDING_SIZE, kernel_initializer=tf.keras.initializers.GlorotUniform(1))(
@@ -72,12 +71,12 @@ def build_model(config, one_per_clip=True, **options):
     terms = config.terms
     parts = {"network": build_tiny_network(EMBEDDING_SIZE)}
     if terms.av_weight:
-        parts["picture_network"] = build_tiny_picture_network()
+        parts["image_network"] = build_tiny_image_network()
         parts["av_head"] = CoincidenceHead(EMBEDDING_SIZE, terms.coincidence_units, name="av_head")
     if terms.aa_weight:
         parts["aa_head"] = CoincidenceHead(EMBEDDING_SIZE, terms.coincidence_units, name="aa_head")
     if terms.cluster_weight:
-        parts[PART] = ClusterHead(CLUSTERS, EMBEDDING_SIZE, config.clustering.cluster_scale)
+        parts[CLUSTER_HEAD] = ClusterHead(CLUSTERS, EMBEDDING_SIZE, config.clustering.cluster_scale)
     if terms.class_weight:
         parts["class_head"] = build_class_head(EMBEDDING_SIZE, CLASSES)
     return CoincidenceModel(parts, config, one_per_clip, **options)

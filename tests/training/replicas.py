@@ -15,7 +15,7 @@ import tensorflow as tf
 from audioset_triplet import distribution
 from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.triplet import LossConfig
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.models import networks
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests.tiny_network import build_tiny_network
 from tests.training.test_triplet import batch_of
@@ -26,10 +26,11 @@ STEPS, BATCH_SIZE = 10, 8
 def build_synchronised():
     """A block of the ResNet, as it is built with `--batch_norm=all`."""
     tf.keras.utils.set_random_seed(0)
-    block = build_resnet50(
+    block = networks.build_embedding(
         EmbeddingNetworkConfig(
             width=0.0625, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)), embedding_size=8, batch_norm="all"
-        )
+        ),
+        (96, 64),
     )
     features = block.get_layer("stage1_block1_relu").output
     pooled = tf.keras.layers.GlobalAveragePooling2D()(features)

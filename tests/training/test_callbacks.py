@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import Terminated, UserError
+from audioset_triplet.runs import metrics_log
 from audioset_triplet.training import callbacks
 
 
@@ -23,7 +24,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
     with pytest.raises(UserError, match=r"the loss is nan at step 4"):
         model.fit(values, values, batch_size=1, shuffle=False, callbacks=[recorder], verbose=0)
     assert manager.latest_checkpoint.endswith("ckpt-2")
-    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path))] == [1, 2, 3]
+    assert [line["step"] for line in metrics_log.read(str(tmp_path))] == [1, 2, 3]
 
 
 def test_a_gradient_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
@@ -32,7 +33,7 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path)
     recorder.set_model(tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=[1], kernel_initializer="ones")]))
     with pytest.raises(UserError, match=r"the gradient norm is nan at step 1.* gradients nan, of the weights 1\."):
         recorder.on_train_batch_end(0, {"loss": 1.0, "gradient_norm": float("nan")})
-    assert manager.latest_checkpoint is None and callbacks.read_metrics(str(tmp_path)) == []
+    assert manager.latest_checkpoint is None and metrics_log.read(str(tmp_path)) == []
 
 
 def test_a_checkpoint_that_cannot_be_written_is_one_clear_line(tmp_path):
@@ -60,7 +61,7 @@ def test_a_line_of_metrics_is_the_mean_since_the_line_before(tmp_path):
     manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(tmp_path / "checkpoints"), 5)
     recorder = recorder_of(tmp_path, manager, 0, 5, log=2, save=5)
     model.fit(values, values, batch_size=1, shuffle=False, callbacks=[recorder], verbose=0)
-    losses = {line["step"]: line["loss"] for line in callbacks.read_metrics(str(tmp_path))}
+    losses = {line["step"]: line["loss"] for line in metrics_log.read(str(tmp_path))}
     assert losses == {2: (1 + 4) / 2, 4: (9 + 16) / 2, 5: 25}  # the network answers 0: the loss is the square
 
 
@@ -89,5 +90,5 @@ def test_sigterm_ends_the_run_when_the_step_under_way_is_saved(tmp_path):
             recorder = recorder_of(tmp_path, manager, 0, 9, log=1, save=100, stop=stop)
             model.fit(np.ones([9, 1]), np.ones([9, 1]), batch_size=1, callbacks=[asked, recorder], verbose=0)
     assert manager.latest_checkpoint.endswith("ckpt-3")
-    assert [line["step"] for line in callbacks.read_metrics(str(tmp_path))] == [1, 2, 3]
+    assert [line["step"] for line in metrics_log.read(str(tmp_path))] == [1, 2, 3]
     assert signal.getsignal(signal.SIGTERM) == before

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.models.resnet import build_resnet50_classifier
+from audioset_triplet.models import networks
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 from audioset_triplet.training import optimizers
 from audioset_triplet.training.classifier import ClassifierModel
@@ -82,7 +82,7 @@ def test_a_separable_problem_is_learned():
 @pytest.mark.parametrize("name", sorted(CLASSIFIER_PRESETS))
 def test_every_preset_builds_and_takes_a_step(name):
     config = CLASSIFIER_PRESETS[name]()
-    network = build_resnet50_classifier(config.network, 3)
+    network = networks.build_classifier(config.network, (96, 64), 3)
     before = network.get_layer("logits").kernel.numpy()
     model = ClassifierModel(network, one_per_clip=True)
     model.compile(optimizers.build(config.training), run_eagerly=True)

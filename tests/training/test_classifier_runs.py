@@ -12,12 +12,13 @@ from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation import clip_scoring
 from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import mel
-from audioset_triplet.models.resnet import build_resnet50_classifier
-from audioset_triplet.runs import checkpoints, classes
+from audioset_triplet.models import networks
+from audioset_triplet.runs import checkpoints, classes, metrics_log, run_config, trained_networks
 from audioset_triplet.store import scores
-from audioset_triplet.training import callbacks, classifier, inputs, pipeline
+from audioset_triplet.training import classifier, inputs, pipeline
 from tests import processes, tiny_records
 from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
 
@@ -125,19 +126,19 @@ def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
 
 
 def test_a_run_leaves_its_record(data, finished):
-    assert checkpoints.read_config(str(finished), ClassifierConfig) == config_of(data)
+    assert run_config.read_as(str(finished), ClassifierConfig) == config_of(data)
     assert classes.read(str(finished)) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
-    lines = callbacks.read_metrics(str(finished))
+    lines = metrics_log.read(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert {"loss", "accuracy", "gradient_norm"} <= lines[0].keys()
     assert all(np.isfinite(list(line.values())).all() for line in lines)
 
 
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
-    judged = classifier.score(str(finished), data, [2])
+    judged = clip_scoring.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
-    network = build_resnet50_classifier(NetworkConfig(**TINY_BACKBONE), 4)
-    checkpoints.restore_weights(network, str(finished), ClassifierConfig())
+    network = networks.build_classifier(NetworkConfig(**TINY_BACKBONE), (96, 64), 4)
+    checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
     made["clip17"] = fading_clip()
@@ -163,20 +164,20 @@ def test_other_clips_in_a_work_directory_are_refused(data, finished, tmp_path):
         classifier.train(config_of(data), as_many, str(finished))
     classifier.train(config_of(data), clips[::-1], str(finished))  # their order says nothing
     other_label = [dataclasses.replace(clips[0], labels=(7,), label_names=("class7",)), *clips[1:]]
-    with pytest.raises(UserError, match="holds a run on other labels: 8 clips of 4 classes, now 8 of 5"):
+    with pytest.raises(UserError, match="holds a run on other labels .names/7: None, now class7"):
         classifier.train(config_of(data), other_label, str(finished))
     with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
         train(config_of(data, learning_rate=0.5), finished)
 
 
 def test_a_classifier_is_no_embedding(finished):
-    with pytest.raises(UserError, match="not the settings of a run that can be used here: .* no field labels"):
-        checkpoints.restore_network(str(finished))
+    with pytest.raises(UserError, match="objective classifier; what is needed here is triplet or coincidence"):
+        trained_networks.restore_embedding(str(finished))
 
 
 def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished, tmp_path):
-    with pytest.raises(UserError, match="is no work directory"):
-        classifier.score(str(tmp_path), data, [2])
+    with pytest.raises(UserError, match="is not a run directory"):
+        clip_scoring.score(str(tmp_path), data, [2])
     with pytest.raises(UserError, match="holds no classifier"):
         classes.read(str(tmp_path))
     (tmp_path / "classes.json").write_text((finished / "classes.json").read_text()[:-10])
@@ -203,7 +204,7 @@ def test_the_program_trains_and_judges(data, tmp_path):
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
     arguments = processes.flags(**TINY, data=data, folds=1, steps=12, deterministic=True)
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
-    assert [line["step"] for line in callbacks.read_metrics(str(killed))] == list(range(2, 13, 2))
+    assert [line["step"] for line in metrics_log.read(str(killed))] == list(range(2, 13, 2))
 
 
 @pytest.mark.slow

@@ -9,17 +9,18 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config.clustering import ClusterConfig, ClusteringConfig, StoredEmbeddingsConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import clustering as measured
 from audioset_triplet.export import assigner
-from audioset_triplet.models import cluster_head
-from audioset_triplet.runs import checkpoints
+from audioset_triplet.models import heads
+from audioset_triplet.runs import checkpoints, metrics_log, run_config, run_directory, trained_networks
 from audioset_triplet.store import assignments, stored_clips
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.synthetic.embeddings import planted_clips
-from audioset_triplet.training import callbacks, cluster_embeddings
+from audioset_triplet.training import cluster_embeddings
 from tests import example_clips, processes
 
 MODULE = "experiments.cluster"
@@ -58,7 +59,7 @@ def nmi(folder, output):
 
 
 def test_the_planted_modes_are_found_and_the_run_leaves_its_record(planted, trained, tmp_path):
-    lines = callbacks.read_metrics(str(trained))
+    lines = metrics_log.read(str(trained))
     assert [line["step"] for line in lines] == [20, 40, 60]
     assert lines[-1]["entropy"] < lines[0]["entropy"] and lines[-1]["information"] > lines[0]["information"]
     assert json.loads((trained / "data.json").read_text())["rows"] == 600
@@ -66,7 +67,7 @@ def test_the_planted_modes_are_found_and_the_run_leaves_its_record(planted, trai
     assert (info.method, info.unit, info.num_clusters, info.model_id) == ("entropy", "windows", MODES, "planted")
     assert nmi(planted, tmp_path) >= 0.95
     read = assignments.read(str(tmp_path))
-    head = cluster_head.restore_head(str(trained)).head
+    head = trained_networks.restore_cluster_head(str(trained)).head
     vectors = np.concatenate([v for _, v, _ in stored_clips.read_clips(str(planted)).windows()])
     p = tf.nn.softmax(vectors @ tf.transpose(head.kernel) + head.bias).numpy()
     np.testing.assert_array_equal(read.clusters, p.argmax(axis=1))
@@ -89,7 +90,7 @@ def test_k_means_ends_as_a_work_directory_too(planted, tmp_path, capsys):
     assigner.assign(str(tmp_path / "run"), str(planted), str(tmp_path))
     read, stored = assignments.read(str(tmp_path)), stored_clips.clip_vectors(str(planted))
     assert read.info.method == "kmeans" and nmi(planted, tmp_path) >= 0.95
-    head = cluster_head.restore_head(str(tmp_path / "run")).head
+    head = trained_networks.restore_cluster_head(str(tmp_path / "run")).head
     distances = np.square(stored.vectors[:, None] - head.kernel / head.scale).sum(axis=2)
     np.testing.assert_array_equal(read.clusters, distances.argmin(axis=1))
 
@@ -101,7 +102,7 @@ def test_a_moving_average_is_what_assigns(planted, tmp_path):
         reader.get_tensor(f"{name}/kernel/.ATTRIBUTES/VARIABLE_VALUE")
         for name in ("average_cluster_head", "cluster_head")
     )
-    np.testing.assert_array_equal(cluster_head.restore_head(str(tmp_path)).head.kernel, average)
+    np.testing.assert_array_equal(trained_networks.restore_cluster_head(str(tmp_path)).head.kernel, average)
     assert np.abs(average - last).max() > 1e-3
 
 
@@ -113,28 +114,25 @@ def test_what_does_not_fit_is_one_clear_line(planted, trained, tmp_path):
         cluster_embeddings.train(config(tmp_path / "other"), str(trained))
     with pytest.raises(UserError, match="has the embeddings of model, but .* clustered those of planted"):
         assigner.assign(str(trained), str(tmp_path / "other"), str(tmp_path / "out"))
-    with pytest.raises(UserError, match="no work directory of a training run: it has no config.json"):
+    with pytest.raises(UserError, match="is not a run directory: it has no config.json"):
         assigner.assign(str(tmp_path), str(planted), str(tmp_path / "out"))
-    checkpoints.write_config(str(tmp_path), config(planted))
+    run_config.write(str(tmp_path), config(planted))
     (tmp_path / "data.json").write_text("{")
     with pytest.raises(UserError, match="data.json: damaged"):
-        cluster_head.restore_head(str(tmp_path))
+        trained_networks.restore_cluster_head(str(tmp_path))
     (tmp_path / "data.json").write_text("{}")
     with pytest.raises(UserError, match="has no checkpoint yet"):
-        cluster_head.restore_head(str(tmp_path))
+        trained_networks.restore_cluster_head(str(tmp_path))
     assert not (tmp_path / "out").exists()
 
 
 def test_the_head_of_a_joint_training_assigns_too(planted, tmp_path):
-    class Joint:  # what such a run leaves: a network beside the head, records, and no unit
-        data, clustering, training = DataConfig("x.tfrecord"), ClusteringConfig(num_clusters=5), TrainingConfig()
-
-    values = {name: vars(getattr(Joint, name)) for name in ("data", "clustering", "training")}
-    (tmp_path / "config.json").write_text(json.dumps({**values, "images": {"size": 3}}))
-    (tmp_path / "data.json").write_text(json.dumps({"files": 1}))
-    head, network = cluster_head.ClusterHead(5, 32, 0), tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=[1])])
-    checkpoint = tf.train.Checkpoint(network=network, **{cluster_head.PART: head})
-    tf.train.CheckpointManager(checkpoint, checkpoints.checkpoint_folder(str(tmp_path)), 1).save(checkpoint_number=7)
+    # A network beside the head, records, and no unit.
+    joint = CoincidenceConfig(data=DataConfig("x.tfrecord"), clustering=ClusteringConfig(num_clusters=5))
+    run_directory.begin(str(tmp_path), joint, {"files": 1})
+    head, network = heads.ClusterHead(5, 32, 0), tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=[1])])
+    checkpoint = tf.train.Checkpoint(network=network, **{heads.CLUSTER_HEAD: head})
+    tf.train.CheckpointManager(checkpoint, checkpoints.folder_of(str(tmp_path)), 1).save(checkpoint_number=7)
     info = assigner.assign(str(tmp_path), str(planted), str(tmp_path / "out"))
     assert (info.unit, info.method, info.num_clusters) == ("windows", "entropy", 5)
     assert len(assignments.read(str(tmp_path / "out")).clusters) == 600
@@ -154,5 +152,5 @@ def test_killed_and_resumed_ends_with_the_clusters_of_a_run_left_alone(planted, 
     )  # fmt: skip
     assert code == -signal.SIGKILL
     assert processes.run(MODULE, *arguments, f"--workdir={killed}").returncode == 0
-    kernels = [cluster_head.restore_head(str(folder)).head.kernel.numpy() for folder in (alone, killed)]
+    kernels = [trained_networks.restore_cluster_head(str(folder)).head.kernel.numpy() for folder in (alone, killed)]
     np.testing.assert_array_equal(*kernels)

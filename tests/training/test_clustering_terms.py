@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.models import cluster_head
+from audioset_triplet.models import heads
 from audioset_triplet.training import callbacks, clustering_terms, objective
 from tests.reference import entropy_clustering as reference
 
@@ -22,10 +22,10 @@ class Model(objective.ObjectiveModel):
     """Trains a head of 5 clusters alone."""
 
     def __init__(self, head):
-        super().__init__({cluster_head.PART: head}, clustering_terms.MONITORED)
+        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.MONITORED)
 
     def terms(self, batch):
-        head = self.parts[cluster_head.PART]
+        head = self.parts[heads.CLUSTER_HEAD]
         return clustering_terms.terms(batch.vectors, batch.weights, head, 1.2, bool(self.jit_compile))
 
 
@@ -41,7 +41,7 @@ def batch():
 @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_step_goes_down_the_loss_of_the_reference(batch, jit_compile):
     tf.keras.utils.set_random_seed(0)
-    head = cluster_head.ClusterHead(5, 4, scale=2.0)
+    head = heads.ClusterHead(5, 4, scale=2.0)
     model = Model(head)
     model.compile(tf.keras.optimizers.SGD(0.5), jit_compile=jit_compile)
     kernel, bias = head.kernel.numpy(), head.bias.numpy()

@@ -13,11 +13,12 @@ from audioset_triplet.config.coincidence import CoincidenceConfig, EmbeddingNetw
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.models.cluster_head import PART
+from audioset_triplet.evaluation import clip_scoring
+from audioset_triplet.models.heads import CLUSTER_HEAD
 from audioset_triplet.presets import COINCIDENCE_PRESETS
-from audioset_triplet.runs import checkpoints
+from audioset_triplet.runs import checkpoints, metrics_log, run_config, trained_networks
 from audioset_triplet.store.weak_labels import WeakLabels
-from audioset_triplet.training import callbacks, coincidence, curriculum, inputs
+from audioset_triplet.training import coincidence, curriculum, inputs
 from audioset_triplet.training.objective import Terms, combined
 from tests import processes, tiny_records, tiny_videos
 from tests.reference.coincidence import coincidence_loss
@@ -59,13 +60,13 @@ def expected_terms(config, model, batch):
 
     found = {}
     if "av_head" in parts:
-        pictures = parts["picture_network"](batch.images).numpy()
+        pictures = parts["image_network"](batch.images).numpy()
         found["av"] = loss_of_pairs("av_head", pictures, batch.image_seconds.numpy(), batch.has_image.numpy())
     if "aa_head" in parts:
         found["aa"] = loss_of_pairs("aa_head", windows[1], seconds[:, 1], batch.has_companion.numpy())
-    if PART in parts:
+    if CLUSTER_HEAD in parts:
         weights = np.concatenate([ones, batch.has_companion.numpy()][: len(windows)])
-        kernel, bias = parts[PART].kernel.numpy(), parts[PART].bias.numpy()
+        kernel, bias = parts[CLUSTER_HEAD].kernel.numpy(), parts[CLUSTER_HEAD].bias.numpy()
         found["cluster"] = clustering_loss(np.concatenate(windows), kernel, bias, weights, config.clustering.gamma)
     if "class_head" in parts:
         logits, targets = parts["class_head"](windows[0]).numpy().astype(float), batch.targets.numpy()
@@ -200,26 +201,28 @@ def test_stages_have_their_terms_and_the_networks_of_all_before(curriculum_run):
     held = {}
     for stage in curriculum.STAGES:
         folder = curriculum_run / f"stage{stage}"
-        [*_, last] = callbacks.read_metrics(str(folder))
+        [*_, last] = metrics_log.read(str(folder))
         assert last["step"] == 2 and np.isfinite(list(last.values())).all()
         terms = [name for name in ("av", "aa", "cluster", "class") if f"{name}_loss" in last]
         assert tuple(terms) == curriculum.STAGES[stage]
-        held[stage] = checkpoints.parts_of(tf.train.latest_checkpoint(str(folder / "checkpoints")))
-        network, config, _ = checkpoints.restore_network(str(folder))
+        held[stage] = checkpoints.submodels_of(tf.train.latest_checkpoint(str(folder / "checkpoints")))
+        network, config, _ = trained_networks.restore_embedding(str(folder))
         assert isinstance(config, CoincidenceConfig) and network.output_shape == (None, 8)
-    assert held[1] == {"network", "picture_network", "av_head"}
-    assert held[2] - held[1] == {"aa_head"} and held[3] - held[2] == {PART} and held[4] - held[3] == {"class_head"}
+    assert held[1] == {"network", "image_network", "av_head"}
+    assert (
+        held[2] - held[1] == {"aa_head"} and held[3] - held[2] == {CLUSTER_HEAD} and held[4] - held[3] == {"class_head"}
+    )
 
 
 @pytest.mark.slow
 def test_a_stage_starts_with_the_weights_of_the_last_one(curriculum_run, videos, tmp_path):
-    config = checkpoints.read_config(str(curriculum_run / "stage2"), CoincidenceConfig)
+    config = run_config.read_as(str(curriculum_run / "stage2"), CoincidenceConfig)
     assert config.terms.start_from == str(curriculum_run / "stage1")
     still = dataclasses.replace(config, training=dataclasses.replace(config.training, learning_rate=1e-12, steps=1))
     coincidence.train(still, str(tmp_path / "run"))
     before, after = (saved_weights(folder) for folder in (curriculum_run / "stage1", tmp_path / "run"))
-    kernels = [name for name in before if name.startswith(("network/", "picture_network/")) and before[name].ndim == 4]
-    assert len(kernels) == 2 * 17 and {name.split("/")[0] for name in kernels} == {"network", "picture_network"}
+    kernels = [name for name in before if name.startswith(("network/", "image_network/")) and before[name].ndim == 4]
+    assert len(kernels) == 2 * 17 and {name.split("/")[0] for name in kernels} == {"network", "image_network"}
     for name in kernels:
         np.testing.assert_allclose(after[name], before[name], atol=1e-6, err_msg=name)
 
@@ -240,11 +243,11 @@ def test_how_well_a_stage_tells_what_coincides(curriculum_run, videos, tmp_path)
 
 @pytest.mark.slow
 def test_the_classifier_of_stage_4_judges_clips(curriculum_run, videos, tmp_path):
-    judged = coincidence.score(str(curriculum_run / "stage4"), videos, [2])
+    judged = clip_scoring.score(str(curriculum_run / "stage4"), videos, [2])
     assert judged.classes == [0, 1, 2, 3] and len(judged.clip_ids) == 8
     np.testing.assert_allclose(judged.scores.sum(axis=1), 1, rtol=1e-5)  # a softmax: every clip has one label
     with pytest.raises(UserError, match="holds no classifier"):
-        coincidence.score(str(curriculum_run / "stage3"), videos, [2])
+        clip_scoring.score(str(curriculum_run / "stage3"), videos, [2])
 
 
 @pytest.mark.slow
@@ -252,7 +255,7 @@ def test_a_stage_of_other_sizes_than_the_last_one_is_refused(curriculum_run, vid
     shutil.copytree(curriculum_run / "stage1", tmp_path / "stage1")
     config = tiny_config(videos)
     wider = dataclasses.replace(config, network=dataclasses.replace(config.network, embedding_size=16))
-    with pytest.raises(UserError, match="stage1.*its networks have other sizes than those of this run"):
+    with pytest.raises(UserError, match="stage1.*its submodels have other sizes than those of this run"):
         curriculum.train(wider, [2], str(tmp_path))
 
 
@@ -270,7 +273,7 @@ def test_a_stage_does_not_start_from_one_that_has_not_come_to_its_end(videos, tm
     config = tiny_config(videos)
     curriculum.train(config, [1], str(tmp_path))
     longer = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=5))
-    checkpoints.write_config(str(tmp_path / "stage1"), curriculum.stage_config(longer, 1, str(tmp_path)))
+    run_config.write(str(tmp_path / "stage1"), curriculum.stage_config(longer, 1, str(tmp_path)))
     with pytest.raises(UserError, match="stage1: this stage has not come to its end"):
         curriculum.train(config, [2], str(tmp_path))
 

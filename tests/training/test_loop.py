@@ -15,8 +15,8 @@ import tensorflow as tf
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.runs import checkpoints
-from audioset_triplet.training import callbacks, triplet
+from audioset_triplet.runs import checkpoints, metrics_log, run_config, trained_networks
+from audioset_triplet.training import triplet
 from tests import processes, tiny_records
 from tests.training.tiny_runs import check_killed_run, tiny_config
 
@@ -34,15 +34,15 @@ def finished(data, tmp_path_factory):
 
 
 def test_a_run_leaves_its_record(data, finished):
-    assert checkpoints.read_config(str(finished), TripletConfig) == tiny_config(data)
-    lines = callbacks.read_metrics(str(finished))
+    assert run_config.read_as(str(finished), TripletConfig) == tiny_config(data)
+    lines = metrics_log.read(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(list(line.values())).all() for line in lines)
     record = json.loads((finished / "run.json").read_text())
     assert record["tensorflow"] == tf.__version__
     assert record["splits"] == [{"split": "all", "clips": 16, "clips_digest": "0123456789abcdef"}]
     assert list((finished / "tensorboard").glob("events*"))
-    network, _, _ = checkpoints.restore_network(str(finished))
+    network, _, _ = trained_networks.restore_embedding(str(finished))
     assert network.output_shape == (None, 8)
 
 
@@ -61,7 +61,7 @@ def test_a_damaged_checkpoint_is_one_clear_line(data, finished, tmp_path, suffix
     with pytest.raises(UserError, match="ckpt-4: damaged"):
         triplet.train(tiny_config(data), str(tmp_path / "run"))
     with pytest.raises(UserError, match="ckpt-4: damaged"):
-        checkpoints.restore_network(str(tmp_path / "run"))
+        trained_networks.restore_embedding(str(tmp_path / "run"))
 
 
 def test_other_settings_in_a_work_directory_are_refused(data, finished):
@@ -116,7 +116,7 @@ def test_damaged_records_are_passed_over_and_a_loss_that_is_no_number_names_its_
 def test_what_is_restored_of_a_run_with_an_average_is_the_average(data, tmp_path):
     settings = tiny_config(data, moving_average=0.9, learning_rate=1e-2)
     triplet.train(settings, str(tmp_path / "run"))
-    network, _, path = checkpoints.restore_network(str(tmp_path / "run"))
+    network, _, path = trained_networks.restore_embedding(str(tmp_path / "run"))
     reader = tf.train.load_checkpoint(path)
     key = "/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
     average, weight = (reader.get_tensor(name + key) for name in ("average_network", "network"))
@@ -128,7 +128,7 @@ def test_what_is_restored_of_a_run_with_an_average_is_the_average(data, tmp_path
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
     arguments = processes.flags(**TINY, data=data, steps=30, deterministic=True)
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(3, 9))
-    steps = [line["step"] for line in callbacks.read_metrics(str(killed))]
+    steps = [line["step"] for line in metrics_log.read(str(killed))]
     assert steps == list(range(2, 31, 2))
 
 
@@ -138,8 +138,8 @@ def test_sigterm_saves_and_exits_with_0(data, tmp_path):
     arguments = processes.flags(**options, data=data, workdir=tmp_path / "run", steps=100_000)
     path = tmp_path / "run" / "tensorboard"  # there before the first step, which takes the longest
     assert processes.stop_when_there(MODULE, *arguments, path=path, signal_number=signal.SIGTERM) == 0
-    last_step = callbacks.read_metrics(str(tmp_path / "run"))[-1]["step"]
-    assert checkpoints.restore_network(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
+    last_step = metrics_log.read(str(tmp_path / "run"))[-1]["step"]
+    assert trained_networks.restore_embedding(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
 
 
 MIRRORED = """
@@ -176,10 +176,10 @@ def test_a_run_on_two_devices(data, tmp_path):
     assert "--jit_compile is for one device, and --strategy=mirrored has 2" in result.stdout
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["strategy"] == "MirroredStrategy" and len(record["devices"]) == 2
-    lines = callbacks.read_metrics(str(tmp_path / "run"))
+    lines = metrics_log.read(str(tmp_path / "run"))
     assert [line["step"] for line in lines] == [2, 4]
     assert all(0 < line["active"] <= 1 and line["positive_distance"] <= 4 for line in lines)  # not summed over devices
-    assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
+    assert trained_networks.restore_embedding(str(tmp_path / "run"))[0].output_shape == (None, 8)
 
 
 @pytest.mark.slow
@@ -202,7 +202,7 @@ def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
     path.write_text(path.read_text().replace(f'"steps": {many}', f'"steps": {saved + 1}'))
     processes.run_workers(2, MODULE, *arguments(saved + 1))  # both from that step on, or one would wait for the other
     assert (checkpoint_folder / f"ckpt-{saved + 1}.index").exists()
-    lines = callbacks.read_metrics(str(tmp_path / "run"))
+    lines = metrics_log.read(str(tmp_path / "run"))
     steps = [line["step"] for line in lines]
     assert steps == sorted(set(steps)) and steps[-1] == saved + 1 and all(line["active"] <= 1 for line in lines)
-    assert checkpoints.restore_network(str(tmp_path / "run"))[0].output_shape == (None, 8)
+    assert trained_networks.restore_embedding(str(tmp_path / "run"))[0].output_shape == (None, 8)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.frontend import mel
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.models import networks
 from audioset_triplet.training import optimizers
 from audioset_triplet.training.precision import precision
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
@@ -32,7 +32,7 @@ def extreme_windows():
 def model_in(name, loss="triplet"):
     """The beginning of the network, which is traced in a tenth of the time."""
     with precision(name):
-        whole = build_resnet50(tiny_config("").network)
+        whole = networks.build_embedding(tiny_config("").network, (96, 64))
         pool, dense = (whole.get_layer(layer).from_config(whole.get_layer(layer).get_config()) for layer in HEAD)
         features = dense(pool(whole.get_layer("stage1_block1_relu").output))
         network = tf.keras.Model(whole.input, tf.keras.layers.UnitNormalization(dtype="float32")(features))
@@ -50,7 +50,7 @@ def steps(model, batch, count):
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_only_the_network_is_in_half_precision(name):
     with precision(name):
-        network = build_resnet50(tiny_config("").network)
+        network = networks.build_embedding(tiny_config("").network, (96, 64))
     assert network.get_layer("stage4_block1_relu").output.dtype == HALF[name]
     assert network.get_layer("average_pool").output.dtype == network.output.dtype == tf.float32
     assert {variable.dtype for variable in network.variables} == {tf.float32}

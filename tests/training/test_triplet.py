@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config.triplet import LossConfig
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.models import networks
+from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.sampling.triplets import TripletBatch
 from audioset_triplet.training import inputs, optimizers, triplet
@@ -14,6 +15,7 @@ from tests import processes
 from tests.reference import nt_xent as nt_xent_reference
 from tests.reference import triplet_loss as reference
 from tests.tiny_network import build_tiny_network
+from tests.toy_network import TOY
 from tests.training.tiny_runs import tiny_config
 
 
@@ -122,12 +124,14 @@ def test_sampling_in_a_step_that_is_compiled_with_xla_gives_the_losses_of_the_ho
         monkeypatch.setattr("audioset_triplet.frontend.mel.default_spectrum", lambda: spectrum)
         config = tiny_config(data, "joint", deterministic=True)
         sampling = dataclasses.replace(config.sampling, sampling_device=sampling_device)
-        config = dataclasses.replace(config, sampling=sampling, loss=LossConfig(margin=0.5))
-        monkeypatch.setattr("audioset_triplet.training.triplet.build_resnet50", lambda _: build_tiny_network())
+        network = dataclasses.replace(config.network, architecture="toy")
+        config = dataclasses.replace(config, sampling=sampling, network=network, loss=LossConfig(margin=0.5))
+        tf.keras.utils.set_random_seed(0)
         model = triplet.build_model(config)
         model.compile(tf.keras.optimizers.SGD(0.1), jit_compile=jit_compile)
         return model.fit(inputs.triplet_batches(config), steps_per_epoch=4, verbose=0).history
 
+    monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
     expected, compiled = losses("host", False, "fft"), losses("accelerator", True, "product")
     assert expected["loss"][0] > 0.1
     for name, values in expected.items():
@@ -162,7 +166,7 @@ def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
-    network = build_resnet50(config.network)
+    network = networks.build_embedding(config.network, (96, 64))
     before = network.get_layer("embedding").kernel.numpy()
     logs = trained(network, config.loss, batch_of(2), optimizers.build(config.training))
     assert np.isfinite(float(logs["loss"]))

@@ -14,14 +14,14 @@ import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, saved_model
-from audioset_triplet.models.baselines import build_log_mel
-from audioset_triplet.models.resnet import build_resnet50
+from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels, reading
 from audioset_triplet.records.splits import DataSplit
-from audioset_triplet.runs import checkpoints
+from audioset_triplet.runs import trained_networks
 from audioset_triplet.store import embeddings
 from audioset_triplet.training import triplet
 
@@ -75,13 +75,12 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
     Like the heads and the ResNet-50, it never learns from a recording that is evaluated on.
     """
     if config is None:
-        return build_log_mel(), "log_mel"
+        return networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
     if row == "untrained":
-        tf.keras.utils.set_random_seed(config.training.seed)
-        return build_resnet50(config.network), f"seed {config.training.seed}"
+        return trained_networks.initial_embedding(config), f"seed {config.training.seed}"
     train, held_out = (clip_labels.read(data.data, data.folds) for data in (split.train, split.held_out))
     triplet.train(config, workdir, [clip.clip_id for clip in clip_labels.apart(train, held_out)])
-    network, _, checkpoint = checkpoints.restore_network(workdir)
+    network, _, checkpoint = trained_networks.restore_embedding(workdir)
     return network, checkpoint
 
 

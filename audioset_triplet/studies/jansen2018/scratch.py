@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.config.classifier import ClassifierConfig
-from audioset_triplet.evaluation import metrics, semi_supervised, splits
+from audioset_triplet.evaluation import clip_scoring, metrics, semi_supervised, splits
 from audioset_triplet.records import clip_labels
 from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.store.scores import ClipScores
@@ -63,4 +63,4 @@ def _scores(workdir: str, config: ClassifierConfig, split: DataSplit, clip_ids: 
     tf.keras.backend.clear_session()  # of the networks before
     wanted = set(clip_ids)
     classifier.train(config, [clip for clip in classifier.training_clips(config) if clip.clip_id in wanted], workdir)
-    return classifier.score(workdir, split.held_out.data, split.held_out.folds)
+    return clip_scoring.score(workdir, split.held_out.data, split.held_out.folds)

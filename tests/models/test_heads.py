@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.models import coincidence
-from audioset_triplet.models.coincidence import CoincidenceHead, build_class_head, scores_of_sums
+from audioset_triplet.models import heads
+from audioset_triplet.models.heads import ClusterHead, CoincidenceHead, build_class_head, scores_of_sums
+from audioset_triplet.training import moving_average
 from tests import processes
 
 
@@ -33,7 +34,7 @@ def test_scores_are_those_of_a_network_on_each_pair_of_embeddings_in_one_vector(
 @pytest.mark.parametrize("block_units", [1 << 24, 61, 1])
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_blocks_and_their_gradients_are_those_of_the_plain_expression(monkeypatch, block_units, jit_compile):
-    monkeypatch.setattr(coincidence, "_BLOCK_UNITS", block_units)
+    monkeypatch.setattr(heads, "_BLOCK_UNITS", block_units)
     rng = np.random.default_rng(0)
     inputs = [tf.constant(rng.normal(size=shape), tf.float32) for shape in ([7, 5], [6, 5], [5])]
     upstream = tf.constant(rng.normal(size=[7, 6]), tf.float32)
@@ -77,13 +78,45 @@ def test_classes_of_unit_embeddings():
     np.testing.assert_allclose(head(embeddings), 4.0 * embeddings @ kernel + bias, rtol=1e-4, atol=1e-6)
 
 
+def test_the_initial_rows_of_a_cluster_head_have_one_length_and_no_bias():
+    head = ClusterHead(num_clusters=50, embedding_size=8, scale=20.0)
+    np.testing.assert_allclose(np.linalg.norm(head.kernel, axis=1), 20, rtol=1e-5)
+    assert np.abs(np.mean(head.kernel / 20.0)) < 0.1 and not np.any(head.bias)
+    assert [variable.shape for variable in head.trainable_variables] == [(50, 8), (50,)]
+
+
+def test_rows_that_are_set_have_the_scale_of_the_head():
+    head = ClusterHead(2, 2, scale=3.0)
+    head.set_rows(np.array([[0.6, 0.8], [1, 0]], np.float32))
+    np.testing.assert_allclose(head.kernel, [[1.8, 2.4], [3, 0]], rtol=1e-6)
+
+
+def test_a_cluster_head_is_float32_in_a_run_of_half_precision():
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        head = ClusterHead(2, 2, scale=1.0)
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert (head.kernel + 0).dtype == (head.bias + 0).dtype == tf.float32
+
+
+def test_a_cluster_head_comes_back_from_a_checkpoint_and_has_a_moving_average(tmp_path):
+    head = ClusterHead(3, 2, scale=1.0)
+    average = moving_average.copies({"head": head})["head"]
+    np.testing.assert_array_equal(average.kernel, head.kernel)
+    path = tf.train.Checkpoint(head=head).save(str(tmp_path / "ckpt"))
+    other = ClusterHead(3, 2, scale=1.0)
+    tf.train.Checkpoint(head=other).restore(path).assert_consumed()
+    np.testing.assert_array_equal(other.kernel, head.kernel)
+
+
 @pytest.mark.slow
 def test_a_thousand_by_a_thousand_pairs_do_not_take_their_activations_in_memory():
     # 1,024 x 1,024 x 512 activations are 2.1 GB, and as much again for each step of the gradient.
     code = """
 import resource
 import tensorflow as tf
-from audioset_triplet.models.coincidence import scores_of_sums
+from audioset_triplet.models.heads import scores_of_sums
 
 @tf.function
 def gradients(*inputs):

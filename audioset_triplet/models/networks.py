@@ -1,0 +1,98 @@
+"""The networks that are trained: an architecture by name, from its input to an embedding or to classes.
+
+Under a policy of mixed precision the architecture computes in it, the layers on top in float32.
+"""
+
+import dataclasses
+from typing import Sequence, Tuple
+
+import tensorflow as tf
+
+from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import constants
+from audioset_triplet.models import registry
+
+layers = tf.keras.layers
+
+
+def feature_shape(config: NetworkConfig) -> Tuple[int, ...]:
+    """The shape of a window of the features that a network takes."""
+    return (constants.WINDOW_FRAMES, constants.NUM_BANDS)
+
+
+def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]) -> tf.keras.Model:
+    """Features of windows [B, *feature_shape] -> embeddings [B, D] of unit length, float32.
+
+    The output is linear and L2-normalized (Jansen et al. 2018, section 4).
+
+    Raises:
+        UserError: an unknown architecture, or one that does not take these features.
+    """
+    inputs = tf.keras.Input(feature_shape, name=config.front_end)
+    outputs = _unit_embedding(_features(inputs, config), config)
+    return tf.keras.Model(inputs, outputs, name=_name(config))
+
+
+def build_classifier(config: NetworkConfig, feature_shape: Sequence[int], num_classes: int) -> tf.keras.Model:
+    """Features of windows [B, *feature_shape] -> one logit per class, float32 [B, C].
+
+    Raises:
+        UserError: as for `build_embedding`.
+    """
+    inputs = tf.keras.Input(feature_shape, name=config.front_end)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(_features(inputs, config))
+    return tf.keras.Model(inputs, logits, name=f"{_name(config)}_classifier")
+
+
+def build_image_embedding(config: EmbeddingNetworkConfig, image_size: int, stem_stride: int) -> tf.keras.Model:
+    """RGB images, uint8 [B, image_size, image_size, 3] -> embeddings [B, D] of unit length, float32.
+
+    Args:
+        config: the network on audio, whose architecture, width and embedding this one has.
+        image_size: pixels of a side.
+        stem_stride: of the first convolution of a ResNet: 2 as published by He et al. 2015.
+
+    Raises:
+        UserError: as for `build_embedding`.
+    """
+    config = dataclasses.replace(config, resnet=dataclasses.replace(config.resnet, stem_stride=stem_stride))
+    inputs = tf.keras.Input([image_size, image_size, 3], dtype=tf.uint8, name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
+    outputs = _unit_embedding(_features(x, config), config)
+    return tf.keras.Model(inputs, outputs, name=f"image_{_name(config)}")
+
+
+def build_flat_features(feature_shape: Sequence[int], name: str) -> tf.keras.Model:
+    """Features of windows [B, *feature_shape] -> the same values, flat and of unit length: no network at all.
+
+    The baseline of Jansen et al. 2018, section 4.
+
+    Args:
+        feature_shape: of a window.
+        name: of the front end.
+    """
+    inputs = tf.keras.Input(feature_shape, name=name)
+    return tf.keras.Model(inputs, layers.UnitNormalization()(layers.Flatten()(inputs)), name=name)
+
+
+def _name(config: NetworkConfig) -> str:
+    return registry.by_name(config.architecture).name(config)
+
+
+def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
+    """[B, height, width] or [B, height, width, channels] -> [B, C]."""
+    architecture = registry.by_name(config.architecture)
+    shape = tuple(x.shape[1:]) if len(x.shape) > 3 else (*x.shape[1:], 1)
+    fits = len(shape) == 3 and all(side in (None, given) for side, given in zip(architecture.input_shape, shape))
+    if not fits:
+        taken = " x ".join(str(side or "any") for side in architecture.input_shape)
+        raise UserError(f"--architecture={config.architecture} takes {taken}, not {' x '.join(map(str, shape))}.")
+    if len(x.shape) == 3:
+        x = layers.Reshape(shape, name="channel")(x)
+    return architecture.features(x, config)
+
+
+def _unit_embedding(features: tf.Tensor, config: EmbeddingNetworkConfig) -> tf.Tensor:
+    x = layers.Dense(config.embedding_size, dtype="float32", name="embedding")(features)
+    return layers.UnitNormalization(dtype="float32", name="unit_length")(x)

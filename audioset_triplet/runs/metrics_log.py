@@ -1,0 +1,32 @@
+"""metrics.jsonl of a run directory: a line of JSON for every --log_every_steps steps."""
+
+import json
+import os
+from typing import Dict, List, Mapping
+
+from audioset_triplet import files
+
+
+def read(workdir: str) -> List[Dict[str, float]]:
+    """The lines; a last line that a killed process left half-written is ignored."""
+    path = _path(workdir)
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.endswith("\n")]
+
+
+def append(workdir: str, line: Mapping[str, float]) -> None:
+    """Adds a line, which has a `step`."""
+    with open(_path(workdir), "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def truncate(workdir: str, last_step: int) -> None:
+    """Removes the lines after a step, which a killed run wrote after its last checkpoint: a step has one line."""
+    lines = [line for line in read(workdir) if line["step"] <= last_step]
+    files.write_text(_path(workdir), "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _path(workdir: str) -> str:
+    return os.path.join(workdir, "metrics.jsonl")
