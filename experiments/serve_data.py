@@ -6,7 +6,7 @@
 
 One dispatcher and any number of workers, which may come and go while a training runs. Every worker reads files of
 --data under the names that the training has given, and every file is read by one of them; so there should be more files
-than workers. A damaged record ends the training instead of being passed over. SIGTERM ends either program.
+than workers. A damaged record ends the training instead of being skipped. SIGTERM ends either program.
 """
 
 import os

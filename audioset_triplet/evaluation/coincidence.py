@@ -21,7 +21,7 @@ from audioset_triplet.frontend import mel
 from audioset_triplet.losses.coincidence import Moments, pairs_of
 from audioset_triplet.models import heads, networks
 from audioset_triplet.models.coincidence import build_submodels
-from audioset_triplet.records import places, reading
+from audioset_triplet.records import reading
 from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import windows
 
@@ -172,7 +172,7 @@ def _draw(
     image_size = config.image.image_size if with_frames else 0
     found: Dict[str, List[Any]] = collections.defaultdict(list)
     with reading.named_errors(files, with_frames):
-        clips = places.read_clips(files, folds, deterministic=True, with_frames=with_frames).repeat(passes)
+        clips = reading.read_clips(files, folds, deterministic=True, with_frames=with_frames).repeat(passes)
         moments = windows.moments(clips, seed, config.terms.coincidence_seconds, image_size).take(num_moments)
         for moment in tqdm(moments, desc="drawing moments", unit="", disable=None, leave=False):
             for name, value in moment.items():

@@ -35,7 +35,7 @@ class TripletBatch(NamedTuple):
     positive_contents: tf.Tensor  # int64 [B, M]
     method: tf.Tensor  # int32 [B], index into config.METHODS
     weight: tf.Tensor  # float32 [B], 0 where the method has no triplet for this row, else 1
-    places: tf.Tensor  # int64 [B, n, 2], where the clips of each triplet lie (`data.places`), without distractors
+    example_id: tf.Tensor  # int64 [B], the hash of the id of the anchor's clip (`records.example_ids`)
 
 
 def contents_intersect(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
@@ -75,7 +75,7 @@ def sample_triplets(
 
     Args:
         windows: `pcm` int16 [B, 2, 15600] anchor and companion, `contents` int64 [B, 2, M], `has_companion` bool [B],
-            `places` int64 [B, n, 2]; B static.
+            `example_id` int64 [B]; B static.
         config: methods, how they are combined, shares and constants.
         seed: int [2]; the same seed gives the same triplets.
         with_negatives: whether each triplet brings a negative of its own (in mixing: the distractor).
@@ -114,7 +114,7 @@ def _sample_rows(
             & (has_other | ~(is_mixture | with_negatives)),
             tf.float32,
         ),
-        places=windows["places"],
+        example_id=windows["example_id"],
     )
     # The sets are shuffled together, so that every replica's part of the batch has its share of each.
     end = draws.order(batch_size, end_seed)
@@ -155,7 +155,7 @@ def _sample_pairs(
         positive_contents=second_contents,
         method=tf.fill([batch_size], METHODS.index(config.method)),
         weight=tf.cast((negatives != tf.range(batch_size)) | (not with_negatives), tf.float32),
-        places=windows["places"],
+        example_id=windows["example_id"],
     )
 
 

@@ -2,7 +2,7 @@
 
 Windows are cut before anything is computed on them, at any sample (not on a grid), so that every pass over the data
 sees new ones. Silent ones (`frontend.level`) are avoided: nothing can be learned from them. Randomness is stateless:
-the windows depend on the seed and on the position in the stream alone. Clips come from `data.places`.
+the windows depend on the seed and on the position in the stream alone.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import constants, loudness, mel
+from audioset_triplet.records.example_ids import hash_ids
 
 # Wide enough for AudioSet, whose clips have at most a dozen labels.
 MAX_LABELS = 16
@@ -122,12 +123,12 @@ def successive_windows(clips: tf.data.Dataset, batch_size: int) -> tf.data.Datas
 def random_windows(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     """A window from each clip, with the clip's labels.
 
-    Elements: `pcm` int16 [15600], `labels` int64 [n], `places` int64 [1, 2] (of the clip).
+    Elements: `pcm` int16 [15600], `labels` int64 [n], `example_id` int64 [] (of the clip).
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
         pcm = _random_cut(clip["pcm"], _seed_of(seed, index))
-        return {"pcm": pcm, "labels": clip["labels"], "places": clip["place"][tf.newaxis]}
+        return {"pcm": pcm, "labels": clip["labels"], "example_id": hash_ids(clip["clip_id"])}
 
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -136,7 +137,7 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
     """A pair from each clip; both windows hold the same recording.
 
     Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 1] (a hash of the recording's id), `has_companion` bool [],
-    `places` int64 [1, 2] (of the clip).
+    `example_id` int64 [] (of the clip).
     """
 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
@@ -145,9 +146,9 @@ def recording_pairs(clips: tf.data.Dataset, seed: int, reach_seconds: float) -> 
         best = _most_audible(pcm, anchors, companions)
         return {
             "pcm": tf.stack([_cut(pcm, anchors[best]), _cut(pcm, companions[best])]),
-            "contents": tf.fill([2, 1], _hash_of_recording(clip)),
+            "contents": tf.fill([2, 1], hash_ids(clip["recording_id"])),
             "has_companion": have_companion[best],
-            "places": clip["place"][tf.newaxis],
+            "example_id": hash_ids(clip["clip_id"]),
         }
 
     return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)
@@ -157,13 +158,13 @@ def moments(clips: tf.data.Dataset, seed: int, reach_seconds: float, image_size:
     """A window from each clip, a companion of it, and a picture that is shown near the window.
 
     Elements: `pcm` int16 [2, 15600] and `has_companion` bool [], drawn as in `recording_pairs`; `seconds` float32 [2],
-    where the middles of both lie in the recording; `recording` int64 [], a hash of its id; `places` int64 [1, 2] (of
+    where the middles of both lie in the recording; `recording` int64 [], a hash of its id; `example_id` int64 [] (of
     the clip), `clip_id` string [], `labels` int64 [n], `seed` int64 [2] for what else is drawn. With an `image_size`
     also `picture` uint8 [image_size, image_size, 3], one of those that are shown at most `reach_seconds` from the
     middle of the window, scaled; `picture_seconds` float32 []; `has_picture` bool [], without which it is black.
 
     Args:
-        clips: of `data.places`; with an `image_size` they have frames.
+        clips: parsed records; with an `image_size` they have frames.
         seed: of what is drawn.
         reach_seconds: how far companion and picture may be from the window.
         image_size: pixels of a side; 0: no pictures.
@@ -182,8 +183,8 @@ def moments(clips: tf.data.Dataset, seed: int, reach_seconds: float, image_size:
             "pcm": tf.stack([_cut(pcm, starts[0]), _cut(pcm, starts[1])]),
             "has_companion": have_companion[best],
             "seconds": clip["start_seconds"] + middles,
-            "recording": _hash_of_recording(clip),
-            "places": clip["place"][tf.newaxis],
+            "recording": hash_ids(clip["recording_id"]),
+            "example_id": hash_ids(clip["clip_id"]),
             "clip_id": clip["clip_id"],
             "labels": clip["labels"],
             "seed": own_seed,
@@ -227,8 +228,8 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
 
     A clip with several labels is paired by one of them, drawn anew on every pass. A class with one clip is paired with
     itself. Elements: `pcm` int16 [2, 15600], `contents` int64 [2, 17] (the class indices, repeated to fill 16 places,
-    and a hash of the recording's id: its clips may have other labels), `has_companion` bool [], always true, `places`
-    int64 [2, 2] (of the clips).
+    and a hash of the recording's id: its clips may have other labels), `has_companion` bool [], always true,
+    `example_id` int64 [] (of the anchor's clip alone).
 
     Raises:
         UserError: when run inside `too_many_labels_named`, on a clip of more than 16 labels.
@@ -240,13 +241,13 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         few_enough = tf.debugging.Assert(tf.size(labels) <= MAX_LABELS, ["clip", clip["clip_id"], _TOO_MANY_LABELS])
         with tf.control_dependencies([few_enough]):
             labels = tf.identity(labels)
-        recording = -1 - _hash_of_recording(clip)  # negative: no class index
+        recording = -1 - hash_ids(clip["recording_id"])  # negative: no class index
         drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
         return {
             "pcm": _random_cut(clip["pcm"], position_seed),
             "contents": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
-            "places": clip["place"],
+            "example_id": hash_ids(clip["clip_id"]),
         }
 
     def pair(_: tf.Tensor, group: tf.data.Dataset) -> tf.data.Dataset:
@@ -255,8 +256,17 @@ def label_pairs(clips: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     labelled = clips.filter(lambda clip: tf.size(clip["labels"]) > 0)
     windows = labelled.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
     pairs = windows.group_by_window(lambda element: element["label"], pair, window_size=2)
-    names = ("pcm", "contents", "places")
-    return pairs.map(lambda element: {**{name: element[name] for name in names}, "has_companion": tf.constant(True)})
+
+    def joined(element: Tensors) -> Tensors:
+        anchor_id = element["example_id"][0]
+        return {
+            "pcm": element["pcm"],
+            "contents": element["contents"],
+            "has_companion": tf.constant(True),
+            "example_id": anchor_id,
+        }
+
+    return pairs.map(joined)
 
 
 @contextlib.contextmanager
@@ -269,10 +279,6 @@ def too_many_labels_named() -> Iterator[None]:
         if not found:
             raise
         raise UserError(f"clip {found[1]} {found[2]}: --method=labels cannot use it") from error
-
-
-def _hash_of_recording(clip: Tensors) -> tf.Tensor:
-    return tf.strings.to_hash_bucket_fast(clip["recording_id"], tf.int64.max)
 
 
 def _seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:

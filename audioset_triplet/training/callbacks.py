@@ -7,15 +7,13 @@ import shutil
 import signal
 import sys
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 import tensorflow as tf
 
 from audioset_triplet.errors import Terminated, UserError, op_reason
 from audioset_triplet.runs import metrics_log
 from audioset_triplet.training import optimizers
-
-_NAMED_CLIPS = 5  # at most, in an error
 
 
 @contextlib.contextmanager
@@ -47,7 +45,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         log_every_steps: int,
         checkpoint_every_steps: int,
         stop: threading.Event,
-        name_bad_clips: Callable[[], List[str]] = list,
+        describe_bad_examples: Callable[[], str] = str,
         derived: Callable[[Dict[str, float]], Dict[str, float]] = lambda means: {},
         alarm: Callable[[Dict[str, float]], str] = lambda means: "",
         warmup_steps: int = 0,
@@ -59,7 +57,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
             first_step, last_step: steps that are done, and that are to be done in all.
             log_every_steps, checkpoint_every_steps: of `TrainingConfig`.
             stop: asks the run to end.
-            name_bad_clips: names what was in the last batch, if it gave no number.
+            describe_bad_examples: names the examples of the last batch whose loss is not finite.
             derived, alarm: of `ObjectiveModel`.
             warmup_steps: of `TrainingConfig`; until then there is no alarm.
         """
@@ -72,7 +70,7 @@ class RunRecorder(tf.keras.callbacks.Callback):
         self._log_every_steps = log_every_steps
         self._checkpoint_every_steps = checkpoint_every_steps
         self._stop = stop
-        self._name_bad_clips = name_bad_clips
+        self._describe_bad_examples = describe_bad_examples
         self._derived, self._alarm, self._warmup_steps = derived, alarm, warmup_steps
         self._is_alarmed = False
         self._line_is_complete = False
@@ -101,9 +99,8 @@ class RunRecorder(tf.keras.callbacks.Callback):
             )
 
     def _no_number(self, name: str, logs: Dict[str, Any]) -> str:
-        clips = self._name_bad_clips()
-        more = f"; and {len(clips) - _NAMED_CLIPS} more" if len(clips) > _NAMED_CLIPS else ""
-        batch = f", in a batch of {'; '.join(clips[:_NAMED_CLIPS])}{more}" if clips else ""
+        examples = self._describe_bad_examples()
+        batch = f", in a batch of {examples}" if examples else ""
         weights = float(tf.linalg.global_norm(self.model.trainable_variables))
         return (
             f"the {name.replace('_', ' ')} is {logs[name]} at step {self._step}{batch}. Norms: of the gradients "

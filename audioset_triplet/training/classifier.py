@@ -95,7 +95,7 @@ def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "Cla
     print(f"{found.num_clips} clips of {len(found.names)} classes: {loss}.", file=sys.stderr)
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(found.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return ClassifierModel(network, found.one_per_clip, places_shape=(num_rows, 1))
+    return ClassifierModel(network, found.one_per_clip, num_rows=num_rows)
 
 
 class ClassifierModel(ObjectiveModel):

@@ -43,7 +43,7 @@ def _build_model(config: ClusterConfig, source: StoredEmbeddings, workdir: str) 
     if not checkpoints.find_latest(workdir):
         head.set_rows(_directions(config, source))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return FrozenClustering(head, config, places_shape=(num_rows, 1))
+    return FrozenClustering(head, config, num_rows=num_rows)
 
 
 def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> heads.ClusterHead:

@@ -53,7 +53,7 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
     if found and distribution.is_chief(tf.distribute.get_strategy()):
         classes.write(workdir, found)
     one_per_clip = found is not None and found.one_per_clip
-    return CoincidenceModel(parts, config, one_per_clip, places_shape=(num_rows, 1))
+    return CoincidenceModel(parts, config, one_per_clip, num_rows=num_rows)
 
 
 def _classes_of(labels: WeakLabels) -> classes.Classes:

@@ -16,6 +16,7 @@ from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.frontend import mel
+from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import image_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
@@ -27,7 +28,7 @@ class LabelledBatch(NamedTuple):
 
     windows: tf.Tensor  # float32 [B, T, F]
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
-    places: tf.Tensor  # int64 [B, 1, 2], where the clips lie (`data.places`)
+    example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
 
 
 class WindowBatch(NamedTuple):
@@ -36,7 +37,7 @@ class WindowBatch(NamedTuple):
     pcm: tf.Tensor  # int16 [B, 2, 15600]
     contents: tf.Tensor  # int64 [B, 2, M]
     has_companion: tf.Tensor  # bool [B]
-    places: tf.Tensor  # int64 [B, n, 2], where the clips of each pair lie (`data.places`)
+    example_id: tf.Tensor  # int64 [B], the hash of the id of the anchor's clip (`records.example_ids`)
     seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
 
 
@@ -54,7 +55,7 @@ class MomentBatch(NamedTuple):
     has_image: Union[tf.Tensor, Tuple[()]]  # bool [B]
     image_seconds: Union[tf.Tensor, Tuple[()]]  # float32 [B]
     targets: Union[tf.Tensor, Tuple[()]]  # float32 [B, C], 1 for the weak labels of the clip, else 0
-    places: tf.Tensor  # int64 [B, 1, 2], where the clips lie (`data.places`)
+    example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
 
 
 def triplet_batches(
@@ -92,7 +93,7 @@ def triplet_batches(
 
 def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
-    windows = {name: getattr(batch, name) for name in ("pcm", "contents", "has_companion", "places")}
+    windows = {name: getattr(batch, name) for name in ("pcm", "contents", "has_companion", "example_id")}
     return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "sampled")
 
 
@@ -114,11 +115,11 @@ def labelled_batches(
     columns = tf.constant(list(classes), tf.int64)
 
     def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1), window["places"]
+        return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1), window["example_id"]
 
-    def compute(pcm: tf.Tensor, targets: tf.Tensor, clip_places: tf.Tensor) -> LabelledBatch:
+    def compute(pcm: tf.Tensor, targets: tf.Tensor, example_id: tf.Tensor) -> LabelledBatch:
         log_mel = mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm)))
-        return LabelledBatch(log_mel, tf.cast(targets, tf.float32), clip_places)
+        return LabelledBatch(log_mel, tf.cast(targets, tf.float32), example_id)
 
     clips = pipeline.clips()
     if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
@@ -159,7 +160,7 @@ def moment_batches(
             has_image=batch["has_picture"] if with_pictures else (),
             image_seconds=batch["picture_seconds"] if with_pictures else (),
             targets=batch["targets"] if target else (),
-            places=batch["places"],
+            example_id=batch["example_id"],
         )
 
     def finished(moment: dict) -> dict:
@@ -178,7 +179,7 @@ def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     """Clip id (string []) -> float32 [C], 1 for its labels; all 0 for a clip without any."""
     columns = {index: column for column, index in enumerate(sorted(weak_labels.class_names))}
     clip_ids = list(weak_labels.labels)
-    hashes = _hashes(tf.constant(clip_ids, tf.string)).numpy()
+    hashes = hash_ids(tf.constant(clip_ids, tf.string)).numpy()
     order = np.argsort(hashes)
     lists = [[columns[label] for label in weak_labels.labels[clip_ids[row]]] for row in order]
     values = tf.constant([column for one in lists for column in one], tf.int32)
@@ -186,16 +187,12 @@ def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     hashes = tf.constant(hashes[order])
 
     def target(clip_id: tf.Tensor) -> tf.Tensor:
-        own = _hashes(clip_id)[tf.newaxis]
+        own = hash_ids(clip_id)[tf.newaxis]
         place, behind = (tf.searchsorted(hashes, own, side)[0] for side in ("left", "right"))
         found = values[ends[place] : ends[behind]]
         return tf.reduce_max(tf.one_hot(tf.concat([found, [-1]], 0), len(columns)), axis=0)
 
     return target
-
-
-def _hashes(clip_ids: tf.Tensor) -> tf.Tensor:
-    return tf.strings.to_hash_bucket_fast(clip_ids, tf.int64.max)
 
 
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:

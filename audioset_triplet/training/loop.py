@@ -11,7 +11,7 @@ import contextlib
 import sys
 import tempfile
 import threading
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Iterator, Tuple
 
 import tensorflow as tf
 
@@ -23,7 +23,9 @@ from audioset_triplet.training import addons, moving_average, optimizers, pipeli
 from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
 from audioset_triplet.training.objective import ObjectiveModel
 from audioset_triplet.training.precision import precision
-from audioset_triplet.training.run_inputs import Source
+from audioset_triplet.training.run_inputs import RunInput
+
+_NAMED_EXAMPLES = 5  # of a batch whose loss is not finite, at most
 
 # Builds the model that is trained. Called in the scope of the run's strategy.
 BuildModel = Callable[[], ObjectiveModel]
@@ -32,7 +34,7 @@ BuildModel = Callable[[], ObjectiveModel]
 # The graphs of steps and batches use TensorFlow's own control flow: for AutoGraph to rewrite the sources of all their
 # functions would take a fifth of the time up to the first step, and change nothing.
 @tf.autograph.experimental.do_not_convert
-def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Source) -> None:
+def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: RunInput) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
     SIGTERM saves the step that is under way and ends the run, but for one of several workers. To be called in the main
@@ -45,18 +47,18 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Sour
         config: the settings.
         workdir: the work directory.
         build_model: the objective.
-        source: what it learns from.
+        run_input: what it learns from.
 
     Raises:
         Terminated: SIGTERM came.
-        UserError: bad or damaged input, a work directory with another run's settings or input, or a loss that is no
-            number.
+        UserError: bad or damaged input, a work directory with another run's settings or input, or a loss that is
+            not finite.
     """
     strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
-    learned_from = source.describe()
+    learned_from = run_input.describe()
     with _own_folder(strategy, workdir) as kept, _asked_to_stop(strategy) as stop:
         _set_up(config.training, strategy.num_replicas_in_sync)
-        source.check(config.training)
+        run_input.check(config.training)
         run_directory.require_same(workdir, config, learned_from)
         with strategy.scope():
             model, averages = _build(config.training, build_model)
@@ -67,21 +69,23 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, source: Sour
         if first_step:
             print(f"{workdir}: goes on after step {first_step} of {config.training.steps}.", file=sys.stderr)
 
-        def name_bad_clips() -> List[str]:
+        def describe_bad_examples() -> str:
             with strategy.scope():
-                return source.names(model.bad_places())
+                ids = model.bad_example_ids()
+            names = run_input.names(ids, _NAMED_EXAMPLES)
+            return "; ".join(names) + (f"; and {len(ids) - len(names)} more" if len(names) < len(ids) else "")
 
-        with source.reading(), _lost_workers_named(strategy, workdir):
+        with run_input.reading(), _lost_workers_named(strategy, workdir):
             batches = strategy.distribute_datasets_from_function(
-                lambda context: source.batches(pipeline.Feed(first_step, context))
+                lambda context: run_input.batches(pipeline.Feed(first_step, context))
             )
             run_directory.begin(kept, config, learned_from)
-            run_record.write(kept, source.splits(), strategy)
+            run_record.write(kept, run_input.splits(), strategy)
             followers = []  # before the recorder, which saves
             if averages:
                 decay = config.training.moving_average
                 followers.append(moving_average.MovingAverage(model.parts, averages, decay, first_step))
-            recorder = _recorder(config.training, kept, manager, first_step, stop, model, name_bad_clips)
+            recorder = _recorder(config.training, kept, manager, first_step, stop, model, describe_bad_examples)
             model.fit(
                 batches,
                 epochs=1,
@@ -141,7 +145,7 @@ def _recorder(
     first_step: int,
     stop: threading.Event,
     model: ObjectiveModel,
-    name_bad_clips: Callable[[], List[str]],
+    describe_bad_examples: Callable[[], str],
 ) -> RunRecorder:
     return RunRecorder(
         kept,
@@ -151,7 +155,7 @@ def _recorder(
         training.log_every_steps,
         training.checkpoint_every_steps,
         stop,
-        name_bad_clips,
+        describe_bad_examples,
         model.derived,
         model.alarm,
         training.warmup_steps,

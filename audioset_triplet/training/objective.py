@@ -1,11 +1,13 @@
 """What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
+
+_NO_EXAMPLE = np.int64(-1)  # ids are hashes, at least 0
 
 
 class Terms(NamedTuple):
@@ -62,15 +64,15 @@ class ObjectiveModel(tf.keras.Model):
         parts: Dict[str, tf.keras.Model],
         monitored: Sequence[str],
         prepare: Callable[[Any], Any] = unprepared,
-        places_shape: Tuple[int, int] = (0, 0),
+        num_rows: int = 0,
     ) -> None:
         """
         Args:
             parts: the networks.
             monitored: names of what `terms` monitors.
-            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes, with `places`.
-            places_shape: rows of a device's part, and clips of a row, so that the last batch can be named
-                (`bad_places`). (0, 0): it cannot.
+            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes, with `example_id`.
+            num_rows: rows of a device's part, so that those of the last batch can be named (`bad_example_ids`). 0: they
+                cannot.
         """
         super().__init__()
         self._prepare = prepare
@@ -79,12 +81,12 @@ class ObjectiveModel(tf.keras.Model):
         self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
         self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
         self._clip_norm = 0.0
-        self._places = tf.Variable(
-            tf.fill([*places_shape, 2], tf.constant(-1, tf.int64)),
+        self._bad_example_ids = tf.Variable(
+            tf.fill([num_rows], _NO_EXAMPLE),
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            name="places",
+            name="bad_example_ids",
         )
 
     def compile(self, optimizer: tf.keras.optimizers.Optimizer, clip_norm: float = 0.0, **options: Any) -> None:
@@ -131,24 +133,22 @@ class ObjectiveModel(tf.keras.Model):
             self._means[name].update_state(values, sample_weight=terms.weight)
         counts = tf.cast(is_number | (scale <= 1.0), tf.float32)
         self._gradient_norm.update_state(tf.where(counts > 0, norm, 0.0), sample_weight=counts)
-        self._keep_places(batch.places, tf.math.is_finite(terms.loss))
+        self._note_bad_examples(batch.example_id, tf.math.is_finite(terms.loss))
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _keep_places(self, places: tf.Tensor, is_number: tf.Tensor) -> None:
-        """Keeps the places of the rows whose terms are no numbers, or of all rows where there is none."""
-        if not self._places.shape[0]:
-            return
-        is_bad = ~is_number | tf.reduce_all(is_number)
-        self._places.assign(tf.where(is_bad[:, tf.newaxis, tf.newaxis], places, -1))
+    def _note_bad_examples(self, example_ids: tf.Tensor, is_finite: tf.Tensor) -> None:
+        """Keeps the ids of the rows whose terms are not finite, or of all rows where each is."""
+        if self._bad_example_ids.shape[0]:
+            is_bad = ~is_finite | tf.reduce_all(is_finite)
+            self._bad_example_ids.assign(tf.where(is_bad, example_ids, _NO_EXAMPLE))
 
-    def bad_places(self) -> List[Tuple[int, int]]:
-        """Where the clips of the last batch lie, as far as their terms were no numbers; of all, if each was one.
+    def bad_example_ids(self) -> Set[int]:
+        """The examples of the last batch whose terms were not finite; all of them, if each was.
 
         To be called in the scope of the run's strategy; of several workers each knows its own rows.
         """
-        parts = tf.distribute.get_strategy().experimental_local_results(self._places)
-        found = np.concatenate([part.numpy().reshape(-1, 2) for part in parts])
-        return [(file, index) for file, index in found.tolist() if file >= 0]
+        replicas = tf.distribute.get_strategy().experimental_local_results(self._bad_example_ids)
+        return set(np.concatenate([replica.numpy() for replica in replicas]).tolist()) - {_NO_EXAMPLE}
 
 
 def part_of_mean(terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

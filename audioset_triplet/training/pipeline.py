@@ -17,7 +17,8 @@ import tensorflow as tf
 from audioset_triplet.config import options
 from audioset_triplet.config.training import RecordsConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import places, reading
+from audioset_triplet.records import reading, skipping
+from audioset_triplet.records.example_ids import hash_ids
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
 _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
@@ -31,12 +32,12 @@ class Feed:
         first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
             computing on them; any other run starts its data anew with another seed.
         context: how many pipelines there are (one for each host), which of them this is, and for how many devices.
-        damage: notes the damaged records that are skipped. None: they end the run.
+        skipped: notes the damaged records that are skipped. None: they end the run.
     """
 
     first_step: int = 0
     context: tf.distribute.InputContext = tf.distribute.InputContext()
-    damage: Optional[places.Damage] = None
+    skipped: Optional[skipping.SkippedRecords] = None
 
 
 ONE_PIPELINE = Feed()  # all input of a run on one device
@@ -74,15 +75,15 @@ class Pipeline:
             UserError: no file matches.
         """
         config, context = self._config, self._feed.context
-        part = (context.num_input_pipelines, context.input_pipeline_id)
+        shard = (context.num_input_pipelines, context.input_pipeline_id)
         if config.data.data_service:  # which divides the files itself
-            part = (1, 0)
-        clips = places.read_clips(
+            shard = (1, 0)
+        clips = skipping.read_clips(
             reading.expand_globs(config.data.data),
             config.data.folds,
             config.training.deterministic,
-            self._feed.damage,
-            part,
+            self._feed.skipped,
+            shard,
             with_frames,
         )
         return clips if self._clip_ids is None else _only_clips(clips, self._clip_ids)
@@ -146,10 +147,10 @@ def require_service(address: str) -> None:
 
 
 def _only_clips(clips: tf.data.Dataset, clip_ids: Sequence[str]) -> tf.data.Dataset:
-    ids = tf.sort(tf.strings.to_hash_bucket_fast(tf.constant(list(clip_ids), tf.string), tf.int64.max))
+    ids = tf.sort(hash_ids(tf.constant(list(clip_ids), tf.string)))
 
     def is_chosen(clip: dict) -> tf.Tensor:
-        clip_id = tf.strings.to_hash_bucket_fast(clip["clip_id"], tf.int64.max)[tf.newaxis]
+        clip_id = hash_ids(clip["clip_id"])[tf.newaxis]
         return tf.searchsorted(ids, clip_id, "right")[0] > tf.searchsorted(ids, clip_id, "left")[0]
 
     return clips.filter(is_chosen)

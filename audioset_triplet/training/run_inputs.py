@@ -1,18 +1,18 @@
-"""What a run learns from, as `runs.train` sees it: a description to compare, batches, and names for what is wrong.
+"""What a run learns from, as `loop.train` sees it: a description to compare, batches, and names for failing examples.
 
-Records are one source, embeddings on disk (`training.stored`) another.
+Records are one input, stored embeddings (`training.stored_embeddings`) another.
 """
 
 import contextlib
 import dataclasses
 import functools
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Collection, ContextManager, Dict, Iterator, List, Optional, Protocol, Sequence
 
 import tensorflow as tf
 
 from audioset_triplet.config.training import RecordsConfig, TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import places, reading
+from audioset_triplet.records import example_ids, reading, skipping
 from audioset_triplet.runs import manifest
 from audioset_triplet.sampling import windows
 from audioset_triplet.training import pipeline
@@ -21,26 +21,26 @@ from audioset_triplet.training import pipeline
 ReadBatches = Callable[[pipeline.Feed], tf.data.Dataset]
 
 
-class Source(Protocol):
+class RunInput(Protocol):
     """What a run learns from. Nothing is read before `describe` is called."""
 
     def describe(self) -> Dict[str, Any]:
         """What tells it from others, kept as data.json: a run goes on with the same or not at all."""
 
     def splits(self) -> List[Dict[str, Any]]:
-        """What run.json says of the splits that it consists of (`origin.splits`)."""
+        """What run.json says of the splits that it consists of (`manifest.splits`)."""
 
     def check(self, training: TrainingConfig) -> None:
         """Raises a UserError where batches cannot be made as this run needs them."""
 
     def batches(self, feed: pipeline.Feed) -> tf.data.Dataset:
-        """The batches of one pipeline, endless; each has `places`, int64 [B, n, 2]."""
+        """The batches of one pipeline, endless; each has `example_id`, int64 [B] (`records.example_ids`)."""
 
-    def names(self, found: Sequence[Tuple[int, int]]) -> List[str]:
-        """What lies at some places, in words."""
+    def names(self, ids: Collection[int], limit: int) -> List[str]:
+        """In words, where some examples come from: at most so many, each once."""
 
     def reading(self) -> ContextManager[None]:
-        """Around all steps: what is wrong with the input is a UserError; at the end it says what was passed over."""
+        """Around all steps: damaged input is a UserError; at the end a line tells how much was skipped."""
 
 
 class Records:
@@ -58,7 +58,7 @@ class Records:
             config: the settings of the run.
             read_batches: makes the objective's batches.
             clip_ids: the clips that `read_batches` is restricted to; None: all of `config.data`.
-            with_frames: clips need pictures.
+            with_frames: clips need images.
         """
         self._data, self._read_batches, self._clip_ids = config.data, read_batches, clip_ids
         self._with_frames = with_frames
@@ -68,8 +68,8 @@ class Records:
         return reading.expand_globs(self._data.data)
 
     @functools.cached_property
-    def _damage(self) -> places.Damage:
-        return places.Damage(self._files)
+    def _skipped(self) -> skipping.SkippedRecords:
+        return skipping.SkippedRecords(self._files)
 
     def describe(self) -> Dict[str, Any]:
         return manifest.describe(self._data.data, self._clip_ids)
@@ -86,12 +86,12 @@ class Records:
             pipeline.require_service(self._data.data_service)
 
     def batches(self, feed: pipeline.Feed) -> tf.data.Dataset:
-        # The workers of a tf.data service cannot call into this process, which is how damage is passed over.
-        damage = None if self._data.data_service else self._damage
-        return self._read_batches(dataclasses.replace(feed, damage=damage))
+        # The workers of a tf.data service cannot call into this process, which is how damaged records are skipped.
+        skipped = None if self._data.data_service else self._skipped
+        return self._read_batches(dataclasses.replace(feed, skipped=skipped))
 
-    def names(self, found: Sequence[Tuple[int, int]]) -> List[str]:
-        return places.names(self._files, found)
+    def names(self, ids: Collection[int], limit: int) -> List[str]:
+        return example_ids.find_records(self._files, ids, limit)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -99,8 +99,6 @@ class Records:
             with reading.named_errors(self._files, self._with_frames), windows.too_many_labels_named():
                 yield
         finally:
-            if self._damage.count:
-                places.say(
-                    f"{self._damage.count} damaged records were passed over (data_prep.inspect_tfrecords lists all "
-                    "damage)."
-                )
+            if self._skipped.count:
+                count = self._skipped.count
+                skipping.say(f"{count} damaged records were skipped (data_prep.inspect_tfrecords lists all damage).")

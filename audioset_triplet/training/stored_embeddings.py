@@ -1,15 +1,13 @@
-"""Stored embeddings as what a run learns from: all in memory or in a file of the system's cache, shuffled each pass.
+"""Stored embeddings as what a run learns from, shuffled each pass (`store.shuffled`).
 
-Batch after batch of an endless list of passes, each in an order of its own that follows from seed and pass alone: a
-resumed run goes on with the batch that comes next, and reads nothing of those before.
+A resumed run goes on with the batch that comes next, and reads nothing of those before.
 
 Shapes: N clips or windows, D embedding size, B rows of a batch.
 """
 
 import contextlib
 import hashlib
-import tempfile
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +15,12 @@ import tensorflow as tf
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embeddings, units
+from audioset_triplet.records.example_ids import hash_ids
+from audioset_triplet.store import embeddings, stored_clips, units
+from audioset_triplet.store.shuffled import ShuffledVectors
 from audioset_triplet.training.pipeline import Feed
 
-_IN_MEMORY_BYTES = 4 << 30  # of vectors; more are mapped from a file without a name, which ends with the process
+_IN_MEMORY_BYTES = 4 << 30  # of vectors; more are mapped from a file
 
 
 class VectorBatch(NamedTuple):
@@ -28,11 +28,11 @@ class VectorBatch(NamedTuple):
 
     vectors: tf.Tensor  # float32 [B, D], of unit length
     weights: tf.Tensor  # float32 [B]
-    places: tf.Tensor  # int64 [B, 1, 2]: 0, and the number of the row
+    example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
 
 
 class StoredEmbeddings:
-    """A source (`training.sources`): the clips or windows of a folder of embeddings.
+    """A `RunInput`: the clips or windows of a folder of embeddings.
 
     Attributes, once `describe` was called:
         vectors: float32 [N, D].
@@ -50,20 +50,19 @@ class StoredEmbeddings:
         """Reads the embeddings.
 
         Raises:
-            UserError: what `units.read` raises.
+            UserError: what `units.read` and `ShuffledVectors` raise.
         """
         info = embeddings.read_info(self._data.embeddings)
-        digest = hashlib.sha256()
-        blocks, weights = tempfile.TemporaryFile(), []
-        for batch in units.read(self._data.embeddings, self._data.unit, self._data.folds):
-            block = np.ascontiguousarray(batch.vectors, np.float32)
-            digest.update(block.data)
-            block.tofile(blocks)
-            weights.append(batch.weights)
-        self.weights = np.concatenate(weights)
-        self.vectors = np.memmap(blocks, np.float32, "r", shape=(len(self.weights), info.embedding_size))
-        if self.vectors.nbytes <= self._in_memory_bytes:
-            self.vectors = np.array(self.vectors)
+        digest, weights = hashlib.sha256(), []
+
+        def blocks() -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+            for batch in units.read(self._data.embeddings, self._data.unit, self._data.folds):
+                digest.update(np.ascontiguousarray(batch.vectors, np.float32).data)
+                weights.append(batch.weights)
+                yield _hashes(batch.clip_ids.tolist()), batch.vectors
+
+        self._shuffled = ShuffledVectors(blocks(), info.embedding_size, self._in_memory_bytes)
+        self.vectors, self.weights = self._shuffled.vectors, np.concatenate(weights)
         return {
             "model_id": info.model_id,
             "front_end_id": info.front_end_id,
@@ -81,50 +80,38 @@ class StoredEmbeddings:
 
     def rows(self, step: int) -> np.ndarray:
         """The rows [B] of the batch of a step, counted from 0, of all devices together."""
-        count, size = len(self.weights), self._training.batch_size
-        numbers = np.arange(step * size, (step + 1) * size)
-        return np.concatenate(
-            [self._order(which)[numbers[numbers // count == which] % count] for which in np.unique(numbers // count)]
-        )
-
-    def _order(self, which: int) -> np.ndarray:
-        """The order of all rows in a pass, [N]."""
-        if getattr(self, "_kept_order", (None,))[0] != which:
-            order = np.random.default_rng([self._training.seed, which]).permutation(len(self.weights))
-            self._kept_order = (which, order)
-        return self._kept_order[1]
+        return self._shuffled.rows_of_batch(step, self._training.batch_size, self._training.seed)
 
     def batches(self, feed: Feed) -> tf.data.Dataset:
         context, size = feed.context, self._training.batch_size
-        own = np.arange(size).reshape(context.num_input_pipelines, -1)[context.input_pipeline_id]
+        part = np.arange(size).reshape(context.num_input_pipelines, -1)[context.input_pipeline_id]
 
         def generate() -> Iterator[VectorBatch]:
             step = feed.first_step
             while True:
-                rows = self.rows(step)[own]
-                places = np.stack([np.zeros_like(rows), rows], axis=1)[:, np.newaxis]
-                yield VectorBatch(self.vectors[rows], self.weights[rows], places)
+                rows = self.rows(step)[part]
+                yield VectorBatch(self.vectors[rows], self.weights[rows], self._shuffled.keys[rows])
                 step += 1
 
         signature = VectorBatch(
-            tf.TensorSpec([len(own), self.vectors.shape[1]], tf.float32),
-            tf.TensorSpec([len(own)], tf.float32),
-            tf.TensorSpec([len(own), 1, 2], tf.int64),
+            tf.TensorSpec([len(part), self.vectors.shape[1]], tf.float32),
+            tf.TensorSpec([len(part)], tf.float32),
+            tf.TensorSpec([len(part)], tf.int64),
         )
         batches = tf.data.Dataset.from_generator(generate, output_signature=signature)
         if context.num_replicas_in_sync > context.num_input_pipelines:
             batches = batches.rebatch(size // context.num_replicas_in_sync, drop_remainder=True)
         return batches.prefetch(tf.data.AUTOTUNE)
 
-    def names(self, found: Sequence[Tuple[int, int]]) -> List[str]:
-        wanted = sorted({row for _, row in found})
-        names, first = [], 0
-        for batch in units.read(self._data.embeddings, self._data.unit, self._data.folds):
-            own = [row - first for row in wanted if first <= row < first + len(batch.clip_ids)]
-            names += [f"{self._data.embeddings}: clip {batch.clip_ids[row]}" for row in own]
-            first += len(batch.clip_ids)
-        return names
+    def names(self, ids: Collection[int], limit: int) -> List[str]:
+        clip_ids = stored_clips.read_clips(self._data.embeddings, self._data.folds).clip_ids
+        rows = np.flatnonzero(np.isin(_hashes(clip_ids), list(ids)))[:limit]
+        return [f"{self._data.embeddings}: clip {clip_ids[row]}" for row in rows]
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        yield  # what was wrong with the embeddings `describe` has found
+        yield  # `describe` has read everything
+
+
+def _hashes(clip_ids: List[str]) -> np.ndarray:
+    return hash_ids(tf.constant(clip_ids, tf.string)).numpy()

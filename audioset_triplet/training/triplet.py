@@ -43,10 +43,10 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
         )
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
     model_class = _MODELS[config.loss.loss]
-    num_rows, num_clips = batch_size // num_replicas, 2 if config.sampling.method == "labels" else 1
+    num_rows = batch_size // num_replicas
     host = config.sampling.sampling_device == "host"
     prepare = unprepared if host else functools.partial(_sampled, config, num_rows)
-    return model_class(network, config.loss, prepare=prepare, places_shape=(num_rows, num_clips))
+    return model_class(network, config.loss, prepare=prepare, num_rows=num_rows)
 
 
 def _sampled(config: TripletConfig, num_rows: int, batch: inputs.WindowBatch) -> TripletBatch:

@@ -54,13 +54,13 @@ def ours(folder: str, seconds: float, windows_per_clip: int) -> Dict[str, float]
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.config.training import TrainingConfig
     from audioset_triplet.config.triplet import TripletConfig
-    from audioset_triplet.records import places, reading
+    from audioset_triplet.records import reading, skipping
     from audioset_triplet.training import inputs, pipeline
 
     data = DataConfig(data=f"{folder}/*.tfrecord", windows_per_clip=windows_per_clip, shuffle_clips=256)
     config = TripletConfig(data=data, training=TrainingConfig(batch_size=BATCH_SIZE))
-    damage = places.Damage(reading.expand_globs(data.data))
-    return _rate(iter(inputs.triplet_batches(config, feed=pipeline.Feed(damage=damage))), seconds)
+    skipped = skipping.SkippedRecords(reading.expand_globs(data.data))
+    return _rate(iter(inputs.triplet_batches(config, feed=pipeline.Feed(skipped=skipped))), seconds)
 
 
 def librosa_and_numpy(folder: str, seconds: float) -> Dict[str, float]:

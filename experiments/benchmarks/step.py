@@ -34,7 +34,7 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
 
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.presets import PRESETS
-    from audioset_triplet.records import places, reading
+    from audioset_triplet.records import reading, skipping
     from audioset_triplet.training import inputs, optimizers, pipeline, triplet
 
     config = PRESETS[preset]()
@@ -43,13 +43,13 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
         data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=256),
         training=dataclasses.replace(config.training, batch_size=batch_size),
     )
-    damage = places.Damage(reading.expand_globs(config.data.data))
+    skipped = skipping.SkippedRecords(reading.expand_globs(config.data.data))
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0")
     with strategy.scope():
         model = triplet.build_model(config)
         model.compile(optimizers.build(config.training))
     real = strategy.distribute_datasets_from_function(
-        lambda context: inputs.triplet_batches(config, feed=pipeline.Feed(0, context, damage))
+        lambda context: inputs.triplet_batches(config, feed=pipeline.Feed(0, context, skipped))
     )
     kept = strategy.experimental_distribute_dataset(
         tf.data.Dataset.from_tensors(next(iter(inputs.triplet_batches(config)))).cache().repeat()

@@ -54,7 +54,7 @@ def test_two_workers_make_the_batches_and_one_may_go(tmp_path, files):
         )
         stream = inputs.triplet_batches(config)
         assert stream.element_spec.anchor.shape == [8, 96, 64]
-        seen = {tuple(place) for batch in stream.take(64) for place in batch.places.numpy()[:, 0].tolist()}
+        seen = {example_id for batch in stream.take(64) for example_id in batch.example_id.numpy().tolist()}
         assert len(seen) == 16  # every clip, whoever reads its file
         with pytest.raises(UserError, match="--deterministic needs batches in one order"):
             deterministic = dataclasses.replace(config.training, deterministic=True)

@@ -30,7 +30,7 @@ def window_pairs(batch=16, recordings=None, has_companion=None, seed=0):
         "pcm": tf.constant(pcm),
         "contents": tf.constant(contents, tf.int64),
         "has_companion": tf.constant(has_companion),
-        "places": tf.stack([tf.zeros([batch, 1], tf.int64), contents[:, :1, 0]], axis=2),
+        "example_id": tf.constant(contents[:, 0, 0], tf.int64),
     }
 
 

@@ -54,13 +54,9 @@ def test_the_shortest_clip_with_a_companion_has_just_two_positions():
 
 
 def clips(*made):
-    return (
-        tf.data.Dataset.from_generator(
-            lambda: (schema.clip_to_example(clip) for clip in made), output_signature=tf.TensorSpec([], tf.string)
-        )
-        .enumerate()
-        .map(lambda index, record: {**parsing.parse_clip(record), "place": tf.stack([0, index])})
-    )
+    return tf.data.Dataset.from_generator(
+        lambda: (schema.clip_to_example(clip) for clip in made), output_signature=tf.TensorSpec([], tf.string)
+    ).map(parsing.parse_clip)
 
 
 def test_recording_pairs_are_cut_from_their_clip():

@@ -52,7 +52,7 @@ def batch_of(config, seed=0):
         seconds=tf.constant(rng.uniform(0, 3, [BATCH_SIZE, 2]), tf.float32),
         **(shown if terms.av_weight else dict.fromkeys(shown, ())),
         targets=tf.constant(targets, tf.float32) if terms.class_weight else (),
-        places=tf.zeros([BATCH_SIZE, 1, 2], tf.int64),
+        example_id=tf.zeros([BATCH_SIZE], tf.int64),
     )
 
 

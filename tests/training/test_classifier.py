@@ -31,7 +31,7 @@ def batch_of(num_windows=8, num_classes=3, one_per_clip=True, seed=0):
     return LabelledBatch(
         windows=tf.constant(random.normal(size=[num_windows, 96, 64]), tf.float32),
         targets=tf.constant(targets, tf.float32),
-        places=tf.zeros([num_windows, 1, 2], tf.int64),
+        example_id=tf.zeros([num_windows], tf.int64),
     )
 
 

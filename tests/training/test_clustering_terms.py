@@ -15,7 +15,7 @@ from tests.reference import entropy_clustering as reference
 class Batch(NamedTuple):
     vectors: tf.Tensor
     weights: tf.Tensor
-    places: tf.Tensor
+    example_id: tf.Tensor
 
 
 class Model(objective.ObjectiveModel):

@@ -16,6 +16,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import clip_scoring
 from audioset_triplet.models.heads import CLUSTER_HEAD
 from audioset_triplet.presets import COINCIDENCE_PRESETS
+from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.runs import checkpoints, metrics_log, run_config, trained_networks
 from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training import coincidence, curriculum, inputs
@@ -165,10 +166,9 @@ def test_batches_of_moments(videos):
     assert batch.windows.shape == (8, 2, 96, 64) and batch.images.shape == (8, 32, 32, 3)
     assert np.isfinite(batch.windows).all() and np.all(batch.has_image) and np.all(batch.has_companion)
     clips = tiny_videos.make_clips()
-    for place, picture, seconds, target in zip(
-        batch.places.numpy()[:, 0], batch.images, batch.image_seconds, batch.targets
-    ):
-        clip = clips[place[1]]
+    clip_of = {int(hash_ids(clip.clip_id)): clip for clip in clips}
+    for example_id, picture, seconds, target in zip(batch.example_id, batch.images, batch.image_seconds, batch.targets):
+        clip = clip_of[int(example_id)]
         expected = tf.io.decode_jpeg(clip.frames[int(seconds)], channels=3)
         np.testing.assert_array_equal(picture, expected)
         own = labels.labels.get(clip.clip_id, ())

@@ -9,6 +9,7 @@ import tensorflow as tf
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import METHODS, LossConfig, SamplingConfig, TripletConfig
+from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.training import inputs, pipeline
 from tests import tiny_records
 from tests.training.tiny_runs import tiny_config
@@ -73,7 +74,7 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
         data=DataConfig(data=data, folds=(1,)), training=TrainingConfig(batch_size=8, deterministic=True)
     )
     made = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
-    expected = {int(tf.strings.to_hash_bucket_fast(clip.recording_id, tf.int64.max)) for clip in made}
+    expected = {int(hash_ids(clip.recording_id)) for clip in made}
     assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_contents[:, 0]} == expected
 
 
@@ -84,7 +85,7 @@ def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(data):
         context = tf.distribute.InputContext(2, which, num_replicas_in_sync=4)
         stream = inputs.triplet_batches(settings, feed=pipeline.Feed(context=context))
         assert stream.element_spec.anchor.shape == [2, 96, 64]  # of eight rows, for four devices
-        seen.append({tuple(place) for batch in stream.take(16) for place in batch.places.numpy()[:, 0]})
+        seen.append({example_id for batch in stream.take(16) for example_id in batch.example_id.numpy().tolist()})
     assert not seen[0] & seen[1] and len(seen[0] | seen[1]) == 16
 
 
@@ -94,12 +95,12 @@ def test_several_cuts_of_a_clip_are_shuffled_apart(data):
     made = list(batches(settings, 16))
     anchors = np.concatenate([batch.anchor for batch in made])
     assert len(np.unique(anchors.reshape(len(anchors), -1), axis=0)) == 128  # every cut is another one
-    same = [len({tuple(row.ravel()) for row in batch.places}) for batch in made]
-    assert np.mean(same) > 5  # of 8 rows; one clip behind the other would give 2
+    num_clips = [len(set(batch.example_id.tolist())) for batch in made]
+    assert np.mean(num_clips) > 5  # of 8 rows; one clip behind the other would give 2
 
 
 def test_the_model_sees_the_named_clips_alone(data):
     settings = tiny_config(data, deterministic=True)
-    expected = {int(tf.strings.to_hash_bucket_fast(f"recording{i}", tf.int64.max)) for i in (1, 6)}
+    expected = {int(hash_ids(f"recording{i}")) for i in (1, 6)}
     seen = batches(settings, 4, clip_ids=["clip6", "clip1"])
     assert {int(i) for batch in seen for i in batch.anchor_contents[:, 0]} == expected

@@ -101,7 +101,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_damaged_records_are_passed_over_and_a_loss_that_is_no_number_names_its_clips(data, tmp_path, capsys):
+def test_damaged_records_are_skipped_and_a_loss_that_is_not_finite_names_its_clips(data, tmp_path, capsys):
     damaged = tmp_path / "damaged.tfrecord"
     damaged.write_bytes(open(data, "rb").read()[:-1000])
     settings = tiny_config(str(damaged), optimizer="sgd", learning_rate=1e38, checkpoint_every_steps=1)
@@ -109,7 +109,7 @@ def test_damaged_records_are_passed_over_and_a_loss_that_is_no_number_names_its_
     with pytest.raises(UserError, match=message):
         triplet.train(settings, str(tmp_path / "run"))
     said = capsys.readouterr().err
-    assert said.count(f"{damaged}: record 15: truncated") == 1 and "1 damaged records were passed over" in said
+    assert said.count(f"{damaged}: record 15: truncated") == 1 and "1 damaged records were skipped" in said
 
 
 @pytest.mark.slow

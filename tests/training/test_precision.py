@@ -103,14 +103,14 @@ def test_a_gradient_that_is_no_number_changes_no_weight_and_names_the_rows():
     windows = batch.anchor.numpy()
     windows[2] = np.nan
     network = build_tiny_network()
-    model = TripletModel(network, LossConfig(negatives="sampled", margin=1e3), places_shape=(6, 1))
+    model = TripletModel(network, LossConfig(negatives="sampled", margin=1e3), num_rows=6)
     model.compile(tf.keras.optimizers.SGD(0.1), run_eagerly=True)
     good = batch._replace(negative=batch.positive)
     model.train_step(good)
-    assert model.bad_places() == [(0, row) for row in range(6)]  # none is worse than the others
+    assert model.bad_example_ids() == set(range(6))  # none is worse than the others
     before = network.get_weights()
     logs = model.train_step(good._replace(anchor=tf.constant(windows)))
     assert np.isnan(float(logs["loss"])) and np.isnan(float(logs["gradient_norm"]))
-    assert model.bad_places() == [(0, 2)]
+    assert model.bad_example_ids() == {2}
     for old, new in zip(before, network.get_weights()):
         np.testing.assert_array_equal(old, new)

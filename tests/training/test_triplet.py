@@ -35,7 +35,7 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
         positive_contents=tf.constant(np.stack([recordings, distractors], 1)),
         method=tf.zeros([num_triplets], tf.int32),
         weight=tf.ones([num_triplets]) if weights is None else tf.constant(weights, tf.float32),
-        places=tf.stack([tf.zeros([num_triplets, 1], tf.int64), tf.range(num_triplets, dtype=tf.int64)[:, None]], 2),
+        example_id=tf.range(num_triplets, dtype=tf.int64),
     )
 
 
