@@ -7,8 +7,8 @@ The model is loaded with tf.saved_model.load alone, without this project:
   model = tf.saved_model.load("models/joint")
   model(waveform)["embedding"]        # waveform: float32 [clips, samples], 16 kHz, between -1 and 1
 
-What is written is loaded again and compared with the live network. --network=log_mel and --network=untrained write the
-two baselines in the same form, so that they can be embedded and evaluated in the same way.
+The program loads the written model and compares it with the live network. --network=log_mel and --network=untrained
+write the two baselines in the same form, to embed and evaluate them in the same way.
 """
 
 from absl import flags
@@ -16,13 +16,13 @@ from absl import flags
 from audioset_triplet import command_line
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", "", "Work directory of the training run (not needed for log_mel).")
+flags.DEFINE_string("workdir", "", "Run directory (not needed for log_mel).")
 flags.DEFINE_string("output", "", "Folder of the SavedModel; an older one there is replaced.")
 flags.DEFINE_enum(
     "network",
     "trained",
     ["trained", "untrained", "log_mel"],
-    "trained: the last checkpoint. untrained: the network that the run started from. log_mel: the input itself.",
+    "trained: the last checkpoint. untrained: the initial weights of the run. log_mel: the features themselves.",
 )
 flags.DEFINE_enum(
     "spectrum", "auto", ["auto", "fft", "product"], "How the model computes the spectrum; auto: the faster one here."
@@ -31,24 +31,24 @@ flags.DEFINE_enum(
 
 def main() -> None:
     command_line.require_flags("output", *([] if FLAGS.network == "log_mel" else ["workdir"]))
-    # Behind the flags: TensorFlow takes seconds to load.
+    # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.config.network import NetworkConfig
     from audioset_triplet.export import saved_model
     from audioset_triplet.models import networks
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
     spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
-    said = ""
+    progress = ""
     if FLAGS.network == "log_mel":
         network, origin = networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
     elif FLAGS.network == "trained":
         network, config, origin = trained_networks.restore_embedding(FLAGS.workdir)
-        said = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
+        progress = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
     else:
         config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
         network, origin = trained_networks.initial_embedding(config), f"seed {config.training.seed}"
     model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
-    print(f"{FLAGS.output}: {model_id}{said}; it computes what the network does")
+    print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
 
 
 if __name__ == "__main__":

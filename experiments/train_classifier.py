@@ -3,13 +3,13 @@ r"""Trains a classifier from scratch on the labels of clips: the supervised comp
   python -m experiments.train_classifier --data='records/*.tfrecord' --folds=1,2,3 --eval_folds=4 \
       --workdir=runs/classifier --preset=small_classifier
 
-The network is that of the embedding, with the classes as its output. --clips=FILE, with one clip id per line, learns
-from these clips alone: few labels, as in the paper's semi-supervised comparison. --preset sets a published setting; any
-other flag overrides it. The same command goes on where a stopped run was.
+The network is that of the embedding, with the classes as its output. --clips=FILE, with one clip id per line, restricts
+training to these clips, as in the paper's semi-supervised comparison. --preset sets a published setting; any other flag
+overrides it. The same command resumes a stopped run.
 
-With --eval_data or --eval_folds the trained classifier judges these clips: WORKDIR/scores.parquet holds what it says of
-each, WORKDIR/results.json the same numbers as experiments.evaluate --task=classification. Clips of a recording that is
-evaluated on are not learned from.
+With --eval_data or --eval_folds the trained classifier scores these clips: WORKDIR/scores.parquet has the scores,
+WORKDIR/results.json the same metrics as experiments.evaluate --task=classification. Training leaves out the clips of
+evaluated recordings.
 """
 
 import os
@@ -21,7 +21,7 @@ from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and results; made if it is missing.")
+flags.DEFINE_string("workdir", "", "Run directory, with checkpoints, metrics and results; made if it is missing.")
 flags.DEFINE_string("eval_data", "", "TFRecords to evaluate on (globs). Empty: those of --data, with --eval_folds.")
 flags.DEFINE_list("eval_folds", [], "Evaluate on clips of these folds, e.g. 4. Empty: all clips of --eval_data.")
 command_line.preset_flag(CLASSIFIER_PRESETS)
@@ -34,7 +34,7 @@ def main() -> None:
     config = command_line.config_from_flags(base)
     eval_folds = command_line.integers("eval_folds")
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
-    # Behind the flags: TensorFlow takes seconds to load.
+    # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
     from audioset_triplet.records import clip_labels

@@ -1,22 +1,22 @@
-r"""Trains an embedding of sounds on what coincides, through the curriculum of Jansen et al. 2020.
+r"""Trains an embedding of audio on coincidence, through the curriculum of Jansen et al. 2020.
 
   python -m experiments.train_coincidence --data='records/*.tfrecord' --workdir=run --preset=small_coincidence
 
-Stages, each a run of --steps in WORKDIR/stageN that starts from where the last one ended:
+Each stage is a run of --steps in WORKDIR/stageN that starts from the weights of the stage before:
 
-  1  a window and a picture of one recording coincide (records of data_prep.prepare_audiovisual)
-  2  and so do two windows
-  3  and windows fall into clusters
-  4  and have the labels that were asked for their clusters (--weak_labels, of experiments.label_clusters)
+  1  audio-visual coincidence: a window and an image of one recording (records of data_prep.prepare_audiovisual)
+  2  and audio-audio coincidence: two windows of one recording
+  3  and clustering of windows
+  4  and classification, by labels that were queried for clusters (--weak_labels, of experiments.label_clusters)
 
-Records of sound alone have stages 2 to 4, of which the pictures are then left out: --images=false. The weights of the
-terms are flags; a term of weight 0 is left out. One stage at a time, with settings of its own: --stages=2 goes on from
-the last stage before it that WORKDIR holds.
+Records without images have stages 2 to 4, without the first term: --images=false. The weights of the terms are flags; a
+term of weight 0 is left out. To give a stage settings of its own, train it alone: --stages=2 starts from the last stage
+before it that WORKDIR has.
 
---preset sets a published setting; any other flag overrides it. The same command goes on where a stopped run was. Export
-a stage with experiments.export_model --workdir=WORKDIR/stageN; experiments.evaluate_coincidence says how well it tells
-what coincides. With --eval_data or --eval_folds the classifier of stage 4 judges these clips: scores.parquet in its
-folder holds what it says of each, results.json the same numbers as experiments.evaluate --task=classification.
+--preset sets a published setting; any other flag overrides it. The same command resumes a stopped run.
+experiments.export_model --workdir=WORKDIR/stageN exports a stage; experiments.evaluate_coincidence evaluates its
+coincidence heads. With --eval_data or --eval_folds the classifier of stage 4 scores these clips: scores.parquet in its
+folder has the scores, results.json the same metrics as experiments.evaluate --task=classification.
 """
 
 import os
@@ -29,8 +29,10 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.presets import COINCIDENCE_PRESETS
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", "", "Directory of the run; made if it is missing. Each stage has a folder in it.")
-flags.DEFINE_list("stages", ["1", "2", "3"], "Stages to train, in order. Without pictures: 2,3.")
+flags.DEFINE_string(
+    "workdir", "", "Folder of the run directories of the stages; made if it is missing."
+)
+flags.DEFINE_list("stages", ["1", "2", "3"], "Stages to train, in order. Without images: 2,3.")
 flags.DEFINE_string("eval_data", "", "TFRecords to evaluate stage 4 on. Empty: those of --data, with --eval_folds.")
 flags.DEFINE_list(
     "eval_folds", [], "Evaluate stage 4 on clips of these folds, e.g. 4. Empty: all clips of --eval_data."
@@ -47,7 +49,7 @@ def main() -> None:
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
     if eval_data and 4 not in stages:
         raise UserError("--eval_data and --eval_folds are for the classifier of stage 4: name it in --stages.")
-    # Behind the flags: TensorFlow takes seconds to load.
+    # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
     from audioset_triplet.training import curriculum

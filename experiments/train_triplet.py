@@ -1,10 +1,9 @@
-"""Trains an embedding on triplets made from unlabelled sounds (or, with --method=labels, from labelled ones).
+"""Trains an embedding on triplets of unlabelled audio clips (or, with --method=labels, of labelled ones).
 
   python -m experiments.train_triplet --data='records/*.tfrecord' --workdir=runs/joint --preset=small
 
---preset sets a published setting; any other flag overrides it. The work directory receives config.json, metrics.jsonl,
-TensorBoard logs and checkpoints. The same command goes on where a stopped run was; export the result with
-experiments.export_model.
+--preset sets a published setting; any other flag overrides it. WORKDIR receives config.json, metrics.jsonl, TensorBoard
+logs and checkpoints. The same command resumes a stopped run. experiments.export_model exports the result.
 """
 
 from absl import flags
@@ -14,7 +13,7 @@ from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.presets import PRESETS
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", "", "Directory of the run: checkpoints, metrics and logs; made if it is missing.")
+flags.DEFINE_string("workdir", "", "Run directory, with checkpoints, metrics and logs; made if it is missing.")
 command_line.preset_flag(PRESETS)
 command_line.define_flags(TripletConfig)
 
@@ -22,7 +21,7 @@ command_line.define_flags(TripletConfig)
 def main() -> None:
     command_line.require_flags("data", "workdir")
     config = command_line.config_from_flags(PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig())
-    # Behind the flags: TensorFlow takes seconds to load.
+    # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.training import triplet
 
     triplet.train(config, FLAGS.workdir)

@@ -1,8 +1,7 @@
-"""Training a classifier from scratch: the Keras model, a run of it, and what it says about clips.
+"""The objective classifier: a network learns the labels of clips from scratch.
 
-The row "log-mel, ResNet-50" of Jansen et al. 2018: the network that the embedding has, trained on labels alone. Labels
-are those of clips; every window inherits them, and a clip's score is the mean over its windows (Hershey et al. 2017,
-sections 2 and 4), loud ones counting for more (`frontend.level`).
+The row "log-mel, ResNet-50" of Jansen et al. 2018. Every window has the labels of its clip (Hershey et al. 2017,
+section 2). `evaluation.clip_scoring` scores clips.
 """
 
 import functools
@@ -25,7 +24,7 @@ from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
 def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
-    """The labelled clips that a run learns from.
+    """The labelled clips that a run learns from; prints how many clips have no label.
 
     Raises:
         UserError: what `clip_labels.read` and `clip_labels.only` raise, or no clip has a label.
@@ -42,7 +41,11 @@ def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
 
 
 def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[ClipInfo]:
-    """The clips to learn from, of no evaluated recording; says on stderr what about the two sides does not fit."""
+    """The clips to learn from, without recordings that are evaluated; prints what does not match on stderr.
+
+    Args:
+        trained, evaluated: clips of both sides.
+    """
     usable = clip_labels.apart(trained, evaluated)
     if len(usable) < len(trained):
         count = len(trained) - len(usable)
@@ -58,50 +61,50 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
 
 
 def find_classes(clips: Sequence[ClipInfo]) -> Classes:
-    """What there is to be told apart in labelled clips.
+    """The classes of labelled clips.
 
     Raises:
         UserError: there is one class alone, or a class has two names.
     """
     names = clip_labels.class_names(clips)
     if len(names) < 2:
-        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to tell apart.")
+        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to learn.")
     return Classes(names, all(len(clip.labels) == 1 for clip in clips), len(clips))
 
 
 def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> None:
-    """Trains a classifier in `workdir`, or goes on there (see `runs.train`); classes.json says what its logits mean.
+    """Trains a classifier in `workdir`, or goes on there (`loop.train`); classes.json says what its logits mean.
 
     Args:
         config: the settings.
         clips: what to learn from: `training_clips(config)` or some of them.
-        workdir: the work directory.
+        workdir: the run directory.
 
     Raises:
-        UserError: what `runs.train` and `find_classes` raise; the labels are not those that the run began with.
+        Terminated, UserError: as for `loop.train` and `find_classes`; the run began with other labels.
     """
-    found, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
-    read_batches = functools.partial(inputs.labelled_batches, config, list(found.names), clip_ids)
+    known, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
+    read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), clip_ids)
     source = run_inputs.Records(config, read_batches, clip_ids)
-    loop.train(config, workdir, functools.partial(_build_model, config, found, workdir), source)
+    loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source)
 
 
-def _build_model(config: ClassifierConfig, found: Classes, workdir: str) -> "ClassifierModel":
+def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "ClassifierModel":
     if distribution.is_chief(tf.distribute.get_strategy()):
-        classes.write(workdir, found)
+        classes.write(workdir, known)
     loss = (
-        "softmax, as every clip has one label" if found.one_per_clip else "sigmoids, as some clips have several labels"
+        "softmax, as every clip has one label" if known.one_per_clip else "sigmoids, as some clips have several labels"
     )
-    print(f"{found.num_clips} clips of {len(found.names)} classes: {loss}.", file=sys.stderr)
-    network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(found.names))
+    print(f"{known.num_clips} clips of {len(known.names)} classes: {loss}.", file=sys.stderr)
+    network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return ClassifierModel(network, found.one_per_clip, num_rows=num_rows)
+    return ClassifierModel(network, known.one_per_clip, num_rows=num_rows)
 
 
 class ClassifierModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> logits [B, C]) on `LabelledBatch`es.
 
-    Monitors `accuracy` (share of windows whose likeliest class is one of theirs).
+    Metrics: `accuracy` (share of windows whose most probable class is one of theirs).
     """
 
     def __init__(self, network: tf.keras.Model, one_per_clip: bool, **options: Any) -> None:

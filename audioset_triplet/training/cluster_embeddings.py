@@ -1,7 +1,6 @@
-"""Clustering of stored embeddings, whose network is not trained any more: a run, by entropy or by k-means.
+"""The objective clustering: a cluster head learns from stored embeddings, by entropy clustering or by k-means.
 
-Both end as the head of a work directory (`models.clusters`) and begin with the same directions (`training.seeding`); a
-batch of k-means is one of entropy.
+Both start from the same rows (`training.kmeans_init`), learn from the same batches and end as a cluster head.
 """
 
 import functools
@@ -24,12 +23,11 @@ from audioset_triplet.training.stored_embeddings import StoredEmbeddings, Vector
 def train(config: ClusterConfig, workdir: str) -> None:
     """Clusters the embeddings of `config.data` in `workdir`, or goes on there.
 
-    Entropy clustering is a run like any other (`runs.train`). K-means is saved when it is done: of a stopped one
-    nothing is left.
+    Entropy clustering goes on where it was stopped (`loop.train`). K-means is saved at its end only.
 
     Raises:
         Terminated: SIGTERM came, and the last step of entropy clustering is saved.
-        UserError: what `runs.train` and `StoredEmbeddings.describe` raise.
+        UserError: what `loop.train` and `StoredEmbeddings.describe` raise.
     """
     source = StoredEmbeddings(config)
     if config.method == "kmeans":
@@ -38,12 +36,12 @@ def train(config: ClusterConfig, workdir: str) -> None:
         loop.train(config, workdir, functools.partial(_build_model, config, source, workdir), source)
 
 
-def _build_model(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> "FrozenClustering":
+def _build_model(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> "ClusteringModel":
     head = _new_head(config, source)
     if not checkpoints.find_latest(workdir):
-        head.set_rows(_directions(config, source))
+        head.set_rows(_initial_rows(config, source))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return FrozenClustering(head, config, num_rows=num_rows)
+    return ClusteringModel(head, config, num_rows=num_rows)
 
 
 def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> heads.ClusterHead:
@@ -51,13 +49,13 @@ def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> heads.ClusterH
     return heads.ClusterHead(settings.num_clusters, source.vectors.shape[1], settings.cluster_scale)
 
 
-def _directions(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
+def _initial_rows(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
     random = np.random.default_rng(config.training.seed)
     return kmeans_init.directions(source.vectors, source.weights, config.clustering.num_clusters, random)
 
 
-class FrozenClustering(ObjectiveModel):
-    """Trains a head on `VectorBatch`es; monitors `clustering.MONITORED`."""
+class ClusteringModel(ObjectiveModel):
+    """Trains a cluster head on `VectorBatch`es. Metrics: those of `training.clustering_terms`."""
 
     def __init__(self, head: heads.ClusterHead, config: ClusterConfig, **options: Any) -> None:
         super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.MONITORED, **options)
@@ -75,23 +73,26 @@ class FrozenClustering(ObjectiveModel):
 
 
 def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> None:
-    """Mini-batch k-means (Sculley 2010). As a head: the nearest centre c is the one of the highest e c - c c / 2."""
+    """Mini-batch k-means (Sculley 2010).
+
+    As a cluster head: the centre c nearest to an embedding e is the one with the largest e c - c c / 2.
+    """
     learned_from = source.describe()
     source.check(config.training)
     run_directory.require_same(workdir, config, learned_from)
     if checkpoints.find_latest(workdir):
         print(f"{workdir} is trained: step {config.training.steps} of {config.training.steps}.", file=sys.stderr)
         return
-    means = sklearn.cluster.MiniBatchKMeans(
+    k_means = sklearn.cluster.MiniBatchKMeans(
         config.clustering.num_clusters,
-        init=_directions(config, source),
+        init=_initial_rows(config, source),
         n_init=1,
         random_state=config.training.seed,
     )
     for step in tqdm(range(config.training.steps), desc="k-means", disable=None):
         rows = source.rows(step)
-        means.partial_fit(source.vectors[rows], sample_weight=source.weights[rows])
-    centres = means.cluster_centers_.astype(np.float32)
+        k_means.partial_fit(source.vectors[rows], sample_weight=source.weights[rows])
+    centres = k_means.cluster_centers_.astype(np.float32)
     head = _new_head(config, source)
     head.set_rows(centres)
     head.bias.assign(-head.scale * np.square(centres).sum(axis=1) / 2)

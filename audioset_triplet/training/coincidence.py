@@ -1,11 +1,11 @@
-"""One network of sounds through the curriculum of Jansen et al. 2020: the Keras model of a stage, and a run of it.
+"""The objective coincidence: a stage of the curriculum of Jansen et al. 2020.
 
-Terms, each with a weight; of weight 0 a term and what it needs are not there:
+The loss is a weighted sum of terms. A term of weight 0 is left out, with its submodels and its input:
 
-    av       a window and a picture of one recording coincide (`losses.coincidence`), all pairs of the batch
-    aa       two windows of one recording do
-    cluster  windows fall into clusters (`losses.entropy_clustering`)
-    class    windows have the weak labels of their clips, where they have any (`losses.classification`)
+    av       audio-visual coincidence: a window and an image of one recording (`losses.coincidence`)
+    aa       audio-audio coincidence: two windows of one recording
+    cluster  clustering of windows (`losses.entropy_clustering`)
+    class    classification of windows by the weak labels of their clips (`losses.classification`)
 """
 
 import functools
@@ -28,10 +28,10 @@ from audioset_triplet.training.objective import ObjectiveModel, Terms, combined
 
 
 def train(config: CoincidenceConfig, workdir: str) -> None:
-    """Trains a stage in `workdir`, or goes on there (see `runs.train`).
+    """Trains a stage in `workdir`, or goes on there (`loop.train`).
 
     Raises:
-        UserError: what `runs.train` and `weak_labels.read` raise; `start_from` holds no network that fits.
+        Terminated, UserError: as for `loop.train` and `weak_labels.read`; `start_from` holds no network of these sizes.
     """
     labels = weak_labels.read(config.labels.weak_labels) if config.terms.class_weight else None
     read_batches = functools.partial(inputs.moment_batches, config, labels)
@@ -40,39 +40,40 @@ def train(config: CoincidenceConfig, workdir: str) -> None:
 
 
 def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir: str) -> "CoincidenceModel":
-    """The networks of a stage with their terms, not compiled; to be called in the scope of the run's strategy.
+    """The submodels of a stage with its terms, not compiled. To be called in the scope of the run's strategy.
 
-    A run that begins in `workdir` takes its networks from `start_from`, as far as that has them.
+    A run that begins in `workdir` takes the weights of the submodels that `start_from` has from there.
     """
     shape = networks.feature_shape(config.network)
     parts = build_submodels(config, shape, len(labels.class_names) if labels else 0)
     if config.terms.start_from and not checkpoints.find_latest(workdir):
-        _take_over(parts, config.terms.start_from)
+        _start_from(config.terms.start_from, parts)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    found = _classes_of(labels) if labels else None
-    if found and distribution.is_chief(tf.distribute.get_strategy()):
-        classes.write(workdir, found)
-    one_per_clip = found is not None and found.one_per_clip
+    known = _classes_of(labels) if labels else None
+    if known and distribution.is_chief(tf.distribute.get_strategy()):
+        classes.write(workdir, known)
+    one_per_clip = known is not None and known.one_per_clip
     return CoincidenceModel(parts, config, one_per_clip, num_rows=num_rows)
 
 
 def _classes_of(labels: WeakLabels) -> classes.Classes:
-    one_per_clip = all(len(own) == 1 for own in labels.labels.values())
+    one_per_clip = all(len(of_clip) == 1 for of_clip in labels.labels.values())
     return classes.Classes(dict(sorted(labels.class_names.items())), one_per_clip, len(labels.labels))
 
 
-def _take_over(parts: Dict[str, tf.keras.Model], workdir: str) -> None:
-    before = run_config.read_as(workdir, CoincidenceConfig)
-    if not checkpoints.has_ended(workdir, before):
-        raise UserError(f"{workdir}: this stage has not come to its end; let it run until it has.")
-    there = checkpoints.submodels_of(checkpoints.latest(workdir))
-    checkpoints.restore_submodels({name: part for name, part in parts.items() if name in there}, workdir, before)
+def _start_from(workdir: str, submodels: Dict[str, tf.keras.Model]) -> None:
+    """Gives submodels the weights of a stage that has ended, as far as it has them."""
+    config = run_config.read_as(workdir, CoincidenceConfig)
+    if not checkpoints.has_ended(workdir, config):
+        raise UserError(f"{workdir}: this stage has not taken all its steps; run it to its end first.")
+    stored = checkpoints.submodels_of(checkpoints.latest(workdir))
+    checkpoints.restore_submodels({name: submodels[name] for name in submodels if name in stored}, workdir, config)
 
 
-# Term -> what it monitors besides its loss.
-_MONITORED: Dict[str, Sequence[str]] = {
-    "av": ("coincident", "apart"),
-    "aa": ("coincident", "apart"),
+# Term -> its metrics besides its loss.
+_METRICS: Dict[str, Sequence[str]] = {
+    "av": ("positive_probability", "negative_probability"),
+    "aa": ("positive_probability", "negative_probability"),
     "cluster": clustering_terms.MONITORED,
     "class": ("accuracy",),
 }
@@ -81,36 +82,36 @@ _MONITORED: Dict[str, Sequence[str]] = {
 class CoincidenceModel(ObjectiveModel):
     """Trains `parts` (`build_submodels`) on `MomentBatch`es.
 
-    Pairs are those of the batch of all devices: each device scores its own windows with everybody's pictures and
-    companions.
+    Pairs are those of the batch of all devices: each device scores its own windows with the images and the positive
+    windows of all devices.
 
-    Monitors of each term its loss; of coincidences the mean probabilities of the pairs that coincide and of those that
-    do not (`av_coincident`, `av_apart`); of the clustering what `training.clustering` does; of the classification
-    `class_accuracy`.
+    Metrics: the loss of each term (`av_loss`); the mean probabilities of positive and negative pairs
+    (`av_positive_probability`, `av_negative_probability`); those of `training.clustering_terms`, with `cluster_` before
+    them; `class_accuracy`.
     """
 
     def __init__(
         self, parts: Dict[str, tf.keras.Model], config: CoincidenceConfig, one_per_clip: bool, **options: Any
     ) -> None:
         self._config, self._one_per_clip = config, one_per_clip
-        self._weights = {name: getattr(config.terms, f"{name}_weight") for name in _MONITORED}
+        self._weights = {name: getattr(config.terms, f"{name}_weight") for name in _METRICS}
         active = [name for name, weight in self._weights.items() if weight]
-        names = [f"{name}_{one}" for name in active for one in ("loss", *_MONITORED[name])]
+        names = [f"{name}_{metric}" for name in active for metric in ("loss", *_METRICS[name])]
         super().__init__(parts, names, **options)
 
     def terms(self, batch: inputs.MomentBatch) -> Terms:
         embeddings = self._embeddings(batch)
-        makers = {"av": self._av, "aa": self._aa, "cluster": self._cluster, "class": self._class}
-        parts: Dict[str, Tuple[float, Terms]] = {
-            name: (self._weights[name], make(batch, embeddings)) for name, make in makers.items() if self._weights[name]
+        compute = {"av": self._av, "aa": self._aa, "cluster": self._cluster, "class": self._class}
+        terms: Dict[str, Tuple[float, Terms]] = {
+            name: (weight, compute[name](batch, embeddings)) for name, weight in self._weights.items() if weight
         }
-        return combined(parts, tf.shape(batch.windows)[0])
+        return combined(terms, tf.shape(batch.windows)[0])
 
     def derived(self, means: Dict[str, float]) -> Dict[str, float]:
         if not self._weights["cluster"]:
             return {}
-        found = clustering_terms.derived(self._of_clusters(means), *self._numbers())
-        return {f"cluster_{name}": value for name, value in found.items()}
+        derived = clustering_terms.derived(self._of_clusters(means), *self._numbers())
+        return {f"cluster_{name}": value for name, value in derived.items()}
 
     def alarm(self, means: Dict[str, float]) -> str:
         return clustering_terms.alarm(self._of_clusters(means), *self._numbers()) if self._weights["cluster"] else ""
@@ -119,31 +120,35 @@ class CoincidenceModel(ObjectiveModel):
         return {name: means[f"cluster_{name}"] for name in clustering_terms.MONITORED}
 
     def _numbers(self) -> Tuple[int, int]:
-        """Clusters, and windows of a step that fall into them."""
+        """Clusters, and windows of a step that are clustered."""
         num_windows = 2 if self._weights["aa"] else 1
         return self._config.clustering.num_clusters, num_windows * self._config.training.batch_size
 
     def _embeddings(self, batch: inputs.MomentBatch) -> List[tf.Tensor]:
-        """[B, D] of the windows and, if the stage has any, of their companions: one batch for batch normalisation."""
+        """[B, D] of the windows and, with term aa, of their positive windows, as one batch for batch normalization."""
         windows = tf.unstack(batch.windows, axis=1)
         return tf.split(self.parts["network"](tf.concat(windows, axis=0), training=True), len(windows))
 
     def _av(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        pictures = self.parts["image_network"](batch.images, training=True)
-        shown = Moments(batch.recordings, batch.image_seconds, batch.has_image)
-        return self._coincidence("av_head", embeddings[0], _heard(batch, 0), pictures, shown)
+        images = self.parts["image_network"](batch.images, training=True)
+        image_times = Moments(batch.recordings, batch.image_seconds, batch.has_image)
+        return self._coincidence("av_head", embeddings[0], _window_times(batch, 0), images, image_times)
 
     def _aa(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        return self._coincidence("aa_head", embeddings[0], _heard(batch, 0), embeddings[1], _heard(batch, 1))
+        times = [_window_times(batch, which) for which in (0, 1)]
+        return self._coincidence("aa_head", embeddings[0], times[0], embeddings[1], times[1])
 
     def _coincidence(
-        self, head: str, first: tf.Tensor, of_first: Moments, second: tf.Tensor, of_second: Moments
+        self, head: str, first: tf.Tensor, first_times: Moments, second: tf.Tensor, second_times: Moments
     ) -> Terms:
-        pairs = pairs_of(of_first, of_second.of_all_replicas(), self._config.terms.coincidence_seconds)
+        pairs = pairs_of(first_times, second_times.of_all_replicas(), self._config.terms.coincidence_seconds)
         scores = self.parts[head]((first, distribution.gather(second)))
-        found = coincidence(scores, pairs)
-        monitored = {"coincident": found.coincident_probability, "apart": found.apart_probability}
-        return Terms(found.loss, tf.ones_like(found.loss), monitored)
+        terms = coincidence(scores, pairs)
+        metrics = {
+            "positive_probability": terms.coincident_probability,
+            "negative_probability": terms.apart_probability,
+        }
+        return Terms(terms.loss, tf.ones_like(terms.loss), metrics)
 
     def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
         exists = [tf.ones_like(batch.has_companion), batch.has_companion][: len(embeddings)]
@@ -158,7 +163,7 @@ class CoincidenceModel(ObjectiveModel):
         return Terms(loss, tf.reduce_max(batch.targets, axis=1), {"accuracy": is_right})
 
 
-def _heard(batch: inputs.MomentBatch, which: int) -> Moments:
-    """Where the windows (0) or their companions (1) lie."""
+def _window_times(batch: inputs.MomentBatch, which: int) -> Moments:
+    """The times of the windows (0) or of their positive windows (1)."""
     exists = batch.has_companion if which else tf.ones_like(batch.has_companion)
     return Moments(batch.recordings, batch.seconds[:, which], exists)

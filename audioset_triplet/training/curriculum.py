@@ -1,11 +1,11 @@
-"""The curriculum of Jansen et al. 2020: one network through four stages, each from where the last one ended.
+"""The curriculum of Jansen et al. 2020: four stages, each of which starts from the weights of the one before.
 
     1  audio-visual coincidence
     2  and audio-audio coincidence
     3  and clustering
-    4  and classification, by labels that were asked for a member of each cluster
+    4  and classification, by labels that were queried for a member of each cluster
 
-Sound alone has stages 2 to 4, without the first term. A stage is a run like any other, in stageN of the work directory.
+Audio without images has stages 2 to 4, without the first term. Each stage is a run, in WORKDIR/stageN.
 """
 
 import dataclasses
@@ -23,44 +23,44 @@ STAGES = {1: ("av",), 2: ("av", "aa"), 3: ("av", "aa", "cluster"), 4: ("av", "aa
 
 
 def train(config: CoincidenceConfig, stages: Sequence[int], workdir: str) -> None:
-    """Trains some stages, one after the other, each for `config.training.steps`; those that are done are passed over.
+    """Trains some stages, one after the other, each for `config.training.steps`; skips those that are trained.
 
     Args:
-        config: the settings; the weight of a term counts from the stage on that has it.
+        config: the settings; a stage ignores the weights of terms that it does not have.
         stages: from 1 to 4, ascending.
-        workdir: holds a folder for each stage. The first of `stages` starts from the last one before it that is there.
+        workdir: has a folder for each stage. The first of `stages` starts from the last one before it that is there.
 
     Raises:
-        UserError: what `coincidence.train` raises, or stages that cannot be.
+        UserError: what `coincidence.train` raises, or impossible stages.
     """
     if not stages or any(stage not in STAGES for stage in stages) or list(stages) != sorted(set(stages)):
         raise UserError(f"--stages must be some of 1,2,3,4 in this order, not {','.join(map(str, stages))}.")
-    for stage in stages:  # all are looked at before one begins
+    for stage in stages:  # check all before one begins
         stage_config(config, stage, workdir)
     for stage in stages:
-        staged = stage_config(config, stage, workdir)  # anew: the stage before it is there by now
-        begins = f"from {staged.terms.start_from}" if staged.terms.start_from else "from random weights"
-        print(f"Stage {stage}: {', '.join(active_terms(staged))}, {begins}.", file=sys.stderr)
+        staged = stage_config(config, stage, workdir)  # again: the stage before it is there now
+        start = staged.terms.start_from or "random weights"
+        print(f"Stage {stage}: {', '.join(active_terms(staged))}, from {start}.", file=sys.stderr)
         coincidence.train(staged, stage_folder(workdir, stage))
 
 
 def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> CoincidenceConfig:
-    """The settings of one stage: without the terms that it does not have, from the last stage before it.
+    """The settings of one stage: the terms that it has, and the stage that it starts from.
 
     Raises:
-        UserError: the stage has no term, or no labels to learn from.
+        UserError: the stage has no term, or lacks labels.
     """
-    has = [name for name in STAGES[stage] if name != "av" or config.image.images]
-    absent: Dict[str, Any] = {f"{name}_weight": 0.0 for name in STAGES[max(STAGES)] if name not in has}
+    names = [name for name in STAGES[stage] if name != "av" or config.image.images]
+    absent: Dict[str, Any] = {f"{name}_weight": 0.0 for name in STAGES[max(STAGES)] if name not in names}
     before = [earlier for earlier in range(1, stage) if run_config.has_begun(stage_folder(workdir, earlier))]
     start_from = stage_folder(workdir, before[-1]) if before else ""
     terms = dataclasses.replace(config.terms, **absent, start_from=start_from)
-    labels = config.labels if "class" in has else dataclasses.replace(config.labels, weak_labels="")
+    labels = config.labels if "class" in names else dataclasses.replace(config.labels, weak_labels="")
     staged = dataclasses.replace(config, terms=terms, labels=labels)
     if not active_terms(staged):
         raise UserError(
-            f"stage {stage} has nothing to learn: it has {', '.join(STAGES[stage])}, and --images=false or weights "
-            "of 0 leave nothing of that."
+            f"stage {stage} has nothing to learn: its terms are {', '.join(STAGES[stage])}, and --images=false or "
+            "weights of 0 leave them all out."
         )
     if staged.terms.class_weight and not labels.weak_labels:
         raise UserError(
@@ -70,7 +70,7 @@ def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> Coincid
 
 
 def active_terms(config: CoincidenceConfig) -> Sequence[str]:
-    """The names of the terms of a stage that count."""
+    """The names of the terms of a stage whose weights are above 0."""
     return [name for name in STAGES[max(STAGES)] if getattr(config.terms, f"{name}_weight")]
 
 

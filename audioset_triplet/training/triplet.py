@@ -1,4 +1,4 @@
-"""Training an embedding network on triplets or pairs: the Keras models, and a run of them."""
+"""The objective triplet: an embedding learns from triplets or pairs of windows (Jansen et al. 2018)."""
 
 import functools
 from typing import Any, List, NamedTuple, Optional, Sequence
@@ -17,19 +17,22 @@ from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepare
 
 
 def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]] = None) -> None:
-    """Trains an embedding in `workdir`, or goes on there (see `runs.train`).
+    """Trains an embedding in `workdir`, or goes on there (`loop.train`).
 
     Args:
         config: the settings.
-        workdir: the work directory.
-        clip_ids: learns from these clips of `config.data` alone; None: from all.
+        workdir: the run directory.
+        clip_ids: the clips of `config.data` to learn from; None: all.
+
+    Raises:
+        Terminated, UserError: as for `loop.train`.
     """
     source = run_inputs.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
     loop.train(config, workdir, functools.partial(build_model, config), source)
 
 
 def build_model(config: TripletConfig) -> ObjectiveModel:
-    """The network of a config with its loss, not compiled; to be called in the scope of the run's strategy.
+    """The embedding network with its loss, not compiled. To be called in the scope of the run's strategy.
 
     Raises:
         UserError: a batch size that leaves no negatives.
@@ -38,8 +41,8 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
     batch_size = config.training.batch_size
     if batch_size == num_replicas and config.loss.candidates == "device":
         raise UserError(
-            f"--batch_size={batch_size} leaves no negative to a device: {num_replicas} share it, and "
-            "--candidates=device looks for none on the others."
+            f"--batch_size={batch_size} leaves a device without negatives: {num_replicas} devices share it, and with "
+            "--candidates=device each takes negatives from its own part alone."
         )
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
     model_class = _MODELS[config.loss.loss]
@@ -50,9 +53,9 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
 
 
 def _sampled(config: TripletConfig, num_rows: int, batch: inputs.WindowBatch) -> TripletBatch:
-    """The triplets of a device's part of the batch, of so many rows."""
+    """The triplets of a device's part of the batch, which has `num_rows` rows."""
     batch = tf.nest.map_structure(lambda tensor: tf.ensure_shape(tensor, [num_rows, *tensor.shape[1:]]), batch)
-    if num_rows < config.training.batch_size:  # of several devices each draws for itself
+    if num_rows < config.training.batch_size:  # each of several devices draws for itself
         device = tf.distribute.get_replica_context().replica_id_in_sync_group
         batch = batch._replace(seed=draws.fold_in(batch.seed[0], device)[tf.newaxis])
     return inputs.to_triplets(config, batch)
@@ -61,12 +64,11 @@ def _sampled(config: TripletConfig, num_rows: int, batch: inputs.WindowBatch) ->
 class TripletModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) with the triplet loss on `TripletBatch`es.
 
-    With `semi_hard` negatives the candidates of a triplet are the anchors and the positives of all others: everything
-    that has been embedded anyway, on all devices or on its own (`LossConfig.candidates`). Nothing that is heard in the
-    triplet's own anchor or positive is a candidate, which rules out the anchor's recording and the distractor of a
-    mixture.
+    With `semi_hard` negatives the candidates of a triplet are the anchors and positives of all other triplets, on all
+    devices or on its own (`LossConfig.candidates`). A candidate shares no group with the triplet's anchor or positive:
+    this excludes the anchor's recording and the distractor of a mixture.
 
-    Monitors `active` (share of triplets whose hinge is above zero), `positive_distance` and `negative_distance` (mean
+    Metrics: `active` (share of triplets whose hinge is above zero), `positive_distance` and `negative_distance` (mean
     squared distances).
     """
 
@@ -86,11 +88,11 @@ class TripletModel(ObjectiveModel):
 
     def _distances(self, batch: TripletBatch) -> tuple:
         """Squared distances to the positive and to the negative, and the weights: [B] each."""
-        own_negative = self._config.negatives == "sampled"
-        windows = [batch.anchor, batch.positive] + ([batch.negative] if own_negative else [])
+        is_sampled = self._config.negatives == "sampled"
+        windows = [batch.anchor, batch.positive] + ([batch.negative] if is_sampled else [])
         anchor, positive, *rest = embed_together(self.parts["network"], windows)
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
-        if own_negative:
+        if is_sampled:
             return positive_distances, tf.reduce_sum(tf.square(anchor - rest[0]), axis=1), batch.weight
         candidates = candidates_of(batch, anchor, positive, self._config.candidates)
         negative_distances, exists = triplet.semi_hard_distances(
@@ -102,9 +104,9 @@ class TripletModel(ObjectiveModel):
 class ContrastiveModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) with NT-Xent on the pairs of `TripletBatch`es.
 
-    Every anchor and positive that may be a negative of a pair is one, by the rule of `TripletModel`.
+    The negatives of a pair are all candidates, by the rule of `TripletModel`.
 
-    Monitors `accuracy` (share of anchors to which no negative is closer than the positive) and `positive_distance`
+    Metrics: `accuracy` (share of anchors to which no negative is closer than the positive) and `positive_distance`
     (mean squared distance).
     """
 
@@ -133,22 +135,26 @@ _MODELS = {"triplet": TripletModel, "nt_xent": ContrastiveModel}
 
 
 def embed_together(network: tf.keras.Model, windows: List[tf.Tensor]) -> List[tf.Tensor]:
-    """Embeds several batches [B, T, F] as one, which batch normalisation sees as one."""
+    """Embeds several batches [B, T, F] as one, so that batch normalization sees them as one batch."""
     return tf.split(network(tf.concat(windows, axis=0), training=True), len(windows))
 
 
 class Candidates(NamedTuple):
-    """The embedded windows that B triplets may take negatives from: anchors, then positives, M in all."""
+    """The M embedded windows that the negatives of B triplets are taken from: anchors, then positives."""
 
     embeddings: tf.Tensor  # float32 [M, D]
-    anchor_contents: tf.Tensor  # int64 [M / 2, .], what is heard in each
+    anchor_contents: tf.Tensor  # int64 [M / 2, .], group ids
     positive_contents: tf.Tensor  # int64 [M / 2, .]
-    pair_contents: tf.Tensor  # int64 [B, .], what is heard in anchor or positive of each triplet
+    pair_contents: tf.Tensor  # int64 [B, .], of anchor and positive of each triplet
 
     def is_negative(self, rows: tf.Tensor) -> tf.Tensor:
-        """Which candidates may serve triplets of these numbers, int32 [b], as a negative: bool [b, M].
+        """Which candidates may be a negative of which triplets: those that share no group with anchor and positive.
 
-        Those in which nothing is heard that is heard in the triplet's anchor or positive.
+        Args:
+            rows: int32 [b], the triplets.
+
+        Returns:
+            bool [b, M].
         """
         pairs = tf.gather(self.pair_contents, rows)
         intersect = [contents_intersect(pairs, contents) for contents in (self.anchor_contents, self.positive_contents)]
@@ -156,12 +162,12 @@ class Candidates(NamedTuple):
 
 
 def candidates_of(batch: TripletBatch, anchor: tf.Tensor, positive: tf.Tensor, where: str) -> Candidates:
-    """The candidates of a device's part of the batch.
+    """The candidates for a device's part of the batch.
 
     Args:
         batch: that part.
         anchor, positive: [B, D], its embeddings.
-        where: `all`: of all devices; `device`: of this one.
+        where: `LossConfig.candidates`.
     """
     anchor_contents, positive_contents = batch.anchor_contents, batch.positive_contents
     pair_contents = tf.concat([anchor_contents, positive_contents], axis=1)
