@@ -29,9 +29,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.presets import COINCIDENCE_PRESETS
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "workdir", "", "Folder of the run directories of the stages; made if it is missing."
-)
+flags.DEFINE_string("workdir", "", "Folder of the run directories of the stages; made if it is missing.")
 flags.DEFINE_list("stages", ["1", "2", "3"], "Stages to train, in order. Without images: 2,3.")
 flags.DEFINE_string("eval_data", "", "TFRecords to evaluate stage 4 on. Empty: those of --data, with --eval_folds.")
 flags.DEFINE_list(

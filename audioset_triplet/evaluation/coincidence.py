@@ -18,7 +18,7 @@ from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.frontend import mel
-from audioset_triplet.losses.coincidence import Moments, pairs_of
+from audioset_triplet.losses.coincidence import Timestamps, find_pairs
 from audioset_triplet.models import heads, networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.records import reading
@@ -89,19 +89,19 @@ def measure(workdir: str, data: str, folds: Tuple[int, ...], num_moments: int, p
     windows_of = [_embedded(parts["network"], drawn["pcm"][:, which], _log_mel) for which in (0, 1)]
     always = np.ones_like(drawn["has_companion"])
     heard = [
-        Moments(drawn["recording"], drawn["seconds"][:, which], exists)
+        Timestamps(drawn["recording"], drawn["seconds"][:, which], exists)
         for which, exists in enumerate((always, drawn["has_companion"]))
     ]
     results = {}
     for kind in kinds:
         if kind == "av":
             others = _embedded(parts["image_network"], drawn["picture"], tf.identity)
-            seen = Moments(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
+            seen = Timestamps(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
         else:
             others, seen = windows_of[1], heard[1]
-        pairs = pairs_of(heard[0], seen, config.terms.coincidence_seconds)
+        pairs = find_pairs(heard[0], seen, config.terms.coincidence_seconds)
         scores = parts[f"{kind}_head"]((windows_of[0], others)).numpy()
-        results[kind] = judge(scores, pairs.coincide.numpy(), pairs.apart.numpy(), drawn["labels"])
+        results[kind] = judge(scores, pairs.positive.numpy(), pairs.negative.numpy(), drawn["labels"])
     clip_ids = [clip_id.decode() for clip_id in drawn["clip_id"]]
     return Sample(clip_ids, drawn["labels"], drawn["pcm"][:, 0], drawn.get("picture"), results)
 

@@ -1,7 +1,7 @@
-"""What a clustering head is watched by: how many clusters it uses, how sure it is, and when it learns nothing.
+"""How a clustering head uses its clusters: how many, how certain its assignments are, and whether it learns.
 
-Entropies are in nats. Of B examples that are sure of their cluster the mean assignment has an entropy of at most ln B,
-and of K clusters at most ln K: an entropy says something only beside these.
+Entropies are in nats. Of B examples with certain assignments the mean assignment has an entropy of at most ln B, and of
+K clusters at most ln K: entropies are compared with these.
 """
 
 import math
@@ -10,9 +10,9 @@ from typing import Dict
 import numpy as np
 import tensorflow as tf
 
-# Above this part of ln K an assignment says nothing: of 1,000,000 clusters half are as likely, of 10,000 63%.
+# Above this fraction of ln K an assignment says nothing: of 1,000,000 clusters half are as likely, of 10,000 63%.
 STUCK = 0.95
-# Below this part of what it can be, the mean assignment uses fewer clusters than the square root of those it could:
+# Below this fraction of its maximum, the mean assignment uses fewer clusters than the square root of those it could:
 # 16 in a batch of 256.
 COLLAPSED = 0.5
 
@@ -30,8 +30,8 @@ def effective_number(counts: np.ndarray) -> float:
     used = counts[counts > 0]
     if not used.size:
         return 0.0
-    parts = used / used.sum()
-    return float(np.exp(-(parts * np.log(parts)).sum()))
+    shares = used / used.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def add_occupancy(counts: tf.Variable, clusters: tf.Tensor, weights: tf.Tensor) -> None:
@@ -40,7 +40,7 @@ def add_occupancy(counts: tf.Variable, clusters: tf.Tensor, weights: tf.Tensor) 
     Args:
         counts: [K], where they are added.
         clusters: int32 [B], of `entropy_clustering.assign`.
-        weights: [B], what an example counts.
+        weights: [B], how much an example counts.
     """
     counts.scatter_add(tf.IndexedSlices(tf.cast(weights, counts.dtype), clusters))
 
@@ -70,7 +70,7 @@ def summary(entropy: float, entropy_of_mean: float, num_clusters: int, num_examp
 
     Returns:
         `effective_clusters`; `entropy_ratio`, of the first entropy to ln K; `entropy_of_mean_ratio`, of the second to
-        the lower of ln K and ln B, which is above 1 only where the assignments themselves are unsure; and
+        the lower of ln K and ln B, which is above 1 only where the assignments themselves are uncertain; and
         `information`, the mutual information of example and cluster, the second less the first.
     """
     return {
@@ -81,8 +81,8 @@ def summary(entropy: float, entropy_of_mean: float, num_clusters: int, num_examp
     }
 
 
-def alarm(entropy: float, entropy_of_mean: float, num_clusters: int, num_examples: int) -> str:
-    """What is wrong with a clustering, or nothing. A new head has small logits: ask after the warm-up.
+def warning(entropy: float, entropy_of_mean: float, num_clusters: int, num_examples: int) -> str:
+    """What is wrong with a clustering, if anything. A new head has small logits: for after the warm-up.
 
     Args:
         As for `summary`, averaged over some batches.
@@ -100,7 +100,7 @@ def alarm(entropy: float, entropy_of_mean: float, num_clusters: int, num_example
         )
     if numbers["entropy_ratio"] > STUCK:
         return (
-            f"The clustering is stuck: the entropy of an assignment is {entropy:.3g}, that of no knowledge, ln K, "
-            f"{math.log(num_clusters):.3g}. A smaller gamma, a larger learning rate or scale of logits makes it surer."
+            f"The clustering is stuck: the entropy of an assignment is {entropy:.3g}, of a uniform one, ln K, "
+            f"{math.log(num_clusters):.3g}. A smaller gamma, a larger learning rate or a larger scale of logits helps."
         )
     return ""

@@ -1,13 +1,13 @@
 """Coincidence of all pairs of a batch: which of them lie close in time (Jansen et al. 2020, section 3.1).
 
-A score z_ij says whether the first thing of example i (a sound) and the second of example j (a picture, or another
-sound) coincide; p = sigmoid(z). Over the pairs P that do and the pairs N that do not
+A score z_ij says whether the first input of example i (an audio window) and the second of example j (an image, or
+another window) coincide; p = sigmoid(z). Over the positive pairs P, which do, and the negative pairs N, which do not,
 
     L = -1/|P| sum_P log p_ij - 1/|N| sum_N log(1 - p_ij).
 
 Where the examples of a batch are of different recordings, P is the diagonal and N all the rest, B and B (B - 1) pairs:
 the loss as it is usually given. Both means weigh the same, so that p is the probability of a pair that is as likely to
-coincide as not.
+be positive as negative.
 """
 
 from typing import NamedTuple
@@ -17,38 +17,38 @@ import tensorflow as tf
 from audioset_triplet import distribution
 
 
-class Moments(NamedTuple):
-    """Where B sounds or pictures lie."""
+class Timestamps(NamedTuple):
+    """When B windows or images are, in which recordings."""
 
     recordings: tf.Tensor  # int64 [B], a hash of the recording's id
     seconds: tf.Tensor  # float32 [B], from the start of the recording on
-    exists: tf.Tensor  # bool [B], whether there is a sound or picture
+    exists: tf.Tensor  # bool [B], whether there is a window or image
 
-    def of_all_replicas(self) -> "Moments":
+    def of_all_replicas(self) -> "Timestamps":
         """To be called in each replica."""
         exists = distribution.gather(tf.cast(self.exists, tf.float32)) > 0
-        return Moments(distribution.gather(self.recordings), distribution.gather(self.seconds), exists)
+        return Timestamps(distribution.gather(self.recordings), distribution.gather(self.seconds), exists)
 
 
 class Pairs(NamedTuple):
-    """Which pairs coincide and which do not; a pair of which a part does not exist is neither."""
+    """Which pairs are positive and which negative; a pair of which one input does not exist is neither."""
 
-    coincide: tf.Tensor  # bool [A, B]
-    apart: tf.Tensor  # bool [A, B]
+    positive: tf.Tensor  # bool [A, B]
+    negative: tf.Tensor  # bool [A, B]
 
 
 class CoincidenceTerms(NamedTuple):
-    """What a coincidence is worth per example: the means over the A rows of all replicas are those of the name."""
+    """Per-row values whose means over the rows of all replicas are the loss and the mean probabilities."""
 
     loss: tf.Tensor  # [A], L
-    coincident_probability: tf.Tensor  # [A], p over the pairs that coincide
-    apart_probability: tf.Tensor  # [A], p over those that do not
+    positive_probability: tf.Tensor  # [A], p of positive pairs
+    negative_probability: tf.Tensor  # [A], p of negative pairs
 
 
-def pairs_of(first: Moments, second: Moments, reach_seconds: float) -> Pairs:
-    """The pairs of A and B moments: those of one recording and at most `reach_seconds` apart coincide."""
+def find_pairs(first: Timestamps, second: Timestamps, max_gap_seconds: float) -> Pairs:
+    """The pairs of A and B timestamps: those of one recording and at most `max_gap_seconds` apart are positive."""
     same = first.recordings[:, tf.newaxis] == second.recordings
-    near = tf.abs(first.seconds[:, tf.newaxis] - second.seconds) <= reach_seconds
+    near = tf.abs(first.seconds[:, tf.newaxis] - second.seconds) <= max_gap_seconds
     exist = first.exists[:, tf.newaxis] & second.exists
     return Pairs(same & near & exist, ~(same & near) & exist)
 
@@ -61,7 +61,7 @@ def coincidence(scores: tf.Tensor, pairs: Pairs) -> CoincidenceTerms:
         pairs: [A, B].
 
     Returns:
-        Terms whose plain mean over the rows of all replicas is the loss; a part without pairs counts 0.
+        Terms whose plain mean over the rows of all replicas is the loss; a kind without pairs counts 0.
     """
     num_rows = distribution.sum_over_replicas(tf.cast(tf.shape(scores)[0], tf.float32))
 
@@ -71,5 +71,7 @@ def coincidence(scores: tf.Tensor, pairs: Pairs) -> CoincidenceTerms:
         return tf.math.divide_no_nan(num_rows, count) * tf.reduce_sum(tf.where(where, values, 0.0), axis=1)
 
     probabilities = tf.stop_gradient(tf.sigmoid(scores))
-    loss = part_of_mean(tf.nn.softplus(-scores), pairs.coincide) + part_of_mean(tf.nn.softplus(scores), pairs.apart)
-    return CoincidenceTerms(loss, part_of_mean(probabilities, pairs.coincide), part_of_mean(probabilities, pairs.apart))
+    loss = part_of_mean(tf.nn.softplus(-scores), pairs.positive) + part_of_mean(tf.nn.softplus(scores), pairs.negative)
+    return CoincidenceTerms(
+        loss, part_of_mean(probabilities, pairs.positive), part_of_mean(probabilities, pairs.negative)
+    )

@@ -112,7 +112,7 @@ class ClassifierModel(ObjectiveModel):
         self._one_per_clip = one_per_clip
 
     def terms(self, batch: inputs.LabelledBatch) -> Terms:
-        logits = self.parts["network"](batch.windows, training=True)
+        logits = self.submodels["network"](batch.windows, training=True)
         loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})

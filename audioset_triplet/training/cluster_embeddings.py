@@ -58,18 +58,21 @@ class ClusteringModel(ObjectiveModel):
     """Trains a cluster head on `VectorBatch`es. Metrics: those of `training.clustering_terms`."""
 
     def __init__(self, head: heads.ClusterHead, config: ClusterConfig, **options: Any) -> None:
-        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.MONITORED, **options)
+        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.METRICS, **options)
         self._config = config
 
     def terms(self, batch: VectorBatch) -> Terms:
-        head, gamma = self.parts[heads.CLUSTER_HEAD], self._config.clustering.gamma
+        head, gamma = self.submodels[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(batch.vectors, batch.weights, head, gamma, bool(self.jit_compile))
 
-    def derived(self, means: Dict[str, float]) -> Dict[str, float]:
-        return clustering_terms.derived(means, self._config.clustering.num_clusters, self._config.training.batch_size)
+    def derived_metrics(self, means: Dict[str, float]) -> Dict[str, float]:
+        return clustering_terms.derived_metrics(
+            means, self._config.clustering.num_clusters, self._config.training.batch_size
+        )
 
-    def alarm(self, means: Dict[str, float]) -> str:
-        return clustering_terms.alarm(means, self._config.clustering.num_clusters, self._config.training.batch_size)
+    def warning(self, means: Dict[str, float]) -> str:
+        num_clusters, batch_size = self._config.clustering.num_clusters, self._config.training.batch_size
+        return clustering_terms.warning(means, num_clusters, batch_size)
 
 
 def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> None:

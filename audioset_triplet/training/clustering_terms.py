@@ -1,11 +1,11 @@
-"""Entropy clustering as an objective: what a head makes of embeddings, and what is watched while it learns.
+"""Entropy clustering as an objective: the terms of a head on embeddings, and the metrics of its clusters.
 
-For whoever has embeddings of a batch in hand, from a network under training or from disk:
+An `ObjectiveModel` that has the embeddings of a batch, from a network under training or from disk, has `head` among its
+submodels under the name `heads.CLUSTER_HEAD`, and calls
 
-    terms = clustering.terms(embeddings, weights, head, config.clustering.gamma, bool(self.jit_compile))
+    clustering_terms.terms(embeddings, weights, head, config.clustering.gamma, bool(self.jit_compile))
 
-in the `terms` of an `ObjectiveModel`, with `head` one of its parts, under the name `heads.CLUSTER_HEAD`; its
-`derived` and `alarm` are `derived` and `alarm` here.
+in its `terms`, and `derived_metrics` and `warning` in its methods of these names.
 """
 
 from typing import Dict
@@ -16,7 +16,7 @@ from audioset_triplet.losses import cluster_usage, entropy_clustering
 from audioset_triplet.models.heads import ClusterHead
 from audioset_triplet.training.objective import Terms
 
-MONITORED = ("entropy", "cross_entropy")
+METRICS = ("entropy", "cross_entropy")
 
 
 def terms(
@@ -34,25 +34,25 @@ def terms(
         step_is_compiled: the step that this is part of is compiled with XLA (`--jit_compile`).
 
     Returns:
-        The terms, which monitor `entropy` (of the assignments, mean_i H(p_i)) and `cross_entropy` (whose weighted mean
-        is H(q), the entropy of the mean assignment); in nats.
+        The terms, with the metrics `entropy` (of the assignments, mean_i H(p_i)) and `cross_entropy` (whose weighted
+        mean is H(q), the entropy of the mean assignment); in nats.
     """
     xla = "whole" if step_is_compiled else "parts"
     embeddings = tf.cast(embeddings, tf.float32)  # of a network that computes in half precision
-    found = entropy_clustering.entropy_clustering(embeddings, head.kernel, head.bias, weights, gamma, xla=xla)
-    return Terms(found.loss, weights, {"entropy": found.entropy, "cross_entropy": found.cross_entropy})
+    clustering = entropy_clustering.entropy_clustering(embeddings, head.kernel, head.bias, weights, gamma, xla=xla)
+    return Terms(clustering.loss, weights, {"entropy": clustering.entropy, "cross_entropy": clustering.cross_entropy})
 
 
-def derived(means: Dict[str, float], num_clusters: int, num_examples: int) -> Dict[str, float]:
-    """What `ObjectiveModel.derived` says of the means of MONITORED over some batches (`cluster_usage.summary`).
+def derived_metrics(means: Dict[str, float], num_clusters: int, num_examples: int) -> Dict[str, float]:
+    """For `ObjectiveModel.derived_metrics`: `cluster_usage.summary` of the means of METRICS over some batches.
 
     Args:
-        means: name -> mean; others are passed over.
+        means: name -> mean; others are ignored.
         num_clusters, num_examples: K, and B over all replicas.
     """
     return cluster_usage.summary(means["entropy"], means["cross_entropy"], num_clusters, num_examples)
 
 
-def alarm(means: Dict[str, float], num_clusters: int, num_examples: int) -> str:
-    """What `ObjectiveModel.alarm` says of them: that the clusters have collapsed, or stay where nothing is learned."""
-    return cluster_usage.alarm(means["entropy"], means["cross_entropy"], num_clusters, num_examples)
+def warning(means: Dict[str, float], num_clusters: int, num_examples: int) -> str:
+    """For `ObjectiveModel.warning`: that the clusters have collapsed, or stay where nothing is learned."""
+    return cluster_usage.warning(means["entropy"], means["cross_entropy"], num_clusters, num_examples)

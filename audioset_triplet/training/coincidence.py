@@ -17,7 +17,7 @@ from audioset_triplet import distribution
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
-from audioset_triplet.losses.coincidence import Moments, coincidence, pairs_of
+from audioset_triplet.losses.coincidence import Timestamps, coincidence, find_pairs
 from audioset_triplet.models import heads, networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.runs import checkpoints, classes, run_config
@@ -74,7 +74,7 @@ def _start_from(workdir: str, submodels: Dict[str, tf.keras.Model]) -> None:
 _METRICS: Dict[str, Sequence[str]] = {
     "av": ("positive_probability", "negative_probability"),
     "aa": ("positive_probability", "negative_probability"),
-    "cluster": clustering_terms.MONITORED,
+    "cluster": clustering_terms.METRICS,
     "class": ("accuracy",),
 }
 
@@ -107,17 +107,17 @@ class CoincidenceModel(ObjectiveModel):
         }
         return combined(terms, tf.shape(batch.windows)[0])
 
-    def derived(self, means: Dict[str, float]) -> Dict[str, float]:
+    def derived_metrics(self, means: Dict[str, float]) -> Dict[str, float]:
         if not self._weights["cluster"]:
             return {}
-        derived = clustering_terms.derived(self._of_clusters(means), *self._numbers())
+        derived = clustering_terms.derived_metrics(self._of_clusters(means), *self._numbers())
         return {f"cluster_{name}": value for name, value in derived.items()}
 
-    def alarm(self, means: Dict[str, float]) -> str:
-        return clustering_terms.alarm(self._of_clusters(means), *self._numbers()) if self._weights["cluster"] else ""
+    def warning(self, means: Dict[str, float]) -> str:
+        return clustering_terms.warning(self._of_clusters(means), *self._numbers()) if self._weights["cluster"] else ""
 
     def _of_clusters(self, means: Dict[str, float]) -> Dict[str, float]:
-        return {name: means[f"cluster_{name}"] for name in clustering_terms.MONITORED}
+        return {name: means[f"cluster_{name}"] for name in clustering_terms.METRICS}
 
     def _numbers(self) -> Tuple[int, int]:
         """Clusters, and windows of a step that are clustered."""
@@ -127,11 +127,11 @@ class CoincidenceModel(ObjectiveModel):
     def _embeddings(self, batch: inputs.MomentBatch) -> List[tf.Tensor]:
         """[B, D] of the windows and, with term aa, of their positive windows, as one batch for batch normalization."""
         windows = tf.unstack(batch.windows, axis=1)
-        return tf.split(self.parts["network"](tf.concat(windows, axis=0), training=True), len(windows))
+        return tf.split(self.submodels["network"](tf.concat(windows, axis=0), training=True), len(windows))
 
     def _av(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        images = self.parts["image_network"](batch.images, training=True)
-        image_times = Moments(batch.recordings, batch.image_seconds, batch.has_image)
+        images = self.submodels["image_network"](batch.images, training=True)
+        image_times = Timestamps(batch.recordings, batch.image_seconds, batch.has_image)
         return self._coincidence("av_head", embeddings[0], _window_times(batch, 0), images, image_times)
 
     def _aa(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
@@ -139,31 +139,31 @@ class CoincidenceModel(ObjectiveModel):
         return self._coincidence("aa_head", embeddings[0], times[0], embeddings[1], times[1])
 
     def _coincidence(
-        self, head: str, first: tf.Tensor, first_times: Moments, second: tf.Tensor, second_times: Moments
+        self, head: str, first: tf.Tensor, first_times: Timestamps, second: tf.Tensor, second_times: Timestamps
     ) -> Terms:
-        pairs = pairs_of(first_times, second_times.of_all_replicas(), self._config.terms.coincidence_seconds)
-        scores = self.parts[head]((first, distribution.gather(second)))
+        pairs = find_pairs(first_times, second_times.of_all_replicas(), self._config.terms.coincidence_seconds)
+        scores = self.submodels[head]((first, distribution.gather(second)))
         terms = coincidence(scores, pairs)
         metrics = {
-            "positive_probability": terms.coincident_probability,
-            "negative_probability": terms.apart_probability,
+            "positive_probability": terms.positive_probability,
+            "negative_probability": terms.negative_probability,
         }
         return Terms(terms.loss, tf.ones_like(terms.loss), metrics)
 
     def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
         exists = [tf.ones_like(batch.has_companion), batch.has_companion][: len(embeddings)]
         weights = tf.cast(tf.concat(exists, axis=0), tf.float32)
-        head, gamma = self.parts[heads.CLUSTER_HEAD], self._config.clustering.gamma
+        head, gamma = self.submodels[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
 
     def _class(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        logits = self.parts["class_head"](embeddings[0], training=True)
+        logits = self.submodels["class_head"](embeddings[0], training=True)
         loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.reduce_max(batch.targets, axis=1), {"accuracy": is_right})
 
 
-def _window_times(batch: inputs.MomentBatch, which: int) -> Moments:
+def _window_times(batch: inputs.MomentBatch, which: int) -> Timestamps:
     """The times of the windows (0) or of their positive windows (1)."""
     exists = batch.has_companion if which else tf.ones_like(batch.has_companion)
-    return Moments(batch.recordings, batch.seconds[:, which], exists)
+    return Timestamps(batch.recordings, batch.seconds[:, which], exists)

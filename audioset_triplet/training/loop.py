@@ -1,6 +1,6 @@
 """One training run in a work directory, whatever its objective: build, resume, fit, record.
 
-An objective brings its config, a Keras model and the source of its batches (`train`); `training/triplet.py` is one.
+An objective brings its config, a Keras model and the input of its run (`train`); `training/triplet.py` is one.
 
 A work directory holds config.json (what is trained), data.json (on what), run.json (by what: versions, devices, command
 line, and which clips there are in the splits that are read), metrics.jsonl, tensorboard/ and checkpoints/. The same
@@ -11,7 +11,7 @@ import contextlib
 import sys
 import tempfile
 import threading
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Iterator, Set, Tuple
 
 import tensorflow as tf
 
@@ -19,8 +19,7 @@ from audioset_triplet import distribution
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, run_directory, run_record
-from audioset_triplet.training import addons, moving_average, optimizers, pipeline
-from audioset_triplet.training.callbacks import RunRecorder, sigterm_noted
+from audioset_triplet.training import addons, callbacks, moving_average, optimizers, pipeline
 from audioset_triplet.training.objective import ObjectiveModel
 from audioset_triplet.training.precision import precision
 from audioset_triplet.training.run_inputs import RunInput
@@ -54,49 +53,59 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
         UserError: bad or damaged input, a work directory with another run's settings or input, or a loss that is
             not finite.
     """
-    strategy = distribution.build_strategy(config.training.strategy)  # first: workers connect before anything else
-    learned_from = run_input.describe()
-    with _own_folder(strategy, workdir) as kept, _asked_to_stop(strategy) as stop:
-        _set_up(config.training, strategy.num_replicas_in_sync)
-        run_input.check(config.training)
-        run_directory.require_same(workdir, config, learned_from)
+    training = config.training
+    strategy = distribution.build_strategy(training.strategy)  # first: workers connect before anything else
+    manifest = run_input.describe()
+    with _output_folder(strategy, workdir) as output, _stop_event(strategy) as stop:
+        _set_up(training, strategy.num_replicas_in_sync)
+        run_input.check(training)
+        run_directory.require_same(workdir, config, manifest)
         with strategy.scope():
-            model, averages = _build(config.training, build_model)
-            manager, first_step = checkpoints.resume(model.optimizer, model.parts, averages, workdir, kept)
-        if first_step >= config.training.steps:
-            print(f"{workdir} is trained: step {first_step} of {config.training.steps}.", file=sys.stderr)
+            model, averages = _build(training, build_model)
+            manager, first_step = checkpoints.resume(model.optimizer, model.submodels, averages, workdir, output)
+        if first_step >= training.steps:
+            print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
             return
         if first_step:
-            print(f"{workdir}: goes on after step {first_step} of {config.training.steps}.", file=sys.stderr)
+            print(f"{workdir}: goes on after step {first_step} of {training.steps}.", file=sys.stderr)
+        steps = callbacks.Steps(first_step, training.steps)
 
         def describe_bad_examples() -> str:
             with strategy.scope():
-                ids = model.bad_example_ids()
-            names = run_input.names(ids, _NAMED_EXAMPLES)
-            return "; ".join(names) + (f"; and {len(ids) - len(names)} more" if len(names) < len(ids) else "")
+                return _described(run_input, model.bad_example_ids())
 
         with run_input.reading(), _lost_workers_named(strategy, workdir):
             batches = strategy.distribute_datasets_from_function(
                 lambda context: run_input.batches(pipeline.Feed(first_step, context))
             )
-            run_directory.begin(kept, config, learned_from)
-            run_record.write(kept, run_input.splits(), strategy)
-            followers = []  # before the recorder, which saves
-            if averages:
-                decay = config.training.moving_average
-                followers.append(moving_average.MovingAverage(model.parts, averages, decay, first_step))
-            recorder = _recorder(config.training, kept, manager, first_step, stop, model, describe_bad_examples)
+            run_directory.begin(output, config, manifest)
+            run_record.write(output, run_input.splits(), strategy)
+            log_every = training.log_every_steps
             model.fit(
                 batches,
                 epochs=1,
-                steps_per_epoch=config.training.steps - first_step,
-                callbacks=[*followers, recorder, *addons.progress_bars()],
+                steps_per_epoch=steps.last - steps.first,
+                callbacks=[
+                    callbacks.NonFiniteCheck(steps, manager, describe_bad_examples),
+                    moving_average.MovingAverage(model.submodels, averages, training.moving_average, first_step),
+                    callbacks.MetricsWriter(output, steps, log_every, model.derived_metrics),
+                    callbacks.WarningPrinter(steps, log_every, model.warning, training.warmup_steps),
+                    callbacks.CheckpointSaver(manager, steps, training.checkpoint_every_steps, stop),
+                    *addons.progress_bars(),
+                ],
                 verbose=0,
             )
 
 
+def _described(run_input: RunInput, example_ids: Set[int]) -> str:
+    """Some of these examples by name, and how many more there are."""
+    names = run_input.names(example_ids, _NAMED_EXAMPLES)
+    more = [f"and {len(example_ids) - len(names)} more"] if len(names) < len(example_ids) else []
+    return "; ".join(names + more)
+
+
 @contextlib.contextmanager
-def _own_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]:
+def _output_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]:
     """Where this process writes: every worker takes part in saving, one keeps what is saved."""
     if distribution.is_chief(strategy):
         yield workdir
@@ -106,12 +115,12 @@ def _own_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]
 
 
 @contextlib.contextmanager
-def _asked_to_stop(strategy: tf.distribute.Strategy) -> Iterator[threading.Event]:
-    """What SIGTERM sets. Of several workers never: all save together, and SIGTERM may come to one of them."""
+def _stop_event(strategy: tf.distribute.Strategy) -> Iterator[threading.Event]:
+    """The event that SIGTERM sets, but for one of several workers: all save together, and SIGTERM may come to one."""
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         yield threading.Event()
     else:
-        with sigterm_noted() as stop:
+        with callbacks.sigterm_noted() as stop:
             yield stop
 
 
@@ -127,39 +136,15 @@ def _set_up(training: TrainingConfig, num_replicas: int) -> None:
 
 
 def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[ObjectiveModel, moving_average.Networks]:
-    """The compiled model, and the moving averages of its parts, if there are to be any."""
+    """The compiled model, and the moving averages of its submodels; {} without `moving_average`."""
     with precision(training.precision):
         model = build_model()
-        averages = moving_average.copies(model.parts) if training.moving_average else {}
+        averages = moving_average.copies(model.submodels) if training.moving_average else {}
     optimizer = optimizers.build(training)
     if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
         optimizer.build(model.trainable_variables)
     model.compile(optimizer, training.clip_norm, jit_compile=training.jit_compile)
     return model, averages
-
-
-def _recorder(
-    training: TrainingConfig,
-    kept: str,
-    manager: tf.train.CheckpointManager,
-    first_step: int,
-    stop: threading.Event,
-    model: ObjectiveModel,
-    describe_bad_examples: Callable[[], str],
-) -> RunRecorder:
-    return RunRecorder(
-        kept,
-        manager,
-        first_step,
-        training.steps,
-        training.log_every_steps,
-        training.checkpoint_every_steps,
-        stop,
-        describe_bad_examples,
-        model.derived,
-        model.alarm,
-        training.warmup_steps,
-    )
 
 
 @contextlib.contextmanager

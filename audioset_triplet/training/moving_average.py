@@ -8,17 +8,17 @@ Networks = Dict[str, tf.keras.Model]
 
 
 def copies(networks: Networks) -> Networks:
-    """Networks of their own with the same weights; to be called in the scope of the run's strategy."""
-    made = {name: tf.keras.models.clone_model(network) for name, network in networks.items()}
+    """New networks with the same weights; to be called in the scope of the run's strategy."""
+    clones = {name: tf.keras.models.clone_model(network) for name, network in networks.items()}
     for name, network in networks.items():
-        made[name].set_weights(network.get_weights())
-    return made
+        clones[name].set_weights(network.get_weights())
+    return clones
 
 
 class MovingAverage(tf.keras.callbacks.Callback):
     """After each step t = 1, 2, ...: average = d average + (1 - d) weight, d = min(decay, (1 + t) / (10 + t)).
 
-    Of all weights, those of batch normalisation too. The decay of the first steps is that of
+    Of all weights, those of batch normalization too. The decay of the first steps is that of
     tf.train.ExponentialMovingAverage: what a network begins with is soon forgotten.
     """
 
@@ -26,20 +26,22 @@ class MovingAverage(tf.keras.callbacks.Callback):
         """
         Args:
             networks: what is trained.
-            averages: the same networks, holding the averages.
-            decay: what is kept of the average in a step, in [0, 1).
-            first_step: steps that were taken before.
+            averages: copies of them, which hold the averages; {}: nothing is averaged.
+            decay: d, in [0, 1).
+            first_step: steps that were done before.
         """
         super().__init__()
         self._pairs = [
             (average, weight)
-            for name, network in networks.items()
-            for average, weight in zip(averages[name].variables, network.variables)
+            for name, copy in averages.items()
+            for average, weight in zip(copy.variables, networks[name].variables)
         ]
         self._decay, self._step = decay, first_step
         self._follow = tf.function(self._follow_once)
 
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        if not self._pairs:
+            return
         self._step += 1
         self._follow(tf.constant(min(self._decay, (1 + self._step) / (10 + self._step)), tf.float32))
 

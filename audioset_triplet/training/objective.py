@@ -15,70 +15,72 @@ class Terms(NamedTuple):
 
     loss: tf.Tensor  # float32 [B]
     weight: tf.Tensor  # float32 [B], 0 for an example that does not count
-    monitored: Dict[str, tf.Tensor]  # name -> float32 [B]
+    metrics: Dict[str, tf.Tensor]  # name -> float32 [B]
 
 
-def combined(parts: Mapping[str, Tuple[float, Terms]], num_rows: tf.Tensor) -> Terms:
+def combined(weighted_terms: Mapping[str, Tuple[float, Terms]], num_rows: tf.Tensor) -> Terms:
     """Several terms of one batch as one, whose mean is the weighted sum of their means. To be called in each replica.
 
     Args:
-        parts: name -> the weight in the sum, and the terms, which may be of several examples per row, [n B]: those of
-            row i are i, i + B, and so on. Where all examples of a part weigh nothing, it counts 0.
+        weighted_terms: name -> the weight in the sum, and the terms, which may be of several examples per row, [n B]:
+            those of row i are i, i + B, and so on. Terms whose examples all have weight 0 count 0.
         num_rows: B.
 
     Returns:
-        Terms of weight 1, [B]. They monitor the loss of each part and what that monitors, as `NAME_loss` and so on.
+        Terms of weight 1, [B]. Their metrics are the loss and the metrics of each of the terms: `NAME_loss` and so on.
     """
     all_rows = distribution.sum_over_replicas(tf.cast(num_rows, tf.float32))
-    loss, monitored = tf.zeros([num_rows]), {}
-    for name, (weight, terms) in parts.items():
+    loss, metrics = tf.zeros([num_rows]), {}
+    for name, (weight, terms) in weighted_terms.items():
         total = tf.stop_gradient(distribution.sum_over_replicas(tf.reduce_sum(terms.weight)))
         shares = tf.math.divide_no_nan(all_rows * terms.weight, total)
-        values = {"loss": terms.loss, **terms.monitored}
-        rows = {key: tf.reduce_sum(tf.reshape(shares * one, [-1, num_rows]), axis=0) for key, one in values.items()}
-        loss += weight * rows["loss"]
-        monitored.update({f"{name}_{key}": one for key, one in rows.items()})
-    return Terms(loss, tf.ones([num_rows]), monitored)
+        values = {"loss": terms.loss, **terms.metrics}
+        by_row = {
+            key: tf.reduce_sum(tf.reshape(shares * value, [-1, num_rows]), axis=0) for key, value in values.items()
+        }
+        loss += weight * by_row["loss"]
+        metrics.update({f"{name}_{key}": value for key, value in by_row.items()})
+    return Terms(loss, tf.ones([num_rows]), metrics)
 
 
 def unprepared(batch: Any) -> Any:
-    """What the input pipeline gives is ready to be learned from."""
+    """The batch as the input pipeline makes it."""
     return batch
 
 
 class ObjectiveModel(tf.keras.Model):
-    """Trains `parts` (name -> network, as checkpoints keep them) on `terms`, which a subclass computes from a batch.
+    """Trains `submodels` (name -> network, as in checkpoints) on `terms`, which a subclass computes from a batch.
 
     The loss is the weighted mean of the terms of all replicas: however many there are, a step is the same as long as
     the terms are.
 
-    Metrics: `loss`, what the subclass monitors (both weighted), and `gradient_norm` (of the loss, over all weights,
-    before it is clipped).
+    Metrics: `loss`, those of the terms (both weighted), and `gradient_norm` (of the loss, over all weights, before it
+    is clipped).
 
-    A step whose gradients are no numbers changes no weight; with a scaled loss (`--precision=mixed_float16`) it is left
+    A step whose gradients are not finite changes no weight; with a scaled loss (`--precision=mixed_float16`) it is left
     out of `gradient_norm` too, as long as a smaller scale may cure it.
     """
 
     def __init__(
         self,
-        parts: Dict[str, tf.keras.Model],
-        monitored: Sequence[str],
+        submodels: Dict[str, tf.keras.Model],
+        metric_names: Sequence[str],
         prepare: Callable[[Any], Any] = unprepared,
         num_rows: int = 0,
     ) -> None:
         """
         Args:
-            parts: the networks.
-            monitored: names of what `terms` monitors.
-            prepare: what the input pipeline gives, a device's part of it -> what `terms` takes, with `example_id`.
+            submodels: the networks.
+            metric_names: names of the metrics of `terms`.
+            prepare: a device's part of what the input pipeline makes -> what `terms` takes, with `example_id`.
             num_rows: rows of a device's part, so that those of the last batch can be named (`bad_example_ids`). 0: they
                 cannot.
         """
         super().__init__()
         self._prepare = prepare
-        self.parts = parts
+        self.submodels = submodels
         self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
-        self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *monitored)}
+        self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *metric_names)}
         self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
         self._clip_norm = 0.0
         self._bad_example_ids = tf.Variable(
@@ -101,16 +103,16 @@ class ObjectiveModel(tf.keras.Model):
     def terms(self, batch: Any) -> Terms:
         raise NotImplementedError
 
-    def derived(self, means: Dict[str, float]) -> Dict[str, float]:
-        """What a line of metrics says besides the means, made of them."""
+    def derived_metrics(self, means: Dict[str, float]) -> Dict[str, float]:
+        """What a line of metrics has besides the means, computed from them."""
         return {}
 
-    def alarm(self, means: Dict[str, float]) -> str:
-        """What is wrong with a run that can go on, as one line; empty: nothing. Not asked in the warm-up."""
+    def warning(self, means: Dict[str, float]) -> str:
+        """What is wrong with a run that can go on, as one line; empty: nothing. Not called in the warm-up."""
         return ""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.parts["network"](inputs, training=training)
+        return self.submodels["network"](inputs, training=training)
 
     def train_step(self, batch: Any) -> Dict[str, tf.Tensor]:
         batch = self._prepare(batch)
@@ -123,15 +125,15 @@ class ObjectiveModel(tf.keras.Model):
         gradients = distribution.sum_over_replicas(tape.gradient(scaled, variables))
         gradients = [gradient / scale for gradient in gradients] if scaling else gradients
         norm = tf.linalg.global_norm(gradients)
-        is_number = tf.math.is_finite(norm)
+        is_finite = tf.math.is_finite(norm)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
         if not scaling:  # or else the optimizer leaves the step out itself, and tries a smaller scale
-            gradients = [tf.where(is_number, gradient, 0.0) for gradient in gradients]
+            gradients = [tf.where(is_finite, gradient, 0.0) for gradient in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
-        for name, values in {"loss": terms.loss, **terms.monitored}.items():
+        for name, values in {"loss": terms.loss, **terms.metrics}.items():
             self._means[name].update_state(values, sample_weight=terms.weight)
-        counts = tf.cast(is_number | (scale <= 1.0), tf.float32)
+        counts = tf.cast(is_finite | (scale <= 1.0), tf.float32)
         self._gradient_norm.update_state(tf.where(counts > 0, norm, 0.0), sample_weight=counts)
         self._note_bad_examples(batch.example_id, tf.math.is_finite(terms.loss))
         return {metric.name: metric.result() for metric in self.metrics}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.training import addons
 
-# Weights that do not decay: biases, and scales and shifts of batch normalisation (He et al. 2019, "Bag of Tricks",
+# Weights that do not decay: biases, and scales and shifts of batch normalization (He et al. 2019, "Bag of Tricks",
 # section 3.1).
 _NOT_DECAYED = ("bias", "gamma", "beta")
 

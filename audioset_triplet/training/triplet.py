@@ -79,18 +79,18 @@ class TripletModel(ObjectiveModel):
     def terms(self, batch: TripletBatch) -> Terms:
         positive_distances, negative_distances, weights = self._distances(batch)
         loss = triplet.hinge(positive_distances, negative_distances, self._config.margin)
-        monitored = {
+        metrics = {
             "active": tf.cast(loss > 0, tf.float32),
             "positive_distance": positive_distances,
             "negative_distance": negative_distances,
         }
-        return Terms(loss, weights, monitored)
+        return Terms(loss, weights, metrics)
 
     def _distances(self, batch: TripletBatch) -> tuple:
         """Squared distances to the positive and to the negative, and the weights: [B] each."""
         is_sampled = self._config.negatives == "sampled"
         windows = [batch.anchor, batch.positive] + ([batch.negative] if is_sampled else [])
-        anchor, positive, *rest = embed_together(self.parts["network"], windows)
+        anchor, positive, *rest = embed_together(self.submodels["network"], windows)
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
         if is_sampled:
             return positive_distances, tf.reduce_sum(tf.square(anchor - rest[0]), axis=1), batch.weight
@@ -115,19 +115,19 @@ class ContrastiveModel(ObjectiveModel):
         self._config = config
 
     def terms(self, batch: TripletBatch) -> Terms:
-        anchor, positive = embed_together(self.parts["network"], [batch.anchor, batch.positive])
+        anchor, positive = embed_together(self.submodels["network"], [batch.anchor, batch.positive])
         candidates = candidates_of(batch, anchor, positive, self._config.candidates)
         is_negative = candidates.is_negative(tf.range(tf.shape(anchor)[0]))
         loss = nt_xent.nt_xent(anchor, positive, candidates.embeddings, is_negative, self._config.temperature)
         positive_distances = tf.reduce_sum(tf.square(anchor - positive), axis=1)
         distances = triplet.squared_distances(anchor, candidates.embeddings)
         is_closer = is_negative & (distances < positive_distances[:, tf.newaxis])
-        monitored = {
+        metrics = {
             "accuracy": 1.0 - tf.cast(tf.reduce_any(is_closer, axis=1), tf.float32),
             "positive_distance": positive_distances,
         }
         has_negative = tf.cast(tf.reduce_any(is_negative, axis=1), tf.float32)
-        return Terms(loss, batch.weight * has_negative, monitored)
+        return Terms(loss, batch.weight * has_negative, metrics)
 
 
 # Name of a loss (LossConfig.loss) -> the model that trains with it.

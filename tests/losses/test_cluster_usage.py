@@ -43,7 +43,7 @@ def test_entropies_beside_what_they_can_be():
 
 
 @pytest.mark.parametrize(
-    "entropy, entropy_of_mean, alarm",
+    "entropy, entropy_of_mean, warning",
     [
         (0.1, 5.0, ""),
         (3.0, 8.0, ""),  # unsure, and spread over more clusters than there are examples
@@ -54,6 +54,6 @@ def test_entropies_beside_what_they_can_be():
         (math.nan, math.nan, "broken"),
     ],
 )
-def test_the_alarm(entropy, entropy_of_mean, alarm):
-    text = cluster_usage.alarm(entropy, entropy_of_mean, num_clusters=1_000_000, num_examples=256)
-    assert alarm in text and bool(text) == bool(alarm)
+def test_the_alarm(entropy, entropy_of_mean, warning):
+    text = cluster_usage.warning(entropy, entropy_of_mean, num_clusters=1_000_000, num_examples=256)
+    assert warning in text and bool(text) == bool(warning)

@@ -1,6 +1,4 @@
-import json
 import math
-import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.models import heads
+from audioset_triplet.runs import metrics_log
 from audioset_triplet.training import callbacks, clustering_terms, objective
 from tests.reference import entropy_clustering as reference
 
@@ -22,10 +21,10 @@ class Model(objective.ObjectiveModel):
     """Trains a head of 5 clusters alone."""
 
     def __init__(self, head):
-        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.MONITORED)
+        super().__init__({heads.CLUSTER_HEAD: head}, clustering_terms.METRICS)
 
     def terms(self, batch):
-        head = self.parts[heads.CLUSTER_HEAD]
+        head = self.submodels[heads.CLUSTER_HEAD]
         return clustering_terms.terms(batch.vectors, batch.weights, head, 1.2, bool(self.jit_compile))
 
 
@@ -56,22 +55,23 @@ def test_a_step_goes_down_the_loss_of_the_reference(batch, jit_compile):
     np.testing.assert_allclose(head.kernel, kernel - 0.5 * gradient, rtol=1e-4, atol=1e-5)
 
 
-def test_a_line_of_metrics_has_what_follows_from_the_entropies_and_an_alarm_is_said_when_it_begins(tmp_path, capsys):
-    manager = tf.train.CheckpointManager(tf.train.Checkpoint(), str(tmp_path / "checkpoints"), 5)
+def test_a_line_of_metrics_has_what_follows_from_the_entropies_and_a_collapse_is_a_warning(tmp_path, capsys):
+    sizes, steps = dict(num_clusters=64, num_examples=16), callbacks.Steps(0, 9)
     model = tf.keras.Sequential([])
     model.compile(tf.keras.optimizers.SGD(0.0))
-    recorder = callbacks.RunRecorder(
-        str(tmp_path), manager, 0, 9, 1, 9, threading.Event(),
-        derived=lambda means: clustering_terms.derived(means, num_clusters=64, num_examples=16),
-        alarm=lambda means: clustering_terms.alarm(means, num_clusters=64, num_examples=16),
-        warmup_steps=2,
-    )  # fmt: skip
-    recorder.set_model(model)
-    collapsed, well = (1e-3, math.log(2)), (1e-3, math.log(16))
-    for batch, (entropy, cross_entropy) in enumerate([collapsed] * 4 + [well] + [collapsed] * 3):
-        recorder.on_train_batch_end(batch, {"loss": 0.0, "entropy": entropy, "cross_entropy": cross_entropy})
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    used = [
+        callbacks.MetricsWriter(
+            str(tmp_path), steps, 1, lambda means: clustering_terms.derived_metrics(means, **sizes)
+        ),
+        callbacks.WarningPrinter(steps, 1, lambda means: clustering_terms.warning(means, **sizes), warmup_steps=2),
+    ]
+    collapsed, spread = (1e-3, math.log(2)), (1e-3, math.log(16))
+    for callback in used:
+        callback.set_model(model)
+        for batch, (entropy, cross_entropy) in enumerate([collapsed] * 4 + [spread] + [collapsed] * 3):
+            callback.on_train_batch_end(batch, {"loss": 0.0, "entropy": entropy, "cross_entropy": cross_entropy})
+    lines = metrics_log.read(str(tmp_path))
     assert [round(line["effective_clusters"]) for line in lines] == [2] * 4 + [16] + [2] * 3
     assert lines[4]["entropy_of_mean_ratio"] == pytest.approx(1)
-    said = [line for line in capsys.readouterr().err.splitlines() if "has collapsed" in line]
-    assert [line.split(":")[0] for line in said] == ["step 3", "step 6"]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "has collapsed" in line]
+    assert [line.split(":")[0] for line in warnings] == ["step 3", "step 6"]

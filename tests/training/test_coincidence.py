@@ -40,16 +40,14 @@ def test_combined_terms_are_the_weighted_sum_of_weighted_means():
     means = np.average(values[0], weights=[1, 1, 0, 2, 0, 1]), np.average(values.ravel(), weights=weights)
     np.testing.assert_array_equal(found.weight, 1)
     np.testing.assert_allclose(np.mean(found.loss), 2 * means[0] + 0.5 * means[1], rtol=1e-5)
-    np.testing.assert_allclose(np.mean(found.monitored["b_loss"]), means[1], rtol=1e-5)
-    np.testing.assert_allclose(
-        np.mean(found.monitored["b_seen"]), np.average(np.arange(12), weights=weights), rtol=1e-6
-    )
-    np.testing.assert_array_equal(found.monitored["c_loss"], 0)
+    np.testing.assert_allclose(np.mean(found.metrics["b_loss"]), means[1], rtol=1e-5)
+    np.testing.assert_allclose(np.mean(found.metrics["b_seen"]), np.average(np.arange(12), weights=weights), rtol=1e-6)
+    np.testing.assert_array_equal(found.metrics["c_loss"], 0)
 
 
 def expected_terms(config, model, batch):
     """Name -> the loss of each term, by the oracles, from what the networks make of the batch."""
-    parts, reach = model.parts, config.terms.coincidence_seconds
+    parts, reach = model.submodels, config.terms.coincidence_seconds
     windows = [parts["network"](batch.windows[:, which]).numpy() for which in range(batch.windows.shape[1])]
     seconds, recordings = batch.seconds.numpy(), batch.recordings.numpy()
     ones = np.ones(len(recordings), bool)
@@ -89,7 +87,7 @@ def test_every_term_is_that_of_its_oracle_and_the_loss_their_weighted_sum(weight
     expected = expected_terms(config, model, batch)
     assert {f"{name}_weight" for name in expected} == set(weights)
     for name, value in expected.items():
-        assert float(tf.reduce_mean(terms.monitored[f"{name}_loss"])) == pytest.approx(value, rel=1e-4), name
+        assert float(tf.reduce_mean(terms.metrics[f"{name}_loss"])) == pytest.approx(value, rel=1e-4), name
     total = sum(weights[f"{name}_weight"] * value for name, value in expected.items())
     assert float(tf.reduce_mean(terms.loss)) == pytest.approx(total, rel=1e-4)
 
@@ -155,12 +153,12 @@ def test_every_preset_builds_and_takes_a_step(videos, name):
     config = dataclasses.replace(config, terms=dataclasses.replace(config.terms, class_weight=0.0))
     config = dataclasses.replace(config, clustering=dataclasses.replace(config.clustering, num_clusters=256))
     model = coincidence.build_model(config, None, "")
-    before = model.parts["network"].get_layer("embedding").kernel.numpy()
+    before = model.submodels["network"].get_layer("embedding").kernel.numpy()
     model.compile(tf.keras.optimizers.SGD(0.01))
     [batch] = inputs.moment_batches(config).take(1)
     logs = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
     assert np.isfinite(logs["loss"]).all()
-    assert (model.parts["network"].get_layer("embedding").kernel.numpy() != before).any()
+    assert (model.submodels["network"].get_layer("embedding").kernel.numpy() != before).any()
 
 
 def test_batches_of_moments(videos):

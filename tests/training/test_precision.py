@@ -91,10 +91,10 @@ def test_a_step_whose_scaled_loss_overflows_is_left_out():
     model, batch = model_in("mixed_float16"), batch_of(6)
     inner = tf.keras.optimizers.SGD(0.1)
     model.compile(tf.keras.mixed_precision.LossScaleOptimizer(inner, initial_scale=2.0**40))
-    before = model.parts["network"].trainable_variables[0].numpy()
+    before = model.submodels["network"].trainable_variables[0].numpy()
     (logs,) = steps(model, batch, 1)
     assert float(model.optimizer.loss_scale) == 2.0**39
-    np.testing.assert_array_equal(before, model.parts["network"].trainable_variables[0].numpy())
+    np.testing.assert_array_equal(before, model.submodels["network"].trainable_variables[0].numpy())
     assert np.isfinite(logs["gradient_norm"])
 
 
