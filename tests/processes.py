@@ -1,18 +1,34 @@
-"""Runs the project's programs as a person does: in a process of their own."""
+"""Runs the project's programs as a person does: in a process of their own.
 
+Importing TensorFlow and its like takes most of the time of a program that works on a few records. So the process is,
+unless a test says otherwise, a fork of one that has these libraries (tests/preloaded.py) and none of the project's
+modules: the fork server of the standard library.
+"""
+
+import atexit
 import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
+import random
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, Dict, List, Union
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+_FORK_SERVER = multiprocessing.get_context("forkserver")
+_FORK_SERVER.set_forkserver_preload(["tests.preloaded"])
+
+_STREAMS = {1: "stdout", 2: "stderr"}  # file descriptor -> name of its file
 
 
 def command(module: str, *arguments: object) -> List[str]:
@@ -29,18 +45,65 @@ def flags(**options: object) -> List[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
-def start(
-    module: str, *arguments: object, output: Union[int, IO[bytes]] = subprocess.DEVNULL
-) -> "subprocess.Popen[bytes]":
-    """The same in the background, to be killed; what it says goes to a file, or nowhere."""
-    return subprocess.Popen(
-        command(module, *arguments),
-        env=environment(),
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        # A shell lets its background jobs, and so what they start, ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+class Program:
+    """A program that runs in the background, with its output in files; used like a `subprocess.Popen`."""
+
+    def __init__(self, module: str, *arguments: object, **variables: str) -> None:
+        """Starts `python -m module arguments`, with these environment variables over those of `environment()`."""
+        self.name = module
+        self._folder = tempfile.TemporaryDirectory()
+        for name in _STREAMS.values():
+            pathlib.Path(self._folder.name, name).touch()
+        self._process = _FORK_SERVER.Process(
+            target=_run, args=(module, [*map(str, arguments)], {**environment(), **variables}, self._folder.name)
+        )
+        self._process.start()
+        atexit.register(self._process.kill)  # else the tests would wait for it at their end
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> Optional[int]:
+        return self._process.exitcode
+
+    def poll(self) -> Optional[int]:
+        return self._process.exitcode
+
+    def wait(self, timeout: Optional[float] = None) -> int:
+        """Waits for the end and returns the exit code; kills what takes longer, and fails."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            self.kill()
+            raise AssertionError(f"{self.name} takes more than {timeout} s:\n{''.join(self.output())}")
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def output(self) -> Tuple[str, str]:
+        """What it wrote so far to stdout and to stderr."""
+        stdout, stderr = (pathlib.Path(self._folder.name, name).read_text() for name in _STREAMS.values())
+        return stdout, stderr
+
+
+def _run(module: str, arguments: Sequence[str], variables: Dict[str, str], folder: str) -> None:
+    """In the forked process: the program, and nothing that it would share with other forks."""
+    for descriptor, name in _STREAMS.items():
+        os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY), descriptor)
+    os.environ.clear()
+    os.environ.update(variables)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    np.random.seed()
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_number: int) -> int:
@@ -48,19 +111,24 @@ def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_
 
     Fails with what the program said if it ended on its own.
     """
-    with tempfile.TemporaryFile() as output:
-        process = start(module, *arguments, output=output)
-        while not path.exists() and process.poll() is None:
-            time.sleep(0.02)
-        if process.poll() is not None:
-            output.seek(0)
-            raise AssertionError(f"{module} ended with exit code {process.returncode}:\n{output.read().decode()}")
-        process.send_signal(signal_number)
-        return process.wait()
+    program = Program(module, *arguments)
+    while not path.exists() and program.poll() is None:
+        time.sleep(0.02)
+    if program.poll() is not None:
+        raise AssertionError(f"{module} ended with exit code {program.returncode}:\n{''.join(program.output())}")
+    program.send_signal(signal_number)
+    return program.wait()
 
 
 def run(module: str, *arguments: object, timeout: float = 480) -> "subprocess.CompletedProcess[str]":
-    """`python -m module --arguments`, to its end, with its output as text."""
+    """`python -m module arguments`, to its end, with its output as text."""
+    program = Program(module, *arguments)
+    returncode = program.wait(timeout)
+    return subprocess.CompletedProcess(command(module, *arguments), returncode, *program.output())
+
+
+def run_afresh(module: str, *arguments: object, timeout: float = 480) -> "subprocess.CompletedProcess[str]":
+    """The same in a process that shares nothing with any other, not even the order of its sets."""
     return subprocess.run(
         command(module, *arguments), env=environment(), capture_output=True, text=True, timeout=timeout, check=False
     )
@@ -74,32 +142,25 @@ def error_of(result: "subprocess.CompletedProcess[str]") -> str:
     return lines[0]
 
 
-def start_workers(num_workers: int, module: str, *arguments: object) -> "List[subprocess.Popen[str]]":
-    """Starts a program as all workers of a cluster on this machine, whose stderr are pipes."""
+def start_workers(num_workers: int, module: str, *arguments: object) -> List[Program]:
+    """Starts a program as all workers of a cluster on this machine."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(num_workers)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
-    running = []
-    for index in range(num_workers):
-        cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        started = subprocess.Popen(
-            command(module, *arguments),
-            env={**environment(), "TF_CONFIG": json.dumps(cluster)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(started)
-    return running
+        for bound in sockets:
+            bound.bind(("localhost", 0))
+        workers = [f"localhost:{bound.getsockname()[1]}" for bound in sockets]
+    clusters = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in range(num_workers)
+    ]
+    return [Program(module, *arguments, TF_CONFIG=json.dumps(cluster)) for cluster in clusters]
 
 
 def run_workers(num_workers: int, module: str, *arguments: object, timeout: float = 240) -> None:
     """Runs a program as all workers of a cluster to its end; fails with what one said that did not exit with 0."""
     running = start_workers(num_workers, module, *arguments)
     try:
-        errors = [process.communicate(timeout=timeout)[1] for process in running]
-        assert all(process.returncode == 0 for process in running), "\n".join(errors)
+        codes = [program.wait(timeout) for program in running]
+        assert not any(codes), "\n".join(program.output()[1] for program in running)
     finally:
-        for process in running:
-            process.kill()
+        for program in running:
+            program.kill()

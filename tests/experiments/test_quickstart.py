@@ -15,22 +15,21 @@ from tests import processes
 MODULE = "experiments.quickstart"
 
 
-def stop_the_training(arguments, folder, said):
+def stop_the_training(arguments, folder):
     """What the program says when its training, a process that it starts, is asked to stop at its beginning."""
-    with open(said, "wb") as output:
-        program = processes.start(MODULE, *arguments, output=output)
-        while not (folder / "run" / "config.json").exists() and program.poll() is None:
-            time.sleep(0.1)
-        [training] = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
-        os.kill(int(training), signal.SIGTERM)
-        assert program.wait() == 1
-    return said.read_text()
+    program = processes.Program(MODULE, *arguments)
+    while not (folder / "run" / "config.json").exists() and program.poll() is None:
+        time.sleep(0.1)
+    [training] = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    os.kill(int(training), signal.SIGTERM)
+    assert program.wait() == 1
+    return program.output()[1]
 
 
 @pytest.mark.slow
 def test_from_nothing_to_a_report_and_again(tmp_path):
     arguments = processes.flags(output=tmp_path / "demo", steps=4, clips_per_class=10)
-    stopped = stop_the_training(arguments, tmp_path / "demo", tmp_path / "said")
+    stopped = stop_the_training(arguments, tmp_path / "demo")
     assert "run: the training was stopped before step 4: run this again" in stopped.splitlines()[-1]
     assert not (tmp_path / "demo" / "models").exists()
 

@@ -26,29 +26,27 @@ def files(tmp_path):
 
 
 @contextlib.contextmanager
-def serving(folder, *arguments):
-    """The process, and the line that it says when it is ready."""
-    log = folder / f"{time.monotonic_ns()}.log"
-    with open(log, "wb") as output:
-        process = processes.start(MODULE, "--host=localhost", *arguments, output=output)
+def serving(*arguments):
+    """The process, and the line on stderr with which it is ready."""
+    process = processes.Program(MODULE, "--host=localhost", *arguments)
     try:
-        while not log.read_text().endswith("\n"):
-            assert process.poll() is None, log.read_text()
+        while not process.output()[1].endswith("\n"):
+            assert process.poll() is None, process.output()
             time.sleep(0.05)
-        yield process, log.read_text().strip()
+        yield process, process.output()[1].strip()
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGKILL)
+        assert process.wait(30) in (0, -signal.SIGKILL), process.output()
 
 
 @pytest.mark.slow
 def test_two_workers_make_the_batches_and_one_may_go(tmp_path, files):
     with contextlib.ExitStack() as stack:
-        _, line = stack.enter_context(serving(tmp_path, "--role=dispatcher"))
+        _, line = stack.enter_context(serving("--role=dispatcher"))
         address = line.partition("=")[2]
         worker = ("--role=worker", f"--dispatcher={address[len('grpc://') :]}")
-        first, _ = stack.enter_context(serving(tmp_path, *worker))
-        stack.enter_context(serving(tmp_path, *worker))
+        first, _ = stack.enter_context(serving(*worker))
+        stack.enter_context(serving(*worker))
         config = dataclasses.replace(
             tiny_config("", steps=30), data=DataConfig(data=files, data_service=address, shuffle_clips=4)
         )

@@ -191,11 +191,12 @@ def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
     checkpoint_folder, many = tmp_path / "run" / "checkpoints", 100_000
     chief, other = processes.start_workers(2, MODULE, *arguments(many))
     while not list(checkpoint_folder.glob("ckpt-*.index")):
-        assert chief.poll() is None and other.poll() is None, (chief.communicate(), other.communicate())
+        assert chief.poll() is None and other.poll() is None, (chief.output(), other.output())
         time.sleep(0.05)
     other.kill()
-    said = chief.communicate(timeout=120)[1]
-    assert chief.returncode == 1 and "error: another worker was lost" in said.splitlines()[-1], said
+    assert chief.wait(timeout=120) == 1
+    said = chief.output()[1]
+    assert "error: another worker was lost" in said.splitlines()[-1], said
 
     saved = checkpoints.step_of(tf.train.latest_checkpoint(str(checkpoint_folder)))
     path = tmp_path / "run" / "config.json"
