@@ -13,9 +13,9 @@ An id has 11 characters, among them `_` and `-`, and may itself begin with Y: na
 import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from data_prep import sounds
+from data_prep import audio_sources
+from data_prep.audio_sources import Location
 from data_prep.segments import VIDEO_ID, Segment
-from data_prep.sounds import Location
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _NAME = re.compile(rf"(?P<id>{VIDEO_ID.pattern})(?:_(?P<start>{_NUMBER})(?:[_-]{_NUMBER})?)?")
@@ -53,14 +53,14 @@ def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location],
         say) the first in the order of their paths is taken. And in words, how many sounds are not used.
 
     Raises:
-        UserError: what `sounds.find` raises.
+        UserError: what `audio_sources.find` raises.
     """
     by_video: Dict[str, List[Segment]] = {}
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
     found: Dict[str, Location] = {}
     strangers, repeated = [], []
-    for sound in sounds.find(source):
+    for sound in audio_sources.find(source):
         held = match(sound.stem, by_video)
         if not held:
             strangers.append(sound)

@@ -8,9 +8,9 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
 from audioset_triplet.records.schema import NO_FOLD
 from data_prep import audio_names
+from data_prep.audio_sources import Location
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments
-from data_prep.sounds import Location
 
 
 def make_requests(
@@ -38,7 +38,7 @@ def make_requests(
         requests.append(
             ClipRequest(
                 group=group,
-                sound=found.get(segment.clip_id),
+                location=found.get(segment.clip_id),
                 clip_id=segment.clip_id,
                 recording_id=segment.video_id,
                 start_seconds=segment.start_seconds,

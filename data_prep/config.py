@@ -2,27 +2,49 @@
 
 import dataclasses
 
-from audioset_triplet.config.options import Config, option
+from audioset_triplet.config.options import Config, option, require
+from audioset_triplet.media import encodings
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordsConfig(Config):
-    """How records are written."""
+    """The format of the records, and which audio becomes one."""
 
     num_shards: int = option(0, "Files per fold or list; 0: one for every 512 clips, and at least 2.", at_least=0)
-    audio: str = option("pcm", "Samples, or the files' own bytes (smaller, slower to read).", ("pcm", "encoded"))
+    audio: str = option(
+        "pcm",
+        "pcm: samples. encoded: the bytes of the files (smaller, slower to read), where they can be decoded inside the "
+        "graph; samples of the others.",
+        ("pcm", "encoded"),
+    )
+    sample_rate_hz: int = option(16000, "Sample rate of the records.", at_least=1000, at_most=192000)
+    channels: int = option(
+        1,
+        "Channels of the records. Files with exactly so many keep them; of other files the channels are averaged, and "
+        "the average is repeated in each channel.",
+        at_least=1,
+        at_most=2,
+    )
     min_seconds: float = option(0.1, "Shorter audio is rejected.", at_least=0)
     duration_slack_seconds: float = option(
         0.5,
-        "How much longer or shorter than its clip audio may be to be trimmed or padded to it. Longer audio is "
-        "rejected, since nobody knows which part of it is the clip; shorter audio is used as it is.",
+        "Audio that is longer or shorter than listed by at most this is trimmed or padded. Longer audio is rejected, "
+        "since it is unknown which part of it is the clip; shorter audio is used as it is.",
         at_least=0,
     )
+
+    def check_rules(self) -> None:
+        usual_rates_hz = (44100, 48000)
+        require(
+            self.audio == "pcm" or any(encodings.can_resample(hz, self.sample_rate_hz) for hz in usual_rates_hz),
+            f"--audio=encoded: the graph cannot resample 44.1 or 48 kHz to --sample_rate_hz={self.sample_rate_hz}: "
+            "choose another rate, or --audio=pcm.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class FramesConfig(Config):
-    """Which images of a video are written beside its audio."""
+    """Which images of a video are written with its audio."""
 
     frames_per_second: float = option(
         1.0,
@@ -40,7 +62,7 @@ class FramesConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class RunnerConfig(Config):
-    """Where and how records are prepared; nothing of it changes them."""
+    """Where and how records are prepared; it does not change them."""
 
     runner: str = option(
         "direct",
@@ -50,7 +72,7 @@ class RunnerConfig(Config):
     num_workers: int = option(0, "Processes of the direct runner; 0: one per core.", at_least=0)
     max_reject_fraction: float = option(
         0.5,
-        "Stop if more than this part of the audio files that exist is rejected (and more than nine of them).",
+        "Stop if more than this fraction of the files is rejected (and more than nine of them).",
         at_least=0,
         at_most=1,
     )

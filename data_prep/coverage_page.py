@@ -1,35 +1,36 @@
-"""The copy card as a page that stands alone: coverage.json -> coverage.html.
+"""The copy card as a self-contained page: coverage.json -> coverage.html.
 
-However many clips there are, the page has rows for splits and classes alone, and a few ids.
+The page has rows for splits and classes, and a few ids; it does not grow with the number of clips.
 """
 
 import math
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import audioset_triplet
+from audioset_triplet.records import schema
 from audioset_triplet.reports import frame
 
-_CLASSES_IN_VIEW = 40  # of more than twice as many; the others can be unfolded
-_MOST_CLASSES = 1000  # of a chart
-_MOST_IDS = 60  # of silent clips, and of short ones
-_IDS_IN_VIEW = 12  # of more, they can be unfolded
+_CLASSES_IN_VIEW = 40  # of more than twice as many; the others are folded
+_MAX_CLASSES = 1000  # of a chart
+_MAX_IDS = 60  # of silent clips, and of short ones
+_IDS_IN_VIEW = 12  # a longer list is folded
 
 _REASONS = {
-    "missing": "found when the folder was searched, gone when it was to be read",
-    "unreadable": "no decoder makes sound of it",
-    "no sound": "pictures alone",
-    "no pictures": "sound alone, where pictures are wanted",
-    "broken times": "its sound jumps in time: pictures cannot be placed beside it",
-    "truncated": "ends before it says that it does",
-    "empty": "holds no sample",
+    "missing": "deleted between the search of the folder and the decoding",
+    "unreadable": "no decoder can read it",
+    "no audio": "a video without an audio track",
+    "no images": "audio alone, where a video is expected",
+    "broken times": "a gap in the times of the audio: images cannot be aligned with it",
+    "truncated": "ends before the length in its header",
+    "empty": "holds no samples",
     "too short": "shorter than --min_seconds",
-    "not finite": "holds samples that are no numbers",
-    "wrong duration": "longer than listed by more than is cut off: which part of it is the clip is not known",
+    "not finite": "holds NaN or infinite samples",
+    "wrong duration": "longer than listed by more than the slack: it is unknown which part is the clip",
 }
 
 
 def render(card: Mapping[str, Any]) -> str:
-    """The page of what `coverage.describe` gives."""
+    """The page of a card, as from `coverage.describe`."""
     total, splits = card["total"], card["splits"]
     data_set = card["settings"].get("data_set", "data set")
     return frame.render(
@@ -37,20 +38,28 @@ def render(card: Mapping[str, Any]) -> str:
         "coverage.html.jinja",
         _facts(card["settings"]),
         data_set=data_set,
+        audio_format=schema.format_text(*_audio_format(card["settings"])),
+        sample_rate_khz=f"{_audio_format(card['settings'])[0] / 1000:g} kHz",
         headline=_headline(total),
         total=_with_shares(total),
-        splits=[(name, _with_shares(one)) for name, one in splits.items()],
-        quotes=[_quote(f"{data_set} {name}", one) for name, one in splits.items() if one["used"]],
-        reasons=[(reason, _REASONS.get(reason, ""), *one) for reason, *one in _bars(total["reasons"])],
-        rates=[(f"{int(rate_hz) / 1000:g} kHz", *one) for rate_hz, *one in _bars(total["rates_hz"])],
+        splits=[(name, _with_shares(split)) for name, split in splits.items()],
+        quotes=[_quote(f"{data_set} {name}", split) for name, split in splits.items() if split["used"]],
+        reasons=[(reason, _REASONS.get(reason, ""), *bar) for reason, *bar in _bars(total["reasons"])],
+        rates=[(f"{int(rate_hz) / 1000:g} kHz", *bar) for rate_hz, *bar in _bars(total["rates_hz"])],
         ids_in_view=_IDS_IN_VIEW,
         of_all=_classes(total),
-        of_splits=[(name, _classes(one)) for name, one in splits.items()] if len(splits) > 1 else [],
+        of_splits=[(name, _classes(split)) for name, split in splits.items()] if len(splits) > 1 else [],
         oddities=[
-            ("silent", "below −80 dB of full scale throughout", total["silent"], card["silent_clips"][:_MOST_IDS]),
-            ("short", "shorter than listed by more than is padded", total["short"], card["short_clips"][:_MOST_IDS]),
+            ("silent", "below −80 dB of full scale throughout", total["silent"], card["silent_clips"][:_MAX_IDS]),
+            ("short", "shorter than listed by more than the slack", total["short"], card["short_clips"][:_MAX_IDS]),
         ],
     )
+
+
+def _audio_format(settings: Mapping[str, Any]) -> Tuple[int, int]:
+    """(sample rate in Hz, channels) of the records."""
+    default_rate_hz, default_channels = schema.DEFAULT_FORMAT
+    return settings.get("sample_rate_hz", default_rate_hz), settings.get("channels", default_channels)
 
 
 def percent(part: int, whole: int) -> str:
@@ -64,11 +73,11 @@ def _headline(total: Mapping[str, Any]) -> str:
     used, listed = total["used"], total["listed"]
     if not used:
         return f"None of {listed:,} clips can be used"
-    return f"{used:,} of {listed:,} {_what(total)} can be used: {percent(used, listed)}"
+    return f"{used:,} of {listed:,} {_units(total)} can be used: {percent(used, listed)}"
 
 
 def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
-    """Numbers of clips with what a bar shows of them."""
+    """Numbers of clips with the lengths of their bars."""
     used, rejected, listed = (counts[name] for name in ("used", "rejected", "listed"))
     return {
         **counts,
@@ -78,16 +87,16 @@ def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _what(part: Mapping[str, Any]) -> str:
-    """What is counted in a split."""
-    return "clips" if part["records"] == part["used"] else f"sounds, cut into {part['records']:,} clips,"
+def _units(part: Mapping[str, Any]) -> str:
+    """The units in which a split counts."""
+    return "clips" if part["records"] == part["used"] else f"files, cut into {part['records']:,} clips,"
 
 
 def _quote(name: str, split: Mapping[str, Any]) -> str:
-    """What says of which clips a result is."""
+    """A sentence that names the clips of a result."""
     used, listed = split["used"], split["listed"]
     return (
-        f"{name}: {used:,} of {listed:,} {_what(split)} ({percent(used, listed)}), {_hours(split['hours'])}, "
+        f"{name}: {used:,} of {listed:,} {_units(split)} ({percent(used, listed)}), {_hours(split['hours'])}, "
         f"clips digest {split['clips_digest']}"
     )
 
@@ -104,10 +113,10 @@ def _bars(numbers: Mapping[str, int]) -> List[Tuple[str, int, float, str]]:
 
 
 def _classes(split: Mapping[str, Any]) -> Dict[str, Any]:
-    """The chart of classes: the least complete first, of those the largest."""
-    rows = [{**_with_shares(one), "title": one["name"].replace("_", " ")} for one in split["classes"]]
+    """The chart of classes: the least complete first; of equally complete ones, the largest first."""
+    rows = [{**_with_shares(row), "title": row["name"].replace("_", " ")} for row in split["classes"]]
     rows.sort(key=lambda row: (row["used_share"], -row["listed"], row["title"]))
-    shown = rows[:_MOST_CLASSES]
+    shown = rows[:_MAX_CLASSES]
     folds = len(shown) > 2 * _CLASSES_IN_VIEW
     return {
         "count": len(rows),
@@ -122,7 +131,7 @@ def _classes(split: Mapping[str, Any]) -> Dict[str, Any]:
 
 def _profile(shares: Sequence[float]) -> str:
     """Points of an SVG polygon, a step for each class: as wide as there are classes, from 0 at the top to 100."""
-    points = [f"{place},{100 * (1 - share):.1f}" for i, share in enumerate(shares) for place in (i, i + 1)]
+    points = [f"{x},{100 * (1 - share):.1f}" for i, share in enumerate(shares) for x in (i, i + 1)]
     return " ".join(["0,100", *points, f"{len(shares)},100"])
 
 

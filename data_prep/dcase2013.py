@@ -12,7 +12,7 @@ from typing import Dict, List, Mapping, Sequence
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
-from data_prep import fold_sets, sounds
+from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
 CLASSES = (
@@ -58,7 +58,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
         fold_of_it = folds_of.get(path.stem, fold)
         requests[path.stem] = ClipRequest(
             group=f"fold{fold_of_it}",
-            sound=sounds.of_file(path),
+            location=audio_sources.of_file(path),
             clip_id=f"{name}-{path.stem}",
             recording_id=f"{name}-{path.stem}",
             start_seconds=0.0,

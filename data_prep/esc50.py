@@ -6,7 +6,7 @@ The file names are taken from the CSV as they stand there, never assumed to be W
 import pathlib
 from typing import List, Mapping, Optional, Sequence
 
-from data_prep import fold_sets, sounds
+from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
 LISTING = "meta/esc50.csv"
@@ -24,7 +24,7 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
     def make(row: Mapping[str, str]) -> Optional[ClipRequest]:
         request = ClipRequest(
             group=f"fold{int(row['fold'])}",
-            sound=sounds.of_file(root / "audio" / row["filename"]),
+            location=audio_sources.of_file(root / "audio" / row["filename"]),
             clip_id=pathlib.PurePath(row["filename"]).stem,
             recording_id=row["src_file"],
             start_seconds=0.0,  # where in the recording a take lies is not published

@@ -16,10 +16,10 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.video_files import VIDEO_EXTENSIONS
 from audioset_triplet.records.schema import NO_FOLD
-from data_prep import fold_sets, sounds
+from data_prep import audio_sources, fold_sets
+from data_prep.audio_sources import Location
 from data_prep.config import FramesConfig
 from data_prep.plan import ClipList, ClipRequest
-from data_prep.sounds import Location
 
 FROM_FOLDERS, NO_LABELS = "folders", "none"
 _GROUP = "sounds"  # what files of records are named after where there are no folds
@@ -67,7 +67,7 @@ class Clips:
             fold = fold_sets.fold_of(recording_id, self.num_folds)
         return ClipRequest(
             group=_GROUP if fold == NO_FOLD else f"fold{fold}",
-            sound=sound,
+            location=sound,
             clip_id=clip_id,
             recording_id=recording_id,
             start_seconds=0.0,
@@ -94,7 +94,7 @@ def top_folder(source: str, sound: Location) -> str:
 
     The archive itself is none of them.
     """
-    outside = posixpath.dirname(sounds.below(source, dataclasses.replace(sound, member="")))
+    outside = posixpath.dirname(audio_sources.below(source, dataclasses.replace(sound, member="")))
     return posixpath.join(outside, posixpath.dirname(sound.member)).split("/")[0]
 
 
@@ -173,20 +173,21 @@ def clips(source: str, labels: Union[str, LabelTable], made: Clips, frames: Opti
     """The clips to prepare; how many have no label is said on stderr.
 
     Args:
-        source: what `sounds.find` takes.
+        source: what `audio_sources.find` takes.
         labels: `FROM_FOLDERS`, `NO_LABELS`, or the table that has them.
         made: what becomes of the sounds.
         frames: only videos are wanted, and these pictures of them.
 
     Raises:
-        UserError: no sound, or no video; clips too short for a picture; what `sounds.find` and `read_table` raise.
+        UserError: no sound, or no video; clips too short for a picture; what `audio_sources.find` and `read_table`
+        raise.
     """
     if frames and 0 < made.seconds * frames.frames_per_second < 1:
         raise UserError(
             f"--clip_seconds={made.seconds:g}: clips of this length would lack pictures at --frames_per_second="
             f"{frames.frames_per_second:g}: raise one of them."
         )
-    found = {sounds.below(source, sound): sound for sound in sounds.find(source)}
+    found = {audio_sources.below(source, sound): sound for sound in audio_sources.find(source)}
     if frames:
         found = {path: sound for path, sound in found.items() if _is_video(sound)}
     if not found:

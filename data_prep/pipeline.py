@@ -1,6 +1,6 @@
 """Shards on Apache Beam: the one step of the pipeline, and the runners that it runs on.
 
-Elements are names of shards; what a shard holds stands in its plan, and what came of it in its account, so that a
+Elements are names of shards; what a shard holds stands in its plan, and what came of it in its report, so that a
 runner carries next to nothing and may do any of it twice.
 """
 
@@ -129,14 +129,14 @@ def _quiet() -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _progress(folder: Folder, num_clips: Dict[str, int], stderr: TextIO) -> Iterator[None]:
-    """A bar that follows the accounts as they appear, whoever writes them."""
+    """A bar that follows the reports as they appear, whoever writes them."""
     ended = threading.Event()
     with tqdm(total=sum(num_clips.values()), unit="clip", file=stderr, disable=None) as bar:
 
         def follow() -> None:
             while not ended.wait(_POLL_SECONDS):
                 with contextlib.suppress(BeamIOError, OSError):  # the next time it may answer
-                    there = shards.accounts_there(folder)
+                    there = shards.reported_shards(folder)
                     bar.update(sum(num for name, num in num_clips.items() if name in there) - bar.n)
 
         thread = threading.Thread(target=follow, daemon=True)

@@ -1,7 +1,6 @@
-"""What is to be prepared: clips, and the shards that they go into.
+"""The clips to prepare, and the shards that they go into.
 
-A shard is planned in a file of its own, which is all that a worker reads of the plan: two million clips never travel
-through a runner.
+Each shard has a plan file, and a worker reads only that: a runner never has to carry two million clips.
 """
 
 import dataclasses
@@ -10,9 +9,8 @@ import json
 import math
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+from data_prep.audio_sources import Location
 from data_prep.config import FramesConfig
-from data_prep.sounds import Location
 
 CLIPS_PER_SHARD = 512  # ten seconds each: 160 MB
 _FEWEST_SHARDS = 2
@@ -20,62 +18,62 @@ _FEWEST_SHARDS = 2
 
 @dataclasses.dataclass(frozen=True)
 class ClipRequest:
-    """A sound that shall become a record, or several where no end of it is listed."""
+    """An audio or video file that becomes a record, or several where no end is listed."""
 
     group: str  # what its shards are named after: fold1, eval
-    sound: Optional[Location]  # None: no file of it was found
+    location: Optional[Location]  # None: there is no file
     clip_id: str
     recording_id: str
-    start_seconds: float  # where in the recording the clip lies; the sound holds the clip alone
-    end_seconds: Optional[float]  # None: where the sound ends
+    start_seconds: float  # of the clip in the recording; the file holds the clip alone
+    end_seconds: Optional[float]  # None: where the file ends
     labels: Tuple[int, ...]
     label_names: Tuple[str, ...]
     fold: int
-    clip_seconds: float = 0.0  # without a listed end: cut the sound into clips of this length; 0: one clip
+    clip_seconds: float = 0.0  # without a listed end: cut the file into clips of this length; 0: one clip
 
     @property
     def is_found(self) -> bool:
-        return self.sound is not None and self.sound.size >= 0
+        return self.location is not None and self.location.size >= 0
 
-    @property
-    def clip_samples(self) -> int:
-        """How many samples a clip has that the sound is cut into; 0: it is not cut."""
-        return round(self.clip_seconds * SAMPLE_RATE_HZ)
+    def clip_samples(self, sample_rate_hz: int) -> int:
+        """The number of samples of each clip that the file is cut into; 0: it is not cut."""
+        return round(self.clip_seconds * sample_rate_hz)
 
-    def clip_start(self, index: int) -> float:
-        """Where in the recording a clip begins that the sound is cut into, in seconds."""
-        return self.start_seconds + index * self.clip_samples / SAMPLE_RATE_HZ
+    def clip_start(self, index: int, sample_rate_hz: int) -> float:
+        """Where in the recording the clip with this index begins, in seconds."""
+        return self.start_seconds + index * self.clip_samples(sample_rate_hz) / sample_rate_hz
 
-    def clip_ids(self, num_clips: int) -> List[str]:
-        """The ids of the clips that the sound gives; of several, by where they begin: ID@0, ID@10000 (milliseconds)."""
+    def clip_ids(self, num_clips: int, sample_rate_hz: int) -> List[str]:
+        """The ids of the clips of the file; several are named by their starts: ID@0, ID@10000 (milliseconds)."""
         if num_clips == 1:
             return [self.clip_id]
-        return [f"{self.clip_id}@{round(1000 * self.clip_start(index))}" for index in range(num_clips)]
+        starts = (self.clip_start(index, sample_rate_hz) for index in range(num_clips))
+        return [f"{self.clip_id}@{round(1000 * start)}" for start in starts]
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipList:
-    """What an importer makes of a data set."""
+    """The clips of a data set, from its importer."""
 
     requests: List[ClipRequest]
-    settings: Mapping[str, Any]  # what makes its records different from others of the same clips
-    frames: Optional[FramesConfig] = None  # the sounds are videos, and records have their pictures too
+    settings: Mapping[str, Any]  # whatever changes the records of the same clips
+    frames: Optional[FramesConfig] = None  # the files are videos, and records have their images too
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A file of records, and what it shall hold."""
+    """A file of records, and the requests that go into it."""
 
     name: str
     requests: List[ClipRequest]  # in the order of the records
 
     @property
     def digest(self) -> str:
-        """Of all that its records depend on: changes when a sound file is replaced by another, not when it moves."""
+        """Of everything that its records depend on: changes when an audio file is replaced, not when it moves."""
         hasher = hashlib.sha256()
         for request in self.requests:
-            sound = request.sound and request.sound.identity
-            hasher.update(repr((sound, _described(request))).encode())
+            identity = request.location and request.location.identity
+            hasher.update(repr((identity, _described(request))).encode())
         return hasher.hexdigest()
 
     def to_json_lines(self) -> bytes:
@@ -87,7 +85,7 @@ class Shard:
         requests = []
         for line in lines.splitlines():
             values = json.loads(line)
-            values["sound"] = values["sound"] and Location(**values["sound"])
+            values["location"] = values["location"] and Location(**values["location"])
             requests.append(ClipRequest(**{**values, **{key: tuple(values[key]) for key in ("labels", "label_names")}}))
         return cls(name, requests)
 
@@ -95,9 +93,9 @@ class Shard:
 def make_shards(requests: Iterable[ClipRequest], num_shards: int) -> List[Shard]:
     """Divides clips into shards.
 
-    A recording's shard depends on its id alone, so that all of its clips are in one, and the order in a shard on the
-    ids of the clips: neither on the order in which they are listed, nor on which of them were found. Clips without a
-    file are in no shard.
+    A recording's shard depends on its id alone, so that all of its clips are in one shard. The order in a shard depends
+    on the ids of the clips. Neither depends on the order of the list or on missing files. Clips without a file are in
+    no shard.
 
     Args:
         requests: the clips, of any number of groups.
@@ -130,9 +128,9 @@ def digest(text: str) -> int:
 
 
 def digest_of_clips(requests: Iterable[ClipRequest]) -> str:
-    """A name for a list of clips, wherever their files lie and whether they were found: tells data sets apart."""
+    """A digest of a list of clips, without their files: tells data sets apart."""
     return hashlib.sha256(repr(sorted(map(_described, requests))).encode()).hexdigest()[:12]
 
 
 def _described(request: ClipRequest) -> Tuple[object, ...]:
-    return tuple(value for key, value in sorted(vars(request).items()) if key != "sound")
+    return tuple(value for key, value in sorted(vars(request).items()) if key != "location")

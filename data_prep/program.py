@@ -50,8 +50,9 @@ def _report(summary: prepare.Summary, seconds: float) -> None:
         if rejects[_NUM_NAMED:]:
             print(f"and {len(rejects) - _NUM_NAMED} more {kind}: see {FLAGS.output}/rejects.csv", file=sys.stderr)
     before = f", {summary.num_shards_before} of them from before" if summary.num_shards_before else ""
+    unused = prepare.counts_text(summary.missing, summary.rejects)
     print(
-        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {prepare.in_words(summary.missing, summary.rejects)}, "
+        f"{summary.num_clips} clips, {summary.hours:.2f} hours, {unused}, "
         f"{seconds:.1f} s -> {FLAGS.output} ({summary.num_shards} files{before}); how complete they are: "
         f"{FLAGS.output}/coverage.html"
     )

@@ -1,4 +1,4 @@
-"""What a set of records is like: counts, durations, pictures, labels, silence and damage, as lines of text."""
+"""A summary of records: counts, durations, formats, images, labels, silence and damage, as lines of text."""
 
 import collections
 from typing import Counter, List, Set
@@ -6,7 +6,6 @@ from typing import Counter, List, Set
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from audioset_triplet.media import decoding
 from audioset_triplet.records import parsing, reading, schema
 from data_prep import silence
@@ -15,17 +14,19 @@ _BAR_WIDTH = 40
 
 
 class Report:
-    """Takes records one by one and prints what they are like."""
+    """Takes records one by one and summarizes them."""
 
     def __init__(self) -> None:
         self.seconds: List[float] = []
         self.folds: Counter[int] = collections.Counter()
         self.num_unlabelled = 0
         self.labels: Counter[str] = collections.Counter()
-        self.sounds: Counter[str] = collections.Counter()
+        self.versions: Counter[int] = collections.Counter()
+        self.formats: Counter[str] = collections.Counter()
+        self.encodings: Counter[str] = collections.Counter()
         self.image_sizes: Counter[int] = collections.Counter()  # of clips
-        self.num_frames: List[int] = []  # of each clip that may have pictures
-        self.seconds_of_frames = 0.0  # lengths of these clips together
+        self.num_frames: List[int] = []  # of each clip of a video
+        self.video_seconds = 0.0  # total length of these clips
         self.ids: Set[str] = set()
         self.repeated: List[str] = []
         self.silent: List[str] = []
@@ -48,32 +49,36 @@ class Report:
         if clip.clip_id in self.ids:
             self.repeated.append(clip.clip_id)
         self.ids.add(clip.clip_id)
-        self.seconds.append(clip.num_samples / SAMPLE_RATE_HZ)
+        self.seconds.append(clip.seconds)
+        self.versions[schema.version_of(clip.sample_rate_hz, clip.num_channels)] += 1
+        self.formats[schema.format_text(clip.sample_rate_hz, clip.num_channels)] += 1
+        self.encodings[clip.encoding or "pcm"] += 1
         self.folds[clip.fold] += 1
-        self.sounds[clip.encoding or "pcm"] += 1
         if clip.image_size:
             self.image_sizes[clip.image_size] += 1
             self.num_frames.append(len(clip.frames))
-            self.seconds_of_frames += self.seconds[-1]
+            self.video_seconds += self.seconds[-1]
         self.num_unlabelled += not clip.labels
         self.labels.update(f"{index:4d} {name}" for index, name in zip(clip.labels, clip.label_names))
 
     def lines(self, limit: int) -> List[str]:
         """The report, naming at most `limit` clips per list."""
-        lines = [f"clips      {len(self.seconds)} of schema version {schema.SCHEMA_VERSION}"]
+        versions = " and ".join(str(version) for version in sorted(self.versions)) or "?"
+        lines = [f"clips      {len(self.seconds)} of schema version {versions}"]
         if self.seconds:
             shortest, longest = min(self.seconds), max(self.seconds)
             lines += [
                 f"hours      {sum(self.seconds) / 3600:.2f}",
                 f"seconds    min {shortest:.2f}, mean {np.mean(self.seconds):.2f}, max {longest:.2f}",
-                f"sound      {', '.join(f'{kind}: {count}' for kind, count in sorted(self.sounds.items()))}",
+                f"format     {_counts(self.formats)}",
+                f"audio      {_counts(self.encodings)}",
                 f"folds      {', '.join(f'{_fold(fold)}: {count}' for fold, count in sorted(self.folds.items()))}",
                 f"labels     {len(self.labels)}; clips without: {self.num_unlabelled}",
             ]
         if self.num_frames:
             sizes = ", ".join(f"{size} x {size}: {count}" for size, count in sorted(self.image_sizes.items()))
             lines += [
-                f"pictures   {sum(self.num_frames)}, {sum(self.num_frames) / self.seconds_of_frames:.2f} per second; "
+                f"images     {sum(self.num_frames)}, {sum(self.num_frames) / self.video_seconds:.2f} per second; "
                 f"clips without: {len(self.seconds) - np.count_nonzero(self.num_frames)}",
                 f"pixels     {sizes}",
             ]
@@ -85,6 +90,10 @@ class Report:
         return lines + _listed("damaged   ", self.damaged, limit)
 
 
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in sorted(counter.items()))
+
+
 def _fold(number: int) -> str:
     return "none" if number == schema.NO_FOLD else str(number)
 
@@ -92,8 +101,12 @@ def _fold(number: int) -> str:
 def _pcm(clip: schema.Clip) -> np.ndarray:
     if clip.pcm is not None:
         return clip.pcm
-    rate_hz = tf.constant(clip.encoded_rate_hz, tf.int64)
-    return decoding.decode(clip.encoded, clip.encoding, clip.encoded_type, rate_hz).numpy()
+    file_rate_hz = tf.constant(clip.encoded_rate_hz, tf.int64)
+    sample_rate_hz = tf.constant(clip.sample_rate_hz, tf.int64)
+    decoded = decoding.decode(
+        clip.encoded, clip.encoding, clip.encoded_type, file_rate_hz, sample_rate_hz, clip.num_channels
+    )
+    return decoded.numpy()
 
 
 def _listed(title: str, items: List[str], limit: int) -> List[str]:

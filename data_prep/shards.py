@@ -1,7 +1,7 @@
-"""A planned shard -> its file of records, and an account of it.
+"""A planned shard -> its file of records, and a report.
 
-Whoever writes a shard, and how often, the bytes are the same: it is written under a name that nobody else uses and
-then renamed, so that two attempts at once, or one that was killed, do no harm.
+The bytes of a shard depend on its plan alone. It is written under a unique name and then renamed, so that two writers
+at once, or one that is killed, do no harm.
 """
 
 import collections
@@ -11,7 +11,7 @@ import hashlib
 import json
 import posixpath
 import uuid
-from typing import BinaryIO, Dict, Iterator, List, Optional, Set
+from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Set
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -22,10 +22,10 @@ from audioset_triplet.records import schema
 from audioset_triplet.records.framing import write_record
 from data_prep import clip_maker
 from data_prep.config import FramesConfig, RecordsConfig
-from data_prep.plan import Shard
+from data_prep.plan import ClipRequest, Shard
 
-# A run is not stopped for fewer rejects than this, whatever part of the clips they are.
-FEWEST_REJECTS_TO_STOP = 10
+# A run does not stop for fewer rejects, whatever fraction of the clips they are.
+MIN_REJECTS_TO_STOP = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,25 +39,25 @@ class Reject:
 
 
 @dataclasses.dataclass(frozen=True)
-class Account:
-    """What came of a shard."""
+class ShardReport:
+    """A written shard in numbers."""
 
     plan: str  # `Shard.digest`
     sha256: str  # of its file
     num_bytes: int
     num_clips: int  # records
-    num_samples: int  # of all clips, at 16 kHz
-    rates_hz: Dict[str, int]  # rate of the sounds, as text -> number of sounds
+    num_samples: int  # of all clips, in one channel, at the rate of the records
+    rates_hz: Dict[str, int]  # sample rate of the files, as text -> number of files
     silent: List[str]  # ids of requests whose peak is below -80 dBFS
-    short: List[str]  # ids of requests whose sound is shorter than listed by more than the slack
-    cut: Dict[str, int]  # id of a request whose sound gave several clips -> how many
+    short: List[str]  # ids of requests whose file is shorter than listed by more than the slack
+    cut: Dict[str, int]  # id of a request whose file gave several clips -> their number
     rejects: List[Reject]
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Account":
+    def from_json(cls, text: str) -> "ShardReport":
         """
         Raises:
             ValueError, TypeError, KeyError: not what `to_json` gives.
@@ -68,21 +68,21 @@ class Account:
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """A folder of records, here or on another machine (gs://, s3://, hdfs://): who lies where in it."""
+    """The paths in a folder of records, on this machine or another (gs://, s3://, hdfs://)."""
 
     root: str
 
     def make(self) -> None:
         """Makes the folder and those in it, where the file system has such a thing."""
         for name in ("shards", "plan"):
-            # Where it fails the folder is there, or the first file in it fails too and says why.
+            # If it fails, the folder exists, or the first file in it fails too, with the reason.
             with contextlib.suppress(BeamIOError, OSError):
                 FileSystems.mkdirs(FileSystems.join(self.root, name))
 
     def shard(self, name: str) -> str:
         return FileSystems.join(self.root, name)
 
-    def account(self, name: str) -> str:
+    def report(self, name: str) -> str:
         return FileSystems.join(self.root, "shards", f"{name}.json")
 
     def plan(self, name: str) -> str:
@@ -94,17 +94,17 @@ class Folder:
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """What is made of sounds, and how many of them may be unusable."""
+    """How audio files become records, and how many of them may be rejected."""
 
     records: RecordsConfig
     max_reject_fraction: float
-    frames: Optional[FramesConfig] = None  # the sounds are videos, whose records have pictures too
+    frames: Optional[FramesConfig] = None  # the files are videos, and records have images too
 
-    def check_rejects(self, num_rejects: int, num_sounds: int, where: str, last: str) -> None:
-        """Raises a UserError if more sounds were rejected than may be."""
-        if num_rejects >= FEWEST_REJECTS_TO_STOP and num_rejects > self.max_reject_fraction * num_sounds:
+    def check_rejects(self, num_rejects: int, num_files: int, where: str, last: str) -> None:
+        """Raises a UserError if too many files were rejected."""
+        if num_rejects >= MIN_REJECTS_TO_STOP and num_rejects > self.max_reject_fraction * num_files:
             raise UserError(
-                f"{where}: {num_rejects} of {num_sounds} sounds cannot be used, which is more than "
+                f"{where}: {num_rejects} of {num_files} files cannot be used, which is more than "
                 f"--max_reject_fraction={self.max_reject_fraction:g} allows; the last: {last}"
             )
 
@@ -114,85 +114,97 @@ def read_bytes(path: str) -> bytes:
         return file.read()
 
 
-def read_account(folder: Folder, name: str) -> Account:
+def read_report(folder: Folder, name: str) -> ShardReport:
     """
     Raises:
-        LookupError: there is none that could be read.
+        LookupError: there is none, or it cannot be read.
     """
     try:
-        return Account.from_json(read_bytes(folder.account(name)).decode())
+        return ShardReport.from_json(read_bytes(folder.report(name)).decode())
     except (BeamIOError, OSError, ValueError, TypeError, KeyError) as error:
         raise LookupError(name) from error
 
 
-def accounts_there(folder: Folder) -> Set[str]:
-    """The names of the shards that have an account."""
-    matches = FileSystems.match([folder.account("*.tfrecord")])[0].metadata_list
+def reported_shards(folder: Folder) -> Set[str]:
+    """The names of the shards that have a report."""
+    matches = FileSystems.match([folder.report("*.tfrecord")])[0].metadata_list
     return {posixpath.basename(match.path)[: -len(".json")] for match in matches}
 
 
 def is_written(folder: Folder, shard: Shard) -> bool:
-    """Whether a shard is there as it is planned, by its account and the size of its file."""
+    """Whether a shard is written as planned, judged by its report and the size of its file."""
     try:
-        account = read_account(folder, shard.name)
-        [found] = FileSystems.match([folder.shard(shard.name)])[0].metadata_list
+        report = read_report(folder, shard.name)
+        [file] = FileSystems.match([folder.shard(shard.name)])[0].metadata_list
     except (LookupError, BeamIOError, ValueError):
         return False
-    return account.plan == shard.digest and account.num_bytes == found.size_in_bytes
+    return report.plan == shard.digest and report.num_bytes == file.size_in_bytes
 
 
 def write_shard(folder: Folder, name: str, rules: Rules) -> None:
-    """Writes a shard and then its account, unless both are there.
+    """Writes a shard and then its report, unless both exist.
 
     Raises:
         UserError: too many rejects.
         OSError: a full disk, for example.
     """
     shard = Shard.from_json_lines(name, read_bytes(folder.plan(name)))
-    requests = shard.requests
     if is_written(folder, shard):
         return
+    outcomes: List[_Outcome] = []
     rejects: List[Reject] = []
-    rates: Dict[int, int] = collections.Counter()
-    silent: List[str] = []
-    short: List[str] = []
-    cut: Dict[str, int] = {}
-    num_clips = num_samples = 0
     with _appearing(folder.temporary(name), folder.shard(name)) as file:
-        for request in requests:
-            num_before, is_silent = num_clips, True
+        for request in shard.requests:
             try:
-                for made in clip_maker.make_clips(request, rules.records, rules.frames):
-                    write_record(file, schema.clip_to_example(made.clip))
-                    num_clips += 1
-                    num_samples += made.clip.num_samples
-                    is_silent = is_silent and made.is_silent
+                outcomes.append(_write_clips(file, request, rules))
             except AudioError as error:
-                rejects.append(Reject(request.clip_id, str(request.sound), error.reason, str(error)))
-                rules.check_rejects(len(rejects), len(requests), name, str(error))
-                continue
-            rates[made.rate_hz] += 1
-            silent += [request.clip_id] * is_silent
-            short += [request.clip_id] * made.is_short
-            if num_clips > num_before + 1:
-                cut[request.clip_id] = num_clips - num_before
-    account = Account(
+                rejects.append(Reject(request.clip_id, str(request.location), error.reason, str(error)))
+                rules.check_rejects(len(rejects), len(shard.requests), name, str(error))
+    rates = collections.Counter(outcome.file_rate_hz for outcome in outcomes)
+    report = ShardReport(
         plan=shard.digest,
         sha256=file.sha256.hexdigest(),
         num_bytes=file.num_bytes,
-        num_clips=num_clips,
-        num_samples=num_samples,
+        num_clips=sum(outcome.num_clips for outcome in outcomes),
+        num_samples=sum(outcome.num_samples for outcome in outcomes),
         rates_hz={str(rate_hz): rates[rate_hz] for rate_hz in sorted(rates)},
-        silent=silent,
-        short=short,
-        cut=cut,
+        silent=[outcome.clip_id for outcome in outcomes if outcome.is_silent],
+        short=[outcome.clip_id for outcome in outcomes if outcome.is_short],
+        cut={outcome.clip_id: outcome.num_clips for outcome in outcomes if outcome.num_clips > 1},
         rejects=rejects,
     )
-    write_bytes(folder.temporary(name), folder.account(name), account.to_json().encode())
+    write_bytes(folder.temporary(name), folder.report(name), report.to_json().encode())
+
+
+class _Outcome(NamedTuple):
+    """The clips of one request that was written."""
+
+    clip_id: str  # of the request
+    num_clips: int
+    num_samples: int
+    file_rate_hz: int
+    is_silent: bool  # all of them
+    is_short: bool
+
+
+def _write_clips(file: "_HashedFile", request: ClipRequest, rules: Rules) -> _Outcome:
+    """Appends the records of one request.
+
+    Raises:
+        AudioError: it has none; nothing has been written.
+    """
+    num_clips = num_samples = 0
+    is_silent = True
+    for made in clip_maker.make_clips(request, rules.records, rules.frames):
+        write_record(file, schema.clip_to_example(made.clip))
+        num_clips += 1
+        num_samples += made.clip.num_samples
+        is_silent = is_silent and made.is_silent
+    return _Outcome(request.clip_id, num_clips, num_samples, made.file_rate_hz, is_silent, made.is_short)
 
 
 class _HashedFile:
-    """A file that is written from its beginning to its end, and known by its bytes."""
+    """A file that is written from beginning to end, with the digest and the number of its bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -207,7 +219,7 @@ class _HashedFile:
 
 @contextlib.contextmanager
 def _appearing(temporary: str, path: str) -> Iterator[_HashedFile]:
-    """A file that gets its name when the block ends, and leaves nothing when the block raises."""
+    """A file that gets its name when the block ends; if the block raises, nothing is left."""
     try:
         with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             yield _HashedFile(file)

@@ -1,13 +1,13 @@
-"""What counts as a silent clip."""
+"""Which clips count as silent."""
 
 import numpy as np
 
-from audioset_triplet.frontend.constants import PCM_SCALE
+from audioset_triplet.media.pcm import PCM_SCALE
 
 SILENCE_DBFS = -80.0
 _SILENT_PEAK = PCM_SCALE * 10 ** (SILENCE_DBFS / 20)
 
 
 def is_silent(pcm: np.ndarray) -> bool:
-    """Whether no sample of a clip (int16 [L]) comes to -80 dB of full scale."""
+    """Whether all samples of a clip (int16, any shape) are below -80 dB of full scale."""
     return bool(np.abs(pcm.astype(np.int32)).max() < _SILENT_PEAK)

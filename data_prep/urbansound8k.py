@@ -3,7 +3,7 @@
 import pathlib
 from typing import List, Mapping, Sequence
 
-from data_prep import fold_sets, sounds
+from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
 LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
@@ -26,7 +26,7 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
             raise ValueError(f"{start} to {end} is no slice of a few seconds")
         return ClipRequest(
             group=fold,
-            sound=sounds.of_file(root / "audio" / fold / row["slice_file_name"]),
+            location=audio_sources.of_file(root / "audio" / fold / row["slice_file_name"]),
             clip_id=pathlib.PurePath(row["slice_file_name"]).stem,
             recording_id=row["fsID"],
             start_seconds=start,

@@ -61,18 +61,18 @@ def write(
     codecs = CODECS[os.path.splitext(path)[1]]
     with video_writing.output(path) as container:
         if times is not None:
-            pictures = video_writing.add_picture_track(container, codecs.pictures, size, codecs.options)
+            pictures = video_writing.add_video_track(container, codecs.video, size, codecs.options)
             pictures.codec_context.sample_aspect_ratio = pixel_aspect
             if rotation:
                 if not hasattr(pictures, "set_display_rotation"):
                     pytest.skip("this version of PyAV writes no display matrix")
                 pictures.set_display_rotation(rotation)
         if waveform is not None:
-            sound = video_writing.add_sound_track(container, codecs.sound)
+            sound = video_writing.add_audio_track(container, codecs.audio, 16000)
         if times is not None:
-            video_writing.write_pictures(container, pictures, ((time, picture(time)) for time in times))
+            video_writing.write_images(container, pictures, ((time, picture(time)) for time in times))
         if waveform is not None:
-            video_writing.write_sound(container, sound, waveform, sound_start)
+            video_writing.write_audio(container, sound, waveform, sound_start)
     return path
 
 

@@ -66,7 +66,10 @@ def find(source: str, folds: Sequence[int]) -> Sounds:
 def file_sounds(paths: Sequence[str], clip_ids: Sequence[str]) -> Iterator[Sound]:
     """Sound files, each a recording of its own."""
     for path, clip_id in zip(paths, clip_ids):
-        yield Sound(ClipInfo(clip_id, clip_id), functools.partial(audio_files.stream, path))
+        yield Sound(
+            ClipInfo(clip_id, clip_id),
+            functools.partial(audio_files.stream, path, sample_rate_hz=constants.SAMPLE_RATE_HZ),
+        )
 
 
 def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]:

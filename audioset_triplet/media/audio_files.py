@@ -1,10 +1,14 @@
-"""Sound files on disk -> float32 mono at 16 kHz, in blocks, whatever the format, rate and number of channels.
+"""Audio files on disk -> float32 samples at the rate and with the channels that are asked for, in blocks.
 
 The one decoder of files in the project. It stands on librosa's own stack: libsndfile (WAV, FLAC, OGG, MP3, AIFF, ...)
-and soxr, so that what it returns equals `librosa.load(path, sr=16000, mono=True)`, but in constant memory. What
+and soxr. What it returns equals `librosa.load(path, sr=sample_rate_hz, mono=True)`, but in constant memory. What
 libsndfile does not know (M4A, MP4, WebM, ...) goes through PyAV where that is installed, else through audioread.
 
-A file that is damaged is an error with a reason, never a shorter or silent clip.
+A file with exactly `num_channels` channels keeps them. Of any other file the channels are averaged, before the
+resampling as in VGGish, and the average is repeated in every channel: so mono is the mean of all channels, and stereo
+of a mono file holds it twice.
+
+A damaged file is an error with a reason, never a shorter or silent clip.
 """
 
 import math
@@ -19,7 +23,7 @@ import soundfile
 import soxr
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
+from audioset_triplet.media.pcm import PCM_SCALE
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -28,9 +32,9 @@ AUDIO_EXTENSIONS = (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".o
     _VIDEO_EXTENSIONS
 )
 
-# libsndfile's codes for "not one of my formats" and "not one of my codecs": only then is another decoder asked, since
-# FFmpeg would turn a damaged FLAC into a shorter one without a word.
-_NOT_OURS = (1, 4)
+# libsndfile's codes for an unknown format and an unknown codec: only then another decoder tries, since FFmpeg turns a
+# damaged FLAC into a shorter one without an error.
+_UNKNOWN_FORMAT_CODES = (1, 4)
 # Without a Xing header the length of an MP3 is an estimate, off by up to two frames of 1152 samples [measured].
 _MP3_SLACK_SAMPLES = 2 * 1152
 # Sizes that writers to a pipe leave in a WAV header, because they cannot go back: sox 0x7FFFF000, FFmpeg 0xFFFFFFFF.
@@ -40,11 +44,11 @@ _VIDEO_SLACK_SECONDS = 0.5
 
 
 class AudioError(UserError):
-    """A sound file that cannot be used.
+    """An audio or video file that cannot be used.
 
     Attributes:
-        reason: `missing`, `unreadable`, `no sound`, `truncated`, `empty` or `not finite`; of pictures (`video_files`)
-            also `no pictures` and `broken times`; where clips are prepared (`data_prep`) also `too short` and
+        reason: `missing`, `unreadable`, `no audio`, `truncated`, `empty` or `not finite`; of images (`video_files`)
+            also `no images` and `broken times`; where clips are prepared (`data_prep`) also `too short` and
             `wrong duration`.
         detail: what is wrong in other words, without the path.
     """
@@ -61,65 +65,81 @@ def find_audio_files(root: Path) -> List[pathlib.Path]:
     return sorted(path for path in paths if path.suffix.lower() in AUDIO_EXTENSIONS and path.is_file())
 
 
-def load(path: Path) -> np.ndarray:
-    """The whole file: float32 [L], mono, 16 kHz, in [-1, 1] but for what the codec overshoots.
+def load(path: Path, *, sample_rate_hz: int, num_channels: int = 1) -> np.ndarray:
+    """The whole file: float32 [L] of one channel, else [L, num_channels], in [-1, 1] but for what the codec overshoots.
 
     Raises:
         AudioError: the file is missing, unreadable, truncated, empty, or holds NaN or infinite samples.
     """
-    return np.concatenate(list(stream(path)))
+    return np.concatenate(list(stream(path, sample_rate_hz=sample_rate_hz, num_channels=num_channels)))
 
 
-def stream(path: Path, block_seconds: float = 30.0) -> Iterator[np.ndarray]:
-    """The file in blocks of about `block_seconds`, each float32 [L'], mono, 16 kHz; memory does not grow with length.
+def stream(
+    path: Path, *, sample_rate_hz: int, num_channels: int = 1, block_seconds: float = 30.0
+) -> Iterator[np.ndarray]:
+    """The file in blocks of about `block_seconds`, shaped like the result of `load`; memory does not grow with length.
 
-    Channels are averaged before the resampling, as in VGGish. The blocks together are ceil(samples * 16000 / rate)
-    samples long, as from librosa. Nothing is read before the first block is asked for; an error in the middle of a
-    file arrives after the blocks before it.
+    The blocks together are ceil(samples * sample_rate_hz / rate of the file) samples long, as from librosa. Nothing is
+    read before the first block is asked for; an error in the middle of a file arrives after the blocks before it.
 
     Raises:
         AudioError: see `load`.
     """
-    yield from open_stream(path, block_seconds)[1]
+    yield from open_stream(path, sample_rate_hz=sample_rate_hz, num_channels=num_channels, block_seconds=block_seconds)[
+        1
+    ]
 
 
-def open_stream(path: Path, block_seconds: float = 30.0) -> Tuple[int, Iterator[np.ndarray]]:
-    """(rate in Hz that the file itself has, its blocks as from `stream`).
+def open_stream(
+    path: Path, *, sample_rate_hz: int, num_channels: int = 1, block_seconds: float = 30.0
+) -> Tuple[int, Iterator[np.ndarray]]:
+    """(sample rate of the file itself in Hz, its blocks as from `stream`).
 
     Raises:
         AudioError: the file cannot be opened; when the blocks are read, see `load`.
     """
-    rate_hz, blocks = _open(path, block_seconds)
-    return rate_hz, _resampled(path, rate_hz, blocks)
+    file_rate_hz, blocks = _open(path, block_seconds)
+    mixed = (_with_channels(block, num_channels) for block in blocks)
+    resampled = _resampled(path, file_rate_hz, mixed, sample_rate_hz, num_channels)
+    return file_rate_hz, (block[:, 0] for block in resampled) if num_channels == 1 else resampled
 
 
-def _resampled(path: Path, rate_hz: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, "float32", "HQ") if rate_hz != SAMPLE_RATE_HZ else None
-    num_read = num_given = 0
+def _with_channels(samples: np.ndarray, num_channels: int) -> np.ndarray:
+    """float32 [L, any number of channels] -> [L, num_channels], by the rule of this module."""
+    if samples.shape[1] != num_channels:
+        mono = samples.mean(axis=1, dtype=np.float32, keepdims=True)
+        samples = np.repeat(mono, num_channels, axis=1)
+    return np.ascontiguousarray(samples)
+
+
+def _resampled(
+    path: Path, file_rate_hz: int, blocks: Iterator[np.ndarray], sample_rate_hz: int, num_channels: int
+) -> Iterator[np.ndarray]:
+    """Blocks [L, num_channels] at another rate; checks that there are samples, and that they are finite."""
+    resampler = None
+    if file_rate_hz != sample_rate_hz:
+        resampler = soxr.ResampleStream(file_rate_hz, sample_rate_hz, num_channels, "float32", "HQ")
+    num_read = num_resampled = 0
     for block in blocks:
-        if not np.isfinite(block).all():
-            where = (num_read + int(np.argmin(np.isfinite(block)))) / rate_hz
-            raise AudioError(path, "not finite", f"NaN or infinite sample at {where:.3f} s")
+        is_finite = np.isfinite(block).all(axis=1)
+        if not is_finite.all():
+            seconds = (num_read + int(np.argmin(is_finite))) / file_rate_hz
+            raise AudioError(path, "not finite", f"NaN or infinite sample at {seconds:.3f} s")
         num_read += len(block)
-        mono = resampler.resample_chunk(block) if resampler else block
-        num_given += len(mono)
-        if len(mono):
-            yield mono
+        resampled = resampler.resample_chunk(block) if resampler else block
+        num_resampled += len(resampled)
+        if len(resampled):
+            yield resampled
     if not num_read:
         raise AudioError(path, "empty", "the file holds no samples")
     if resampler:
-        rest = math.ceil(num_read * SAMPLE_RATE_HZ / rate_hz) - num_given
-        tail = resampler.resample_chunk(np.zeros(0, np.float32), last=True)[:rest]
-        if rest > 0:
-            yield np.pad(tail, (0, rest - len(tail)))
+        missing = math.ceil(num_read * sample_rate_hz / file_rate_hz) - num_resampled
+        tail = resampler.resample_chunk(np.zeros((0, num_channels), np.float32), last=True)[:missing]
+        if missing > 0:
+            yield np.pad(tail, ((0, missing - len(tail)), (0, 0)))
 
 
-def to_pcm(waveform: np.ndarray) -> np.ndarray:
-    """Floating samples in [-1, 1) -> int16, rounded to the nearest step of 1/32768 and clipped; any shape."""
-    return np.clip(np.rint(np.asarray(waveform, np.float64) * PCM_SCALE), -PCM_SCALE, PCM_SCALE - 1).astype(np.int16)
-
-
-# Every decoder below is a function (path, block_seconds) -> (rate in Hz, iterator of mono float32 blocks).
+# Every decoder below is a function (path, block_seconds) -> (rate in Hz, iterator of float32 blocks [L, channels]).
 _Opened = Tuple[int, Iterator[np.ndarray]]
 
 
@@ -144,8 +164,8 @@ def _open(path: Path, block_seconds: float) -> _Opened:
     try:
         file = _SequentialFile(os.fspath(path))
     except soundfile.LibsndfileError as error:
-        if error.code in _NOT_OURS:
-            return _open_elsewhere(path, block_seconds)
+        if error.code in _UNKNOWN_FORMAT_CODES:
+            return _open_with_other_decoders(path, block_seconds)
         raise AudioError(path, "unreadable", error.error_string.strip()) from error
     return file.samplerate, _soundfile_blocks(path, file, block_seconds)
 
@@ -164,19 +184,19 @@ def _soundfile_blocks(path: Path, file: soundfile.SoundFile, block_seconds: floa
                 raise AudioError(path, "truncated", _of_length(detail, expected, file.samplerate)) from error
             num_read += len(block)
             if len(block):
-                yield _mono(block)
+                yield block
             if len(block) < block_samples:
                 break
         if num_read < expected - slack:
-            detail = f"the sound ends after {num_read / file.samplerate:.2f} s"
+            detail = f"the audio ends after {num_read / file.samplerate:.2f} s"
             raise AudioError(path, "truncated", _of_length(detail, expected, file.samplerate))
 
 
 def _check_declared_bytes(path: Path, file: soundfile.SoundFile) -> None:
     """libsndfile cuts the length of a WAV or AIFF to what is there and says so only in its log."""
-    found = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if found and int(found[2]) < int(found[1]) < _UNKNOWN_WAV_BYTES:
-        raise AudioError(path, "truncated", f"{found[2]} of {found[1]} bytes of samples are there")
+    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if sizes and int(sizes[2]) < int(sizes[1]) < _UNKNOWN_WAV_BYTES:
+        raise AudioError(path, "truncated", f"{sizes[2]} of {sizes[1]} bytes of samples are there")
     if file.format == "OGG" and not _last_ogg_page_is_whole(path):
         raise AudioError(path, "truncated", "the file ends inside an Ogg page")
 
@@ -193,7 +213,7 @@ def _last_ogg_page_is_whole(path: Path) -> bool:
     return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def _open_elsewhere(path: Path, block_seconds: float) -> _Opened:
+def _open_with_other_decoders(path: Path, block_seconds: float) -> _Opened:
     openers: List[Callable[[Path, float], _Opened]] = [_open_audioread]
     try:
         import av  # noqa: F401  (an extra)
@@ -223,30 +243,30 @@ def open_container(path: Path) -> Any:
     try:
         return av.open(os.fspath(path))
     except (av.error.FFmpegError, ValueError) as error:
-        raise AudioError(path, "unreadable", "not a sound or video file that can be decoded") from error
+        raise AudioError(path, "unreadable", "not an audio or video file that can be decoded") from error
 
 
-def sound_track(path: Path, container: Any) -> Any:
+def audio_track(path: Path, container: Any) -> Any:
     """The audio track of a container that is decoded: the first.
 
     Raises:
-        AudioError: there is none (`no sound`), or nobody knows how to decode it.
+        AudioError: there is none (`no audio`), or its codec is unknown.
     """
     if not container.streams.audio:
         # FFmpeg believes the extension .m4v too.
-        has_pictures = any(track.codec_context and track.codec_context.width for track in container.streams.video)
-        raise AudioError(path, "no sound" if has_pictures else "unreadable", "the file has no audio track")
+        has_images = any(track.codec_context and track.codec_context.width for track in container.streams.video)
+        raise AudioError(path, "no audio" if has_images else "unreadable", "the file has no audio track")
     track = container.streams.audio[0]
     # FFmpeg believes the extension .flac, whatever the file holds; there is no context for an unknown codec.
     if not (track.codec_context and track.rate):
-        raise AudioError(path, "unreadable", "not a sound or video file that can be decoded")
+        raise AudioError(path, "unreadable", "not an audio or video file that can be decoded")
     return track
 
 
 def _open_av(path: Path, block_seconds: float) -> _Opened:
     container = open_container(path)
     try:
-        rate_hz = sound_track(path, container).rate
+        rate_hz = audio_track(path, container).rate
     except AudioError:
         container.close()
         raise
@@ -263,7 +283,7 @@ def _av_blocks(path: Path, container: Any, rate_hz: int, block_seconds: float) -
         try:
             for frame in container.decode(track):
                 for piece in to_floats.resample(frame):
-                    pending.append(_mono(piece.to_ndarray().T))
+                    pending.append(piece.to_ndarray().T)
                     num_pending += len(pending[-1])
                 if num_pending >= block_seconds * rate_hz:
                     num_read += num_pending
@@ -277,7 +297,7 @@ def _av_blocks(path: Path, container: Any, rate_hz: int, block_seconds: float) -
             yield np.concatenate(pending)
         if track.duration and num_read / rate_hz < float(track.duration * track.time_base) - _VIDEO_SLACK_SECONDS:
             expected = round(float(track.duration * track.time_base) * rate_hz)
-            detail = _of_length(f"the sound ends after {num_read / rate_hz:.2f} s", expected, rate_hz)
+            detail = _of_length(f"the audio ends after {num_read / rate_hz:.2f} s", expected, rate_hz)
             raise AudioError(path, "truncated", detail)
 
 
@@ -285,7 +305,7 @@ def _open_audioread(path: Path, block_seconds: float) -> _Opened:
     try:
         file = audioread.audio_open(os.fspath(path))
     except (audioread.DecodeError, EOFError, OSError) as error:
-        raise AudioError(path, "unreadable", "not a sound file that can be decoded") from error
+        raise AudioError(path, "unreadable", "not an audio file that can be decoded") from error
     return file.samplerate, _audioread_blocks(path, file)
 
 
@@ -295,14 +315,9 @@ def _audioread_blocks(path: Path, file: Any) -> Iterator[np.ndarray]:
         try:
             for buffer in file:
                 samples = np.frombuffer(buffer, "<i2").astype(np.float32) / np.float32(PCM_SCALE)
-                yield _mono(samples.reshape(-1, file.channels))
+                yield samples.reshape(-1, file.channels)
         except (audioread.DecodeError, EOFError, OSError) as error:
             raise AudioError(path, "truncated", f"decoding stops: {error}") from error
-
-
-def _mono(samples: np.ndarray) -> np.ndarray:
-    """[L, channels] -> float32 [L]."""
-    return np.ascontiguousarray(samples.mean(axis=1, dtype=np.float32))
 
 
 def _of_length(detail: str, expected_samples: int, rate_hz: int) -> str:

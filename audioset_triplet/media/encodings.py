@@ -1,4 +1,4 @@
-"""Which sound files the graph can decode, and what it has to be told of their bytes. Needs no TensorFlow."""
+"""Which audio files the graph can decode, and what it must know of their bytes. Needs no TensorFlow."""
 
 import io
 import math
@@ -6,9 +6,7 @@ from typing import Dict, Optional, Tuple
 
 import soundfile
 
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
-
-# What tensorflow-io decodes rightly. 32-bit integer WAV is not here: it is taken for floats. 64-bit WAV is refused.
+# What tensorflow-io decodes correctly. 32-bit integer WAV is not here: it is taken for floats. 64-bit WAV is refused.
 SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
     ("WAV", "PCM_U8"): "uint8",
     ("WAV", "PCM_16"): "int16",
@@ -20,15 +18,24 @@ SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
     ("MP3", "MPEG_LAYER_III"): "float32",
     ("OGG", "VORBIS"): "float32",
 }
-# Output phases of the polyphase filter that are worth computing: 640 serves 11.025 kHz, 44.1 kHz needs 160, 48 kHz 1.
-# A rate that has hardly a divisor in common with 16000 would need thousands.
+# Output phases of the polyphase filter that are worth computing. To 16 kHz, 11.025 kHz needs 640, 44.1 kHz 160, 48 kHz
+# 1; to 44.1 kHz, 16 kHz needs 441. Two rates with hardly a common divisor need thousands.
 _MOST_PHASES = 640
 
 
-def describe(encoded: bytes) -> Optional[Tuple[str, str, int]]:
+def can_resample(rate_hz: int, sample_rate_hz: int) -> bool:
+    """Whether the graph resamples one rate to another."""
+    return sample_rate_hz // math.gcd(rate_hz, sample_rate_hz) <= _MOST_PHASES
+
+
+def describe(encoded: bytes, sample_rate_hz: int) -> Optional[Tuple[str, str, int]]:
     """(encoding, type of its samples, rate in Hz) of a file's bytes; None if the graph cannot decode them.
 
     The encoding is `wav`, `flac`, `mp3` or `ogg`.
+
+    Args:
+        encoded: the file.
+        sample_rate_hz: of the record, to which the graph resamples.
     """
     try:
         info = soundfile.info(io.BytesIO(encoded))
@@ -36,7 +43,6 @@ def describe(encoded: bytes) -> Optional[Tuple[str, str, int]]:
         return None
     container = {"WAVEX": "WAV", "MPEG": "MP3"}.get(info.format, info.format)
     sample_type = SAMPLE_TYPES.get((container, info.subtype))
-    num_phases = SAMPLE_RATE_HZ // math.gcd(info.samplerate, SAMPLE_RATE_HZ)
-    if sample_type is None or num_phases > _MOST_PHASES:
+    if sample_type is None or not can_resample(info.samplerate, sample_rate_hz):
         return None
     return container.lower(), sample_type, info.samplerate

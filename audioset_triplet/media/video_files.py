@@ -1,7 +1,7 @@
-"""Video files on disk -> pictures in JPEG, with the times at which they are shown beside the sound.
+"""Video files on disk -> images in JPEG, with their times relative to the audio track.
 
-What `data.audio_files` is for the sound track: decoded by PyAV (an extra) in constant memory, and a damaged file is an
-error with a reason. Times count from the first sample that `audio_files` gives of the same file, wherever either track
+What `audio_files` is for the audio track: decoded by PyAV (an extra) in constant memory, and a damaged file is an error
+with a reason. Times count from the first sample that `audio_files` gives of the same file, wherever either track
 begins.
 """
 
@@ -17,10 +17,10 @@ from audioset_triplet.media.audio_files import AudioError, Path
 
 VIDEO_EXTENSIONS = (".m4v", ".mkv", ".mov", ".mp4", ".webm")
 
-# What the sound may jump in its own time before pictures cannot be placed beside it. Packets are some 0.02 s long, and
-# their times rounded to 0.001 s in some containers.
+# A larger gap in the times of the audio is an error: images could not be aligned with it. Packets are about 0.02 s
+# long, and some containers round their times to 0.001 s.
 _MOST_JUMP_SECONDS = 0.1
-# Tracks end a little before the file says that it does.
+# Tracks end a little before the duration in the header.
 _SLACK_SECONDS = 0.5
 _MICROSECONDS = 1_000_000  # unit of the duration of a container
 _QUARTER_TURNS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
@@ -28,63 +28,64 @@ _QUARTER_TURNS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3
 _Time = fractions.Fraction
 
 
-class Picture(NamedTuple):
-    """What is shown at a time."""
+class TimedImage(NamedTuple):
+    """An image, and the time at which the video shows it."""
 
-    seconds: _Time  # from the beginning of the sound
+    seconds: _Time  # from the first sample of the audio
     jpeg: bytes  # square, RGB
 
 
-def pictures(
+def images(
     path: Path, end_seconds: float, frames_per_second: float, image_size: int, jpeg_quality: int
-) -> Iterator[Picture]:
-    """The pictures of a video, at most one for each interval of 1 / `frames_per_second` of its sound, ascending.
+) -> Iterator[TimedImage]:
+    """The images of a video, at most one for each interval of 1 / `frames_per_second` of its audio, in order of time.
 
-    It is the first that appears in the interval, at the time at which it does; where none appears in it, the one that
-    stays on the screen, at the beginning of the interval. Before the first and after the last there are none. A picture
-    is turned as the file says, scaled by its short side, and cropped in the centre.
+    The image of an interval is the first frame that appears in it, with the time at which it appears. An interval in
+    which no frame appears gets the frame that stays on screen, with the time at which the interval begins. There are no
+    images before the first frame and after the last. An image is rotated as the file says, scaled by its short side,
+    and cropped in the centre.
 
     Args:
-        path: a file whose sound can be decoded.
-        end_seconds: length of the sound, behind which pictures are not wanted.
-        frames_per_second: how many are wanted.
+        path: a file whose audio can be decoded.
+        end_seconds: length of the audio; later frames are ignored.
+        frames_per_second: number of intervals per second.
         image_size: pixels of each side.
         jpeg_quality: 1 to 95.
 
     Raises:
-        AudioError: the file has no picture beside its sound, is damaged or truncated, or has times that cannot be. It
-            comes after the pictures before the damage.
+        AudioError: no frame is shown during the audio, the file is damaged or truncated, or its times contradict each
+            other. It comes after the images before the damage.
     """
-    num_given = 0
+    num_images = 0
     with audio_files.open_container(path) as container:
         track = _video_track(path, container)
         aspect = track.codec_context.sample_aspect_ratio or 1  # width of a pixel over its height
         encoded_frame, jpeg = None, b""
-        frames = _decoded(path, container, track, _sound_start(path))
+        frames = _decoded(path, container, track, _audio_start(path))
         for seconds, frame in _one_per_interval(frames, _Time(str(frames_per_second)), _Time(end_seconds)):
             if frame is not encoded_frame:
                 encoded_frame, jpeg = frame, _encode(frame, float(aspect), image_size, jpeg_quality)
-            num_given += 1
-            yield Picture(seconds, jpeg)
-    if not num_given:
-        raise AudioError(path, "no pictures", "the video track shows none beside the sound")
+            num_images += 1
+            yield TimedImage(seconds, jpeg)
+    if not num_images:
+        raise AudioError(path, "no images", "the video track shows none during the audio")
 
 
 def _video_track(path: Path, container: Any) -> Any:
-    """The first track of moving pictures; the cover of a piece of music is none."""
+    """The first video track; the cover image of a song does not count."""
     from av.stream import Disposition
 
     for track in container.streams.video:
         if not track.disposition & Disposition.attached_pic:
             if not track.codec_context:
-                raise AudioError(path, "unreadable", "its pictures are of an unknown kind")
+                raise AudioError(path, "unreadable", "its video codec is unknown")
             track.codec_context.thread_count = 1  # there is a process for every core
             return track
-    raise AudioError(path, "no pictures", "the file has no track of moving pictures")
+    raise AudioError(path, "no images", "the file has no video track")
 
 
-def _sound_start(path: Path) -> _Time:
-    """The time of the first sample of the sound on the clock of the file, which is that of its pictures too.
+def _audio_start(path: Path) -> _Time:
+    """The time of the first sample of the audio on the clock of the file, which its images share.
 
     Taken from the decoder: the start time that a container gives counts samples that the decoder drops.
     """
@@ -92,24 +93,24 @@ def _sound_start(path: Path) -> _Time:
 
     with audio_files.open_container(path) as container:
         try:
-            first = next(container.decode(audio_files.sound_track(path, container)))
+            first = next(container.decode(audio_files.audio_track(path, container)))
         except (av.error.FFmpegError, StopIteration) as error:
-            raise AudioError(path, "unreadable", "the sound does not begin") from error
+            raise AudioError(path, "unreadable", "the audio cannot be decoded") from error
     if first.pts is None:
-        raise AudioError(path, "broken times", "the sound has none")
+        raise AudioError(path, "broken times", "the audio has none")
     return first.pts * first.time_base
 
 
 def _decoded(path: Path, container: Any, track: Any, start: _Time) -> Iterator[Tuple[_Time, Optional[Any]]]:
-    """(time at which it appears, frame) in the order in which they are shown; last the time at which the last ends.
+    """(time at which it appears, frame) in order of time; at last (time at which the last frame ends, None).
 
-    Reads the file to its end, all tracks of it, and raises an AudioError for what is wrong with it.
+    Reads all tracks of the file to their end, and raises an AudioError for what is wrong with it.
     """
     import av
 
-    sound = audio_files.sound_track(path, container)
+    audio = audio_files.audio_track(path, container)
     begin = last_begin = shown_until = read_until = _Time(0)
-    sound_until: Optional[_Time] = None
+    audio_until: Optional[_Time] = None
     try:
         for packet in container.demux():
             if packet.pts is not None and packet.time_base:
@@ -118,21 +119,21 @@ def _decoded(path: Path, container: Any, track: Any, start: _Time) -> Iterator[T
                 read_until = max(read_until, packet_end)
                 if packet.stream is track and packet_begin >= last_begin:
                     last_begin, shown_until = packet_begin, packet_end
-                elif packet.stream is sound:
-                    if sound_until is not None and abs(packet_begin - sound_until) > _MOST_JUMP_SECONDS:
-                        detail = f"the sound jumps from {float(sound_until):.2f} s to {float(packet_begin):.2f} s"
+                elif packet.stream is audio:
+                    if audio_until is not None and abs(packet_begin - audio_until) > _MOST_JUMP_SECONDS:
+                        detail = f"the audio jumps from {float(audio_until):.2f} s to {float(packet_begin):.2f} s"
                         raise AudioError(path, "broken times", detail)
-                    sound_until = packet_end if packet.duration else None
+                    audio_until = packet_end if packet.duration else None
             if packet.stream is not track:
                 continue
             for frame in packet.decode():
                 if frame.is_corrupt:
-                    raise AudioError(path, "unreadable", f"the picture behind {float(begin):.2f} s is damaged")
+                    raise AudioError(path, "unreadable", f"the image after {float(begin):.2f} s is damaged")
                 if frame.pts is not None:
                     begin = frame.pts * frame.time_base
                     yield begin - start, frame
     except av.error.FFmpegError as error:
-        detail = f"pictures cannot be decoded behind {float(begin):.2f} s: {error.strerror}"
+        detail = f"images cannot be decoded after {float(begin):.2f} s: {error.strerror}"
         raise AudioError(path, "truncated", detail) from error
     if container.duration and read_until < container.duration / _MICROSECONDS - _SLACK_SECONDS:
         detail = f"the file ends after {float(read_until):.2f} s of {container.duration / _MICROSECONDS:.2f} s"
@@ -143,7 +144,7 @@ def _decoded(path: Path, container: Any, track: Any, start: _Time) -> Iterator[T
 def _one_per_interval(
     frames: Iterator[Tuple[_Time, Optional[Any]]], rate: _Time, end: _Time
 ) -> Iterator[Tuple[_Time, Any]]:
-    """(time, frame) for each interval of 1 / rate from 0 to `end`; see `pictures`."""
+    """(time, frame) for each interval of 1 / rate from 0 to `end`; see `images`."""
     interval = 0  # the next that has no frame yet
     on_screen = None
     for begin, frame in frames:

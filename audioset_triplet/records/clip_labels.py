@@ -1,4 +1,4 @@
-"""What records say of clips besides their sound: who they are and what is heard in them."""
+"""The metadata of clips in records: ids, labels, folds and times, without the audio."""
 
 import dataclasses
 from typing import Dict, Iterable, List, Sequence
@@ -20,7 +20,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
     Raises:
         UserError: no file, a damaged record, no clip of these folds, or a clip that is given twice.
     """
-    found: Dict[str, ClipInfo] = {}
+    infos: Dict[str, ClipInfo] = {}
     with tqdm(desc="reading labels", unit=" clips", disable=None, leave=False) as progress:
         for file in reading.expand_globs(data):
             for record in reading.scan(file):
@@ -30,13 +30,15 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
                 clip = record.clip
                 if folds and clip.fold not in folds:
                     continue
-                if clip.clip_id in found:
-                    raise UserError(f"{data}: clip {clip.clip_id} is given twice: every clip needs an id of its own.")
+                if clip.clip_id in infos:
+                    raise UserError(
+                        f"{data}: clip {clip.clip_id} is given twice: every clip needs an id that no other has."
+                    )
                 values = {field.name: getattr(clip, field.name) for field in dataclasses.fields(ClipInfo)}
-                found[clip.clip_id] = ClipInfo(**values)
-    if not found:
+                infos[clip.clip_id] = ClipInfo(**values)
+    if not infos:
         raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
-    return list(found.values())
+    return list(infos.values())
 
 
 def class_names(clips: Iterable[ClipInfo]) -> Dict[int, str]:
@@ -51,7 +53,7 @@ def class_names(clips: Iterable[ClipInfo]) -> Dict[int, str]:
     return dict(sorted(names.items()))
 
 
-def only(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
+def select(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
     """The clips whose ids stand in a text file, one on each line.
 
     Raises:
@@ -59,30 +61,30 @@ def only(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            wanted = {line.strip() for line in file} - {""}
+            clip_ids = {line.strip() for line in file} - {""}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--clips={path} cannot be read: {error}") from error
-    missing = sorted(wanted - {clip.clip_id for clip in clips})
+    missing = sorted(clip_ids - {clip.clip_id for clip in clips})
     if missing:
         raise UserError(
-            f"--clips={path}: {len(missing)} of {len(wanted)} clips are not in the records: {missing[0]!r}."
+            f"--clips={path}: {len(missing)} of {len(clip_ids)} clips are not in the records: {missing[0]!r}."
         )
-    if not wanted:
+    if not clip_ids:
         raise UserError(f"--clips={path} names no clip: it needs one clip id per line.")
-    return [clip for clip in clips if clip.clip_id in wanted]
+    return [clip for clip in clips if clip.clip_id in clip_ids]
 
 
-def apart(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[ClipInfo]:
-    """The clips to be trained on that were not cut from a recording that is evaluated on.
+def exclude_recordings(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[ClipInfo]:
+    """The training clips without those cut from a recording of an evaluation clip.
 
     Raises:
-        UserError: a clip stands on both sides, or nothing is left to train on.
+        UserError: a clip is in both lists, or no training clip is left.
     """
     common = sorted({clip.clip_id for clip in trained} & {clip.clip_id for clip in evaluated})
     if common:
         raise UserError(
             f"{len(common)} clips are both to be trained on and to be evaluated on, such as {common[0]}: "
-            "choose others for the one or the other (--folds, --eval_folds, --eval_data)."
+            "choose disjoint sets (--folds, --eval_folds, --eval_data)."
         )
     recordings = {clip.recording_id for clip in evaluated}
     usable = [clip for clip in trained if clip.recording_id not in recordings]

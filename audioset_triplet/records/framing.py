@@ -60,7 +60,7 @@ Example: Any = _example_class()
 
 
 class Writable(Protocol):
-    """What bytes can be appended to."""
+    """A file that bytes are appended to."""
 
     def write(self, data: bytes, /) -> object: ...
 

@@ -1,4 +1,4 @@
-"""TFRecord files: which ones, their records as a dataset, and what is wrong with them where something is."""
+"""TFRecord files: expands globs, reads records as a dataset, and names damage."""
 
 import contextlib
 import dataclasses
@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import struct
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -52,14 +52,14 @@ def expand_globs(patterns: str) -> List[str]:
 
 
 def describe_files(patterns: str) -> Dict[str, Any]:
-    """How many files the globs name, how many bytes, and a digest of their names and sizes, wherever they lie.
+    """The number of files and of bytes, and a digest of names and sizes, which does not depend on the folder.
 
     Raises:
         UserError: as `expand_globs`.
     """
-    found = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in expand_globs(patterns))
-    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
-    return {"files": len(found), "bytes": sum(size for _, size in found), "files_digest": digest[:16]}
+    sizes = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in expand_globs(patterns))
+    digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+    return {"files": len(sizes), "bytes": sum(size for _, size in sizes), "files_digest": digest[:16]}
 
 
 def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
@@ -69,8 +69,8 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
         files: paths, as from `expand_globs`.
         deterministic: the same order in every run; otherwise whichever file is ready comes first.
 
-    A damaged record is a DataLossError when it is read (see `named_errors`), but TensorFlow takes a file that is cut
-    within the 12 bytes before a record for one that ends there; `scan` does not.
+    A damaged record is a DataLossError when it is read (see `named_errors`). TensorFlow does not notice where a file is
+    cut within the 12 bytes before a record; `scan` does.
     """
     paths = tf.data.Dataset.from_tensor_slices(list(files))
     return interleaved(paths, tf.data.TFRecordDataset, len(files), deterministic)
@@ -79,7 +79,7 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
 def interleaved(
     files: tf.data.Dataset, read: Callable[..., tf.data.Dataset], num_files: int, deterministic: bool
 ) -> tf.data.Dataset:
-    """What `read` makes of each element of `files`, several of which are read at a time."""
+    """The elements of `read(file)` for each element of `files`; several are read at a time."""
     return files.interleave(
         read,
         cycle_length=min(_CYCLE_LENGTH, num_files),
@@ -89,18 +89,21 @@ def interleaved(
 
 
 def read_clips(
-    files: Sequence[str], folds: Sequence[int], deterministic: bool, with_frames: bool = False
+    files: Sequence[str], folds: Sequence[int], deterministic: bool, with_frames: bool = False, num_channels: int = 1
 ) -> tf.data.Dataset:
     """The parsed clips of several files.
 
     Args:
         files, deterministic: as for `read_records`.
         folds: only clips of these folds; empty: all.
-        with_frames: by `parsing.parse_audiovisual_clip`, with their pictures; else by `parsing.parse_clip`.
+        with_frames: by `parsing.parse_audiovisual_clip`, with their images; else by `parsing.parse_clip`.
+        num_channels: of the records.
     """
     parse = parsing.parse_audiovisual_clip if with_frames else parsing.parse_clip
     clips = read_records(files, deterministic).map(
-        parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic
+        lambda record: parse(record, num_channels),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=deterministic,
     )
     return only_folds(clips, folds)
 
@@ -115,7 +118,7 @@ def only_folds(clips: tf.data.Dataset, folds: Sequence[int]) -> tf.data.Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What stands at one place of a TFRecord file: a clip, or the damage that was found there."""
+    """One record of a TFRecord file: a clip, or the damage of the record."""
 
     file: str
     index: int
@@ -128,7 +131,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """What the framing of a TFRecord file holds at one place: the bytes of a record, or the damage that is there."""
+    """One record of a TFRecord file before it is parsed: its bytes, or the damage of them."""
 
     index: int
     data: bytes
@@ -171,11 +174,43 @@ def scan(file: str) -> Iterator[Record]:
         yield Record(file, frame.index, None, frame.damage) if frame.damage else _parsed(file, frame)
 
 
-def image_size(files: Sequence[str]) -> int:
-    """Pixels of each side of the frames, as the first record of every file says.
+def audio_format(files: Sequence[str]) -> Tuple[int, int]:
+    """(sample rate in Hz, number of channels) of the first undamaged record of every file.
 
     Raises:
-        UserError: a record of sound alone, or a damaged one; files whose frames differ in size.
+        UserError: two files differ.
+    """
+    formats: Dict[Tuple[int, int], str] = {}
+    for file in files:
+        clip = next((record.clip for record in scan(file) if record.clip is not None), None)
+        if clip is not None:
+            formats.setdefault((clip.sample_rate_hz, clip.num_channels), file)
+    if len(formats) > 1:
+        texts = (f"{schema.format_text(*audio)} in {file}" for audio, file in formats.items())
+        raise UserError(f"records must have one sample rate and number of channels: {', '.join(texts)}")
+    return next(iter(formats), schema.DEFAULT_FORMAT)
+
+
+def require_format(files: Sequence[str], sample_rate_hz: int, num_channels: int, user: str) -> None:
+    """Checks that records have the format that `user` (a front end, say) takes.
+
+    Raises:
+        UserError: they have another, or two files differ.
+    """
+    audio = audio_format(files)
+    if audio != (sample_rate_hz, num_channels):
+        raise UserError(
+            f"{files[0]}: records are {schema.format_text(*audio)}, and {user} takes "
+            f"{schema.format_text(sample_rate_hz, num_channels)}: prepare them with --sample_rate_hz={sample_rate_hz} "
+            f"--channels={num_channels}."
+        )
+
+
+def image_size(files: Sequence[str]) -> int:
+    """Pixels of each side of the frames, from the first record of every file.
+
+    Raises:
+        UserError: a record without images, or a damaged one; files whose frames differ in size.
     """
     sizes: Dict[int, str] = {}
     for file in files:
@@ -185,8 +220,8 @@ def image_size(files: Sequence[str]) -> int:
                 raise UserError(problem)
             sizes.setdefault(record.clip.image_size, file)
     if len(sizes) != 1:
-        found = ", ".join(f"{size} in {file}" for size, file in sizes.items()) or "there is no record"
-        raise UserError(f"frames must be of one size: {found}")
+        texts = ", ".join(f"{size} in {file}" for size, file in sizes.items()) or "there is no record"
+        raise UserError(f"frames must be of one size: {texts}")
     return next(iter(sizes))
 
 
@@ -197,7 +232,7 @@ def first_damage(files: Sequence[str], with_frames: bool = False) -> Optional[st
 
     Args:
         files: paths.
-        with_frames: a record without pictures is damaged too.
+        with_frames: a record without images counts as damaged too.
     """
     for file in files:
         for record in scan(file):
@@ -209,7 +244,7 @@ def first_damage(files: Sequence[str], with_frames: bool = False) -> Optional[st
 
 @contextlib.contextmanager
 def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[None]:
-    """Around code that reads records: a failure that comes from a damaged record becomes a UserError that names it.
+    """Around code that reads records: an error from a damaged record becomes a UserError that names it.
 
     Args:
         files, with_frames: as for `first_damage`.
@@ -224,9 +259,9 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
 
 
 def _problem(record: Record, with_frames: bool) -> str:
-    """What makes a record useless and what to do, in a line; empty: nothing."""
+    """One line about a damaged record and what to do; empty: it is not damaged."""
     if with_frames and record.clip is not None and not record.clip.image_size:
-        damage = f"clip {record.clip.clip_id}: has no pictures"
+        damage = f"clip {record.clip.clip_id}: has no images"
         remedy = "data_prep.prepare_audiovisual writes them; training can do without: --images=false"
         return f"{dataclasses.replace(record, damage=damage)} ({remedy})"
     return f"{record} ({WHAT_TO_DO})" if record.damage else ""

@@ -1,4 +1,4 @@
-"""What is trained on and what is held out: a fold of cross-validation, or records of their own."""
+"""Training and held-out sets: folds of cross-validation, or separate records."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ from audioset_triplet.records import clip_labels, reading
 
 @dataclasses.dataclass(frozen=True)
 class DataSplit:
-    """What is trained on, and what is held out."""
+    """A training set and a held-out set."""
 
     name: str
     train: DataConfig
@@ -22,7 +22,7 @@ class DataSplit:
 def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[int]) -> List[DataSplit]:
     """A split for each held-out fold; where `folds` is empty, for the last fold alone.
 
-    Clips without a fold are on neither side; how many there are is said on stderr.
+    Clips without a fold are in neither set; a line on stderr counts them.
 
     Args:
         data: the records, of all folds.
@@ -30,22 +30,21 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         train_folds: to train on; empty: all others.
 
     Raises:
-        UserError: a fold that the records do not have, one that would be trained on and held out, or nothing to train
-            on.
+        UserError: a fold that the records do not have, a fold in both sets, or an empty training set.
     """
     num_clips = collections.Counter(clip.fold for clip in clip_labels.read(data.data, ()))
-    found = sorted(set(num_clips) - {-1})
-    where = f"--data={data.data} holds the folds {', '.join(map(str, found))}"
-    if len(found) < 2:
-        what = f"fold {found[0]} alone" if found else "no folds"
-        raise UserError(f"--data={data.data} holds {what}: name what to hold out by --eval_data.")
+    all_folds = sorted(set(num_clips) - {-1})
+    where = f"--data={data.data} holds the folds {', '.join(map(str, all_folds))}"
+    if len(all_folds) < 2:
+        folds_text = f"fold {all_folds[0]} alone" if all_folds else "no folds"
+        raise UserError(f"--data={data.data} holds {folds_text}: name what to hold out by --eval_data.")
     if num_clips[-1]:
         print(f"{num_clips[-1]} clips have no fold: they are neither trained on nor held out.", file=sys.stderr)
     splits = []
-    for fold in folds or found[-1:]:
-        trained = tuple(train_folds) or tuple(other for other in found if other != fold)
+    for fold in folds or all_folds[-1:]:
+        trained = tuple(train_folds) or tuple(other for other in all_folds if other != fold)
         for flag, wanted in (("folds", (fold,)), ("train_folds", trained)):
-            unknown = sorted(set(wanted) - set(found))
+            unknown = sorted(set(wanted) - set(all_folds))
             if unknown:
                 raise UserError(f"{where}, not {unknown[0]}, which --{flag} names.")
         if fold in trained:
@@ -59,11 +58,12 @@ def eval_split(data: DataConfig, eval_data: str) -> DataSplit:
     """Trains on the clips of `data`, holds out all of `eval_data` (a glob).
 
     Raises:
-        UserError: a file or a clip that would be trained on and held out, no clip on a side, or nothing to train on
-            but recordings that are held out.
+        UserError: a file or a clip in both sets, an empty set, or only training clips of held-out recordings.
     """
     shared = sorted(set(reading.expand_globs(data.data)) & set(reading.expand_globs(eval_data)))
     if shared:
         raise UserError(f"{shared[0]} is named by --data and by --eval_data: it cannot be trained on and held out.")
-    clip_labels.apart(clip_labels.read(data.data, data.folds), clip_labels.read(eval_data, ()))  # here, not hours later
+    clip_labels.exclude_recordings(
+        clip_labels.read(data.data, data.folds), clip_labels.read(eval_data, ())
+    )  # here, not hours later
     return DataSplit("split", data, dataclasses.replace(data, data=eval_data))

@@ -138,7 +138,7 @@ def _write(folder: str, world: World, video: Video) -> Dict[str, object]:
     """Writes one video; returns its row of the table."""
     waveform = sound(video, world)
     path = os.path.join(folder, video.filename)
-    video_writing.write_video(path, frames(video, waveform, world), video.shape, waveform)
+    video_writing.write_video(path, frames(video, waveform, world), video.shape, waveform, SAMPLE_RATE_HZ)
     return _row(video, world.seconds)
 
 

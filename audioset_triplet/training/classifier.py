@@ -27,11 +27,11 @@ def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
     """The labelled clips that a run learns from; prints how many clips have no label.
 
     Raises:
-        UserError: what `clip_labels.read` and `clip_labels.only` raise, or no clip has a label.
+        UserError: what `clip_labels.read` and `clip_labels.select` raise, or no clip has a label.
     """
     clips = clip_labels.read(config.data.data, config.data.folds)
     if config.labels.clips:
-        clips = clip_labels.only(clips, config.labels.clips)
+        clips = clip_labels.select(clips, config.labels.clips)
     labelled = [clip for clip in clips if clip.labels]
     if not labelled:
         raise UserError(f"--data={config.data.data}: the clips have no labels; a classifier learns from labels alone.")
@@ -46,7 +46,7 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
     Args:
         trained, evaluated: clips of both sides.
     """
-    usable = clip_labels.apart(trained, evaluated)
+    usable = clip_labels.exclude_recordings(trained, evaluated)
     if len(usable) < len(trained):
         count = len(trained) - len(usable)
         print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)

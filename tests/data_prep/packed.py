@@ -14,13 +14,13 @@ from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from audioset_triplet.media import audio_files
-from data_prep import sounds
+from data_prep import audio_sources
 
 LONG = "/".join(["folder with a long name"] * 6 + ["grüße.wav"])  # more than a header of tar holds
 BLOCK = 512  # of tar: all in it begins at a multiple of this
 
 
-def sound_bytes(samples: np.ndarray, rate_hz: int, format: str = "WAV", subtype: str = "PCM_16") -> bytes:
+def audio_bytes(samples: np.ndarray, rate_hz: int, format: str = "WAV", subtype: str = "PCM_16") -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate_hz, format=format, subtype=subtype)
     return buffer.getvalue()
@@ -105,9 +105,9 @@ def gzipped(members):
 
 
 def load(location):
-    with sounds.local_file(location) as path:
-        return audio_files.load(path)
+    with audio_sources.local_file(location) as path:
+        return audio_files.load(path, sample_rate_hz=16000)
 
 
 def found_below(source):
-    return {sounds.below(source, sound): sound for sound in sounds.find(source)}
+    return {audio_sources.below(source, sound): sound for sound in audio_sources.find(source)}

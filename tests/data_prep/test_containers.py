@@ -13,20 +13,20 @@ import pytest
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.audio_files import AudioError
-from data_prep import sounds
+from data_prep import audio_sources
 from tests.data_prep.packed import (
     BLOCK,
     LONG,
+    audio_bytes,
     found_below,
     load,
     noise,
-    sound_bytes,
     write_files,
     write_pack,
     write_tar,
 )
 
-THREE = {f"{name}.wav": sound_bytes(noise(0.1, seed=ord(name)), 16000) for name in "abc"}
+THREE = {f"{name}.wav": audio_bytes(noise(0.1, seed=ord(name)), 16000) for name in "abc"}
 
 
 def overwrite(path, offset, data):
@@ -96,7 +96,7 @@ def test_a_sparse_member_is_said_and_left_out(tmp_path, capfd):
 @pytest.mark.parametrize("damaged", [0, 1])
 def test_a_damaged_header_behind_a_long_name_costs_that_member_alone(tmp_path, capfd, damaged):
     names = [f"{index}/{LONG}" for index in range(3)]
-    infos = write_tar(tmp_path / "x.tar", dict.fromkeys(names, sound_bytes(noise(0.2), 16000)))
+    infos = write_tar(tmp_path / "x.tar", dict.fromkeys(names, audio_bytes(noise(0.2), 16000)))
     start = infos[names[damaged]].offset_data - BLOCK
     overwrite(tmp_path / "x.tar", start + 100, b"\xff\xff\xff")
     assert set(what_can_be_read(tmp_path / "x.tar")) == set(names) - {names[damaged]}
@@ -136,7 +136,7 @@ def test_two_archives_one_behind_the_other(tmp_path, capfd):
 )
 def test_what_is_no_archive_is_said(tmp_path, capfd, contents, message):
     (tmp_path / "x.tar").write_bytes(contents)
-    assert list(sounds.find(tmp_path)) == []
+    assert list(audio_sources.find(tmp_path)) == []
     assert message in capfd.readouterr().err
 
 
@@ -144,19 +144,19 @@ def test_compressed_archives_are_named(tmp_path, capfd):
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("a.wav"))
     with pytest.raises(UserError, match=r"--source=.*x\.tar\.gz: a compressed archive: unpack it first"):
-        list(sounds.find(tmp_path / "x.tar.gz"))
+        list(audio_sources.find(tmp_path / "x.tar.gz"))
     write_files(tmp_path, {"a.wav": b"x"})
-    assert [sound.name for sound in sounds.find(tmp_path)] == ["a.wav"]
+    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["a.wav"]
     assert "1 compressed archives" in capfd.readouterr().err
     write_files(tmp_path, {"y.TGZ": b"x", "deep/z.zip": b"x"})
-    assert [sound.name for sound in sounds.find(tmp_path)] == ["a.wav"]
+    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["a.wav"]
     message = capfd.readouterr().err
     assert message.count("\n") == 1
     assert "3 compressed archives, such as" in message and "deep/z.zip, are not looked into: unpack" in message
 
 
 def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):
-    data = sound_bytes(noise(1.0), 16000)
+    data = audio_bytes(noise(1.0), 16000)
     packed_bytes = gzip.compress(data)
     wrong_sum = packed_bytes[:-8] + bytes(4) + packed_bytes[-4:]
     damaged = {
@@ -171,7 +171,7 @@ def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):
     }
     write_files(tmp_path, {f"{name}.wav.gz": contents for name, (contents, _) in damaged.items()})
     assert what_can_be_read(tmp_path) == {f"{name}.wav.gz": reason for name, (_, reason) in damaged.items()}
-    [location] = [sound for sound in sounds.find(tmp_path) if sound.stem == "fine"]
+    [location] = [sound for sound in audio_sources.find(tmp_path) if sound.stem == "fine"]
     os.remove(location.path)
     with pytest.raises(AudioError, match="fine.wav.gz: missing"):
         load(location)
@@ -193,7 +193,7 @@ def test_a_file_that_is_no_pack_is_said_and_left_out(tmp_path, capfd, change, me
     with h5py.File(tmp_path / "x.h5", "r+") as pack:
         change(pack)
     (tmp_path / "y.wav").touch()
-    assert [sound.name for sound in sounds.find(tmp_path)] == ["y.wav"]
+    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["y.wav"]
     error = capfd.readouterr().err
     assert error.count("\n") == 1 and str(tmp_path / "x.h5") in error
     assert message.replace("\\", "") in error
@@ -207,7 +207,7 @@ def _replace(pack, name, values):
 def test_a_pack_that_was_cut_off_is_said_and_left_out(tmp_path, capfd):
     write_pack(tmp_path / "x.h5", ["a", "b"], np.ones([2, 8000], np.int16))
     os.truncate(tmp_path / "x.h5", 20000)
-    assert list(sounds.find(tmp_path)) == []
+    assert list(audio_sources.find(tmp_path)) == []
     assert "truncated file" in capfd.readouterr().err
 
 

@@ -12,10 +12,10 @@ from audioset_triplet.clips import ClipInfo, digest
 from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.reports import tasks
 from data_prep import coverage, coverage_page, esc50, plan, prepare
+from data_prep.audio_sources import Location
 from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipRequest
-from data_prep.shards import Account, Reject
-from data_prep.sounds import Location
+from data_prep.shards import Reject, ShardReport
 from tests import example_clips
 from tests.data_prep import written
 from tests.tiny_esc50 import write_tiny_esc50
@@ -25,14 +25,14 @@ NUMBERS = ("listed", "missing", "found", "rejected", "used")
 HOUR = 3600 * 16000
 
 
-def make_request(group, clip_id, labels=(), sound="there"):
-    found = {"there": Location(f"{clip_id}.wav", 9), "gone": Location(f"{clip_id}.wav", -1), "none": None}[sound]
+def make_request(group, clip_id, labels=(), location="there"):
+    found = {"there": Location(f"{clip_id}.wav", 9), "gone": Location(f"{clip_id}.wav", -1), "none": None}[location]
     indices, names = (tuple(one[i] for one in labels) for i in (0, 1))
     return ClipRequest(group, found, clip_id, clip_id, 0.0, 10.0, indices, names, -1)
 
 
-def make_account(num_samples=0, rates_hz=None, silent=(), short=()):
-    return Account("", "", 0, 0, num_samples, rates_hz or {}, list(silent), list(short), {}, [])
+def make_report(num_samples=0, rates_hz=None, silent=(), short=()):
+    return ShardReport("", "", 0, 0, num_samples, rates_hz or {}, list(silent), list(short), {}, [])
 
 
 def reject(clip_id, reason):
@@ -51,16 +51,16 @@ def make_card():
         make_request("fold2", "g", [CAT, EMU], "none"),
         make_request("fold2", "h", [DOG]),
     ]
-    accounts = {
-        "fold10-00000-of-00002.tfrecord": make_account(HOUR, {"44100": 1}, short=["a"]),
-        "fold10-00001-of-00002.tfrecord": make_account(HOUR // 2, {"16000": 1}, silent=["d"]),
-        "fold2-00000-of-00002.tfrecord": make_account(HOUR // 4, {"44100": 1}, silent=["f"]),
-        "fold2-00001-of-00002.tfrecord": make_account(),
+    reports = {
+        "fold10-00000-of-00002.tfrecord": make_report(HOUR, {"44100": 1}, short=["a"]),
+        "fold10-00001-of-00002.tfrecord": make_report(HOUR // 2, {"16000": 1}, silent=["d"]),
+        "fold2-00000-of-00002.tfrecord": make_report(HOUR // 4, {"44100": 1}, silent=["f"]),
+        "fold2-00001-of-00002.tfrecord": make_report(),
     }
     # What vanished after it had been found is a reject; what was never there is not, though rejects.csv names it too.
     reasons = {"c": "missing", "e": "missing", "g": "missing", "b": "truncated", "h": "missing"}
     rejects = [reject(clip_id, reason) for clip_id, reason in reasons.items()]
-    return coverage.describe(requests, accounts, rejects, {"data_set": "Birds & <co>", "lists": ["x", "y"]})
+    return coverage.describe(requests, reports, rejects, {"data_set": "Birds & <co>", "lists": ["x", "y"]})
 
 
 def numbers_of(counts):
@@ -156,7 +156,7 @@ def test_the_page_shows_the_numbers_and_stands_alone():
         f"Birds & <co> fold2: 1 of 3 clips (33.3%), 15.0 min, clips digest {digest('f')}",
         f"Birds & <co> fold10: 2 of 5 clips (40.0%), 1.5 h, clips digest {digest('ad')}",
         f"All splits together: {digest('adf')}",
-        "truncated 1 50.0% ends before it says",
+        "truncated 1 50.0% ends before the length in its header",
         "44.1 kHz 2 66.7% 16 kHz 1 33.3%",
         "2 clips are silent",
         "1 clip is short",
@@ -185,10 +185,10 @@ def test_an_empty_copy_has_a_page():
         "None of 12,345 clips can be used",
         "eval 12,345 12,345 0 0 0 0% 0.00",
         "dog 0 of 12,345",
-        "no clip whose",
+        "No clip can be used, so there is nothing to quote.",
     ):
         assert shown in text, shown
-    assert "Why nothing was found" in text and "clips digest" not in text and len(page) < 30_000
+    assert "Why no file was found" in text and "clips digest" not in text and len(page) < 30_000
 
 
 def test_a_copy_without_labels_has_a_page():
@@ -199,9 +199,9 @@ def test_a_copy_without_labels_has_a_page():
 def test_a_page_has_no_row_for_each_clip_and_a_limit_of_classes():
     requests = [make_request("all", f"clip{i:06d}", [(i % 1500, f"class {i % 1500}")]) for i in range(6000)]
     ids = [request.clip_id for request in requests]
-    accounts = {"all-00000-of-00001.tfrecord": make_account(HOUR, {"8000": 6000}, silent=ids, short=ids[:13])}
-    page = coverage_page.render(coverage.describe(requests, accounts, [], {}))
-    assert len(re.findall("clip0", page)) == 60 + 13 and "5,940 more stand in coverage.json" in page
+    reports = {"all-00000-of-00001.tfrecord": make_report(HOUR, {"8000": 6000}, silent=ids, short=ids[:13])}
+    page = coverage_page.render(coverage.describe(requests, reports, [], {}))
+    assert len(re.findall("clip0", page)) == 60 + 13 and "5,940 more are in coverage.json" in page
     assert page.count('<div class="row"') == 1000 and "500 more classes" in page
     assert "All 1,500 classes, side by side" in page and page.count("<polygon") == 1
     assert len(page) < 600_000

@@ -8,12 +8,12 @@ from scipy import stats
 
 from data_prep import fold_sets, plan
 from data_prep.folder import Clips
-from tests.data_prep.sound_folders import clips_of, write_sounds
+from tests.data_prep.audio_folders import clips_of, write_noises
 
 
 def test_folds_keep_recordings_together(tmp_path):
     names = [f"{recording}_{take}.wav" for recording in range(20) for take in range(3)]
-    root = write_sounds(tmp_path / "in", dict.fromkeys(names, 0.1))
+    root = write_noises(tmp_path / "in", dict.fromkeys(names, 0.1))
     requests = clips_of(root, recording=r"([^/_]+)_[^/]*$", num_folds=3).requests
     assert {(one.clip_id, one.recording_id) for one in requests} == {(name, name.split("_")[0]) for name in names}
     folds = {(one.recording_id, one.fold, one.group) for one in requests}

@@ -10,14 +10,14 @@ import soundfile
 from audioset_triplet.errors import UserError
 from data_prep.folder import NO_LABELS, LabelTable
 from tests import processes
-from tests.data_prep.packed import noise, sound_bytes, write_pack, write_tar
-from tests.data_prep.sound_folders import clips_of, pcm_of, write_sounds
+from tests.data_prep.audio_folders import clips_of, pcm_of, write_noises
+from tests.data_prep.packed import audio_bytes, noise, write_pack, write_tar
 from tests.data_prep.written import contents, read, write
 
 
 def test_labels_from_folders_in_archives_too(tmp_path, capfd):
-    root = write_sounds(tmp_path / "in", {"dog/a.wav": 0.2, "dog/deep/b.wav": 0.2, "ant/a.wav": 0.2, "c.wav": 0.2})
-    data = sound_bytes(noise(0.2), 16000)
+    root = write_noises(tmp_path / "in", {"dog/a.wav": 0.2, "dog/deep/b.wav": 0.2, "ant/a.wav": 0.2, "c.wav": 0.2})
+    data = audio_bytes(noise(0.2), 16000)
     write_tar(root / "part0.tar", {"cat/d.wav": data, "./dog/e.wav": data, "f.wav": data})
     (root / "cow").mkdir()
     write_tar(root / "cow" / "part1.tar", {"x/g.wav": data})
@@ -62,8 +62,8 @@ def table(path, text, **columns):
 
 def test_labels_from_a_table(tmp_path, capfd):
     names = ["a.wav", "deep/b.c.wav", "deep/a.flac", "d.wav.gz", "e.wav", "e.flac", "unlisted.wav"]
-    root = write_sounds(tmp_path / "in", dict.fromkeys([name for name in names if name != "d.wav.gz"], 0.2))
-    (root / "d.wav.gz").write_bytes(gzip.compress(sound_bytes(noise(0.2), 16000)))
+    root = write_noises(tmp_path / "in", dict.fromkeys([name for name in names if name != "d.wav.gz"], 0.2))
+    (root / "d.wav.gz").write_bytes(gzip.compress(audio_bytes(noise(0.2), 16000)))
     listed = table(
         tmp_path / "list.csv",
         'fname,note,tags\na.wav,x,"Dog; bark, loud"\nb.c,x,Cat\n./deep/a,x,\nd,x,Dog;Dog;\ne.wav,,Cat\ngone,,Ant\n',
@@ -94,7 +94,7 @@ def test_labels_from_a_table(tmp_path, capfd):
 
 
 def test_published_folds_of_a_table(tmp_path):
-    root = write_sounds(tmp_path / "in", {"a.wav": 0.2, "b.wav": 0.2})
+    root = write_noises(tmp_path / "in", {"a.wav": 0.2, "b.wav": 0.2})
     text = "filename,labels,part\na,x,2\nb,y,11\n"
     listed = table(tmp_path / "list.csv", text, fold_column="part")
     requests = clips_of(root, listed, num_folds=5).requests
@@ -129,7 +129,7 @@ def test_published_folds_of_a_table(tmp_path):
     ],
 )
 def test_a_table_that_cannot_be_used_is_one_line(tmp_path, text, message):
-    root = write_sounds(tmp_path / "in", {"a.wav": 0.1, "deep/b.wav": 0.1, "x/b.wav": 0.1})
+    root = write_noises(tmp_path / "in", {"a.wav": 0.1, "deep/b.wav": 0.1, "x/b.wav": 0.1})
     (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
     listed = LabelTable(tmp_path / "list.csv", "filename", "labels", ",")
     with pytest.raises(UserError, match=rf"list\.csv: .*{message}"):

@@ -48,10 +48,32 @@ def test_counts_durations_folds_and_labels(tmp_path: pathlib.Path) -> None:
     assert ["clips", "4", "of", "schema", "version", "1"] in lines
     assert ["seconds", "min", "1.00,", "mean", "1.50,", "max", "3.00"] in lines  # (1 + 1 + 1 + 3) / 4
     assert ["hours", "0.00"] in lines
+    assert ["format", "16", "kHz", "mono:", "4"] in lines
     assert ["folds", "1:", "3,", "4:", "1"] in lines
     assert ["labels", "2;", "clips", "without:", "0"] in lines
     assert ["1", "dog", "4", 40 * "#"] in lines
     assert ["2", "cat", "1", 10 * "#"] in lines  # a quarter of the longest bar
+
+
+def test_records_of_several_formats(tmp_path: pathlib.Path) -> None:
+    stereo = clip("stereo", pcm=np.full((22050, 2), 9, np.int16), sample_rate_hz=44100, num_channels=2)
+    soundfile.write(tmp_path / "quiet.wav", np.full((48000, 2), 1e-6), 48000)
+    encoded = clip(
+        "quiet",
+        pcm=None,
+        encoded=(tmp_path / "quiet.wav").read_bytes(),
+        encoding="wav",
+        encoded_type="int16",
+        encoded_rate_hz=48000,
+        encoded_num_samples=44100,
+        sample_rate_hz=44100,
+        num_channels=2,
+    )
+    report = report_of(write(tmp_path / "a", [clip("mono"), stereo, encoded]))
+    assert "clips      3 of schema version 1 and 2\n" in report and "damaged    0" in report
+    assert "format     16 kHz mono: 1, 44.1 kHz stereo: 2\n" in report
+    assert "seconds    min 0.50, mean 0.83, max 1.00\n" in report
+    assert "dBFS) 1\n  quiet\n" in report
 
 
 def test_clips_without_fold_or_label(tmp_path: pathlib.Path) -> None:
@@ -70,14 +92,14 @@ def test_silence_and_repeated_ids(tmp_path: pathlib.Path) -> None:
     assert "  zero\n  and 1 more\n" in report_of(tmp_path / "a", limit=1)
 
 
-def test_encoded_sound_is_decoded(tmp_path: pathlib.Path) -> None:
+def test_encoded_audio_is_decoded(tmp_path: pathlib.Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
     silence = (tmp_path / "silence.wav").read_bytes()
-    sound: Dict[str, Any] = {"pcm": None, "encoding": "wav", "encoded_type": "int16", "encoded_rate_hz": 16000}
-    clips = [clip("silence", encoded=silence, encoded_num_samples=16000, **sound)]
-    clips.append(clip("noise", encoded=b"not a wav file", encoded_num_samples=16000, **sound))
+    encoding: Dict[str, Any] = {"pcm": None, "encoding": "wav", "encoded_type": "int16", "encoded_rate_hz": 16000}
+    clips = [clip("silence", encoded=silence, encoded_num_samples=16000, **encoding)]
+    clips.append(clip("noise", encoded=b"not a wav file", encoded_num_samples=16000, **encoding))
     report = report_of(write(tmp_path / "a", clips))
-    assert "sound      wav: 1" in report
+    assert "audio      wav: 1" in report
     assert "dBFS) 1\n  silence\n" in report
     assert f"damaged    1\n  {tmp_path / 'a'}: record 1: clip noise: " in report
 
@@ -102,7 +124,7 @@ def test_all_damage_is_named_and_the_exit_code_is_1(tmp_path: pathlib.Path) -> N
     for damage in (
         "a.tfrecord: record 0: bad checksum",
         "b.tfrecord: record 1: truncated: 100 of ",
-        "c.tfrecord: record 0: clip c0: schema_version is 9, this code reads 1",
+        "c.tfrecord: record 0: clip c0: schema_version is 9, this code reads 1 and 2",
         "c.tfrecord: record 1: clip c1: key 'recording_id' holds 0 values",
     ):
         assert f"  {tmp_path}/{damage}" in result.stdout

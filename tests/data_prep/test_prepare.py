@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import held_alone
-from data_prep import plan, prepare, sounds
+from data_prep import audio_sources, plan, prepare
+from data_prep.audio_sources import Location
 from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList, ClipRequest
-from data_prep.sounds import Location
 from tests import processes
 from tests.data_prep.written import contents, read, write
 from tests.tiny_esc50 import write_tiny_esc50
 
 
-def request(clip_id, recording_id, group="fold1", sound=None, seconds=1.0):
-    return ClipRequest(group, sound, clip_id, recording_id, 0.0, seconds, (0,), ("sound",), -1)
+def request(clip_id, recording_id, group="fold1", location=None, seconds=1.0):
+    return ClipRequest(group, location, clip_id, recording_id, 0.0, seconds, (0,), ("sound",), -1)
 
 
 def clip_list(folder, num_clips=12, num_recordings=6):
@@ -40,7 +40,9 @@ def clip_list(folder, num_clips=12, num_recordings=6):
             soundfile.write(path, noise, 16000)
         if index == 5 and not path.exists():
             path.write_bytes(b"no sound")
-        requests.append(request(f"clip{index}", f"recording{index % num_recordings}", sound=sounds.of_file(path)))
+        requests.append(
+            request(f"clip{index}", f"recording{index % num_recordings}", location=audio_sources.of_file(path))
+        )
     return ClipList(requests, {"data_set": "noises"})
 
 
@@ -159,6 +161,8 @@ def test_other_settings_and_other_records_are_refused(tmp_path):
         (dict(num_shards=3), "num_shards 2, now 3"),
         (dict(num_shards=2, min_seconds=0.5), "min_seconds 0.1, now 0.5"),
         (dict(num_shards=2, audio="encoded"), "audio 'pcm', now 'encoded'"),
+        (dict(num_shards=2, sample_rate_hz=44100), "sample_rate_hz 16000, now 44100"),
+        (dict(num_shards=2, channels=2), "channels 1, now 2"),
     ):
         with pytest.raises(UserError, match=f"holds other records .*{message}"):
             write(clips, tmp_path / "out", **change)
@@ -174,6 +178,33 @@ def test_other_settings_and_other_records_are_refused(tmp_path):
         write(clips, tmp_path / "out", num_shards=1)
 
 
+def test_a_folder_of_before_there_were_other_formats_is_continued(tmp_path):
+    clips = clip_list(tmp_path / "sounds")
+    write(clips, tmp_path / "out", num_shards=2)
+    before = contents(tmp_path / "out")
+    path = tmp_path / "out" / "shards" / "settings.json"
+    settings = json.loads(path.read_text())
+    assert (settings.pop("sample_rate_hz"), settings.pop("channels"), settings["schema_version"]) == (16000, 1, 1)
+    path.write_text(json.dumps(settings))
+    with pytest.raises(UserError, match="sample_rate_hz 16000, now 8000"):
+        write(clips, tmp_path / "out", num_shards=2, sample_rate_hz=8000)
+    assert write(clips, tmp_path / "out", num_shards=2).num_shards_before == 2
+    assert contents(tmp_path / "out") == before
+
+
+def test_the_format_of_the_records_is_shown(tmp_path):
+    summary = write(clip_list(tmp_path / "sounds"), tmp_path / "out", num_shards=2, sample_rate_hz=44100, channels=2)
+    assert summary.hours == pytest.approx(10 / 3600)
+    settings = json.loads((tmp_path / "out" / "records.json").read_text())["settings"]
+    assert (settings["sample_rate_hz"], settings["channels"], settings["schema_version"]) == (44100, 2, 2)
+    card = json.loads((tmp_path / "out" / "coverage.json").read_text())
+    assert card["settings"] == settings and card["total"]["hours"] == summary.hours
+    page = (tmp_path / "out" / "coverage.html").read_text()
+    assert "Records are 44.1 kHz stereo" in page and "<dd>44100</dd>" in page
+    clips = read(tmp_path / "out").values()
+    assert {(len(clip.pcm), clip.pcm.shape[1], clip.sample_rate_hz) for clip in clips} == {(44100, 2, 44100)}
+
+
 def test_nothing_usable(tmp_path):
     clips = clip_list(tmp_path / "sounds")
     clips = ClipList([clips.requests[3], clips.requests[5]], clips.settings)
@@ -182,7 +213,7 @@ def test_nothing_usable(tmp_path):
     left = {"rejects.csv", "coverage.json", "coverage.html", "shards/settings.json"}
     assert set(contents(tmp_path / "out")) == left
     (tmp_path / "sounds" / "5.wav").unlink()
-    clips = ClipList([dataclasses.replace(one, sound=None) for one in clips.requests], clips.settings)
+    clips = ClipList([dataclasses.replace(one, location=None) for one in clips.requests], clips.settings)
     with pytest.raises(UserError, match=r"none of 2 clips can be used \(2 missing, 0 rejected\)"):
         write(clips, tmp_path / "out2")
     assert set(contents(tmp_path / "out2")) == left
@@ -196,7 +227,7 @@ def many(tmp_path, num_good, num_bad):
             soundfile.write(path, np.full(1600, 0.5), 16000)
         else:
             path.write_bytes(b"RIFF")
-        requests.append(request(f"c{index}", f"r{index}", sound=sounds.of_file(path), seconds=0.1))
+        requests.append(request(f"c{index}", f"r{index}", location=audio_sources.of_file(path), seconds=0.1))
     return ClipList(requests, {})
 
 
@@ -207,7 +238,7 @@ def test_too_many_rejects_stop_the_run(tmp_path):
         config = RunnerConfig(num_workers=1, max_reject_fraction=fraction)
         return prepare.prepare(clips, str(tmp_path / output), RecordsConfig(num_shards=1), config)
 
-    with pytest.raises(UserError, match=r"10 of 30 sounds cannot be used, .*max_reject_fraction=0.3 allows; the last"):
+    with pytest.raises(UserError, match=r"10 of 30 files cannot be used, .*max_reject_fraction=0.3 allows; the last"):
         run("out", 0.3)
     assert not shard_bytes(tmp_path / "out") and not (tmp_path / "out" / "records.json").exists()
     assert not list((tmp_path / "out").rglob("*.tmp-*"))
@@ -219,8 +250,8 @@ def test_a_finished_folder_that_is_taken_up_and_not_finished_does_not_say_that_i
     clips = many(tmp_path, 30, 0)
     write(clips, tmp_path / "out", num_shards=2)
     for one in clips.requests[:20]:
-        pathlib.Path(one.sound.path).write_bytes(b"RIFF")
-    requests = [dataclasses.replace(one, sound=sounds.of_file(one.sound.path)) for one in clips.requests]
+        pathlib.Path(one.location.path).write_bytes(b"RIFF")
+    requests = [dataclasses.replace(one, location=audio_sources.of_file(one.location.path)) for one in clips.requests]
     with pytest.raises(UserError, match="--max_reject_fraction=0.5"):
         write(ClipList(requests, {}), tmp_path / "out", num_shards=2)
     assert not (tmp_path / "out" / "records.json").exists()
@@ -229,7 +260,7 @@ def test_a_finished_folder_that_is_taken_up_and_not_finished_does_not_say_that_i
 def test_a_finished_folder_whose_sounds_are_gone_keeps_none_of_its_records(tmp_path):
     clips = many(tmp_path, 3, 0)
     write(clips, tmp_path / "out")
-    requests = [dataclasses.replace(one, sound=None) for one in clips.requests]
+    requests = [dataclasses.replace(one, location=None) for one in clips.requests]
     with pytest.raises(UserError, match=r"none of 3 clips can be used \(3 missing, 0 rejected\)"):
         write(ClipList(requests, {}), tmp_path / "out")
     assert set(contents(tmp_path / "out")) == {"rejects.csv", "coverage.json", "coverage.html", "shards/settings.json"}
@@ -247,7 +278,7 @@ def test_lengths(tmp_path):
     soundfile.write(tmp_path / "silent.wav", np.full(32000, 3 / 32768), 16000)
     soundfile.write(tmp_path / "quiet.wav", np.full(32000, 4 / 32768), 16000)  # -78 dB
     paths = sorted(tmp_path.glob("*.wav"))
-    requests = [request(path.stem, path.stem, sound=sounds.of_file(path), seconds=2.0) for path in paths]
+    requests = [request(path.stem, path.stem, location=audio_sources.of_file(path), seconds=2.0) for path in paths]
     summary = write(ClipList(requests, {}), tmp_path / "out", num_shards=1)
     assert [(reject.clip_id, reject.reason) for reject in summary.rejects] == [("long", "wrong duration")]
     clips = read(tmp_path / "out")
@@ -256,8 +287,8 @@ def test_lengths(tmp_path):
     assert lengths == {**whole, "short": 20000}
     assert clips["short"].end_seconds == 1.25 and clips["shorter"].end_seconds == 2.0
     assert (clips["shorter"].pcm == [16384] * 24000 + [0] * 8000).all()
-    account = json.loads((tmp_path / "out" / "shards" / "fold1-00000-of-00001.tfrecord.json").read_text())
-    assert (account["silent"], account["short"], account["rates_hz"]) == (["silent"], ["short"], {"16000": 6})
+    report = json.loads((tmp_path / "out" / "shards" / "fold1-00000-of-00001.tfrecord.json").read_text())
+    assert (report["silent"], report["short"], report["rates_hz"]) == (["silent"], ["short"], {"16000": 6})
 
 
 def test_one_process_prepares_a_folder_at_a_time(tmp_path):

@@ -1,4 +1,4 @@
-"""A folder of videos becomes records of clips with sound and pictures."""
+"""A folder of videos becomes records of clips with audio and images."""
 
 import csv
 import dataclasses
@@ -16,6 +16,7 @@ import pytest
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
+from audioset_triplet.media.pcm import to_pcm
 from audioset_triplet.records import parsing, reading
 from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
@@ -33,7 +34,7 @@ SMALL = FramesConfig(frames_per_second=2.0, image_size=32)
 
 
 def write_videos(root: pathlib.Path, **seconds: float) -> pathlib.Path:
-    """Name (extension behind an underscore) -> seconds; each with pictures of its time and a click in the middle."""
+    """Name (extension behind an underscore) -> seconds; each with images of its time and a click in the middle."""
     root.mkdir(parents=True, exist_ok=True)
     for name, length in seconds.items():
         path = root / name.replace("_", ".")
@@ -45,7 +46,7 @@ def clips_of(source: pathlib.Path, labels=NO_LABELS, frames: FramesConfig = SMAL
     return folder.clips(str(source), labels, Clips(**made), frames)
 
 
-def test_clips_hold_the_sound_that_audio_files_gives_and_pictures_of_their_times(tmp_path: pathlib.Path) -> None:
+def test_clips_hold_the_samples_of_audio_files_and_images_of_their_times(tmp_path: pathlib.Path) -> None:
     root = write_videos(tmp_path / "in", a_mp4=2.5, b_webm=1.0, c_mkv=3.04)
     summary = write(clips_of(root, seconds=1.0), tmp_path / "out")
     assert not summary.rejects
@@ -53,7 +54,7 @@ def test_clips_hold_the_sound_that_audio_files_gives_and_pictures_of_their_times
     lengths = {"a.mp4": 3, "b.webm": 1, "c.mkv": 3}  # of the last 0.04 s are too few
     assert len(clips) == sum(lengths.values())
     for name, num_clips in lengths.items():
-        pcm = audio_files.to_pcm(audio_files.load(root / name))
+        pcm = to_pcm(audio_files.load(root / name, sample_rate_hz=16000))
         ids = [name] if num_clips == 1 else [f"{name}@{1000 * second}" for second in range(num_clips)]
         together = np.concatenate([clips[clip_id].pcm for clip_id in ids])
         np.testing.assert_array_equal(together, pcm[: len(together)])
@@ -66,7 +67,7 @@ def test_clips_hold_the_sound_that_audio_files_gives_and_pictures_of_their_times
                 assert abs(second + time - video_examples.time_of(frame)) < 2 * video_examples.FRAME_SECONDS
 
 
-def test_records_are_read_by_the_graph_with_pictures_and_without(tmp_path: pathlib.Path) -> None:
+def test_records_are_read_by_the_graph_with_images_and_without(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.0)), tmp_path / "out", num_shards=1)
     files = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
     (clip,) = reading.read_clips(files, [], True, with_frames=True)
@@ -77,14 +78,26 @@ def test_records_are_read_by_the_graph_with_pictures_and_without(tmp_path: pathl
     np.testing.assert_array_equal(alone["pcm"], clip["pcm"])
 
 
-def test_a_clip_behind_the_last_picture_has_none(tmp_path: pathlib.Path) -> None:
+def test_images_of_records_of_another_rate(tmp_path: pathlib.Path) -> None:
+    root = write_videos(tmp_path / "in", a_mkv=2.5)
+    write(clips_of(root, seconds=1.0), tmp_path / "mono")
+    write(clips_of(root, seconds=1.0), tmp_path / "stereo", sample_rate_hz=44100, channels=2)
+    mono, stereo = read(tmp_path / "mono"), read(tmp_path / "stereo")
+    assert mono.keys() == stereo.keys()
+    for clip_id, clip in stereo.items():
+        assert (clip.sample_rate_hz, clip.num_channels, clip.seconds) == (44100, 2, mono[clip_id].seconds)
+        assert clip.frames == mono[clip_id].frames
+        assert clip.frame_seconds == pytest.approx(mono[clip_id].frame_seconds, abs=1e-4)
+
+
+def test_a_clip_after_the_last_image_has_none(tmp_path: pathlib.Path) -> None:
     video_examples.write(tmp_path / "in.mkv", video_examples.steady(1.0), video_examples.clicks(3.0, 0.5))
     write(clips_of(tmp_path / "in.mkv", seconds=1.0), tmp_path / "out")
-    found = {clip_id: (len(clip.frames), clip.image_size) for clip_id, clip in read(tmp_path / "out").items()}
-    assert found == {"in.mkv@0": (2, 32), "in.mkv@1000": (0, 32), "in.mkv@2000": (0, 32)}
+    num_images = {clip_id: (len(clip.frames), clip.image_size) for clip_id, clip in read(tmp_path / "out").items()}
+    assert num_images == {"in.mkv@0": (2, 32), "in.mkv@1000": (0, 32), "in.mkv@2000": (0, 32)}
 
 
-def test_pictures_wait_in_a_file_where_they_are_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_images_wait_in_a_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_videos(tmp_path / "in", a_mp4=2.0)
     write(clips_of(root, seconds=1.0), tmp_path / "memory")
     monkeypatch.setattr(frames, "_HELD_BYTES", 1000)
@@ -95,16 +108,16 @@ def test_pictures_wait_in_a_file_where_they_are_many(tmp_path: pathlib.Path, mon
 def write_rejects(root: pathlib.Path) -> Dict[str, str]:
     """Writes files that cannot be used; name -> reason."""
     good = write_videos(root, good_webm=1.0) / "good.webm"
-    video_examples.write(root / "pictures_alone.mp4", video_examples.steady(1.0), None)
-    video_examples.write(root / "sound_alone.mp4", None, video_examples.clicks(1.0, 0.5))
+    video_examples.write(root / "images_alone.mp4", video_examples.steady(1.0), None)
+    video_examples.write(root / "audio_alone.mp4", None, video_examples.clicks(1.0, 0.5))
     video_examples.write(root / "short.mkv", video_examples.steady(0.08), video_examples.clicks(0.05, 0.01))
     (root / "cut.webm").write_bytes(good.read_bytes()[: good.stat().st_size // 3])
     (root / "cut.webm.gz").write_bytes(gzip.compress(good.read_bytes())[:-2000])
     (root / "empty.mp4").write_bytes(b"")
     (root / "page.mp4").write_text("<html><body>403 Forbidden</body></html>")
     return {
-        "pictures_alone.mp4": "no sound",
-        "sound_alone.mp4": "no pictures",
+        "images_alone.mp4": "no audio",
+        "audio_alone.mp4": "no images",
         "short.mkv": "too short",
         "cut.webm": "truncated",
         "cut.webm.gz": "truncated",
@@ -126,8 +139,8 @@ def test_the_program_names_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
     assert {row["clip_id"]: row["reason"] for row in rows} == {f"deep/{name}": why for name, why in wanted.items()}
     assert all("\n" not in row["message"] and row["message"].startswith(row["path"]) for row in rows)
     card = json.loads((tmp_path / "out" / "coverage.json").read_text())
-    assert card["total"]["reasons"]["no pictures"] == 1
-    assert "sound alone, where pictures are wanted" in (tmp_path / "out" / "coverage.html").read_text()
+    assert card["total"]["reasons"]["no images"] == 1
+    assert "audio alone, where a video is expected" in (tmp_path / "out" / "coverage.html").read_text()
     settings = json.loads((tmp_path / "out" / "records.json").read_text())["settings"]
     assert (settings["image_size"], settings["frames_per_second"], settings["jpeg_quality"]) == (16, 1.0, 90)
     other = clips_of(tmp_path / "in", folder.FROM_FOLDERS, FramesConfig(image_size=16, jpeg_quality=50))
@@ -135,11 +148,11 @@ def test_the_program_names_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
         write(other, tmp_path / "out")
 
 
-def test_the_report_shows_pictures_and_names_what_is_none(tmp_path: pathlib.Path) -> None:
+def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.5, b_mkv=1.0), seconds=1.0), tmp_path / "out", num_shards=1)
     (file,) = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
     clips = [record.clip for record in reading.scan(file) if record.clip]
-    clips[0] = dataclasses.replace(clips[0], frames=(b"no picture",), frame_seconds=(0.0,))
+    clips[0] = dataclasses.replace(clips[0], frames=(b"no image",), frame_seconds=(0.0,))
     clips.append(dataclasses.replace(clips[1], clip_id="other", image_size=64))
     clips.append(dataclasses.replace(clips[1], clip_id="sound", frames=(), frame_seconds=(), image_size=0))
     report = record_report.Report()
@@ -148,7 +161,7 @@ def test_the_report_shows_pictures_and_names_what_is_none(tmp_path: pathlib.Path
     lines = report.lines(limit=9)
     count = sum(len(clip.frames) for clip in clips[1:3])
     rate = count / sum(clip.num_samples / 16000 for clip in clips[1:3])
-    assert f"pictures   {count}, {rate:.2f} per second; clips without: 1" in lines
+    assert f"images     {count}, {rate:.2f} per second; clips without: 1" in lines
     assert "pixels     32 x 32: 2" in lines and "damaged    2" in lines
     assert any(f"record 0: clip {clips[0].clip_id}: " in line for line in lines)
     assert any("record 3: clip other: " in line for line in lines) and not any("\n" in line for line in lines)
@@ -210,7 +223,9 @@ def test_a_real_video(tmp_path: pathlib.Path) -> None:
     write(clips_of(datasets.clips() / "bento.mp4", frames=FramesConfig(5.0, 64)), tmp_path / "out")
     (clip,) = read(tmp_path / "out").values()
     assert clip.pcm is not None
-    np.testing.assert_array_equal(clip.pcm, audio_files.to_pcm(audio_files.load(datasets.clips() / "bento.mp4")))
+    np.testing.assert_array_equal(
+        clip.pcm, to_pcm(audio_files.load(datasets.clips() / "bento.mp4", sample_rate_hz=16000))
+    )
     assert clip.frame_seconds == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert len(set(clip.frames)) == 5  # the dog runs
 
@@ -260,7 +275,7 @@ _PEAK = """
 import pathlib, resource, sys
 from data_prep import clip_maker
 from data_prep.config import FramesConfig, RecordsConfig
-from tests.data_prep.sound_folders import request_for
+from tests.data_prep.audio_folders import request_for
 made = clip_maker.make_clips(request_for(pathlib.Path(sys.argv[1])), RecordsConfig(), FramesConfig())
 assert sum(len(one.clip.frames) for one in made) == int(sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

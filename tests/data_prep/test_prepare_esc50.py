@@ -11,6 +11,7 @@ import soundfile
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
+from audioset_triplet.media.pcm import to_pcm
 from audioset_triplet.records import parsing, reading
 from data_prep import esc50
 from data_prep.prepare import Summary
@@ -37,7 +38,7 @@ def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     clip = clips["2-1101-A-1"]
     assert (clip.recording_id, clip.labels, clip.label_names, clip.fold) == ("1101", (1,), ("class_1",), 2)
     assert (clip.start_seconds, clip.end_seconds) == (0.0, 5.0)
-    wanted = audio_files.to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav"))
+    wanted = to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav", sample_rate_hz=16000))
     assert clip.pcm is not None
     np.testing.assert_array_equal(clip.pcm, wanted)
     for name in names:

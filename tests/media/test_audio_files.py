@@ -1,10 +1,10 @@
-"""Every sound file gives what librosa gives, in constant memory, or an error with its reason."""
+"""Every audio file gives the samples of librosa, in constant memory, or an error with its reason."""
 
 import pathlib
 import sys
 import tracemalloc
 import types
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import librosa
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from audioset_triplet.media import audio_files
+from audioset_triplet.media.pcm import to_pcm
 from tests import datasets
 
 
@@ -24,9 +25,17 @@ def write(path: pathlib.Path, samples: np.ndarray, rate: int, **options: Any) ->
     return path
 
 
+def load(path: audio_files.Path, sample_rate_hz: int = 16000, num_channels: int = 1) -> np.ndarray:
+    return audio_files.load(path, sample_rate_hz=sample_rate_hz, num_channels=num_channels)
+
+
+def stream(path: pathlib.Path, block_seconds: float = 30.0) -> Iterator[np.ndarray]:
+    return audio_files.stream(path, sample_rate_hz=16000, block_seconds=block_seconds)
+
+
 def reason_of(path: pathlib.Path) -> str:
     with pytest.raises(audio_files.AudioError) as caught:
-        audio_files.load(path)
+        load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.value.reason
@@ -36,25 +45,37 @@ def reason_of(path: pathlib.Path) -> str:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_equals_librosa(tmp_path: pathlib.Path, rate: int, channels: int) -> None:
     path = write(tmp_path / "a.wav", noise(1.7, rate, channels), rate)
-    wanted = librosa.load(path, sr=16000, mono=True)[0]
-    blocks = list(audio_files.stream(path, block_seconds=0.25))
+    expected = librosa.load(path, sr=16000, mono=True)[0]
+    blocks = list(stream(path, block_seconds=0.25))
     assert len(blocks) > 3
-    found = np.concatenate(blocks)
-    assert found.dtype == np.float32
-    assert found.shape == wanted.shape
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    samples = np.concatenate(blocks)
+    assert samples.dtype == np.float32
+    assert samples.shape == expected.shape
+    np.testing.assert_allclose(samples, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [8000, 22050, 44100, 48000])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_any_rate_and_stereo_equal_librosa(tmp_path: pathlib.Path, rate: int, target: int) -> None:
+    path = write(tmp_path / "a.wav", noise(0.7, rate, 2), rate)
+    expected = librosa.load(path, sr=target, mono=False)[0].T
+    stereo = load(path, target, num_channels=2)
+    assert stereo.dtype == np.float32 and stereo.shape == expected.shape
+    np.testing.assert_allclose(stereo, expected, atol=1e-6)
+    mono = load(path, target)
+    np.testing.assert_allclose(mono, librosa.load(path, sr=target, mono=True)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
 def test_every_codec_of_a_real_clip_equals_librosa(extension: str) -> None:
     path = datasets.clips() / f"21100_36_48.{extension}"
-    wanted = librosa.load(path, sr=16000, mono=True)[0]
-    np.testing.assert_allclose(np.concatenate(list(audio_files.stream(path, 0.25))), wanted, atol=1e-6)
+    expected = librosa.load(path, sr=16000, mono=True)[0]
+    np.testing.assert_allclose(np.concatenate(list(stream(path, 0.25))), expected, atol=1e-6)
 
 
 def test_four_codecs_of_a_real_clip_agree() -> None:
     stem = datasets.clips() / "21100_36_48"
-    lossless, *others = (audio_files.load(f"{stem}.{extension}") for extension in ("wav", "flac", "ogg", "mp3"))
+    lossless, *others = (load(f"{stem}.{extension}") for extension in ("wav", "flac", "ogg", "mp3"))
     # 24-bit FLAC rounds float64 to steps of 2^-23.
     np.testing.assert_allclose(others[0], lossless, atol=2.0**-23)
     for lossy in others[1:]:
@@ -64,13 +85,24 @@ def test_four_codecs_of_a_real_clip_agree() -> None:
 def test_channels_are_averaged(tmp_path: pathlib.Path) -> None:
     left = np.round(noise(0.5, 16000)[:, 0] * 2**15) / 2**15
     path = write(tmp_path / "stereo.wav", np.stack([left, -left / 2], axis=1), 16000, subtype="FLOAT")
-    np.testing.assert_allclose(audio_files.load(path), left / 4, atol=1e-7)
+    np.testing.assert_allclose(load(path), left / 4, atol=1e-7)
 
 
-def test_ten_samples_are_a_sound(tmp_path: pathlib.Path) -> None:
-    assert len(audio_files.load(write(tmp_path / "short.wav", noise(10 / 16000, 16000), 16000))) == 10
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_other_numbers_of_channels_are_averaged_and_repeated(tmp_path: pathlib.Path, rate: int) -> None:
+    mono = write(tmp_path / "mono.wav", noise(0.2, rate), rate)
+    np.testing.assert_array_equal(load(mono, num_channels=2), np.stack([load(mono)] * 2, axis=1))
+    surround = write(tmp_path / "surround.wav", noise(0.2, rate, 6), rate)
+    np.testing.assert_array_equal(load(surround, num_channels=2), np.stack([load(surround)] * 2, axis=1))
+    unchanged = load(surround, rate, num_channels=6)
+    np.testing.assert_allclose(unchanged, noise(0.2, rate, 6), atol=1 / 32768)
+    np.testing.assert_allclose(load(surround, rate), unchanged.mean(axis=1), atol=1e-6)
+
+
+def test_ten_samples_are_enough(tmp_path: pathlib.Path) -> None:
+    assert len(load(write(tmp_path / "short.wav", noise(10 / 16000, 16000), 16000))) == 10
     # 10 samples of 44.1 kHz are 3.6 of 16 kHz.
-    assert len(audio_files.load(write(tmp_path / "short44.wav", noise(10 / 44100, 44100), 44100))) == 4
+    assert len(load(write(tmp_path / "short44.wav", noise(10 / 44100, 44100), 44100))) == 4
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -81,7 +113,7 @@ def test_not_finite(tmp_path: pathlib.Path, bad: float, rate: int) -> None:
     path = write(tmp_path / "bad.wav", samples, rate, subtype="FLOAT")
     assert reason_of(path) == "not finite"
     with pytest.raises(audio_files.AudioError, match=r"at 0\.500 s"):
-        audio_files.load(path)
+        load(path)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +123,7 @@ def test_not_finite(tmp_path: pathlib.Path, bad: float, rate: int) -> None:
 @pytest.mark.parametrize("part", [0.3, 0.8])
 def test_truncated(tmp_path: pathlib.Path, extension: str, subtype: Optional[str], part: float) -> None:
     path = write(tmp_path / f"cut.{extension}", noise(3.0, 44100), 44100, subtype=subtype)
-    audio_files.load(path)
+    load(path)
     contents = path.read_bytes()
     path.write_bytes(contents[: int(part * len(contents))])
     assert reason_of(path) == "truncated"
@@ -103,7 +135,7 @@ def test_wav_from_a_pipe_has_no_length_and_is_read(tmp_path: pathlib.Path) -> No
     at = contents.index(b"data") + 4
     contents[at : at + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(contents)
-    assert len(audio_files.load(path)) == 8000
+    assert len(load(path)) == 8000
 
 
 def test_empty(tmp_path: pathlib.Path) -> None:
@@ -115,24 +147,24 @@ def test_empty(tmp_path: pathlib.Path) -> None:
 def test_missing_and_unreadable(tmp_path: pathlib.Path) -> None:
     assert reason_of(tmp_path / "absent.wav") == "missing"
     assert reason_of(tmp_path) == "unreadable"
-    (tmp_path / "text.wav").write_text("this is not sound\n" * 100)
+    (tmp_path / "text.wav").write_text("this is not audio\n" * 100)
     assert reason_of(tmp_path / "text.wav") == "unreadable"
 
 
 @pytest.mark.parametrize("extension", audio_files.AUDIO_EXTENSIONS)
-def test_what_a_server_said_instead_of_sending_a_sound_is_rejected(tmp_path: pathlib.Path, extension: str) -> None:
+def test_an_error_page_instead_of_audio_is_rejected(tmp_path: pathlib.Path, extension: str) -> None:
     path = tmp_path / f"clip{extension}"
     for text in ("<html><body>403 Forbidden</body></html>", '{"error": "Video unavailable"}\n' * 200):
         path.write_text(text)
         assert reason_of(path) in ("unreadable", "truncated")  # FFmpeg makes a header of some of it
 
 
-def test_sound_of_a_video() -> None:
+def test_the_audio_track_of_a_video() -> None:
     pytest.importorskip("av", reason="needs the video extra")
-    sound = audio_files.load(datasets.clips() / "bento.mp4")
+    samples = load(datasets.clips() / "bento.mp4")
     # The audio track is one second long, less the 24 samples that the encoder's frames leave over.
-    assert abs(len(sound) - 16000) < 100
-    assert 0.001 < np.sqrt(np.mean(sound**2)) < 1
+    assert abs(len(samples) - 16000) < 100
+    assert 0.001 < np.sqrt(np.mean(samples**2)) < 1
 
 
 def test_video_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
@@ -141,7 +173,7 @@ def test_video_without_the_extra_says_what_to_install(monkeypatch: pytest.Monkey
     path = tmp_path / "a.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1000))
     with pytest.raises(audio_files.AudioError, match="video"):
-        audio_files.load(path)
+        load(path)
 
 
 def test_stream_is_lazy_and_needs_the_same_memory_for_any_length(tmp_path: pathlib.Path) -> None:
@@ -151,22 +183,22 @@ def test_stream_is_lazy_and_needs_the_same_memory_for_any_length(tmp_path: pathl
             for _ in range(seconds):
                 file.write(noise(1.0, 44100, 2))
         tracemalloc.start()
-        total = sum(len(block) for block in audio_files.stream(path, block_seconds=5.0))
+        total = sum(len(block) for block in stream(path, block_seconds=5.0))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert total == seconds * 16000
         return peak
 
-    assert isinstance(audio_files.stream(tmp_path / "absent.wav"), types.GeneratorType)  # nothing is opened yet
+    assert isinstance(stream(tmp_path / "absent.wav"), types.GeneratorType)  # nothing is opened yet
     short, long = peak_bytes(20), peak_bytes(200)
     assert long < 1.2 * short
 
 
 def test_to_pcm_rounds_and_clips() -> None:
     steps = np.array([-1.5, -1.0, -0.6 / 32768, 0.0, 0.4 / 32768, 0.6 / 32768, 1 - 1 / 32768, 1.0, 3.0])
-    assert audio_files.to_pcm(steps).tolist() == [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767]
+    assert to_pcm(steps).tolist() == [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767]
     every_value = np.arange(-32768, 32768).astype(np.int16)
-    np.testing.assert_array_equal(audio_files.to_pcm(every_value.astype(np.float32) / 32768), every_value)
+    np.testing.assert_array_equal(to_pcm(every_value.astype(np.float32) / 32768), every_value)
 
 
 def test_find_audio_files(tmp_path: pathlib.Path) -> None:

@@ -9,23 +9,44 @@ import soundfile
 import tensorflow as tf
 
 from audioset_triplet.media import audio_files, decoding, encodings
+from audioset_triplet.media.pcm import to_pcm
 from audioset_triplet.records import parsing, schema
 from tests import datasets
 
-parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
+parse_in_graph = {
+    channels: tf.function(
+        lambda record, channels=channels: parsing.parse_clip(record, channels),
+        input_signature=[tf.TensorSpec([], tf.string)],
+    )
+    for channels in (1, 2)
+}
 
 
-def decoded(path: pathlib.Path, num_samples: Optional[int] = None) -> np.ndarray:
-    """The samples of a file that went through a record with encoded sound."""
+def decoded(
+    path: pathlib.Path, num_samples: Optional[int] = None, sample_rate_hz: int = 16000, num_channels: int = 1
+) -> np.ndarray:
+    """The samples of a file that went through a record with encoded audio."""
     contents = path.read_bytes()
-    description = encodings.describe(contents)
+    description = encodings.describe(contents, sample_rate_hz)
     assert description is not None
     encoding, sample_type, rate_hz = description
-    num_samples = num_samples or len(audio_files.load(path))
     clip = schema.Clip(
-        "c", "r", 0.0, 1.0, (), (), -1, None, contents, encoding, sample_type, rate_hz, encoded_num_samples=num_samples
+        *("c", "r", 0.0, 1.0, (), (), -1, None),
+        encoded=contents,
+        encoding=encoding,
+        encoded_type=sample_type,
+        encoded_rate_hz=rate_hz,
+        encoded_num_samples=num_samples or len(expected_pcm(path, sample_rate_hz)),
+        sample_rate_hz=sample_rate_hz,
+        num_channels=num_channels,
     )
-    return parse_in_graph(schema.clip_to_example(clip))["pcm"].numpy()
+    return parse_in_graph[num_channels](schema.clip_to_example(clip))["pcm"].numpy()
+
+
+def expected_pcm(path: pathlib.Path, sample_rate_hz: int = 16000, num_channels: int = 1) -> np.ndarray:
+    """int, as from the decoder of files."""
+    samples = audio_files.load(path, sample_rate_hz=sample_rate_hz, num_channels=num_channels)
+    return to_pcm(samples).astype(int)
 
 
 def smooth(seconds: float, rate: int, channels: int, highest_hz: float = 6500.0) -> np.ndarray:
@@ -42,23 +63,23 @@ def smooth(seconds: float, rate: int, channels: int, highest_hz: float = 6500.0)
 @pytest.mark.parametrize("extension, steps", [("flac", 0), ("mp3", 1), ("ogg", 1)])
 def test_codecs_of_a_real_clip(extension: str, steps: int) -> None:
     path = datasets.clips() / f"21100_36_48.{extension}"
-    wanted = audio_files.to_pcm(audio_files.load(path)).astype(int)
-    assert len(wanted) == 160000
-    assert np.abs(decoded(path) - wanted).max() <= steps
+    expected = expected_pcm(path)
+    assert len(expected) == 160000
+    assert np.abs(decoded(path) - expected).max() <= steps
 
 
 def test_resampled_real_clips() -> None:
-    """The filters differ between 7.2 and 8 kHz alone, where they fall off: below 7 kHz the sounds are the same.
+    """The filters differ between 7.2 and 8 kHz alone, where they fall off: below 7 kHz both decoders agree.
 
     Clipping, which differs with the uppermost kilohertz, leaves an error of 0.2 % in the loudest of these clips.
     """
     paths = [datasets.clips() / "R9_ZSCveAHg_7s.wav", *sorted((datasets.esc50_ogg() / "audio").glob("*.ogg"))[:5]]
     for path in paths:
-        wanted = audio_files.to_pcm(audio_files.load(path)).astype(float)
-        found = decoded(path)
-        assert found.shape == wanted.shape
-        lower = np.fft.rfftfreq(len(wanted), 1 / 16000) < 7000
-        error, signal = (np.linalg.norm(np.fft.rfft(samples)[lower]) for samples in (found - wanted, wanted))
+        expected = expected_pcm(path).astype(float)
+        samples = decoded(path)
+        assert samples.shape == expected.shape
+        lower = np.fft.rfftfreq(len(expected), 1 / 16000) < 7000
+        error, signal = (np.linalg.norm(np.fft.rfft(part)[lower]) for part in (samples - expected, expected))
         assert error < 0.005 * signal, path
 
 
@@ -66,12 +87,26 @@ def test_resampled_real_clips() -> None:
 def test_resampling_is_in_time_and_of_the_right_length(tmp_path: pathlib.Path, rate: int) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, smooth(1.2345, rate, 2), rate, subtype="FLOAT")
-    wanted = audio_files.to_pcm(audio_files.load(path)).astype(int)
-    found = decoded(path)
-    assert found.shape == wanted.shape
+    expected = expected_pcm(path)
+    samples = decoded(path)
+    assert samples.shape == expected.shape
     # Stop bands of soxr HQ (-120 dB) and of the Kaiser window of beta 14.8 (-150 dB) leave less than half a step of a
     # signal of 0.1; two roundings can make a step of it.
-    assert np.abs(found - wanted).max() <= 1
+    assert np.abs(samples - expected).max() <= 1
+
+
+@pytest.mark.parametrize("rate, target", [(16000, 44100), (44100, 48000), (48000, 8000), (22050, 22050)])
+@pytest.mark.parametrize("file_channels", [1, 2, 3])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_other_rates_and_channels(
+    tmp_path: pathlib.Path, rate: int, target: int, file_channels: int, channels: int
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, smooth(0.1234, rate, file_channels, 0.3 * target), rate, subtype="FLOAT")
+    expected = expected_pcm(path, target, channels)
+    samples = decoded(path, sample_rate_hz=target, num_channels=channels)
+    assert samples.shape == expected.shape == (len(expected), 2)[:channels]
+    assert np.abs(samples - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -85,8 +120,8 @@ def test_sample_types(
 ) -> None:
     path = tmp_path / f"a.{extension}"
     soundfile.write(path, smooth(0.3, 16000, channels), 16000, subtype=subtype)
-    wanted = audio_files.to_pcm(audio_files.load(path)).astype(int)
-    assert np.abs(decoded(path) - wanted).max() <= steps
+    expected = expected_pcm(path)
+    assert np.abs(decoded(path) - expected).max() <= steps
 
 
 def test_padded_or_trimmed_to_the_length_of_the_record(tmp_path: pathlib.Path) -> None:
@@ -94,6 +129,7 @@ def test_padded_or_trimmed_to_the_length_of_the_record(tmp_path: pathlib.Path) -
     soundfile.write(path, np.full(100, 0.5), 16000)
     assert decoded(path, 120).tolist() == 100 * [16384] + 20 * [0]
     assert decoded(path, 30).tolist() == 30 * [16384]
+    assert decoded(path, 120, num_channels=2).tolist() == 100 * [[16384, 16384]] + 20 * [[0, 0]]
 
 
 def test_loud_samples_are_clipped(tmp_path: pathlib.Path) -> None:
@@ -106,11 +142,18 @@ def test_loud_samples_are_clipped(tmp_path: pathlib.Path) -> None:
 def test_describe_declines_what_the_graph_cannot_decode(tmp_path: pathlib.Path, subtype: str, rate: int) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(100), rate, subtype=subtype)
-    assert encodings.describe(path.read_bytes()) is None
+    assert encodings.describe(path.read_bytes(), 16000) is None
 
 
-def test_describe_declines_what_is_no_sound() -> None:
-    assert encodings.describe(b"text" * 100) is None
+def test_describe_declines_a_rate_that_needs_too_many_filters(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(100), 44100)
+    rates = (8000, 16000, 22050, 44100, 48000, 44101)
+    assert [rate for rate in rates if encodings.describe(path.read_bytes(), rate) is None] == [44101]
+
+
+def test_describe_declines_other_bytes() -> None:
+    assert encodings.describe(b"text" * 100, 16000) is None
 
 
 @pytest.mark.parametrize(
@@ -118,4 +161,5 @@ def test_describe_declines_what_is_no_sound() -> None:
 )
 def test_bytes_that_do_not_decode(encoded: bytes, encoding: str, sample_type: str) -> None:
     with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError)):
-        decoding.decode(encoded, encoding, sample_type, tf.constant(16000, tf.int64))
+        rate_hz = tf.constant(16000, tf.int64)
+        decoding.decode(encoded, encoding, sample_type, rate_hz, rate_hz)

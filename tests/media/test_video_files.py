@@ -20,11 +20,11 @@ pytest.importorskip("av", reason="needs the video extra")
 from av.stream import Disposition  # noqa: E402
 
 
-def pictures(path: pathlib.Path, rate: float = 1.0, end: float = 3.0, size: int = 32) -> List[video_files.Picture]:
-    return list(video_files.pictures(path, end, rate, size, jpeg_quality=90))
+def pictures(path: pathlib.Path, rate: float = 1.0, end: float = 3.0, size: int = 32) -> List[video_files.TimedImage]:
+    return list(video_files.images(path, end, rate, size, jpeg_quality=90))
 
 
-def times(found: List[video_files.Picture]) -> List[float]:
+def times(found: List[video_files.TimedImage]) -> List[float]:
     return [float(picture.seconds) for picture in found]
 
 
@@ -45,7 +45,7 @@ def test_times_are_those_of_the_sound(
     sound = video_examples.clicks(2.4, 1.2)
     video_examples.write(path, video_examples.steady(3.0 - picture_start, picture_start), sound, sound_start)
     # AAC is heard from some samples before its start on, and so counts the time of what it holds.
-    lead = video_examples.click_place(audio_files.load(path)) - 1.2
+    lead = video_examples.click_place(audio_files.load(path, sample_rate_hz=16000)) - 1.2
     found = pictures(path, rate=4, end=2.4)
     assert len(found) == 4 * 2.4 // 1 + 1 - 4 * picture_start // 1
     for picture in found:
@@ -166,26 +166,24 @@ def test_pixels_that_are_not_square(tmp_path: pathlib.Path) -> None:
 
 
 def test_files_that_lack_a_track(tmp_path: pathlib.Path) -> None:
-    assert (
-        reason_of(video_examples.write(tmp_path / "sound.mp4", None, video_examples.clicks(1.0, 0.5))) == "no pictures"
-    )
+    assert reason_of(video_examples.write(tmp_path / "sound.mp4", None, video_examples.clicks(1.0, 0.5))) == "no images"
     late = video_examples.write(tmp_path / "late.mkv", video_examples.steady(1.0, 3.2), video_examples.clicks(3.0, 0.5))
-    assert reason_of(late) == "no pictures"
+    assert reason_of(late) == "no images"
     silent = video_examples.write(tmp_path / "silent.webm", video_examples.steady(1.0), None)
-    with pytest.raises(AudioError, match="no sound: the file has no audio track"):
-        audio_files.load(silent)
+    with pytest.raises(AudioError, match="no audio: the file has no audio track"):
+        audio_files.load(silent, sample_rate_hz=16000)
 
 
 def test_the_cover_of_a_piece_of_music_is_no_video(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "song.mp4"
     with video_writing.output(path) as container:
-        cover = video_writing.add_picture_track(container, "mjpeg", video_examples.SIZE, {})
+        cover = video_writing.add_video_track(container, "mjpeg", video_examples.SIZE, {})
         cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic
-        sound = video_writing.add_sound_track(container, "aac")
-        video_writing.write_pictures(container, cover, [(0.0, video_examples.grey(0))])
-        video_writing.write_sound(container, sound, video_examples.clicks(1.0, 0.5))
-    assert len(audio_files.load(path)) > 15000
-    with pytest.raises(AudioError, match="no pictures: the file has no track of moving pictures"):
+        sound = video_writing.add_audio_track(container, "aac", 16000)
+        video_writing.write_images(container, cover, [(0.0, video_examples.grey(0))])
+        video_writing.write_audio(container, sound, video_examples.clicks(1.0, 0.5))
+    assert len(audio_files.load(path, sample_rate_hz=16000)) > 15000
+    with pytest.raises(AudioError, match="no images: the file has no video track"):
         pictures(path)
 
 
@@ -203,7 +201,7 @@ def test_sound_that_jumps(tmp_path: pathlib.Path) -> None:
                 packet.pts, packet.dts = packet.pts + 1000, packet.dts + 1000
             packet.stream = tracks[packet.stream.index]
             target.mux(packet)
-    with pytest.raises(AudioError, match=r"broken times: the sound jumps from 1\.0\d s to 2\.0\d s"):
+    with pytest.raises(AudioError, match=r"broken times: the audio jumps from 1\.0\d s to 2\.0\d s"):
         pictures(path)
 
 

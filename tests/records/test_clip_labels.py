@@ -52,19 +52,19 @@ def test_a_class_with_two_names_is_refused():
 def test_only_the_clips_of_a_file_are_kept(tmp_path):
     clips, path = [info("a"), info("b c"), info("d")], tmp_path / "ids.txt"
     path.write_text("d\n\n  b c \n")
-    assert clip_labels.only(clips, str(path)) == clips[1:]
+    assert clip_labels.select(clips, str(path)) == clips[1:]
     for text, message in [("a\nx\ny\n", "2 of 3 clips are not in the records: 'x'"), ("\n", "names no clip")]:
         path.write_text(text)
         with pytest.raises(UserError, match=message):
-            clip_labels.only(clips, str(path))
+            clip_labels.select(clips, str(path))
     with pytest.raises(UserError, match="cannot be read"):
-        clip_labels.only(clips, str(tmp_path / "none.txt"))
+        clip_labels.select(clips, str(tmp_path / "none.txt"))
 
 
 def test_a_recording_stands_on_one_side_only():
     trained = [info("a", "one"), info("b", "two"), info("c", "three")]
-    assert clip_labels.apart(trained, [info("d", "two"), info("e", "four")]) == [trained[0], trained[2]]
+    assert clip_labels.exclude_recordings(trained, [info("d", "two"), info("e", "four")]) == [trained[0], trained[2]]
     with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as b"):
-        clip_labels.apart(trained, [info("b", "two")])
+        clip_labels.exclude_recordings(trained, [info("b", "two")])
     with pytest.raises(UserError, match="every clip to be trained on"):
-        clip_labels.apart(trained[:1], [info("d", "one")])
+        clip_labels.exclude_recordings(trained[:1], [info("d", "one")])

@@ -90,7 +90,7 @@ def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> 
         assert sorted(read(files)) == sorted(found)
 
 
-def test_scan_of_a_sound_file(three: pathlib.Path) -> None:
+def test_scan_of_an_undamaged_file(three: pathlib.Path) -> None:
     found = list(reading.scan(str(three)))
     assert [(record.index, record.clip.clip_id, record.damage) for record in found if record.clip] == [
         (index, f"clip{index}", "") for index in range(3)
@@ -98,7 +98,7 @@ def test_scan_of_a_sound_file(three: pathlib.Path) -> None:
     assert reading.first_damage([str(three)]) is None
 
 
-def test_bit_flip_in_the_bytes_is_named_and_passed_over(three: pathlib.Path) -> None:
+def test_bit_flip_in_the_bytes_is_named_and_skipped(three: pathlib.Path) -> None:
     flip(three, second_record(three) + 500)
     found = list(reading.scan(str(three)))
     assert [record.clip.clip_id if record.clip else None for record in found] == ["clip0", None, "clip2"]
@@ -130,17 +130,19 @@ def test_file_that_is_no_tfrecord(tmp_path: pathlib.Path) -> None:
 
 def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
     other, without = (tf.train.Example.FromString(serialized(number)) for number in (7, 8))
-    other.features.feature["schema_version"].int64_list.value[0] = 2
+    other.features.feature["schema_version"].int64_list.value[0] = 3
     del without.features.feature["fold"]
     good = write(tmp_path / "good", [serialized(0)])
     bad = write(tmp_path / "bad", [serialized(1), other.SerializeToString(), without.SerializeToString()])
-    assert f"{bad}: record 1: clip clip7: schema_version is 2, this code reads 1" in message_of_reading([good, bad])
+    assert f"{bad}: record 1: clip clip7: schema_version is 3, this code reads 1 and 2" in message_of_reading(
+        [good, bad]
+    )
     assert "clip clip8: key 'fold' holds 0 values" in str(list(reading.scan(bad))[2])
 
 
 def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
     other = tf.train.Example.FromString(serialized(7))
-    other.features.feature["schema_version"].int64_list.value[0] = 2
+    other.features.feature["schema_version"].int64_list.value[0] = 3
     files = [write(tmp_path / "bad", [other.SerializeToString()])]
     with pytest.raises(UserError, match="bad: record 0: clip clip7: schema_version"), reading.named_errors(files):
         list(reading.read_records(files, deterministic=False).map(parsing.parse_clip))
@@ -151,13 +153,40 @@ def test_errors_of_other_origin_pass_through(three: pathlib.Path) -> None:
         tf.debugging.assert_equal(1, 2)
 
 
+def test_the_format_of_records(tmp_path: pathlib.Path) -> None:
+    mono = write(tmp_path / "mono", [serialized(0)])
+    pcm = np.arange(20, dtype=np.int16).reshape(10, 2)
+    stereo_clip = dataclasses.replace(clip(1), pcm=pcm, sample_rate_hz=44100, num_channels=2)
+    stereo = write(tmp_path / "stereo", [schema.clip_to_example(stereo_clip)])
+    assert reading.audio_format([mono]) == (16000, 1) and reading.audio_format([stereo]) == (44100, 2)
+    with pytest.raises(UserError, match="one sample rate.*: 16 kHz mono in .*mono, 44.1 kHz stereo in .*stereo"):
+        reading.audio_format([mono, stereo])
+    reading.require_format([mono], 16000, 1, "the front end")
+    refused = (
+        "stereo: records are 44.1 kHz stereo, and the front end takes 16 kHz mono: prepare them with --sample_rate"
+    )
+    with pytest.raises(UserError, match=refused):
+        reading.require_format([stereo], 16000, 1, "the front end")
+    [parsed] = reading.read_clips([stereo], [], deterministic=True, num_channels=2)
+    np.testing.assert_array_equal(parsed["pcm"], pcm)
+    assert (int(parsed["sample_rate_hz"]), int(parsed["num_channels"])) == (44100, 2)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="(?s)clip1.*channels, not 1"):
+        list(reading.read_clips([stereo], [], deterministic=True))
+
+
+def test_a_damaged_record_does_not_hide_the_format(three: pathlib.Path) -> None:
+    flip(three, 500)
+    assert reading.audio_format([str(three)]) == (16000, 1)
+    assert reading.audio_format([write(three.with_name("empty"), [])]) == (16000, 1)
+
+
 def frames_of(number: int, size: int) -> bytes:
     return schema.clip_to_example(
         dataclasses.replace(clip(number), frames=(b"x",), frame_seconds=(0.0,), image_size=size)
     )
 
 
-def test_records_with_pictures(tmp_path: pathlib.Path) -> None:
+def test_records_with_images(tmp_path: pathlib.Path) -> None:
     files = [write(tmp_path / name, [frames_of(number, 64)]) for number, name in enumerate("ab")]
     assert reading.image_size(files) == 64
     [first, second] = reading.read_clips(files, [], deterministic=True, with_frames=True)
@@ -165,14 +194,14 @@ def test_records_with_pictures(tmp_path: pathlib.Path) -> None:
     assert "frames" not in next(iter(reading.read_clips(files, [], deterministic=True)))
 
 
-def test_a_record_of_sound_alone_is_named_where_pictures_are_needed(tmp_path: pathlib.Path) -> None:
+def test_a_record_of_audio_alone_is_named_where_images_are_needed(tmp_path: pathlib.Path) -> None:
     files = [write(tmp_path / "a", [frames_of(0, 64), serialized(1)])]
     assert reading.first_damage(files) is None
-    named = r"a: record 1: clip clip1: has no pictures \(.*training can do without: --images=false\)"
+    named = r"a: record 1: clip clip1: has no images \(.*training can do without: --images=false\)"
     with pytest.raises(UserError, match=named), reading.named_errors(files, with_frames=True):
         list(reading.read_clips(files, [], deterministic=True, with_frames=True))
     alone = write(tmp_path / "b", [serialized(2)])
-    with pytest.raises(UserError, match="b: record 0: clip clip2: has no pictures.*prepare_audiovisual"):
+    with pytest.raises(UserError, match="b: record 0: clip clip2: has no images.*prepare_audiovisual"):
         reading.image_size([alone])
     with pytest.raises(UserError, match="one size: 64 in .*a, 32 in .*c"):
         reading.image_size([*files, write(tmp_path / "c", [frames_of(3, 32)])])

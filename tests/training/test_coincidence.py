@@ -180,7 +180,7 @@ def test_batches_of_moments(videos):
 
 
 def test_records_of_sound_alone_are_named_where_pictures_are_needed(data, tmp_path):
-    with pytest.raises(UserError, match=r"has no pictures \(data_prep.prepare_audiovisual writes .* --images=false"):
+    with pytest.raises(UserError, match=r"has no images \(data_prep.prepare_audiovisual writes .* --images=false"):
         curriculum.train(tiny_config(data), [1], str(tmp_path / "run"))
 
 

@@ -79,7 +79,7 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
     if row == "untrained":
         return trained_networks.initial_embedding(config), f"seed {config.training.seed}"
     train, held_out = (clip_labels.read(data.data, data.folds) for data in (split.train, split.held_out))
-    triplet.train(config, workdir, [clip.clip_id for clip in clip_labels.apart(train, held_out)])
+    triplet.train(config, workdir, [clip.clip_id for clip in clip_labels.exclude_recordings(train, held_out)])
     network, _, checkpoint = trained_networks.restore_embedding(workdir)
     return network, checkpoint
 

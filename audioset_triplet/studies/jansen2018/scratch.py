@@ -31,7 +31,7 @@ def classification(folder: str, config: ClassifierConfig, split: DataSplit) -> M
         split: the clips.
     """
     held_out = clip_labels.read(split.held_out.data, split.held_out.folds)
-    trained = [clip.clip_id for clip in clip_labels.apart(classifier.training_clips(config), held_out)]
+    trained = [clip.clip_id for clip in clip_labels.exclude_recordings(classifier.training_clips(config), held_out)]
     scores = _scores(os.path.join(folder, "run"), config, split, trained)
     return measured(numbers_of(metrics.measure(scores)), scores.clip_ids, scores.class_names)
 

@@ -12,31 +12,31 @@ import pytest
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.audio_files import AudioError
-from data_prep import audio_names, clip_maker, plan, sounds
+from data_prep import audio_names, audio_sources, clip_maker, plan
+from data_prep.audio_sources import Location
 from data_prep.config import RecordsConfig
 from data_prep.plan import ClipRequest, Shard
 from data_prep.segments import Segment
-from data_prep.sounds import Location
 from tests import datasets
 from tests.data_prep.packed import (
     BLOCK,
     LONG,
     FarFileSystem,
+    audio_bytes,
     found_below,
     gzipped,
     load,
     noise,
-    sound_bytes,
     write_files,
     write_pack,
     write_tar,
 )
 
 SOUNDS = {
-    "a.wav": sound_bytes(noise(0.4, 22050, channels=2), 22050),
-    "deep/er/b.FLAC": sound_bytes(noise(0.3, 44100), 44100, "FLAC"),
-    "deep/c.ogg": sound_bytes(noise(0.5, 48000), 48000, "OGG", "VORBIS"),
-    LONG: sound_bytes(noise(0.2), 16000),
+    "a.wav": audio_bytes(noise(0.4, 22050, channels=2), 22050),
+    "deep/er/b.FLAC": audio_bytes(noise(0.3, 44100), 44100, "FLAC"),
+    "deep/c.ogg": audio_bytes(noise(0.5, 48000), 48000, "OGG", "VORBIS"),
+    LONG: audio_bytes(noise(0.2), 16000),
 }
 OTHERS = {"notes.txt": b"text", "deep/._c.ogg": b"of macOS", "cover.jpg": b"picture"}
 
@@ -59,7 +59,7 @@ def packed(kind, folder, members):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     folder = write_files(tmp_path_factory.mktemp("plain"), SOUNDS)
-    return {name: audio_files.load(folder / name) for name in SOUNDS}
+    return {name: audio_files.load(folder / name, sample_rate_hz=16000) for name in SOUNDS}
 
 
 @pytest.mark.parametrize("place", ["", "far://"], ids=["here", "elsewhere"])
@@ -96,8 +96,8 @@ def test_a_pack_of_another_rate_equals_a_plain_file_of_floats(tmp_path):
     waveform = np.random.default_rng(0).integers(-9999, 9999, [1, 32000], np.int16)
     write_pack(tmp_path / "x.hdf5", ["a.wav"], waveform)
     floats = waveform[0].astype(np.float32) / np.float32(32767)
-    (tmp_path / "a.wav").write_bytes(sound_bytes(floats, 32000, subtype="FLOAT"))
-    in_file, in_pack = sounds.find(tmp_path)
+    (tmp_path / "a.wav").write_bytes(audio_bytes(floats, 32000, subtype="FLOAT"))
+    in_file, in_pack = audio_sources.find(tmp_path)
     np.testing.assert_array_equal(load(in_pack), load(in_file))
 
 
@@ -114,7 +114,7 @@ def test_a_segment_that_was_padded_with_silence_to_ten_seconds_is_trimmed(tmp_pa
         return list(clip_maker.make_clips(request, RecordsConfig(audio=audio)))
 
     [made] = make("padded")
-    assert len(made.clip.pcm) == 7 * 16000 and made.rate_hz == 32000 and not made.is_short
+    assert len(made.clip.pcm) == 7 * 16000 and made.file_rate_hz == 32000 and not made.is_short
     [encoded] = make("padded", "encoded")  # a row has no bytes that a record could keep
     np.testing.assert_array_equal(encoded.clip.pcm, made.clip.pcm)
     with pytest.raises(AudioError, match=r"x\.h5/other: wrong duration: longer than the 7\.00 s") as caught:
@@ -148,7 +148,7 @@ def test_every_naming_convention_is_known_in_every_container(tmp_path, kind, con
 
 
 def test_of_one_name_the_last_member_counts_and_links_are_followed(tmp_path):
-    first, second = (sound_bytes(noise(0.1, seed=seed), 16000) for seed in (1, 2))
+    first, second = (audio_bytes(noise(0.1, seed=seed), 16000) for seed in (1, 2))
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         for name, data in (("./a.wav", first), ("a.wav", second), ("other/b.wav", first)):
             info = tarfile.TarInfo(name)
@@ -165,13 +165,13 @@ def test_of_one_name_the_last_member_counts_and_links_are_followed(tmp_path):
     found = found_below(tmp_path / "x.tar")
     assert list(found) == ["a.wav", "hard.wav", "other/b.wav", "other/soft.wav"]
     for name, data in {"a.wav": second, "hard.wav": first, "other/soft.wav": second}.items():
-        with sounds.local_file(found[name]) as path:
+        with audio_sources.local_file(found[name]) as path:
             assert path.read_bytes() == data
 
 
 def test_one_sound_of_a_large_archive_is_read_alone(tmp_path):
     """Ten gigabytes of which nothing is stored: a hole in the file."""
-    data = sound_bytes(noise(0.1), 16000)
+    data = audio_bytes(noise(0.1), 16000)
     with open(tmp_path / "x.tar", "wb") as file:
         info = tarfile.TarInfo("huge.bin")
         info.size = 10 << 30
@@ -182,8 +182,8 @@ def test_one_sound_of_a_large_archive_is_read_alone(tmp_path):
         file.write(info.tobuf() + data)
         file.truncate(-(-file.tell() // BLOCK) * BLOCK + 2 * BLOCK)
     FarFileSystem.num_bytes_read = 0
-    [location] = sounds.find(f"far://{tmp_path}")
-    with sounds.local_file(location) as path:
+    [location] = audio_sources.find(f"far://{tmp_path}")
+    with audio_sources.local_file(location) as path:
         assert path.read_bytes() == data
     assert FarFileSystem.num_bytes_read < 100_000
 
@@ -225,17 +225,19 @@ def test_a_replaced_sound_is_noticed_and_a_moved_folder_is_not(tmp_path):
 def test_a_plan_survives_its_file(tmp_path):
     write_tar(tmp_path / "x.tar", {LONG: b"y" * 100})
     (tmp_path / os.fsdecode(b"\xff.wav")).touch()  # no text
-    requests = [ClipRequest("g", one, str(one), "r", 0.0, None, (), (), -1, 2.5) for one in sounds.find(tmp_path)]
+    requests = [
+        ClipRequest("g", one, str(one), "r", 0.0, None, (), (), -1, 2.5) for one in audio_sources.find(tmp_path)
+    ]
     shard = Shard("x", requests)
     assert len(requests) == 2 and Shard.from_json_lines("x", shard.to_json_lines()) == shard
     assert plan.digest_of_clips(requests) and shard.digest  # of ids, which are text
-    assert str(requests[1].sound).endswith("/\\udcff.wav")
-    assert requests[1].is_found and os.path.exists(requests[1].sound.path)
+    assert str(requests[1].location).endswith("/\\udcff.wav")
+    assert requests[1].is_found and os.path.exists(requests[1].location.path)
 
 
 def test_what_vanishes_elsewhere_is_missing(tmp_path):
     write_files(tmp_path, {"a.wav": SOUNDS["a.wav"]})
-    [location] = sounds.find(f"far://{tmp_path}/a.wav")
+    [location] = audio_sources.find(f"far://{tmp_path}/a.wav")
     os.remove(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=f"^far://{tmp_path}/a.wav: missing: "):
         load(location)
@@ -245,13 +247,13 @@ def test_what_vanishes_elsewhere_is_missing(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path, source):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="--source=.*(no such folder|cannot be listed)"):
-        list(sounds.find(source.format(tmp_path)))
+        list(audio_sources.find(source.format(tmp_path)))
 
 
 def test_real_clips_in_every_container(tmp_path):
     clips = datasets.clips()
     members = {path.name: path.read_bytes() for path in sorted(clips.iterdir()) if path.suffix != ".mp4"}
-    expected = {name: audio_files.load(clips / name) for name in members}
+    expected = {name: audio_files.load(clips / name, sample_rate_hz=16000) for name in members}
     for kind in ("files", "gzip", "pax", "gzip in tar"):
         source, before, after = packed(kind, tmp_path / kind, members)
         found = found_below(source)

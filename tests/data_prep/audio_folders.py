@@ -3,13 +3,14 @@
 import soundfile
 
 from audioset_triplet.media import audio_files
-from data_prep import folder, sounds
+from audioset_triplet.media.pcm import to_pcm
+from data_prep import audio_sources, folder
 from data_prep.folder import FROM_FOLDERS, Clips
 from data_prep.plan import ClipRequest
 from tests.data_prep.packed import noise
 
 
-def write_sounds(root, lengths, rate_hz=16000):
+def write_noises(root, lengths, rate_hz=16000):
     """Name -> seconds; noises, each of its own."""
     for seed, (name, seconds) in enumerate(lengths.items()):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -18,7 +19,7 @@ def write_sounds(root, lengths, rate_hz=16000):
 
 
 def request_for(path):
-    return ClipRequest("g", sounds.of_file(path), path.name, path.name, 0.0, None, (), (), -1, clip_seconds=10.0)
+    return ClipRequest("g", audio_sources.of_file(path), path.name, path.name, 0.0, None, (), (), -1, clip_seconds=10.0)
 
 
 def clips_of(source, labels=FROM_FOLDERS, **made):
@@ -26,4 +27,4 @@ def clips_of(source, labels=FROM_FOLDERS, **made):
 
 
 def pcm_of(path):
-    return audio_files.to_pcm(audio_files.load(path))
+    return to_pcm(audio_files.load(path, sample_rate_hz=16000))
