@@ -21,7 +21,7 @@ setup(
     packages=find_packages(
         include=["audioset_triplet", "audioset_triplet.*", "data_prep", "data_prep.*", "experiments", "experiments.*"]
     ),
-    package_data={"": ["*.jinja"]},
+    package_data={"": ["*.jinja", "templates/*.jinja"]},
     # Upper bounds everywhere: TensorFlow 2.15 is the newest line that tensorflow-io and tensorflow-addons also work
     # with, and it needs numpy 1. constraints.txt has the exact set that was tested.
     install_requires=[

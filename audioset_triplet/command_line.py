@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import typing
-from typing import Any, Callable, Dict, List, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
 
 # Read by TensorFlow when it is first imported: binaries import this module before it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,19 +28,29 @@ def _config_of(field: dataclasses.Field, owner: type) -> Any:
     return hint if dataclasses.is_dataclass(hint) else None
 
 
-def define_flags(config_class: type, left_out: Sequence[str] = ()) -> None:
-    """Defines one flag per field of a config, nested ones included; field names are unique over all configs.
+def define_flags(*config_classes: type, left_out: Sequence[str] = ()) -> None:
+    """Defines one flag per field of some configs, nested ones included; field names are unique over all configs.
 
     Args:
-        config_class: the config.
+        config_classes: the configs. A field that several of them inherit from one base class is one flag.
         left_out: fields without a flag, because the program itself decides them.
     """
+    defined: List[dataclasses.Field] = []
+    for config_class in config_classes:
+        for field, hint in _flag_fields(config_class):
+            if field.name not in left_out and not any(field is one for one in defined):
+                _define_flag(field, hint)
+                defined.append(field)
+
+
+def _flag_fields(config_class: type) -> Iterator[Tuple[dataclasses.Field, Any]]:
+    """The fields of a config and of those nested in it, with their types."""
     for field in dataclasses.fields(config_class):
         nested = _config_of(field, config_class)
         if nested:
-            define_flags(nested, left_out)
-        elif field.name not in left_out:
-            _define_flag(field, typing.get_type_hints(config_class)[field.name])
+            yield from _flag_fields(nested)
+        else:
+            yield field, typing.get_type_hints(config_class)[field.name]
 
 
 def _define_flag(field: dataclasses.Field, hint: Any) -> None:

@@ -4,11 +4,12 @@ The page has rows for splits and classes, and a few ids; it does not grow with t
 """
 
 import math
+import os
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import audioset_triplet
 from audioset_triplet.records import schema
-from audioset_triplet.reports import frame
+from audioset_triplet.reports import page
 
 _CLASSES_IN_VIEW = 40  # of more than twice as many; the others are folded
 _MAX_CLASSES = 1000  # of a chart
@@ -33,10 +34,11 @@ def render(card: Mapping[str, Any]) -> str:
     """The page of a card, as from `coverage.describe`."""
     total, splits = card["total"], card["splits"]
     data_set = card["settings"].get("data_set", "data set")
-    return frame.render(
-        "data_prep",
+    return page.render(
         "coverage.html.jinja",
+        (),
         _facts(card["settings"]),
+        templates=os.path.dirname(__file__),
         data_set=data_set,
         audio_format=schema.format_text(*_audio_format(card["settings"])),
         sample_rate_khz=f"{_audio_format(card['settings'])[0] / 1000:g} kHz",

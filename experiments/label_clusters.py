@@ -23,11 +23,10 @@ import os
 
 from absl import flags
 
-from audioset_triplet import command_line
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet import command_line, results
+from audioset_triplet.config.evaluation import ClassificationConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import annotation_files, annotation_log, clip_clusters, oracle, propagation, selection
-from audioset_triplet.reports import tasks
 from audioset_triplet.store import stored_clips
 
 FLAGS = flags.FLAGS
@@ -35,8 +34,6 @@ flags.DEFINE_enum("task", None, ["ask", "answer", "propagate", "train"], "What t
 flags.DEFINE_string("workdir", "", "Folder of the questions, the answers and what is made of them.")
 flags.DEFINE_string("assignments", "", "Folder that experiments.cluster --task=assign wrote (ask, propagate).")
 flags.DEFINE_string("embeddings", "", "Folder that experiments.embed wrote: the clips and their labels.")
-flags.DEFINE_list("train_folds", [], "Ask about, or learn from, clips of these folds only. Empty: all.")
-flags.DEFINE_list("folds", [], "Evaluate clips of these folds only (train). Empty: all clips.")
 flags.DEFINE_string("train_embeddings", "", "Folder of the clips to learn from (train). Empty: that of --embeddings.")
 flags.DEFINE_integer("budget", 100, "Questions, those that were asked before included (ask).", 1)
 flags.DEFINE_enum("member", "random", selection.MEMBERS, "Ask about any clip of a cluster, or its most probable one.")
@@ -46,11 +43,7 @@ flags.DEFINE_string(
     "sound_url", "/data/local-files/?d=", "What Label Studio finds the files of WORKDIR by: here as local files (ask)."
 )
 flags.DEFINE_list("answers", [], "oracle, or filled in files (answer).")
-flags.DEFINE_float(
-    "asked_weight", 1.0, "What a clip that was asked about counts; one that got its labels counts 1 (train).", 0.0
-)
-flags.DEFINE_integer("seed", 0, "Seed of the draws (ask) and of the classifier (train).", 0)
-command_line.define_flags(HeadConfig)
+command_line.define_flags(ClassificationConfig, left_out=["weak_labels"])
 
 
 def ask() -> None:
@@ -106,18 +99,16 @@ def propagate() -> None:
 
 def train() -> None:
     command_line.require_flags("embeddings")
-    request = tasks.Request(
-        sources=tasks.sources(FLAGS.embeddings, FLAGS.train_embeddings, {}, {}),
-        folds=command_line.integers("folds"),
-        train_folds=command_line.integers("train_folds"),
-        seed=FLAGS.seed,
-        head=command_line.config_from_flags(HeadConfig()),
-        train_labels=os.path.join(FLAGS.workdir, "weak_labels.csv"),
-        asked_weight=FLAGS.asked_weight,
-    )
-    outcome = tasks.classification_task(request)
-    print(outcome.headline)
-    outcome.write(FLAGS.workdir, FLAGS.embeddings, FLAGS.seed)
+    weak_labels = os.path.join(FLAGS.workdir, "weak_labels.csv")
+    config = command_line.config_from_flags(ClassificationConfig(weak_labels=weak_labels))
+    from audioset_triplet.evaluation import comparisons
+    from audioset_triplet.reports import evaluation_report
+
+    comparison = comparisons.compare(config, comparisons.embedding_sets(FLAGS.embeddings, FLAGS.train_embeddings))
+    report = evaluation_report.build(comparison)
+    print(report.headline)
+    results.write(FLAGS.workdir, comparison.numbers())
+    report.write(FLAGS.workdir)
     print(f"wrote {FLAGS.workdir}/results.json and report.html")
 
 

@@ -22,10 +22,9 @@ import tensorflow as tf
 from absl import flags
 
 from audioset_triplet import command_line
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig, SemiSupervisedConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import semi_supervised
 from audioset_triplet.presets import PRESETS
 from audioset_triplet.records import splits
 from audioset_triplet.reports import charts, comparison
@@ -46,10 +45,10 @@ flags.DEFINE_list(
 )
 flags.DEFINE_list(
     "labels_per_class",
-    [*map(str, semi_supervised.LABELS_PER_CLASS)],
+    [*map(str, SemiSupervisedConfig.labels_per_class)],
     "Labelled clips per class in the evaluation with few.",
 )
-flags.DEFINE_integer("trials", semi_supervised.TRIALS, "How often they are drawn.", lower_bound=1)
+flags.DEFINE_integer("trials", SemiSupervisedConfig.trials, "How often they are drawn.", lower_bound=1)
 flags.DEFINE_bool(
     "few_labels_from_scratch", False, "Also train a ResNet-50 for each draw of few labels: trials times their numbers."
 )

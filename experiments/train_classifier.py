@@ -37,9 +37,10 @@ def main() -> None:
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
+    from audioset_triplet.frontend.constants import FRONT_END_ID
     from audioset_triplet.records import clip_labels
+    from audioset_triplet.reports import classifier_report
     from audioset_triplet.training import classifier
-    from experiments import scored
 
     clips = classifier.training_clips(config)
     if eval_data:
@@ -48,8 +49,8 @@ def main() -> None:
     classifier.train(config, clips, FLAGS.workdir)
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
-        judged = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
-        scored.write(FLAGS.workdir, judged, config.training.seed)
+        scores = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
+        print(classifier_report.write(FLAGS.workdir, scores, FRONT_END_ID, config.training.seed))
 
 
 if __name__ == "__main__":

@@ -50,14 +50,16 @@ def main() -> None:
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
+    from audioset_triplet.frontend.constants import FRONT_END_ID
+    from audioset_triplet.reports import classifier_report
     from audioset_triplet.training import curriculum
-    from experiments import scored
 
     curriculum.train(config, stages, FLAGS.workdir)
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         folder = curriculum.stage_folder(FLAGS.workdir, 4)
-        scored.write(folder, clip_scoring.score(folder, eval_data, eval_folds), config.training.seed)
+        scores = clip_scoring.score(folder, eval_data, eval_folds)
+        print(classifier_report.write(folder, scores, FRONT_END_ID, config.training.seed))
 
 
 if __name__ == "__main__":

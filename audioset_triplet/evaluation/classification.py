@@ -1,9 +1,9 @@
-"""Shallow classification: how well do the classes come apart in a space that stays as it is?
+"""Shallow classification: a small classifier on frozen embeddings.
 
 Jansen et al. 2018, section 4 (and the slides): a fully connected classifier with one hidden layer of 512 units on the
 frozen embeddings of windows, trained with the labels of their clips; a clip's score is the mean over its windows (as
-Hershey et al. 2017, section 4), loud ones counting for more (`frontend.level`). Softmax and cross-entropy where
-every training clip has exactly one label, else one sigmoid per class.
+Hershey et al. 2017, section 4), weighted by loudness (`frontend.loudness`). Softmax and cross-entropy if every training
+clip has exactly one label, else one sigmoid per class.
 
 Embeddings are streamed from disk on both sides. Training draws its batches through a buffer of bounded size
 (`store.shuffled`). The same seed gives the same numbers on the same machine.
@@ -11,14 +11,14 @@ Embeddings are streamed from disk on both sides. Training draws its batches thro
 Shapes: n clips, C classes, B windows of a batch, D embedding size.
 """
 
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from audioset_triplet.config.evaluation import HeadConfig
-from audioset_triplet.evaluation import metrics, splits
+from audioset_triplet.config.evaluation import ClassificationConfig, HeadConfig
+from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
 from audioset_triplet.store.scores import ClipScores
@@ -28,32 +28,24 @@ from audioset_triplet.store.stored_clips import StoredClips
 _BUFFER_BYTES = 256 << 20  # half a million windows at D = 128
 
 
-def evaluate(
-    train_folder: str,
-    train_folds: Sequence[int],
-    eval_folder: str,
-    eval_folds: Sequence[int],
-    head: HeadConfig,
-    seed: int = 0,
-) -> ScoreMetrics:
-    """Trains the head on the clips of some folds and measures it on those of others (empty: all folds).
+def evaluate(config: ClassificationConfig, split: Split) -> ScoreMetrics:
+    """Trains the head on the usable training clips and measures it on the evaluated clips.
 
     Raises:
-        UserError: what `splits.read_split` and `metrics.measure` raise.
+        UserError: what `metrics.measure` raises.
     """
-    split = splits.read_split(train_folder, train_folds, eval_folder, eval_folds)
-    return metrics.measure(clip_scores(split, split.usable, head, seed))
+    return metrics.measure(clip_scores(split, split.usable, config.head, config.seed))
 
 
 def clip_scores(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> ClipScores:
-    """The scores, between 0 and 1, that a head trained on the clips `labelled` [n] of `split.train` gives."""
-    tf.keras.utils.set_random_seed(seed)  # dropout also depends on the seed of the process, which training sets
+    """Scores in [0, 1] of the evaluated clips by a head trained on the clips `labelled`, bool [n], of `split.train`."""
+    tf.keras.utils.set_random_seed(seed)  # dropout also depends on the global seed, which training sets
     blocks = ((rows, vectors) for rows, vectors, _ in split.train.windows(labelled))
     windows = ShuffledVectors(blocks, split.train.info.embedding_size, _BUFFER_BYTES)
     single_label = all(len(set(split.train.labels[row])) == 1 for row in np.flatnonzero(labelled))
-    model = build_head(head, *windows.moments(), len(split.classes), single_label, seed)
+    model = build_head(head, *windows.mean_and_variance(), len(split.classes), single_label, seed)
     _train(model, windows, split, head, single_label, seed)
-    return split.scored(_mean_scores(model, split.evaluated, len(split.classes)))
+    return split.clip_scores(_mean_scores(model, split.evaluated, len(split.classes)))
 
 
 def build_head(
@@ -63,10 +55,10 @@ def build_head(
 
     Args:
         head: its hidden layers.
-        mean, variance: [D], of the training windows. The values of a unit vector are small, the smaller the more
-            dimensions it has: brought to mean 0 and variance 1, all embeddings suit the same learning rate.
+        mean, variance: [D], of the training windows. The values of a unit vector become smaller with its dimension;
+            normalized to mean 0 and variance 1, all embeddings suit the same learning rate.
         num_classes: C.
-        single_label: probabilities add up to 1 (softmax), or each class has its own (sigmoid).
+        single_label: softmax over the classes; else a sigmoid for each.
         seed: of the initial weights and of dropout.
     """
     inputs = tf.keras.Input([len(mean)])
@@ -74,7 +66,7 @@ def build_head(
     for layer in range(head.hidden_layers):
         initial = tf.keras.initializers.HeNormal(seed + layer)
         x = tf.keras.layers.Dense(head.hidden_units, "relu", kernel_initializer=initial)(x)
-    if head.head_dropout and head.hidden_layers:  # after each of four layers it leaves too little to learn from
+    if head.head_dropout and head.hidden_layers:  # after the last layer only: after each of four, the head underfits
         x = tf.keras.layers.Dropout(head.head_dropout, seed=seed)(x)
     initial = tf.keras.initializers.GlorotUniform(seed + head.hidden_layers)
     activation = "softmax" if single_label else "sigmoid"
@@ -112,7 +104,7 @@ def _train(
 
 
 def _mean_scores(model: tf.keras.Model, clips: StoredClips, num_classes: int) -> np.ndarray:
-    """[n, C] float32: for each clip the weighted mean of what the model says of its windows."""
+    """[n, C] float32: for each clip the weighted mean of the scores of its windows."""
     sums = np.zeros((len(clips.clip_ids), num_classes), np.float32)
     total_weights = np.zeros(len(sums), np.float32)
     with tqdm(total=len(sums), desc="scores", unit="clip", disable=None, leave=False) as progress:

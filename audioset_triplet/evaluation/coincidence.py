@@ -1,8 +1,10 @@
-"""How well a trained network says what coincides, on recordings that it has not seen (Jansen et al. 2020, section 3.1).
+"""Coincidence prediction on held-out recordings (Jansen et al. 2020, section 3.1).
 
-Moments (a window, a companion and, of videos, a picture near it) are drawn from each clip, and all pairs of them are
-scored, as in training. Both kinds of pairs weigh the same, however many there are: p is the probability of a pair that
-is as likely to coincide as not.
+Examples (a window, a positive window and, of videos, an image near it) are drawn from each clip. All pairs of two
+examples are scored, as in training. Positive pairs coincide: they are near each other in one recording. Positive and
+negative pairs have the same total weight, however many there are: p is a probability under even prior odds.
+
+Shapes: N examples, S image size.
 """
 
 import collections
@@ -14,173 +16,209 @@ import tensorflow as tf
 from scipy.special import expit
 from tqdm import tqdm
 
+from audioset_triplet.clips import digest
 from audioset_triplet.config.coincidence import CoincidenceConfig
+from audioset_triplet.config.evaluation import CoincidenceEvaluationConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.frontend import mel
 from audioset_triplet.losses.coincidence import Timestamps, find_pairs
-from audioset_triplet.models import heads, networks
+from audioset_triplet.models import networks
 from audioset_triplet.models.coincidence import build_submodels
-from audioset_triplet.records import reading
+from audioset_triplet.models.heads import CLUSTER_HEAD
+from audioset_triplet.records import clip_labels, reading
 from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import windows
 
 NUM_BINS = 10
-_BATCH = 64
+_BATCH_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """The pairs of which the network says about the same."""
+    """The pairs of similar predicted probability: a dot of the reliability diagram."""
 
-    said: float  # the mean of their p
-    found: float  # the share of them that coincides
-    share: float  # of all pairs
+    predicted: float  # weighted mean of their p
+    observed: float  # weighted share of them that is positive
+    share: float  # of the weight of all pairs
 
 
 @dataclasses.dataclass(frozen=True)
-class Coincidence:
-    """What the scores of all pairs of N moments are worth."""
+class PairMetrics:
+    """The scores of all pairs of N examples, and their metrics."""
 
-    scores: np.ndarray  # float32 [N, N]
-    coincide: np.ndarray  # bool [N, N]
-    apart: np.ndarray  # bool [N, N]
+    scores: np.ndarray  # float32 [N, N], logits
+    positive: np.ndarray  # bool [N, N]
+    negative: np.ndarray  # bool [N, N]
     auc: float
-    auc_of_other_classes: Optional[float]  # of the pairs apart only those without a common label; None: no labels
+    auc_of_other_classes: Optional[float]  # with the negative pairs of clips without a common label; None: no labels
     equal_error_rate: float
-    calibration_error: float  # the mean of |said - found| over all pairs
-    bins: List[Bin]  # by p, from 0 to 1 in steps of a tenth; of empty ones there is none
+    calibration_error: float  # weighted mean of |predicted - observed| over the bins
+    bins: List[Bin]  # by p, from 0 to 1 in steps of 0.1; empty ones are left out
+
+    def numbers(self) -> Dict[str, float]:
+        """The metrics by name."""
+        names = ("auc", "auc_of_other_classes", "equal_error_rate", "calibration_error")
+        return {name: value for name in names for value in [getattr(self, name)] if value is not None}
 
 
 @dataclasses.dataclass(frozen=True)
-class Sample:
-    """N moments of some clips, and what a network makes of them."""
+class CoincidenceResult:
+    """N examples, and the metrics of their pairs by the heads of a network."""
 
-    clip_ids: List[str]
-    labels: List[Tuple[int, ...]]
-    waveforms: np.ndarray  # int16 [N, 15600]
-    pictures: Optional[np.ndarray]  # uint8 [N, S, S, 3]
-    results: Dict[str, Coincidence]  # av and aa, as far as the network has them
+    config: CoincidenceEvaluationConfig
+    workdir: str  # of the network
+    stage: CoincidenceConfig  # of the network
+    clip_ids: List[str]  # [N]
+    labels: List[Tuple[int, ...]]  # [N]
+    class_names: Dict[int, str]
+    waveforms: np.ndarray  # int16 [N, window samples]
+    images: Optional[np.ndarray]  # uint8 [N, S, S, 3]
+    pairs: Dict[str, PairMetrics]  # head (av: window and image, aa: two windows) -> its metrics
+
+    def numbers(self) -> Dict[str, Any]:
+        """All numbers under flat keys (coincidence/av/auc), and what they were measured on."""
+        metrics = {
+            f"coincidence/{head}/{name}": value
+            for head, pairs in self.pairs.items()
+            for name, value in pairs.numbers().items()
+        }
+        about = {"clips": self.num_clips, "clips_digest": self.clips_digest, "moments": len(self.clip_ids)}
+        return {**metrics, **about, "seed": self.config.seed}
+
+    @property
+    def num_clips(self) -> int:
+        """How many clips the examples are from."""
+        return len(set(self.clip_ids))
+
+    @property
+    def clips_digest(self) -> str:
+        """The digest of the ids of these clips."""
+        return digest(self.clip_ids)
 
 
-def measure(workdir: str, data: str, folds: Tuple[int, ...], num_moments: int, passes: int, seed: int) -> Sample:
-    """Scores moments of some clips by the networks of a stage.
+def evaluate(config: CoincidenceEvaluationConfig, workdir: str, data: str) -> CoincidenceResult:
+    """Scores pairs of examples by the networks of a stage.
 
     Args:
+        config: which clips, how many examples, and the seed of the draw.
         workdir: of the stage.
         data: globs of TFRecord files, separated by commas.
-        folds: only clips of these; empty: all.
-        num_moments: at most so many.
-        passes: how many moments of each clip.
-        seed: of the draw.
 
     Raises:
-        UserError: no run or no checkpoint of it, no coincidence in it, no clip; records that the run cannot use.
+        UserError: no run or no checkpoint of it, a run without coincidence, no clip, or records that the run cannot
+            use.
     """
-    config = run_config.read_as(workdir, CoincidenceConfig)
-    kinds = [kind for kind in ("av", "aa") if getattr(config.terms, f"{kind}_weight")]
-    if not kinds:
-        raise UserError(f"{workdir}: this run learned no coincidence.")
-    parts = build_submodels(config, networks.feature_shape(config.network))
-    parts.pop(heads.CLUSTER_HEAD, None)
-    checkpoints.restore_submodels(parts, workdir, config)
-    drawn = _draw(config, data, folds, num_moments, passes, seed)
+    stage = run_config.read_as(workdir, CoincidenceConfig)
+    heads = [head for head in ("av", "aa") if getattr(stage.terms, f"{head}_weight")]
+    if not heads:
+        raise UserError(f"{workdir}: this run did not learn coincidence: --av_weight and --aa_weight are 0.")
+    submodels = build_submodels(stage, networks.feature_shape(stage.network))
+    submodels.pop(CLUSTER_HEAD, None)
+    checkpoints.restore_submodels(submodels, workdir, stage)
+    drawn = _draw(config, stage, data)
 
-    windows_of = [_embedded(parts["network"], drawn["pcm"][:, which], _log_mel) for which in (0, 1)]
-    always = np.ones_like(drawn["has_companion"])
-    heard = [
-        Timestamps(drawn["recording"], drawn["seconds"][:, which], exists)
-        for which, exists in enumerate((always, drawn["has_companion"]))
-    ]
-    results = {}
-    for kind in kinds:
-        if kind == "av":
-            others = _embedded(parts["image_network"], drawn["picture"], tf.identity)
-            seen = Timestamps(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
+    embeddings = [_embedded(submodels["network"], drawn["pcm"][:, side], _log_mel) for side in (0, 1)]
+    window_exists = (np.ones_like(drawn["has_companion"]), drawn["has_companion"])
+    window_times = [Timestamps(drawn["recording"], drawn["seconds"][:, side], window_exists[side]) for side in (0, 1)]
+    pairs = {}
+    for head in heads:
+        if head == "av":
+            others = _embedded(submodels["image_network"], drawn["picture"], tf.identity)
+            times = Timestamps(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
         else:
-            others, seen = windows_of[1], heard[1]
-        pairs = find_pairs(heard[0], seen, config.terms.coincidence_seconds)
-        scores = parts[f"{kind}_head"]((windows_of[0], others)).numpy()
-        results[kind] = judge(scores, pairs.positive.numpy(), pairs.negative.numpy(), drawn["labels"])
+            others, times = embeddings[1], window_times[1]
+        kinds = find_pairs(window_times[0], times, stage.terms.coincidence_seconds)
+        scores = submodels[f"{head}_head"]((embeddings[0], others)).numpy()
+        pairs[head] = measure(scores, kinds.positive.numpy(), kinds.negative.numpy(), drawn["labels"])
     clip_ids = [clip_id.decode() for clip_id in drawn["clip_id"]]
-    return Sample(clip_ids, drawn["labels"], drawn["pcm"][:, 0], drawn.get("picture"), results)
+    drawn_ids = set(clip_ids)
+    clips = [clip for clip in clip_labels.read(data, config.folds) if clip.clip_id in drawn_ids]
+    return CoincidenceResult(
+        config=config,
+        workdir=workdir,
+        stage=stage,
+        clip_ids=clip_ids,
+        labels=drawn["labels"],
+        class_names=clip_labels.class_names(clips),
+        waveforms=drawn["pcm"][:, 0],
+        images=drawn.get("picture"),
+        pairs=pairs,
+    )
 
 
-def judge(scores: np.ndarray, coincide: np.ndarray, apart: np.ndarray, labels: List[Tuple[int, ...]]) -> Coincidence:
+def measure(
+    scores: np.ndarray, positive: np.ndarray, negative: np.ndarray, labels: List[Tuple[int, ...]]
+) -> PairMetrics:
     """The metrics of the scores of pairs.
 
     Args:
-        scores: [N, N].
-        coincide, apart: bool [N, N].
+        scores: [N, N], logits.
+        positive, negative: bool [N, N]; pairs that are neither are left out.
         labels: [N], those of each clip; empty where it has none.
 
     Raises:
-        UserError: no pair coincides, or none does not.
+        UserError: no positive or no negative pair.
     """
-    if not coincide.any() or not apart.any():
-        raise UserError(
-            "there are no pairs to be told apart: coincidence needs several recordings, longer than a window."
-        )
-    counts = coincide | apart
-    weights = np.where(coincide, 0.5 / coincide.sum(), 0.5 / apart.sum())[counts]
-    said = expit(scores[counts].astype(np.float64))
-    bins = _bins(said, coincide[counts], weights)
-    return Coincidence(
+    if not positive.any() or not negative.any():
+        raise UserError("coincidence needs positive and negative pairs: several recordings, each longer than a window.")
+    counted = positive | negative
+    weights = np.where(positive, 0.5 / positive.sum(), 0.5 / negative.sum())[counted]
+    predicted = expit(scores[counted].astype(np.float64))
+    bins = _bins(predicted, positive[counted], weights)
+    return PairMetrics(
         scores=scores,
-        coincide=coincide,
-        apart=apart,
-        auc=ranking.roc_auc(scores[counts], coincide[counts]),
-        auc_of_other_classes=_auc_of_other_classes(scores, coincide, apart, labels),
-        equal_error_rate=ranking.equal_error_rate(scores[counts], coincide[counts]),
-        calibration_error=float(sum(one.share * abs(one.said - one.found) for one in bins)),
+        positive=positive,
+        negative=negative,
+        auc=ranking.roc_auc(scores[counted], positive[counted]),
+        auc_of_other_classes=_auc_of_other_classes(scores, positive, negative, labels),
+        equal_error_rate=ranking.equal_error_rate(scores[counted], positive[counted]),
+        calibration_error=float(sum(one.share * abs(one.predicted - one.observed) for one in bins)),
         bins=bins,
     )
 
 
-def numbers(result: Coincidence) -> Dict[str, float]:
-    """The metrics by name, those that there are."""
-    names = ("auc", "auc_of_other_classes", "equal_error_rate", "calibration_error")
-    return {name: value for name in names for value in [getattr(result, name)] if value is not None}
-
-
-def _bins(said: np.ndarray, coincide: np.ndarray, weights: np.ndarray) -> List[Bin]:
-    numbers = np.minimum((said * NUM_BINS).astype(int), NUM_BINS - 1)
+def _bins(predicted: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> List[Bin]:
+    indices = np.minimum((predicted * NUM_BINS).astype(int), NUM_BINS - 1)
     shares, sums, hits = (
-        np.bincount(numbers, weights * values, NUM_BINS) for values in (np.ones_like(said), said, coincide)
+        np.bincount(indices, weights * values, NUM_BINS) for values in (np.ones_like(predicted), predicted, positive)
     )
     return [Bin(total / share, hit / share, share) for share, total, hit in zip(shares, sums, hits) if share > 0]
 
 
 def _auc_of_other_classes(
-    scores: np.ndarray, coincide: np.ndarray, apart: np.ndarray, labels: List[Tuple[int, ...]]
+    scores: np.ndarray, positive: np.ndarray, negative: np.ndarray, labels: List[Tuple[int, ...]]
 ) -> Optional[float]:
-    classes = sorted({label for own in labels for label in own})
-    has = np.array([np.isin(classes, own) for own in labels]).reshape(len(labels), -1).astype(np.float32)
-    other = apart & (has @ has.T == 0) & (has.any(1)[:, None] & has.any(1))
-    if not other.any():
+    classes = sorted({label for row_labels in labels for label in row_labels})
+    has_class = np.array([np.isin(classes, row_labels) for row_labels in labels]).reshape(len(labels), -1)
+    has_class = has_class.astype(np.float32)
+    is_labelled = has_class.any(axis=1)
+    negative = negative & (has_class @ has_class.T == 0) & is_labelled[:, None] & is_labelled
+    if not negative.any():
         return None
-    counts = coincide | other
-    return ranking.roc_auc(scores[counts], coincide[counts])
+    counted = positive | negative
+    return ranking.roc_auc(scores[counted], positive[counted])
 
 
-def _draw(
-    config: CoincidenceConfig, data: str, folds: Tuple[int, ...], num_moments: int, passes: int, seed: int
-) -> Dict[str, Any]:
-    """The moments, each of `windows.moments`' tensors as one array; `labels` as a list."""
+def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: str) -> Dict[str, Any]:
+    """The examples, each tensor of `windows.moments` as one array; `labels` as a list."""
     files = reading.expand_globs(data)
-    with_frames = config.terms.av_weight > 0
-    image_size = config.image.image_size if with_frames else 0
-    found: Dict[str, List[Any]] = collections.defaultdict(list)
+    with_frames = stage.terms.av_weight > 0
+    image_size = stage.image.image_size if with_frames else 0
+    columns: Dict[str, List[Any]] = collections.defaultdict(list)
     with reading.named_errors(files, with_frames):
-        clips = reading.read_clips(files, folds, deterministic=True, with_frames=with_frames).repeat(passes)
-        moments = windows.moments(clips, seed, config.terms.coincidence_seconds, image_size).take(num_moments)
-        for moment in tqdm(moments, desc="drawing moments", unit="", disable=None, leave=False):
-            for name, value in moment.items():
-                found[name].append(value.numpy())
-    if not found:
+        clips = reading.read_clips(files, config.folds, deterministic=True, with_frames=with_frames)
+        clips = clips.repeat(config.examples_per_clip)
+        examples = windows.moments(clips, config.seed, stage.terms.coincidence_seconds, image_size)
+        examples = examples.take(config.num_examples)
+        for example in tqdm(examples, desc="drawing examples", unit="", disable=None, leave=False):
+            for name, value in example.items():
+                columns[name].append(value.numpy())
+    if not columns:
+        folds = config.folds
         raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
-    labels = [tuple(own.tolist()) for own in found.pop("labels")]
-    return {**{name: np.stack(values) for name, values in found.items()}, "labels": labels}
+    labels = [tuple(row_labels.tolist()) for row_labels in columns.pop("labels")]
+    return {**{name: np.stack(values) for name, values in columns.items()}, "labels": labels}
 
 
 def _log_mel(pcm: tf.Tensor) -> tf.Tensor:
@@ -189,5 +227,5 @@ def _log_mel(pcm: tf.Tensor) -> tf.Tensor:
 
 def _embedded(network: tf.keras.Model, inputs: np.ndarray, prepare: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     embed = tf.function(lambda batch: network(prepare(batch), training=False), reduce_retracing=True)
-    parts = tf.data.Dataset.from_tensor_slices(inputs).batch(_BATCH)
-    return tf.concat([embed(batch) for batch in tqdm(parts, desc="embedding", disable=None, leave=False)], axis=0)
+    batches = tf.data.Dataset.from_tensor_slices(inputs).batch(_BATCH_SIZE)
+    return tf.concat([embed(batch) for batch in tqdm(batches, desc="embedding", disable=None, leave=False)], axis=0)

@@ -1,47 +1,38 @@
-"""Weighted nearest neighbours: what the space says as it is, without any training.
+"""Weighted k nearest neighbours: classification without training.
 
 Wu et al. 2018 (NPID), section 3.4: the k training clips of the highest cosine s with a clip vote for their classes with
-the weight exp(s / temperature). A class's score is its share of the weights of the k votes, which makes the scores of
-different clips comparable; the class with most votes is the same. The paper takes 200 neighbours on ImageNet.
+the weight exp(s / temperature). Departure: a class's score is its share of the weights of the k votes, which makes the
+scores of different clips comparable; the class with most votes is the same. The paper takes 200 neighbours on ImageNet.
 
 Shapes: q queries, r training clips of a block, D embedding size, C classes.
 """
 
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
 from tqdm import tqdm
 
-from audioset_triplet.evaluation import metrics, splits
+from audioset_triplet.config.evaluation import KnnConfig
+from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
 from audioset_triplet.store.scores import ClipScores
 
-K = 5
-TEMPERATURE = 0.07
-_QUERY_BYTES = 256 << 20  # of query vectors that are held at a time: half a million at D = 128
+_QUERY_BYTES = 256 << 20  # query vectors in memory at a time: half a million at D = 128
 _COSINES = 1 << 24  # cosines computed at a time (64 MiB)
 
 
-def evaluate(
-    train_folder: str,
-    train_folds: Sequence[int],
-    eval_folder: str,
-    eval_folds: Sequence[int],
-    k: int = K,
-    temperature: float = TEMPERATURE,
-) -> ScoreMetrics:
-    """Measures the votes of the clips of some folds on those of others (empty: all folds).
+def evaluate(config: KnnConfig, split: Split) -> ScoreMetrics:
+    """The metrics of the votes of the training clips on the evaluated clips.
 
     Raises:
-        UserError: what `splits.read_split` and `metrics.measure` raise.
+        UserError: what `metrics.measure` raises.
     """
-    split = splits.read_split(train_folder, train_folds, eval_folder, eval_folds)
-    return metrics.measure(clip_scores(split, k, temperature))
+    return metrics.measure(clip_scores(split, config.neighbours, config.temperature))
 
 
 def clip_scores(split: Split, k: int, temperature: float) -> ClipScores:
-    """The shares of the votes [n, C], between 0 and 1; all training clips vote where there are no more than k."""
+    """The shares of the votes [n, C], between 0 and 1; with fewer than k training clips all of them vote."""
     num_queries = len(split.evaluated.clip_ids)
     scores = np.zeros((num_queries, len(split.classes)), np.float32)
     block = max(1, _QUERY_BYTES // (4 * split.evaluated.info.embedding_size))
@@ -53,7 +44,7 @@ def clip_scores(split: Split, k: int, temperature: float) -> ClipScores:
         for neighbour in range(nearest.shape[1]):
             votes = split.train_targets(nearest[:, neighbour])
             scores[rows] += weights[:, neighbour, None] * votes
-    return split.scored(scores)
+    return split.clip_scores(scores)
 
 
 def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
@@ -71,19 +62,19 @@ def _nearest(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Rows and cosines [q, k] of the training clips nearest to the queries [q, D], from blocks of rows and vectors.
 
-    Where there are fewer than k clips, the cosines behind them are minus infinity.
+    With fewer than k clips, the cosines after them are minus infinity.
     """
     nearest = np.zeros((len(queries), k), np.int64)
     highest = np.full((len(queries), k), -np.inf, np.float32)
     for rows, vectors in blocks:
         cosines = queries @ vectors.T
-        # The further the stream has come, the fewer queries still find a nearer clip in a block.
+        # Later blocks hold a nearer clip for fewer and fewer queries.
         closer = np.flatnonzero(cosines.max(axis=1) > highest[:, -1])
         cosines = cosines[closer]
         best = np.argpartition(-cosines, min(k, len(rows)) - 1, axis=1)[:, :k]
         both_rows = np.concatenate([nearest[closer], rows[best]], axis=1)
         both = np.concatenate([highest[closer], np.take_along_axis(cosines, best, axis=1)], axis=1)
-        kept = np.argsort(-both, axis=1, kind="stable")[:, :k]
-        nearest[closer] = np.take_along_axis(both_rows, kept, axis=1)
-        highest[closer] = np.take_along_axis(both, kept, axis=1)
+        top = np.argsort(-both, axis=1, kind="stable")[:, :k]
+        nearest[closer] = np.take_along_axis(both_rows, top, axis=1)
+        highest[closer] = np.take_along_axis(both, top, axis=1)
     return nearest, highest

@@ -1,9 +1,9 @@
-"""From the scores of clips to the numbers of a table: means over classes, each class counting the same.
+"""Metrics of the scores of clips: means over classes, with equal weight for each class.
 
-Two numbers bear the name d-prime in the literature and differ: that of the mean AUC (PANNs) and the mean of that of
-each class (HEAR). Both are given, under their full names. A class that is ranked without a fault has an AUC of 1, whose
-d-prime is infinite; as is usual in signal detection, an AUC is taken to be half a pair away from 0 and from 1 at least
-(1 / 2PN with P positives and N negatives), so that means stay finite. The AUCs themselves are reported as they are.
+Two different numbers are called d-prime in the literature: that of the mean AUC (PANNs), and the mean over classes of
+that of each AUC (HEAR). Both are given, under their full names. A perfectly ranked class has an AUC of 1, whose d-prime
+is infinite; as is usual in signal detection, d-prime takes an AUC to be at least half a pair away from 0 and from 1
+(1 / 2PN with P positives and N negatives), so that means stay finite. The AUCs themselves are not changed.
 
 Shapes: n clips, C classes.
 """
@@ -18,21 +18,21 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.store.scores import ClipScores
 
-# The fields of ScoreMetrics that a table shows.
+# The fields of ScoreMetrics in a table, in its order.
 HEADLINE_NAMES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy")
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreMetrics:
-    """What one set of scores is worth; means are over the classes that have a positive and a negative clip."""
+    """Metrics of one set of scores; means are over the classes that have a positive and a negative clip."""
 
     map: float  # mean average precision
     auc: float
     d_prime_of_mean_auc: float
     mean_d_prime: float
     eer: float
-    accuracy: Optional[float]  # share of clips whose highest score is their class; None unless each has exactly one
-    prior: float  # the map of a random order, nearly: the mean share of positives
+    accuracy: Optional[float]  # share of clips whose class has the highest score; None unless each has exactly one
+    prior: float  # mean share of positives: nearly the map of a random order
     class_average_precision: Dict[int, float]
     class_auc: Dict[int, float]
     class_num_clips: Dict[int, int]
@@ -61,7 +61,7 @@ def measure(scores: ClipScores) -> ScoreMetrics:
         error_rates.append(ranking.equal_error_rate(ranked, relevant))
         limits.append(1 / (2 * num_pairs))
     if not aucs:
-        raise UserError("no class has both a clip that belongs to it and one that does not: there is nothing to rank.")
+        raise UserError("no class has both a positive and a negative clip: there is nothing to rank.")
     class_num_clips = dict(zip(scores.classes, num_positives.tolist()))
     return ScoreMetrics(
         map=_mean(average_precisions.values()),
@@ -80,7 +80,7 @@ def measure(scores: ClipScores) -> ScoreMetrics:
 
 
 def class_titles(class_names: Dict[int, str]) -> Dict[int, str]:
-    """Class index -> a name for people, unique: where two classes share one, the index is added."""
+    """Class index -> unique name: the index is added to a name that two classes share."""
     counts = collections.Counter(class_names.values())
     return {
         label: name if name and counts[name] == 1 else f"{name or 'class'} {label}"
@@ -100,7 +100,7 @@ def flat_numbers(metrics: ScoreMetrics, titles: Dict[int, str], prefix: str) -> 
 
 
 def flat_counts(metrics: ScoreMetrics, prefix: str) -> Dict[str, Union[int, float]]:
-    """What was measured, under flat keys."""
+    """The counts and the prior under flat keys."""
     return {
         f"{prefix}/prior": metrics.prior,
         f"{prefix}/num_classes": len(metrics.class_auc),
@@ -118,7 +118,7 @@ def _finite_d_prime(auc: float, limit: float) -> float:
 
 
 def _accuracy(scores: np.ndarray, targets: np.ndarray) -> Optional[float]:
-    """A clip counts as right by the share of its class among the classes that tie for the highest score."""
+    """A tie of several classes for the highest score counts in parts."""
     if not (targets.sum(axis=1) == 1).all():
         return None
     highest = scores == scores.max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Metrics of rankings, from scores and relevance. Items of equal score are one step: their order does not matter."""
+"""Metrics of rankings, from scores and relevance. Items of equal score tie: their order does not matter."""
 
 from typing import Tuple
 
@@ -27,7 +27,7 @@ def average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def roc_auc(scores: np.ndarray, relevant: np.ndarray) -> float:
-    """Area under the ROC curve: the share of (relevant, other) pairs in the right order; a tie counts half.
+    """Area under the ROC curve: the share of (relevant, irrelevant) pairs in the right order; a tie counts half.
 
     Args:
         scores: [n], finite.
@@ -37,7 +37,7 @@ def roc_auc(scores: np.ndarray, relevant: np.ndarray) -> float:
         A number in [0, 1].
     """
     hits, false_alarms = _both_kinds(scores, relevant)
-    # Counted in whole numbers: each step's false alarms stand below the hits before it and tie with its own.
+    # In integers: the false alarms of each step rank below the hits of earlier steps and tie with those of their own.
     twice_right = np.dot(np.diff(false_alarms, prepend=0), 2 * hits - np.diff(hits, prepend=0))
     return float(twice_right / (2 * int(hits[-1]) * int(false_alarms[-1])))
 
@@ -51,10 +51,10 @@ def d_prime(auc: float) -> float:
 
 
 def equal_error_rate(scores: np.ndarray, relevant: np.ndarray) -> float:
-    """The error rate at the threshold where as large a share of the others is accepted as of the relevant is rejected.
+    """The error rate at the threshold where the false acceptance rate equals the false rejection rate.
 
-    Between two neighbouring thresholds both shares are interpolated linearly, that is along the straight line that
-    joins their two points of the ROC curve.
+    Between two successive thresholds both rates are interpolated linearly, along the straight line between their two
+    points of the ROC curve.
 
     Args:
         scores: [n], finite.
@@ -73,7 +73,7 @@ def equal_error_rate(scores: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def _steps(scores: np.ndarray, relevant: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """How many relevant items and how many others score at least as high as each distinct score, highest first."""
+    """How many relevant and how many irrelevant items score at least as high as each distinct score, highest first."""
     scores, relevant = np.asarray(scores), np.asarray(relevant, bool)
     if scores.ndim != 1 or scores.shape != relevant.shape:
         raise ValueError(f"scores {scores.shape} and relevance {relevant.shape} are not two vectors of one length")
@@ -89,5 +89,5 @@ def _steps(scores: np.ndarray, relevant: np.ndarray) -> Tuple[np.ndarray, np.nda
 def _both_kinds(scores: np.ndarray, relevant: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     hits, false_alarms = _steps(scores, relevant)
     if not hits[-1] or not false_alarms[-1]:
-        raise ValueError("a ROC curve needs at least one relevant item and one other")
+        raise ValueError("a ROC curve needs at least one relevant item and one irrelevant")
     return hits, false_alarms

@@ -1,13 +1,14 @@
-"""Query by example: are clips of one class closer to each other than to the rest?
+"""Query by example: are clips of one class closer to each other than to clips of other classes?
 
-Jansen et al. 2018, section 4 (and the slides): per class, N target clips and N other clips; the N(N-1)/2 pairs of
-targets and the N*N pairs of a target and another clip are ranked by their cosine; average precision of finding the
-former, mean over classes. A random order would score the share of target pairs: 4950 / 14950 = 0.331 at N = 100.
+Jansen et al. 2018, section 4 (and the slides): per class, N target clips and N distractors; the N(N-1)/2 pairs of
+targets and the N*N pairs of a target and a distractor are ranked by cosine similarity. The score is the average
+precision of the target pairs, mean over classes. A random order scores the share of target pairs: 4950 / 14950 = 0.331
+at N = 100.
 
-Only the vectors of drawn clips are asked for, some draws at a time: a folder of any size is evaluated in bounded
-memory, in as many passes over it as it takes (one where all drawn clips fit).
+Only the vectors of drawn clips are read, some draws at a time. A folder of any size is evaluated in bounded memory, in
+one pass over it if all drawn clips fit, else in several.
 
-Shapes: n clips, D embedding size, N targets, M others.
+Shapes: n clips, D embedding size, N targets, M distractors.
 """
 
 import dataclasses
@@ -16,59 +17,60 @@ from typing import Dict, Iterator, List, Set, Tuple, Union
 import numpy as np
 from tqdm import tqdm
 
+from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.store.stored_clips import Clips
 
 CLIPS_PER_CLASS = 100
-_VECTOR_BYTES = 512 << 20  # of the clip vectors that are held at a time: a million at D = 128
+_VECTOR_BYTES = 512 << 20  # clip vectors in memory at a time: a million at D = 128
 
 
 @dataclasses.dataclass(frozen=True)
-class Retrieval:
-    """What query by example says about one set of embeddings."""
+class RetrievalResult:
+    """Query by example on one embedding set."""
 
     map: float  # mean over classes, then over draws
     map_std: float  # standard deviation over draws (n - 1 in the denominator; 0 for a single draw)
-    prior: float  # what a random order is expected to score, mean over classes
+    prior: float  # expected average precision of a random order, mean over classes
     class_average_precision: Dict[int, float]  # mean over draws
     class_num_clips: Dict[int, int]
-    classes_left_out: List[int]  # fewer than 2 clips, or no other clip
+    classes_left_out: List[int]  # fewer than 2 clips, or no distractor
     num_clips: int
 
 
-def evaluate(clips: Clips, draws: int = 5, seed: int = 0) -> Retrieval:
+def evaluate(config: RetrievalConfig, clips: Clips) -> RetrievalResult:
     """Query by example over all classes.
 
-    A draw depends on the seed, its number, the class and the ids of the clips, not on their order: two embeddings of
-    the same clips are compared on the same pairs. A clip of several classes is a target of each of them.
+    A draw depends on the seed, its number, the class and the ids of the clips, not on their order: two embedding sets
+    of the same clips are compared on the same pairs. A clip of several classes is a target of each of them.
 
     Args:
-        clips: with a vector [D] each.
-        draws: how often targets (when a class has more than 100) and others are drawn.
-        seed: of the draws.
+        config: number of draws, and their seed. A class with more than 100 clips draws its targets too.
+        clips: with a vector [D] each; `config.folds` has been applied to them.
 
     Raises:
         UserError: no class can be evaluated.
     """
     members = clips_of_classes(clips)
-    pairs, left_out = _draw_all(clips, members, draws, seed)
+    pairs, left_out = _draw_all(clips, members, config.draws, config.seed)
     average_precisions: Dict[int, List[float]] = {label: [] for label in sorted(members) if label not in left_out}
     with tqdm(total=len(pairs), desc="retrieval", unit="draw", disable=None) as progress:
         for group in _groups(pairs, clips.info.embedding_size):
-            rows = np.unique(np.concatenate([[*drawn.targets, *drawn.others] for drawn in group]))
+            rows = np.unique(np.concatenate([[*drawn.targets, *drawn.distractors] for drawn in group]))
             vectors = clips.vectors_at(rows)
             for drawn in group:
-                targets, others = (vectors[np.searchsorted(rows, one)] for one in (drawn.targets, drawn.others))
-                average_precisions[drawn.label].append(pair_average_precision(targets, others))
+                targets = vectors[np.searchsorted(rows, drawn.targets)]
+                distractors = vectors[np.searchsorted(rows, drawn.distractors)]
+                average_precisions[drawn.label].append(pair_average_precision(targets, distractors))
                 progress.update()
-    priors = {drawn.label: prior(len(drawn.targets), len(drawn.others)) for drawn in pairs}
+    priors = {drawn.label: prior(len(drawn.targets), len(drawn.distractors)) for drawn in pairs}
     if not average_precisions:
-        raise UserError("no class has two clips and another clip to tell them from: there is nothing to rank.")
+        raise UserError("no class has two clips and a clip of another class: there is nothing to rank.")
     maps = np.mean(list(average_precisions.values()), axis=0)
-    return Retrieval(
+    return RetrievalResult(
         map=float(np.mean(maps)),
-        map_std=float(np.std(maps, ddof=1)) if draws > 1 else 0.0,
+        map_std=float(np.std(maps, ddof=1)) if config.draws > 1 else 0.0,
         prior=float(np.mean(list(priors.values()))),
         class_average_precision={label: float(np.mean(values)) for label, values in average_precisions.items()},
         class_num_clips={label: len(indices) for label, indices in members.items()},
@@ -78,41 +80,41 @@ def evaluate(clips: Clips, draws: int = 5, seed: int = 0) -> Retrieval:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Drawn:
-    """One draw for one class: the rows of its targets [N] and of the others [M]."""
+class _Draw:
+    """One draw for one class: the rows of its targets [N] and of its distractors [M]."""
 
     label: int
     targets: np.ndarray
-    others: np.ndarray
+    distractors: np.ndarray
 
 
-def _draw_all(clips: Clips, members: Dict[int, List[int]], draws: int, seed: int) -> Tuple[List[_Drawn], List[int]]:
-    """Every draw of every class, in the order of classes, and the classes for which there is nothing to draw."""
+def _draw_all(clips: Clips, members: Dict[int, List[int]], draws: int, seed: int) -> Tuple[List[_Draw], List[int]]:
+    """Every draw of every class, in the order of classes, and the classes that cannot be drawn."""
     order = np.argsort(np.array(clips.clip_ids))
     pairs, left_out = [], []
     for label in sorted(members):
         is_member = np.zeros(len(order), bool)
         is_member[members[label]] = True
-        targets, others = order[is_member[order]], order[~is_member[order]]
-        if len(targets) < 2 or not len(others):
+        targets, distractors = order[is_member[order]], order[~is_member[order]]
+        if len(targets) < 2 or not len(distractors):
             left_out.append(label)
             continue
         num_targets = min(len(targets), CLIPS_PER_CLASS)
         for draw in range(draws):
             random = np.random.default_rng([seed, draw, label])
-            # The targets are drawn first: a seed stands for the same pairs in every version.
+            # Targets first: a seed gives the same pairs in every version of this code.
             drawn_targets = _draw(random, targets, num_targets)
-            pairs.append(_Drawn(label, drawn_targets, _draw(random, others, num_targets)))
+            pairs.append(_Draw(label, drawn_targets, _draw(random, distractors, num_targets)))
     return pairs, left_out
 
 
-def _groups(pairs: List[_Drawn], embedding_size: int) -> Iterator[List[_Drawn]]:
-    """The draws in their order, cut so that the vectors of a group are bounded."""
+def _groups(pairs: List[_Draw], embedding_size: int) -> Iterator[List[_Draw]]:
+    """The draws in their order, in groups whose vectors fit in memory."""
     capacity = _VECTOR_BYTES // (4 * embedding_size)
-    group: List[_Drawn] = []
+    group: List[_Draw] = []
     rows: Set[int] = set()
     for drawn in pairs:
-        needed = {*drawn.targets.tolist(), *drawn.others.tolist()}
+        needed = {*drawn.targets.tolist(), *drawn.distractors.tolist()}
         if group and len(rows) + len(needed - rows) > capacity:
             yield group
             group, rows = [], set()
@@ -131,29 +133,29 @@ def clips_of_classes(clips: Clips) -> Dict[int, List[int]]:
     return members
 
 
-def pair_average_precision(targets: np.ndarray, others: np.ndarray) -> float:
-    """Average precision of the pairs of targets among all pairs that hold a target, ranked by cosine.
+def pair_average_precision(targets: np.ndarray, distractors: np.ndarray) -> float:
+    """Average precision of the pairs of targets among all pairs with a target, ranked by cosine similarity.
 
     Args:
         targets: [N, D], unit norm, N >= 2.
-        others: [M, D], unit norm, M >= 1.
+        distractors: [M, D], unit norm, M >= 1.
     """
-    targets, others = targets.astype(np.float64), others.astype(np.float64)
+    targets, distractors = targets.astype(np.float64), distractors.astype(np.float64)
     target_pairs = (targets @ targets.T)[np.triu_indices(len(targets), k=1)]
-    mixed_pairs = (targets @ others.T).reshape(-1)
+    mixed_pairs = (targets @ distractors.T).reshape(-1)
     relevant = np.repeat([True, False], [target_pairs.size, mixed_pairs.size])
-    # Equal cosines must tie, although the two products may round their sums differently: a network that maps all
-    # clips to one point scores the prior, not by chance 1.
+    # Equal cosines must tie, although the two products may round their sums differently: a network that maps all clips
+    # to one point must score the prior.
     cosines = np.round(np.concatenate([target_pairs, mixed_pairs]), 12)
     return ranking.average_precision(cosines, relevant)
 
 
-def prior(num_targets: int, num_others: int) -> float:
-    """The share of target pairs: (N - 1) / (3 N - 1) where there are as many others as targets."""
-    return (num_targets - 1) / (num_targets - 1 + 2 * num_others)
+def prior(num_targets: int, num_distractors: int) -> float:
+    """The share of target pairs: (N - 1) / (3 N - 1) with as many distractors as targets."""
+    return (num_targets - 1) / (num_targets - 1 + 2 * num_distractors)
 
 
-def flat_numbers(result: Retrieval, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
+def flat_numbers(result: RetrievalResult, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
     """The numbers of a result under flat keys: PREFIX/map, ..., PREFIX/class/NAME."""
     numbers: Dict[str, Union[int, float]] = {
         f"{prefix}/map": result.map,
@@ -169,5 +171,5 @@ def flat_numbers(result: Retrieval, titles: Dict[int, str], prefix: str) -> Dict
 
 
 def _draw(random: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
-    """`count` of the rows without repetition; all of them where there are no more."""
+    """`count` of the rows without repetition, or all of them if there are fewer."""
     return random.choice(rows, size=min(count, len(rows)), replace=False)

@@ -1,6 +1,6 @@
-"""The pages of a clustering: one of all clusters, and one for each of the largest.
+"""The report of a clustering: a page of all clusters, and one for each of the largest.
 
-They hold what they show and link to each other alone, so that the folder can go anywhere.
+The pages are self-contained and link to each other alone, so that the folder can be moved.
 """
 
 import collections
@@ -9,56 +9,94 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from audioset_triplet.evaluation import clustering
+from audioset_triplet.config.evaluation import ClusterReportConfig
+from audioset_triplet.evaluation import cluster_metrics, metrics
+from audioset_triplet.evaluation.cluster_metrics import ClusterComparison
 from audioset_triplet.frontend import constants
 from audioset_triplet.losses import cluster_usage
 from audioset_triplet.reports import excerpts, page
 from audioset_triplet.reports.excerpts import Excerpt
-from audioset_triplet.reports.page import NamedResult
+from audioset_triplet.reports.page import Facts, Report
 from audioset_triplet.store.assignments import Assignments
-from audioset_triplet.store.stored_clips import Clips
 
-_SUREST = 8  # members on a page
-_DRAWN = 8
-_CLASSES = 5  # whose share is named
+_NUM_PROBABLE = 8  # members on a page, of the highest probability
+_NUM_DRAWN = 8  # and others drawn at random
+_NUM_CLASSES = 5  # most common classes, with their shares
 _WINDOW_SECONDS = constants.WINDOW_SAMPLES / constants.SAMPLE_RATE_HZ
 
 
-def render(
-    assignments: Assignments,
-    clips: Clips,
-    class_titles: Dict[int, str],
-    sets: Sequence[NamedResult],
-    facts: Sequence[Tuple[str, str]],
-    num_pages: int,
-    seed: int,
-    data: str = "",
-) -> Dict[str, str]:
-    """File name -> page: report.html, and clusters/NUMBER.html for each of the largest clusters.
+def report(comparison: ClusterComparison, config: ClusterReportConfig, data: str = "") -> Report:
+    """The headline, report.html, and clusters/NUMBER.html for each of the largest clusters.
 
     Args:
-        assignments: of the first set.
-        clips: what was clustered, or whose windows.
-        class_titles: class index -> unique name.
-        sets: the results (`clusters.Clustering`), that of `assignments` first.
-        facts: (what, value) pairs for the foot of the pages.
-        num_pages: how many clusters have a page.
-        seed: of the members that are drawn by lot.
-        data: TFRecords of the clips, for spectrograms and sounds; empty: none.
+        comparison: the assignments and their metrics.
+        config: how many clusters get a page, and the seed of the members that are drawn.
+        data: TFRecords of the clips, for spectrograms and audio; empty: none.
 
     Raises:
-        UserError: what `media.excerpts` and `clusters.labels_of` raise.
+        UserError: what `excerpts.excerpts` raises.
     """
-    result: clustering.Clustering = sets[0].result
-    order = np.argsort(-result.counts, kind="stable")[:num_pages]
-    largest = [number for number in order.tolist() if result.counts[number]]
-    by_cluster = _members(assignments, largest)
-    labels, titles = clustering.labels_of(assignments, clips), page.readable(class_titles)
-    shown = {number: _chosen(assignments, by_cluster[number], seed) for number in largest}
-    wanted = [_excerpt(assignments, row) for rows in shown.values() for part in rows for row in part]
-    found = excerpts.excerpts(data, wanted)
+    info = comparison.assignments.info
+    num_units = len(comparison.assignments.clusters)
+    facts = [
+        ("embeddings", f"{info.model_id}, front end {info.front_end_id}"),
+        ("clustered", f"{num_units:,} {info.unit}, {info.num_clusters:,} clusters, {info.method}"),
+        ("members at random", f"seed {config.seed}"),
+    ]
+    return Report(_headline(comparison), _pages(comparison, config, data, facts))
 
-    def member(row: int) -> Dict[str, Any]:
+
+def _headline(comparison: ClusterComparison) -> str:
+    """A line for each of the assignments."""
+    lines = []
+    for name, measured in ((one.name, one.result) for one in comparison.results):
+        usage = f"{measured.num_used:,} of {len(measured.counts):,} clusters in use"
+        effective = f"effective number {measured.effective_number:,.1f}"
+        agreement, agrees = measured.agreement, ""
+        if agreement:
+            agrees = f", purity {agreement.purity:.3f}, NMI {agreement.nmi:.3f}, V-measure {agreement.v_measure:.3f}"
+        lines.append(f"{name}: {int(measured.counts.sum()):,} members, {usage}, {effective}{agrees}")
+    return "\n".join(lines)
+
+
+def _pages(comparison: ClusterComparison, config: ClusterReportConfig, data: str, facts: Facts) -> Dict[str, str]:
+    assignments, counts = comparison.assignments, comparison.results[0].result.counts
+    unit = assignments.info.unit
+    largest = _describe_largest(comparison, config, data)
+    pages = {
+        "report.html": page.render(
+            "clusters.html.jinja",
+            comparison.results,
+            facts,
+            unit=unit,
+            num_units=len(assignments.clusters),
+            log_clusters=math.log(len(counts)),
+            log_units=math.log(len(assignments.clusters)),
+            histogram=_histogram(counts),
+            largest=largest,
+        )
+    }
+    scale = excerpts.colour_scale() if data else ""
+    for cluster in largest:
+        pages[f"clusters/{cluster['page']}"] = page.render(
+            "cluster.html.jinja", [], facts, cluster=cluster, unit=unit, colour_scale=scale
+        )
+    return pages
+
+
+def _describe_largest(comparison: ClusterComparison, config: ClusterReportConfig, data: str) -> List[Dict[str, Any]]:
+    """The largest clusters for the templates."""
+    assignments, counts = comparison.assignments, comparison.results[0].result.counts
+    order = np.argsort(-counts, kind="stable")[: config.pages]
+    numbers = [number for number in order.tolist() if counts[number]]
+    members = _members(assignments, numbers)
+    labels = cluster_metrics.labels_of(assignments, comparison.clips)
+    titles = page.readable(metrics.class_titles(comparison.clips.class_names))
+    shown = {number: _choose(assignments, members[number], config.seed) for number in numbers}
+    shown_rows = [row for probable, drawn in shown.values() for row in [*probable, *drawn]]
+    media = excerpts.excerpts(data, [_excerpt(assignments, row) for row in shown_rows])
+
+    def describe_member(row: int) -> Dict[str, Any]:
         excerpt = _excerpt(assignments, row)
         start = assignments.window_start_seconds[row]
         return {
@@ -66,59 +104,37 @@ def render(
             "time": "" if np.isnan(start) else f"{start:.2f} s",
             "probability": float(assignments.probabilities[row]),
             "classes": ", ".join(titles[label] for label in labels[row]) or "no class",
-            "media": found.get(excerpt),
+            "media": media.get(excerpt),
         }
 
-    described: List[Dict[str, Any]] = []
-    for place, number in enumerate(largest):
-        rows = by_cluster[number]
-        surest, drawn = shown[number]
-        described.append(
-            {
-                "number": number,
-                "place": place + 1,
-                "page": f"{number}.html",
-                "num_members": len(rows),
-                "mean_probability": float(assignments.probabilities[rows].mean()),
-                "classes": _shares([labels[row] for row in rows], titles),
-                "surest": [member(row) for row in surest],
-                "drawn": [member(row) for row in drawn],
-            }
-        )
-    unit, num_units = assignments.info.unit, len(assignments.clusters)
-    pages = {
-        "report.html": page.render(
-            "clusters.html.jinja",
-            sets,
-            facts,
-            unit=unit,
-            num_units=num_units,
-            log_clusters=math.log(len(result.counts)),
-            log_units=math.log(num_units),
-            histogram=_histogram(result.counts),
-            largest=described,
-        )
-    }
-    scale = excerpts.colour_scale() if data else ""
-    for one in described:
-        values = {"cluster": one, "unit": unit, "colour_scale": scale}
-        pages[f"clusters/{one['page']}"] = page.render("cluster.html.jinja", [], facts, **values)
-    return pages
+    return [
+        {
+            "number": number,
+            "rank": index + 1,
+            "page": f"{number}.html",
+            "num_members": len(members[number]),
+            "mean_probability": float(assignments.probabilities[members[number]].mean()),
+            "classes": _class_shares([labels[row] for row in members[number]], titles),
+            "probable": [describe_member(row) for row in shown[number][0]],
+            "drawn": [describe_member(row) for row in shown[number][1]],
+        }
+        for index, number in enumerate(numbers)
+    ]
 
 
-def _members(assignments: Assignments, wanted: Sequence[int]) -> Dict[int, np.ndarray]:
-    """The rows of each wanted cluster, the surest first."""
-    rows = np.flatnonzero(np.isin(assignments.clusters, wanted))
+def _members(assignments: Assignments, numbers: Sequence[int]) -> Dict[int, np.ndarray]:
+    """The rows of each of these clusters, by descending probability."""
+    rows = np.flatnonzero(np.isin(assignments.clusters, numbers))
     rows = rows[np.lexsort([-assignments.probabilities[rows], assignments.clusters[rows]])]
-    found, starts = np.unique(assignments.clusters[rows], return_index=True)
-    return dict(zip(found.tolist(), np.split(rows, starts[1:])))
+    clusters, starts = np.unique(assignments.clusters[rows], return_index=True)
+    return dict(zip(clusters.tolist(), np.split(rows, starts[1:])))
 
 
-def _chosen(assignments: Assignments, rows: np.ndarray, seed: int) -> Tuple[List[int], List[int]]:
-    """The surest members of a cluster, and some of the others by lot."""
-    rest = rows[_SUREST:]
+def _choose(assignments: Assignments, rows: np.ndarray, seed: int) -> Tuple[List[int], List[int]]:
+    """The most probable members of a cluster, and some of the others at random."""
+    rest = rows[_NUM_PROBABLE:]
     random = np.random.default_rng([seed, int(assignments.clusters[rows[0]])])
-    return rows[:_SUREST].tolist(), random.permutation(rest)[:_DRAWN].tolist()
+    return rows[:_NUM_PROBABLE].tolist(), random.permutation(rest)[:_NUM_DRAWN].tolist()
 
 
 def _excerpt(assignments: Assignments, row: int) -> Excerpt:
@@ -126,10 +142,10 @@ def _excerpt(assignments: Assignments, row: int) -> Excerpt:
     return Excerpt(clip_id) if math.isnan(start) else Excerpt(clip_id, start, _WINDOW_SECONDS)
 
 
-def _shares(labels: Sequence[Tuple[int, ...]], titles: Dict[int, str]) -> List[Dict[str, Any]]:
-    """The commonest classes of some members, with the share of the members that have them."""
-    counts = collections.Counter(label for one in labels for label in one)
-    ranked = sorted(counts, key=lambda label: (-counts[label], label))[:_CLASSES]
+def _class_shares(labels: Sequence[Tuple[int, ...]], titles: Dict[int, str]) -> List[Dict[str, Any]]:
+    """The most common classes of some members, with the share of the members that have them."""
+    counts = collections.Counter(label for member_labels in labels for label in member_labels)
+    ranked = sorted(counts, key=lambda label: (-counts[label], label))[:_NUM_CLASSES]
     return [{"title": titles[label], "share": counts[label] / len(labels)} for label in ranked]
 
 

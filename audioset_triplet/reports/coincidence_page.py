@@ -1,46 +1,53 @@
-"""The page about coincidence: how well it is told, how sure the network may be, and examples to look at."""
+"""The report of a coincidence evaluation: metrics, a reliability diagram, and examples."""
 
 import io
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 from PIL import Image
 from scipy.special import expit
 
-from audioset_triplet.evaluation.coincidence import Coincidence, Sample
+import audioset_triplet
+from audioset_triplet.evaluation import metrics
+from audioset_triplet.evaluation.coincidence import CoincidenceResult, PairMetrics
 from audioset_triplet.reports import images, page
+from audioset_triplet.reports.page import Report
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420, 300, 52, 412, 10, 250
 _HISTOGRAM_BINS = 20
-_TITLES = {"av": "sounds and pictures", "aa": "two sounds"}
-_HEADINGS = {"av": "A sound and a picture", "aa": "A sound and another"}
-_NUM_ASKED, _NUM_SHOWN = 8, 4
+_TITLES = {"av": "audio and image", "aa": "audio and audio"}
+_HEADINGS = {"av": "A window of audio and an image", "aa": "Two windows of audio"}
+_NUM_QUERIES, _NUM_SHOWN = 8, 4
 
 
-def render(
-    sample: Sample, class_titles: Dict[int, str], reach_seconds: float, facts: Sequence[Tuple[str, str]], seed: int
-) -> str:
-    """The page as text.
+def report(result: CoincidenceResult) -> Report:
+    """The headline and the page."""
+    lines = [
+        f"{head}: AUC {pairs.auc:.3f}, calibration error {pairs.calibration_error:.3f}"
+        for head, pairs in result.pairs.items()
+    ]
+    return Report("\n".join(lines), {"report.html": _page(result)})
 
-    Args:
-        sample: what was measured.
-        class_titles: class index -> name.
-        reach_seconds: how far apart what coincides may be.
-        facts: (what, value) pairs for the foot of the page.
-        seed: of the examples.
-    """
+
+def _page(result: CoincidenceResult) -> str:
     ticks = [{"x": _x(i / 5), "y": _y(i / 5), "text": f"{i / 5:g}"} for i in range(6)]
     box = {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM}
+    facts = [
+        ("network", f"{result.workdir}, {result.stage.training.steps:,} steps"),
+        ("clips", f"{result.num_clips}, digest {result.clips_digest}"),
+        ("examples", f"{len(result.clip_ids)}, seed {result.config.seed}"),
+        ("code version", audioset_triplet.__version__),
+    ]
     return page.render(
         "coincidence.html.jinja",
         [],
         facts,
-        parts=[_part(kind, result) for kind, result in sample.results.items()],
+        heads=[_describe_pairs(head, pairs) for head, pairs in result.pairs.items()],
         plot={"width": _WIDTH, "height": _HEIGHT, "ticks": ticks, **box},
-        num_clips=len(set(sample.clip_ids)),
-        num_moments=len(sample.clip_ids),
-        reach=f"{reach_seconds:g}",
-        asked=[] if sample.pictures is None else _asked(sample, sample.pictures, page.readable(class_titles), seed),
+        num_clips=result.num_clips,
+        num_examples=len(result.clip_ids),
+        max_gap=f"{result.stage.terms.coincidence_seconds:g}",
+        queries=[] if result.images is None else _queries(result, result.images),
     )
 
 
@@ -52,42 +59,43 @@ def _y(share: float) -> float:
     return _BOTTOM - share * (_BOTTOM - _TOP)
 
 
-def _part(kind: str, result: Coincidence) -> Dict[str, Any]:
+def _describe_pairs(head: str, pairs: PairMetrics) -> Dict[str, Any]:
     dots = [
         {
-            "x": _x(one.said),
-            "y": _y(one.found),
+            "x": _x(one.predicted),
+            "y": _y(one.observed),
             "radius": 3 + 12 * one.share**0.5,
-            "text": f"says {one.said:.2f}, is {one.found:.2f}: {100 * one.share:.1f}% of the pairs",
+            "text": f"predicted {one.predicted:.2f}, observed {one.observed:.2f}: {100 * one.share:.1f}% of the pairs",
         }
-        for one in result.bins
+        for one in pairs.bins
     ]
     return {
-        "title": _TITLES[kind],
-        "heading": _HEADINGS[kind],
-        "result": result,
-        "num_coincide": int(result.coincide.sum()),
-        "num_apart": int(result.apart.sum()),
+        "title": _TITLES[head],
+        "heading": _HEADINGS[head],
+        "metrics": pairs,
+        "num_positive": int(pairs.positive.sum()),
+        "num_negative": int(pairs.negative.sum()),
         "dots": dots,
         "line": " ".join(f"{dot['x']:.1f},{dot['y']:.1f}" for dot in dots),
-        "bars": _bars(result),
+        "bars": _bars(pairs),
     }
 
 
-def _bars(result: Coincidence) -> List[Dict[str, Any]]:
-    said = expit(result.scores)
-    parts = {kind: _histogram(said[pairs]) for kind, pairs in (("coincide", result.coincide), ("apart", result.apart))}
-    highest = max(shares.max() for shares in parts.values())
+def _bars(pairs: PairMetrics) -> List[Dict[str, Any]]:
+    predicted = expit(pairs.scores)
+    masks = {"positive": pairs.positive, "negative": pairs.negative}
+    histograms = {kind: _histogram(predicted[mask]) for kind, mask in masks.items()}
+    highest = max(shares.max() for shares in histograms.values())
     width = (_RIGHT - _LEFT) / _HISTOGRAM_BINS
     return [
         {
             "kind": kind,
-            "x": _x(index / _HISTOGRAM_BINS) + 1 + (width / 2 - 1) * (kind == "apart"),
+            "x": _x(index / _HISTOGRAM_BINS) + 1 + (width / 2 - 1) * (kind == "negative"),
             "y": _y(share / highest),
             "width": width / 2 - 1,
             "text": f"{100 * share:.1f}% between {index / _HISTOGRAM_BINS:g} and {(index + 1) / _HISTOGRAM_BINS:g}",
         }
-        for kind, shares in parts.items()
+        for kind, shares in histograms.items()
         for index, share in enumerate(shares)
     ]
 
@@ -97,54 +105,55 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return counts / counts.sum()
 
 
-def _asked(sample: Sample, shown_pictures: np.ndarray, class_titles: Dict[int, str], seed: int) -> List[Dict[str, Any]]:
-    """Some windows with their own picture, and those of others that are the most and the least likely."""
-    result = sample.results["av"]
-    said = expit(result.scores)
-    has_own = np.flatnonzero(np.diag(result.coincide))
-    rows = np.random.default_rng(seed).permutation(has_own)[:_NUM_ASKED]
+def _queries(result: CoincidenceResult, shown_images: np.ndarray) -> List[Dict[str, Any]]:
+    """Some windows with the image of their own recording, and the most and the least probable images of others."""
+    pairs, seed = result.pairs["av"], result.config.seed
+    titles = page.readable(metrics.class_titles(result.class_names))
+    predicted = expit(pairs.scores)
+    with_image = np.flatnonzero(np.diag(pairs.positive))
+    rows = np.random.default_rng(seed).permutation(with_image)[:_NUM_QUERIES]
 
     def classes(index: int) -> str:
-        return ", ".join(class_titles[label] for label in sample.labels[index]) or "no label"
+        return ", ".join(titles[label] for label in result.labels[index]) or "no label"
 
-    def picture(row: int, column: int, role: str, colour: str) -> Dict[str, Any]:
-        image = page.data_uri("image/jpeg", _jpeg(shown_pictures[column]))
+    def describe_image(row: int, column: int, role: str, colour: str) -> Dict[str, Any]:
         return {
-            "data": image,
+            "data": page.data_uri("image/jpeg", _jpeg(shown_images[column])),
             "role": role,
             "edge": colour,
             "classes": classes(column),
-            "probability": said[row, column],
+            "probability": predicted[row, column],
         }
 
-    asked = []
+    queries = []
     for row in rows:
-        order = [column for column in np.argsort(-said[row]) if result.apart[row, column]]
-        order = _one_of_each_clip(order, sample.clip_ids)
-        shown = [picture(row, row, "own", "var(--model)")]
-        shown += [picture(row, column, "likely", "var(--right)") for column in order[:_NUM_SHOWN]]
-        shown += [picture(row, column, "unlikely", "var(--wrong)") for column in order[_NUM_SHOWN:][-_NUM_SHOWN:]]
-        waveform = sample.waveforms[row] / 32768
-        asked.append(
+        order = [column for column in np.argsort(-predicted[row]) if pairs.negative[row, column]]
+        order = _first_of_each_clip(order, result.clip_ids)
+        shown = [describe_image(row, row, "same recording", "var(--model)")]
+        shown += [describe_image(row, column, "most probable", "var(--right)") for column in order[:_NUM_SHOWN]]
+        least = order[_NUM_SHOWN:][-_NUM_SHOWN:]
+        shown += [describe_image(row, column, "least probable", "var(--wrong)") for column in least]
+        waveform = result.waveforms[row] / 32768
+        queries.append(
             {
-                "clip_id": sample.clip_ids[row],
+                "clip_id": result.clip_ids[row],
                 "classes": classes(row),
                 "spectrogram": page.data_uri("image/png", images.spectrogram(waveform)),
-                "sound": page.data_uri("audio/mpeg", images.mp3(waveform)),
-                "pictures": shown,
+                "audio": page.data_uri("audio/mpeg", images.mp3(waveform)),
+                "images": shown,
             }
         )
-    return asked
+    return queries
 
 
-def _one_of_each_clip(order: Sequence[int], clip_ids: Sequence[str]) -> List[int]:
+def _first_of_each_clip(order: Sequence[int], clip_ids: Sequence[str]) -> List[int]:
     first: Dict[str, int] = {}
     for column in order:
         first.setdefault(clip_ids[column], column)
     return list(first.values())
 
 
-def _jpeg(picture: np.ndarray) -> bytes:
+def _jpeg(image: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=85)
+    Image.fromarray(image).save(file, "JPEG", quality=85)
     return file.getvalue()

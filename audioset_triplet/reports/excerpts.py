@@ -20,7 +20,7 @@ class Excerpt(NamedTuple):
 
 
 def excerpts(data: str, wanted: Sequence[Excerpt]) -> Dict[Excerpt, Dict[str, Any]]:
-    """Excerpt -> its length (`seconds`), `spectrogram` and `sound`, both as addresses that hold them.
+    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as addresses that hold them.
 
     Args:
         data: TFRecords that hold the clips, as globs; empty: nothing can be seen or heard.
@@ -43,7 +43,7 @@ def excerpts(data: str, wanted: Sequence[Excerpt]) -> Dict[Excerpt, Dict[str, An
         return {
             "seconds": len(waveform) / SAMPLE_RATE_HZ,
             "spectrogram": page.data_uri("image/png", images.spectrogram(waveform)),
-            "sound": page.data_uri("audio/mpeg", images.mp3(waveform)),
+            "audio": page.data_uri("audio/mpeg", images.mp3(waveform)),
         }
 
     return {one: shown(one) for one in wanted}

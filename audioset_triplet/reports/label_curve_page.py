@@ -3,8 +3,8 @@
 import math
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
+from audioset_triplet.evaluation.comparisons import SetResult
 from audioset_triplet.reports import page
-from audioset_triplet.reports.page import NamedResult
 from audioset_triplet.studies import label_curve
 from audioset_triplet.studies.label_curve import LEVELS, RANDOM, Bound, Point
 
@@ -69,7 +69,7 @@ def render(curves: Dict[str, List[Point]], model_id: str, num_clips: int, facts:
         num_clips: that can be asked about.
         facts: (what, value) pairs for the foot of the page.
     """
-    sets = [NamedResult(name, model_id, points) for name, points in curves.items()]
+    sets = [SetResult(name, model_id, points) for name, points in curves.items()]
     budgets = sorted({point.budget for points in curves.values() for point in points})
     trials = {point.trials for points in curves.values() for point in points}
     return page.render(
@@ -87,7 +87,7 @@ def render(curves: Dict[str, List[Point]], model_id: str, num_clips: int, facts:
     )
 
 
-def _chart(sets: Sequence[NamedResult], budgets: Sequence[int]) -> Dict[str, Any]:
+def _chart(sets: Sequence[SetResult], budgets: Sequence[int]) -> Dict[str, Any]:
     """mAP against the number of labels, which is laid out by its logarithm; a band is one standard deviation wide."""
     highest = max(point.map + point.map_std for one in sets for point in one.result)
     step = next((step for step in _TICK_STEPS if highest / step <= 8), _TICK_STEPS[-1])

@@ -1,42 +1,68 @@
-"""What the pages of all evaluations share beyond `pages`: colours of what is compared, and the chart of classes.
+"""The frame of every page: `page.html.jinja`, with its style, its colours and its footer.
 
-The templates are the `*.html.jinja` beside this module.
+A page is one self-contained HTML file: HTML and CSS, inline SVG for what has text or colours that follow the reader's
+light or dark scheme, and embedded PNG images and MP3 audio. It refers to no other file and to no address.
 """
 
 import base64
 import dataclasses
-from typing import Any, Dict, List, Sequence, Tuple
+import os
+from typing import Any, Dict, List, Protocol, Sequence, Tuple
 
-from audioset_triplet.reports import frame
+import jinja2
 
-_TWO_COLUMNS_FROM = 16  # classes
-_CLASSES_IN_VIEW = 80  # of more classes the best and the worst halves of this are in view, the others can be unfolded
-# Apart in hue and in lightness, also for most colour-blind readers; the model's own colour is in the template.
+from audioset_triplet import files
+
+TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
+# Different in hue and in lightness, also for most colour-blind readers; the model's own colour is in the template.
 _COMPARED_COLOURS = ("#d97706", "#7c3aed", "#db2777", "#65a30d")
+
+Facts = Sequence[Tuple[str, str]]  # (name, value) pairs for the footer of a page
+
+
+class NamedSet(Protocol):
+    """One of the compared sets: `evaluation.comparisons.SetResult`, or another dataclass with a name."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)
-class NamedResult:
-    """One row of a headline: a set of embeddings and what it scored."""
+class Report:
+    """An evaluation in words: text to print, and pages."""
 
-    name: str
-    model_id: str
-    result: Any  # what the evaluation of the page returns
+    headline: str
+    pages: Dict[str, str]  # file name -> HTML
+
+    def write(self, folder: str) -> None:
+        """Writes the pages to a folder, which is made if it is missing."""
+        for name, html in self.pages.items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            files.write_text(path, html)
 
 
-def render(template: str, sets: Sequence[NamedResult], facts: Sequence[Tuple[str, str]], **values: Any) -> str:
+def render(template: str, sets: Sequence[NamedSet], facts: Facts, templates: str = TEMPLATES, **values: Any) -> str:
     """The page of a template.
 
     Args:
         template: file name of one that extends `page.html.jinja`.
-        sets: the results, the model's first; the template sees them with a `colour` each, and the first as `model`.
-            Empty for a page that is not about a model.
-        facts: (what, value) pairs for the foot of the page.
-        values: everything else that the template asks for.
+        sets: what is compared, the model first; the template sees the fields of each and its `colour`, and the first
+            one as `model` too. Empty for a page that compares nothing.
+        facts: for the footer.
+        templates: folder of the template, where it is not that of the reports.
+        values: the other variables of the template.
     """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([templates, TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     coloured = [{**vars(one), "colour": colour} for one, colour in zip(sets, colours(len(sets)))]
     model = next(iter(coloured), None)
-    return frame.render("audioset_triplet.reports", template, facts, sets=coloured, model=model, **values)
+    return environment.get_template(template).render(facts=facts, sets=coloured, model=model, **values)
 
 
 def colours(count: int) -> List[str]:
@@ -45,49 +71,10 @@ def colours(count: int) -> List[str]:
 
 
 def data_uri(kind: str, data: bytes) -> str:
+    """A `data:` address that contains the bytes of a file of this MIME type."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def readable(class_titles: Dict[int, str]) -> Dict[int, str]:
-    """Class names as people write them."""
+    """Class names with spaces instead of underscores."""
     return {label: title.replace("_", " ") for label, title in class_titles.items()}
-
-
-def class_groups(
-    scores: Sequence[Dict[int, float]], class_num_clips: Dict[int, int], class_titles: Dict[int, str]
-) -> List[Dict[str, Any]]:
-    """Rows of the class chart, best first, in columns; the middle of a long list apart, to be unfolded.
-
-    Args:
-        scores: class index -> what the chart shows, for each set, the model's first.
-        class_num_clips: class index -> number of clips.
-        class_titles: class index -> unique name.
-    """
-    model, *others = scores
-    rows = [
-        {
-            "title": class_titles[label],
-            "score": model[label],
-            "num_clips": class_num_clips[label],
-            "others": [one[label] for one in others],
-        }
-        for label in sorted(model, key=lambda label: (-model[label], class_titles[label]))
-    ]
-    half = _CLASSES_IN_VIEW // 2
-    if len(rows) <= _CLASSES_IN_VIEW:
-        groups = [("", False, rows)]
-    else:
-        middle = rows[half:-half]
-        groups = [
-            (f"The {half} best classes", False, rows[:half]),
-            (f"The {len(middle)} classes between", True, middle),
-            (f"The {half} worst classes", False, rows[-half:]),
-        ]
-    return [{"title": title, "folded": folded, "columns": _columns(rows)} for title, folded, rows in groups]
-
-
-def _columns(rows: List[Any]) -> List[List[Any]]:
-    if len(rows) < _TWO_COLUMNS_FROM:
-        return [rows]
-    half = (len(rows) + 1) // 2
-    return [rows[:half], rows[half:]]

@@ -1,4 +1,4 @@
-"""Which cluster each clip or window is in, on disk: assignments.parquet, and clusters.parquet beside it.
+"""Cluster assignments of clips or windows on disk: assignments.parquet, and clusters.parquet beside it.
 
     assignments.parquet     one row per clip or window, in the order of the embeddings
 
@@ -12,11 +12,11 @@
     cluster                 int32
     num_members             int64
     mean_probability        float32
-    top_clip_ids            list<string>, the members of the highest probability, the highest first
+    top_clip_ids            list<string>, the most probable members, the highest probability first
     top_window_starts       list<float32>, parallel to them; null for whole clips
     top_probabilities       list<float32>, parallel to them
 
-The metadata of both are the fields of `AssignmentsInfo`. A file has its name when it is whole.
+The metadata of both are the fields of `AssignmentsInfo`. A file gets its name when it is complete.
 
 Shapes: n rows, K clusters.
 """
@@ -52,12 +52,12 @@ _CLUSTERS = [
 
 @dataclasses.dataclass(frozen=True)
 class AssignmentsInfo:
-    """What the assignments are of, and what made them."""
+    """What was assigned, by which clustering."""
 
     model_id: str  # of the embeddings
     front_end_id: str
-    num_clusters: int  # K, those without members too
-    unit: str  # what a row is: windows or clips
+    num_clusters: int  # K, with those without members
+    unit: str  # of a row: windows or clips
     method: str  # entropy or kmeans
     code_version: str
 
@@ -93,17 +93,17 @@ class AssignmentWriter:
         """Appends rows: clip ids [r], clusters [r] in [0, K), probabilities [r] in (0, 1], and of windows starts [r].
 
         Raises:
-            ValueError: another shape, a cluster or a probability out of its range, starts of whole clips or windows
-                without.
+            ValueError: another shape, a cluster or a probability out of its range, whole clips with starts or windows
+                without starts.
         """
         clusters, probabilities = np.asarray(clusters, np.int32), np.asarray(probabilities, np.float32)
         if not len(clip_ids) == len(clusters) == len(probabilities):
             raise ValueError(f"{len(clip_ids)} clips, {len(clusters)} clusters, {len(probabilities)} probabilities")
         if (window_start_seconds is None) != (self._info.unit == "clips"):
             raise ValueError("windows have starts, whole clips have none")
-        wrong = _wrong(clusters, probabilities, self._info.num_clusters)
-        if wrong:
-            raise ValueError(wrong)
+        problem = _problem(clusters, probabilities, self._info.num_clusters)
+        if problem:
+            raise ValueError(problem)
         if window_start_seconds is None:
             starts = pa.nulls(len(clusters), pa.float32())
         else:
@@ -114,7 +114,7 @@ class AssignmentWriter:
 
 @contextlib.contextmanager
 def writing(folder: str, info: AssignmentsInfo) -> Iterator[AssignmentWriter]:
-    """A writer of a folder's assignments.parquet, which gets its name when the block ends, and not when it raises.
+    """A writer of a folder's assignments.parquet. The file appears when the block ends without an exception.
 
     It replaces an older one. The folder is made if it is missing.
     """
@@ -128,7 +128,7 @@ def read(folder: str) -> Assignments:
     """The assignments of a folder.
 
     Raises:
-        UserError: there are none; the file is damaged or not of this format; a clip or window stands in two rows.
+        UserError: no such file; a damaged one, or another format; a clip or window in two rows.
     """
     path = path_in(folder)
     if not os.path.exists(path):
@@ -142,19 +142,19 @@ def read(folder: str) -> Assignments:
         raise UserError(f"{path}: has the columns {', '.join(table.schema.names)}; not written by experiments.cluster.")
     columns = {name: table[name].to_numpy() for name in table.schema.names}
     starts = columns["window_start_seconds"].astype(np.float32)
-    wrong = _wrong(columns["cluster"], columns["probability"], info.num_clusters)
-    if wrong:
-        raise UserError(f"{path}: {wrong}; assign again.")
-    found = Assignments(columns["clip_id"], starts, columns["cluster"], columns["probability"], info)
-    if len(set(_rows(found))) < len(starts):
-        twice = collections.Counter(_rows(found)).most_common(1)[0][0][0]
-        raise UserError(f"{path}: clip {twice} stands in two rows; assign again.")
-    return found
+    problem = _problem(columns["cluster"], columns["probability"], info.num_clusters)
+    if problem:
+        raise UserError(f"{path}: {problem}; assign again.")
+    assignments = Assignments(columns["clip_id"], starts, columns["cluster"], columns["probability"], info)
+    if len(set(_row_keys(assignments))) < len(starts):
+        duplicate = collections.Counter(_row_keys(assignments)).most_common(1)[0][0][0]
+        raise UserError(f"{path}: clip {duplicate} stands in two rows; assign again.")
+    return assignments
 
 
 def require_same_rows(first: Assignments, first_name: str, second: Assignments, second_name: str) -> None:
-    """Raises a UserError unless both assign the same clips or windows: else their numbers do not compare."""
-    if set(_rows(first)) != set(_rows(second)):
+    """Raises a UserError unless both assign the same clips or windows: only then their metrics are comparable."""
+    if set(_row_keys(first)) != set(_row_keys(second)):
         raise UserError(
             f"{first_name} and {second_name} assign different clips or windows ({len(first.clip_ids)} and "
             f"{len(second.clip_ids)} {first.info.unit} and {second.info.unit}): assign the same embeddings for both."
@@ -162,7 +162,7 @@ def require_same_rows(first: Assignments, first_name: str, second: Assignments, 
 
 
 def write_clusters(folder: str, assignments: Assignments, top: int) -> None:
-    """Writes the clusters.parquet of a folder, with the `top` surest members of each cluster."""
+    """Writes the clusters.parquet of a folder, with the `top` most probable members of each cluster."""
     order = np.lexsort([-assignments.probabilities, assignments.clusters])
     clusters, starts, counts = np.unique(assignments.clusters[order], return_index=True, return_counts=True)
     if len(clusters):
@@ -170,18 +170,18 @@ def write_clusters(folder: str, assignments: Assignments, top: int) -> None:
     else:
         sums = np.zeros(0)
     by_size = np.argsort(-counts, kind="stable")
-    kept = [order[starts[place] : starts[place] + min(top, counts[place])] for place in by_size]
+    top_rows = [order[starts[index] : starts[index] + min(top, counts[index])] for index in by_size]
     is_clip = assignments.info.unit == "clips"
     columns = [
         pa.array(clusters[by_size], pa.int32()),
         pa.array(counts[by_size], pa.int64()),
         pa.array((sums / counts)[by_size], pa.float32()),
-        pa.array([assignments.clip_ids[rows] for rows in kept], pa.list_(pa.string())),
+        pa.array([assignments.clip_ids[rows] for rows in top_rows], pa.list_(pa.string())),
         pa.array(
-            [[None] * len(rows) if is_clip else assignments.window_start_seconds[rows] for rows in kept],
+            [[None] * len(rows) if is_clip else assignments.window_start_seconds[rows] for rows in top_rows],
             pa.list_(pa.float32()),
         ),
-        pa.array([assignments.probabilities[rows] for rows in kept], pa.list_(pa.float32())),
+        pa.array([assignments.probabilities[rows] for rows in top_rows], pa.list_(pa.float32())),
     ]
     path = os.path.join(folder, "clusters.parquet")
     with files.atomic_path(path) as temporary, _failure_named(path):
@@ -202,8 +202,8 @@ def _info(schema: pa.Schema, path: str) -> AssignmentsInfo:
     return AssignmentsInfo(**{**values, "num_clusters": int(values["num_clusters"])})
 
 
-def _wrong(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -> str:
-    """What is wrong with some rows; empty: nothing."""
+def _problem(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -> str:
+    """What is wrong with some rows, as text; empty: nothing."""
     if not ((clusters >= 0) & (clusters < num_clusters)).all():
         return f"clusters from {clusters.min()} to {clusters.max()}, not within 0 to {num_clusters - 1}"
     if not ((probabilities > 0) & (probabilities <= 1)).all():  # NaN counts as wrong
@@ -211,8 +211,8 @@ def _wrong(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -
     return ""
 
 
-def _rows(assignments: Assignments) -> Iterator[Tuple[str, float]]:
-    """What tells the rows from each other."""
+def _row_keys(assignments: Assignments) -> Iterator[Tuple[str, float]]:
+    """Clip id and window start of each row, which identify it."""
     return zip(assignments.clip_ids, np.nan_to_num(assignments.window_start_seconds, nan=-1.0).tolist())
 
 

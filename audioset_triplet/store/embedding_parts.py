@@ -1,4 +1,4 @@
-"""One Parquet part of a folder of embeddings: its schema, its metadata, and what can be wrong with it.
+"""One Parquet part of a folder of embeddings: its schema, its metadata, and the checks on them.
 
 Shapes: R rows (windows), W windows of a clip, D embedding size.
 """
@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 
-FEATURES_INFO = "features.json"  # beside the parts of `data.features`: their StoreInfo
+FEATURES_INFO = "features.json"  # beside feature records (`store.features`): their StoreInfo
 _NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
 
 
 @dataclasses.dataclass(frozen=True)
 class StoreInfo:
-    """The metadata of a part, and of a folder: its parts agree in all but the code version."""
+    """The metadata of a part, and of a folder, whose parts differ in the code version alone."""
 
     model_id: str
     front_end_id: str
@@ -82,7 +82,7 @@ def check_unit_norm(embeddings: np.ndarray, clip_ids: Sequence, where: str) -> N
     if wrong.size:
         raise UserError(
             f"{where}: an embedding of clip {clip_ids[int(wrong[0])]} has the norm {norms[wrong[0]]:.4g}, not 1; "
-            "embeddings are normalised when they are made."
+            "embeddings are normalized when they are computed."
         )
 
 
@@ -94,7 +94,7 @@ def part_paths(folder: str) -> List[str]:
 def part_number(path: str) -> int:
     number = os.path.basename(path)[len("embeddings-") : -len(".parquet")]
     if not number.isdigit():
-        raise UserError(f"{path}: not a name that experiments.embed gives (embeddings-00000.parquet); move it away.")
+        raise UserError(f"{path}: not a file name of experiments.embed (embeddings-00000.parquet); move it away.")
     return int(number)
 
 
@@ -102,7 +102,8 @@ def read_info(path: str) -> StoreInfo:
     """The metadata of a part.
 
     Raises:
-        UserError: a file that is damaged, was not written by this project, or before windows had weights.
+        UserError: a damaged file, or one that was not written by this project, or by a version without weights of
+        windows.
     """
     with damage_named(path):
         schema = pq.read_schema(path)
@@ -113,24 +114,24 @@ def read_info(path: str) -> StoreInfo:
         raise UserError(f"{path}: has no {missing.args[0].decode()} in its metadata; not written by embed.") from None
     if "weight" not in schema.names:
         raise UserError(
-            f"{path}: has no weights of windows; an older version of experiments.embed wrote it, whose clip vectors do "
-            "not compare with those of this one: embed again, into another folder."
+            f"{path}: has no weights of windows; an older version of experiments.embed wrote it, whose clip vectors "
+            "are not comparable with those of this one: embed again, into another folder."
         )
     return StoreInfo(values["model_id"], values["front_end_id"], int(values["embedding_size"]), values["code_version"])
 
 
 def check_same_model(
     first: StoreInfo,
-    first_place: str,
+    first_path: str,
     second: StoreInfo,
-    second_place: str,
+    second_path: str,
     advice: str = "a folder holds the embeddings of one model; choose another folder",
 ) -> None:
-    """Raises a UserError that names both places and what tells their embeddings apart."""
+    """Raises a UserError that names both paths and the field of their metadata that differs."""
     for name in ("model_id", "front_end_id", "embedding_size"):
         ours, theirs = getattr(first, name), getattr(second, name)
         if ours != theirs:
-            raise UserError(f"{first_place} has {name} {ours}, but {second_place} has {theirs}: {advice}.")
+            raise UserError(f"{first_path} has {name} {ours}, but {second_path} has {theirs}: {advice}.")
 
 
 def check_folder(folder: str, info: StoreInfo) -> None:
@@ -143,10 +144,10 @@ def check_folder(folder: str, info: StoreInfo) -> None:
 
 
 def read_features_info(folder: str) -> Optional[StoreInfo]:
-    """What features.json says of the feature records beside it; None where there is none.
+    """The metadata of feature records in features.json beside them; None without such a file.
 
     Raises:
-        UserError: it is damaged.
+        UserError: a damaged file.
     """
     path = os.path.join(folder, FEATURES_INFO)
     if not os.path.exists(path):
@@ -160,9 +161,9 @@ def read_features_info(folder: str) -> Optional[StoreInfo]:
 
 @contextlib.contextmanager
 def damage_named(path: str) -> Iterator[None]:
-    """Turns what pyarrow says about a damaged file into one line that names the file."""
+    """Turns an error of pyarrow about a damaged file into a UserError that names the file."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        what = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged ({what}); remove it and run experiments.embed again.") from error
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged ({reason}); remove it and run experiments.embed again.") from error

@@ -1,4 +1,4 @@
-"""Embeddings on disk: a folder of Parquet parts, one row per window, written so that a killed run can go on.
+"""Embeddings on disk: a folder of Parquet parts, one row per window. A killed writer can be resumed.
 
     embeddings-00000.parquet, embeddings-00001.parquet, ...
 
@@ -6,14 +6,14 @@
     recording_id          string
     window_start_seconds  float32
     embedding             fixed_size_list<float32>[D], unit norm
-    weight                float32, positive: how much the window counts in its clip (`frontend.level`)
+    weight                float32, positive: weight of the window in its clip (`frontend.loudness`)
     labels                list<int64>
     label_names           list<string>, parallel to labels
     fold                  int64, -1: none
 
-The file metadata names the model, the front end, the code version and D. All rows of a clip stand together in one
-part, and a part gets its name when it is complete: what a killed writer leaves is whole clips. pandas, polars and
-duckdb read the folder as it is.
+The file metadata names the model, the front end, the code version and D. All rows of a clip are together in one
+part, and a part gets its name when it is complete: a killed writer leaves complete clips. pandas, polars and duckdb can
+read the folder.
 
 Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size.
 """
@@ -35,7 +35,7 @@ from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.store import embedding_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
-# 4 hours of audio, 8 MB at D = 128: what a killed writer has to do again, and 1,200 parts for all of AudioSet.
+# 4 hours of audio, 8 MB at D = 128: what a killed writer repeats, and 1,200 parts for all of AudioSet.
 ROWS_PER_PART = 16384
 _BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the unfinished part, whatever the length of a clip
 _BATCH_BYTES = 16 << 20  # rows held in memory while reading
@@ -43,7 +43,7 @@ _BATCH_BYTES = 16 << 20  # rows held in memory while reading
 
 @dataclasses.dataclass(frozen=True)
 class WindowBatch:
-    """R windows as they stand on disk."""
+    """R windows, in the order on disk."""
 
     clip_ids: np.ndarray  # [R] str objects
     recording_ids: np.ndarray  # [R] str objects
@@ -56,15 +56,15 @@ class WindowBatch:
 
 
 class EmbeddingWriter:
-    """Writes a folder of embeddings; opened on a folder that has some, it goes on behind them.
+    """Writes a folder of embeddings; in a folder that has some, it adds to them.
 
         with EmbeddingWriter(folder, model_id, embedding_size=128) as writer:
             for clip in clips:
                 if clip.clip_id not in writer.clip_ids_done:
                     writer.write(clip, window_start_seconds, embeddings, weights)
 
-    One writer per folder at a time. When the block ends by an exception, the unfinished part is thrown away: its last
-    clip may lack windows. `front_end_id` is for embeddings that were made with another front end than this project's.
+    One writer per folder at a time. An exception in the block discards the unfinished part, whose last clip may lack
+    windows. `front_end_id` is for embeddings that were made with another front end than this project's.
 
     Raises:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.
@@ -110,7 +110,7 @@ class EmbeddingWriter:
             if exception_type is None:
                 self._finish_part()
         finally:
-            if self._part is not None:  # not finished: what is written of it must not keep a full disk full
+            if self._part is not None:  # unfinished: removed, so that a full disk has space again
                 with contextlib.suppress(OSError):
                     self._part.close()
                 os.remove(self._temporary_path())
@@ -128,7 +128,7 @@ class EmbeddingWriter:
             clip: the clip that they belong to.
             window_start_seconds: [W], from the start of the clip; W >= 1.
             embeddings: [W, D], unit norm.
-            weights: [W], positive: how much each window counts in the mean over the clip; None: all alike.
+            weights: [W], positive: weight of each window in the mean over the clip; None: equal weights.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
@@ -219,7 +219,7 @@ def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch
         folds: only clips of these folds; empty: all.
 
     Raises:
-        UserError: as `read_info`, or an embedding that is not of unit norm.
+        UserError: what `read_info` raises, or an embedding that is not of unit norm.
     """
     read_info(folder)
     for path in embedding_parts.part_paths(folder):

@@ -1,12 +1,11 @@
-"""Feature records (`data.features`) -> a folder of embeddings, so that whatever reads embeddings reads them too.
+"""Feature records (`store.features`) -> a folder of embeddings, for all that reads embeddings.
 
-Windows are brought to unit length, as all stored embeddings are: evaluations compare directions, and 8 bits have made
-ours a little shorter or longer. What the length of a VGGish vector says is lost by that.
+Windows are scaled to unit norm, as all stored embeddings are: evaluations compare directions, and quantization to 8
+bits changes the norm a little. The length of a VGGish vector is lost.
 
-The model is called as features.json says, or as whoever imports the files says, with "-8bit" behind it: quantised
-embeddings are not mixed with those that they were made from, and a name that somebody gives is never that of a model of
-this project. Nothing in AudioSet's released files tells them from others, such as those of the published VGGish, which
-differs from what made them (its authors: tensorflow/models, pull request 9080).
+The model id is that of features.json, or the given one, with the suffix "-8bit": quantized embeddings are not mixed
+with those that they were computed from, and a given name is never that of a model of this project. AudioSet's released
+files do not name their model; the published VGGish is another one (its authors: tensorflow/models, pull request 9080).
 """
 
 import dataclasses
@@ -32,21 +31,21 @@ UNKNOWN_FRONT_END = "unknown"
 
 @dataclasses.dataclass(frozen=True)
 class Additions:
-    """What records of others do not say themselves."""
+    """What records of others do not contain."""
 
     model_id: str = ""
-    vocabulary: Optional[Vocabulary] = None  # None: classes are called by their numbers
+    vocabulary: Optional[Vocabulary] = None  # None: the names of classes are their numbers
     fold: int = NO_FOLD
 
 
 @dataclasses.dataclass
 class Totals:
-    """What a call of `import_features` did."""
+    """Counts of a call of `import_features`."""
 
     num_clips: int = 0
     num_windows: int = 0
     num_skipped: int = 0  # imported by an earlier run
-    num_unwanted: int = 0
+    num_unwanted: int = 0  # not among the clips to import
     num_zero_windows: int = 0  # left out: they have no direction
     clips_left_out: List[str] = dataclasses.field(default_factory=list)  # no window left
 
@@ -56,19 +55,19 @@ def import_features(
 ) -> Totals:
     """Writes the clips of feature records to a folder of embeddings, in the order of the files.
 
-    A folder that holds some of them already is continued. The first record that cannot be used ends the import; what
-    was written before stays.
+    A folder that holds some of them already is continued. The first bad record ends the import; what was written before
+    stays.
 
     Args:
-        files: of one model; all of them ours, with their features.json beside them, or none.
-        additions: what is not in the files.
+        files: of one model; all of this project, with features.json beside them, or none.
+        additions: what the files do not contain.
         output: the folder.
         wanted: ids of the clips to import; None: all.
 
     Raises:
-        UserError: what `features.read_file` and `EmbeddingWriter` raise; files of several models, or of one that nobody
-            names; additions to ours; a label that is none of the vocabulary; a clip that comes twice; a folder that
-            holds the same clips with other labels or folds.
+        UserError: what `features.read_file` and `EmbeddingWriter` raise; files of several models, or of one without a
+            name; additions to files of this project; a label that is not in the vocabulary; a duplicate clip; a folder
+            that holds the same clips with other labels or folds.
     """
     ours = _named_model(files)
     _check_additions(files, ours, additions)
@@ -82,9 +81,9 @@ def import_features(
             done = dict(zip(stored.clip_ids, zip(stored.labels, stored.folds.tolist())))
             class_names.update(stored.class_names)
         seen: Set[str] = set()
-        for place, found in _read(files, ours is not None, info.embedding_size):
+        for where, content in _read(files, ours is not None, info.embedding_size):
             try:
-                clip = found.clip if ours else _with_additions(found.clip, additions)
+                clip = content.clip if ours else _with_additions(content.clip, additions)
                 add_class_names(class_names, zip(clip.labels, clip.label_names), output)
                 if clip.clip_id in seen:
                     raise UserError(f"clip {clip.clip_id} comes twice: every clip needs an id of its own")
@@ -92,18 +91,18 @@ def import_features(
                 if wanted is not None and clip.clip_id not in wanted:
                     totals.num_unwanted += 1
                 elif clip.clip_id not in done:
-                    _write(writer, clip, found, totals)
+                    _write(writer, clip, content, totals)
                 elif done[clip.clip_id] == (clip.labels, clip.fold):
                     totals.num_skipped += 1
                 else:
                     raise UserError(f"{output} holds clip {clip.clip_id} with other labels or in another fold")
             except UserError as error:
-                raise UserError(f"{place}: {error}") from error
+                raise UserError(f"{where}: {error}") from error
     return totals
 
 
 def _named_model(files: Sequence[str]) -> Optional[StoreInfo]:
-    """What features.json beside the files says; None where there is none beside any of them."""
+    """The metadata in features.json beside the files; None if no file has one."""
     folders = sorted({os.path.dirname(path) or os.curdir for path in files})
     first, *others = [embedding_parts.read_features_info(folder) for folder in folders]
     for folder, info in zip(folders[1:], others):
@@ -119,12 +118,12 @@ def _named_model(files: Sequence[str]) -> Optional[StoreInfo]:
 def _check_additions(files: Sequence[str], ours: Optional[StoreInfo], additions: Additions) -> None:
     if ours and additions != Additions():
         raise UserError(
-            f"{files[0]}: features of this project say themselves what their model, classes and folds are: leave out "
+            f"{files[0]}: features of this project contain their model, classes and folds: leave out "
             "--model_id, --class_labels and --fold."
         )
     if not ours and not additions.model_id:
         raise UserError(
-            f"{files[0]}: no {FEATURES_INFO} beside it says which model made these features: name it with --model_id, "
+            f"{files[0]}: no {FEATURES_INFO} beside it names the model of these features: name it with --model_id, "
             "such as --model_id=audioset-v1 for those that were released with AudioSet."
         )
 
@@ -132,7 +131,7 @@ def _check_additions(files: Sequence[str], ours: Optional[StoreInfo], additions:
 def _store_info(files: Sequence[str], ours: Optional[StoreInfo], additions: Additions) -> StoreInfo:
     if ours:
         return dataclasses.replace(ours, model_id=ours.model_id + _SUFFIX)
-    sizes = (found.codes.shape[1] for path in files for _, found in features.read_file(path) if len(found.codes))
+    sizes = (one.codes.shape[1] for path in files for _, one in features.read_file(path) if len(one.codes))
     size = next(sizes, None)
     if size is None:
         raise UserError(f"{files[0]}: no features in {len(files)} files.")
@@ -140,21 +139,21 @@ def _store_info(files: Sequence[str], ours: Optional[StoreInfo], additions: Addi
 
 
 def _read(files: Sequence[str], is_ours: bool, embedding_size: int) -> Iterator[Tuple[str, ClipFeatures]]:
-    """Every record with its place, and a progress bar."""
+    """Every record with file and number, and a progress bar."""
     with tqdm(unit=" clips", disable=None) as progress:
         for number, path in enumerate(files, 1):
             progress.set_description(f"file {number} of {len(files)}")
-            for place, found in features.read_file(path):
-                if found.is_ours and not is_ours:
-                    raise UserError(f"{place}: of this project, but {FEATURES_INFO} is missing beside it")
-                if is_ours and not found.is_ours:
-                    raise UserError(f"{place}: no recording_id, though {FEATURES_INFO} stands beside it; embed again")
-                size = found.codes.shape[1]
-                if len(found.codes) and size != embedding_size:
+            for where, content in features.read_file(path):
+                if content.is_ours and not is_ours:
+                    raise UserError(f"{where}: of this project, but {FEATURES_INFO} is missing beside it")
+                if is_ours and not content.is_ours:
+                    raise UserError(f"{where}: no recording_id, though {FEATURES_INFO} is beside it; embed again")
+                size = content.codes.shape[1]
+                if len(content.codes) and size != embedding_size:
                     raise UserError(
-                        f"{place}: clip {found.clip.clip_id} has {size} values per window, not {embedding_size}"
+                        f"{where}: clip {content.clip.clip_id} has {size} values per window, not {embedding_size}"
                     )
-                yield place, found
+                yield where, content
                 progress.update()
 
 
@@ -165,17 +164,17 @@ def _with_additions(clip: ClipInfo, additions: Additions) -> ClipInfo:
     else:
         for label in clip.labels:
             if not 0 <= label < len(vocabulary):
-                raise UserError(f"clip {clip.clip_id}: label {label} is none of the {len(vocabulary)} classes")
+                raise UserError(f"clip {clip.clip_id}: label {label} is not among the {len(vocabulary)} classes")
         names = tuple(vocabulary.names[label] for label in clip.labels)
     return dataclasses.replace(clip, label_names=names, fold=additions.fold)
 
 
-def _write(writer: EmbeddingWriter, clip: ClipInfo, found: ClipFeatures, totals: Totals) -> None:
-    known, vectors = features.unit_vectors(found.codes)
-    totals.num_zero_windows += int((~known).sum())
+def _write(writer: EmbeddingWriter, clip: ClipInfo, content: ClipFeatures, totals: Totals) -> None:
+    has_direction, vectors = features.unit_vectors(content.codes)
+    totals.num_zero_windows += int((~has_direction).sum())
     if not len(vectors):
         totals.clips_left_out.append(clip.clip_id)
         return
-    writer.write(clip, np.flatnonzero(known) * found.hop_seconds, vectors, found.weights[known])
+    writer.write(clip, np.flatnonzero(has_direction) * content.hop_seconds, vectors, content.weights[has_direction])
     totals.num_clips += 1
     totals.num_windows += len(vectors)

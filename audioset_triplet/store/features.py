@@ -3,20 +3,21 @@
     context        video_id bytes[1], start_time_seconds float[1], end_time_seconds float[1], labels int64[n]
     feature_lists  audio_embedding: one bytes[1] of D raw uint8 values per window
 
-Three dialects are read. AudioSet's release is as above; a clip is known by its video and its start. In YouTube-8M's
-frame-level records the list is called `audio`, has a step per second, stands beside one for the pictures, and belongs
-to a whole video, whose id is under `id` or `video_id`. Ours are AudioSet's with the id of the clip under `video_id` and
-with more, which other readers pass over:
+Three dialects are read. AudioSet's release is as above; video and start identify a clip. In YouTube-8M's frame-level
+records the list is called `audio`, has a step per second, is beside a list of image features, and belongs to a whole
+video, whose id is under `id` or `video_id`. Those of this project are AudioSet's, with the id of the clip under
+`video_id` and with more keys, which other readers ignore:
 
     context        recording_id bytes[1], label_names bytes[n], fold int64[1]
-    feature_lists  window_weight: one float[1] per window, how much it counts in its clip (`frontend.level`)
+    feature_lists  window_weight: one float[1] per window, its weight in the clip (`frontend.loudness`)
 
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
-(tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds the half step that makes up for
-the truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped
-and each is off by at most 0.0079.
+(tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds half a step to make up for the
+truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped and
+each is off by at most 0.0079.
 
-A folder of ours holds features-00000.tfrecord, ... and features.json, which names the model; nothing does in others.
+A folder of this project holds features-00000.tfrecord, ... and features.json, which names the model. Other folders do
+not name it.
 """
 
 import dataclasses
@@ -60,7 +61,7 @@ def dequantize(codes: np.ndarray) -> np.ndarray:
 
 
 def unit_vectors(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The directions of quantised embeddings, as stored embeddings have them; their lengths are lost.
+    """Quantized embeddings at unit norm, as stored embeddings are; their lengths are lost.
 
     A vector all of whose values are in the step around zero cannot be told from zero: it has no direction.
 
@@ -77,17 +78,17 @@ def unit_vectors(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClipFeatures:
-    """What a record holds: a clip, without label names and fold where the record is not ours, and its windows."""
+    """A record: a clip, and its windows. A record of others has no label names and no fold."""
 
     clip: ClipInfo
     codes: np.ndarray  # uint8 [W, D]
-    weights: np.ndarray  # float32 [W]; all 1 where the record is not ours
+    weights: np.ndarray  # float32 [W]; all 1 in a record of others
     hop_seconds: float  # from the start of a window to that of the next
-    is_ours: bool
+    is_ours: bool  # written by this project
 
 
 def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndarray) -> bytes:
-    """The serialized SequenceExample of a clip from its quantised window embeddings, uint8 [W, D], and weights [W]."""
+    """The serialized SequenceExample of a clip from its quantized window embeddings, uint8 [W, D], and weights [W]."""
     example = tf.train.SequenceExample()
     context = example.context.feature
     context["video_id"].bytes_list.value.append(clip.clip_id.encode())
@@ -107,11 +108,11 @@ def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndar
 
 
 def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
-    """Reads a record in any of the three dialects; for ours the inverse of `clip_to_sequence_example`.
+    """Reads a record in any of the three dialects; the inverse of `clip_to_sequence_example`.
 
     Raises:
-        UserError: not a SequenceExample, a key that is missing or holds something else than it should, or windows of
-            different sizes; the message names the clip.
+        UserError: not a SequenceExample, a missing key or one of another type, or windows of different sizes; the
+            message names the clip.
     """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
@@ -122,7 +123,7 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
     where = f"clip {video_id}"
     list_name = next((name for name in _HOP_SECONDS if name in lists), None)
     if list_name is None:
-        raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not features of sound")
+        raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not audio features")
     codes = _codes(lists[list_name].feature, f"{where}: {list_name}")
     is_ours = "recording_id" in context
     has_no_labels = list_name == _YOUTUBE8M_LIST and "labels" not in context  # its test part
@@ -158,12 +159,12 @@ def _audioset_clip(context: Mapping[str, Any], video_id: str, labels: Tuple[int,
     where = f"clip {video_id}"
     start, end = (_the_only(context, f"{which}_time_seconds", "float_list", where) for which in ("start", "end"))
     if not 0 <= start < end < math.inf:
-        raise UserError(f"{where}: {start} to {end} s is no stretch of time")
+        raise UserError(f"{where}: {start} to {end} s is not a time span")
     return ClipInfo(segment_id(video_id, start), video_id, labels, start_seconds=start, end_seconds=end)
 
 
 def _labels(context: Mapping[str, Any], where: str) -> List[int]:
-    """A clip without labels has an empty list of them: a key that is missing is a fault."""
+    """A clip without labels has an empty list; a missing key is an error."""
     if "labels" not in context or context["labels"].WhichOneof("kind") not in (None, "int64_list"):
         raise UserError(f"{where}: no labels (int64_list)")
     return list(context["labels"].int64_list.value)
@@ -184,7 +185,7 @@ def _text(context: Mapping[str, Any], key: str, where: str) -> str:
     try:
         return _the_only(context, key, "bytes_list", where).decode()
     except UnicodeDecodeError as error:
-        raise UserError(f"{where}: {key} is no text ({error})") from error
+        raise UserError(f"{where}: {key} is not text ({error})") from error
 
 
 def _codes(steps: Any, where: str) -> np.ndarray:
@@ -197,7 +198,7 @@ def _codes(steps: Any, where: str) -> np.ndarray:
 
 
 def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarray:
-    """float32 [W] of a record of ours."""
+    """float32 [W] of a record of this project."""
     steps = lists[_WEIGHTS_LIST].feature if _WEIGHTS_LIST in lists else []
     weights = np.array([value for step in steps for value in step.float_list.value], np.float32)
     if len(weights) != num_windows or not ((weights > 0) & np.isfinite(weights)).all():
@@ -206,30 +207,30 @@ def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarr
 
 
 def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
-    """Streams the records of a file, in order: pairs of the place of each (file and number) and what it holds.
+    """Streams the records of a file, in order: pairs of (file and record number) and content.
 
     Raises:
-        UserError: what `clip_from_sequence_example` raises and what `records.frames` calls damage, with its place; a
-            file that cannot be read.
+        UserError: what `clip_from_sequence_example` raises and damaged records, with file and number; a file that
+            cannot be read.
     """
     try:
         for frame in reading.frames(path):
-            place = f"{path}: record {frame.index}"
+            where = f"{path}: record {frame.index}"
             if frame.damage:
-                raise UserError(f"{place}: {frame.damage}")
+                raise UserError(f"{where}: {frame.damage}")
             try:
                 features = clip_from_sequence_example(frame.data)
             except UserError as error:
-                raise UserError(f"{place}: {error}") from error
-            yield place, features
+                raise UserError(f"{where}: {error}") from error
+            yield where, features
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be read: {op_reason(error.message)}") from error
 
 
 class FeatureWriter:
-    """Writes a folder of feature records; opened on a folder that has some, it goes on behind them.
+    """Writes a folder of feature records; in a folder that has some, it adds to them.
 
-    It is used as `data.embeddings.EmbeddingWriter` is. A part gets its name when it is complete.
+    It has the interface of `store.embeddings.EmbeddingWriter`. A part gets its name when it is complete.
 
     Raises:
         UserError: the folder holds features of another model or front end, or a damaged part.
@@ -241,7 +242,7 @@ class FeatureWriter:
         self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, __version__)
         embedding_parts.check_folder(folder, self._info)
         parts = glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord"))
-        # Behind the last one, not as many as there are: a damaged part may have been removed from between.
+        # After the last one, not the count of parts: a damaged part between others may have been removed.
         self._next_part = 1 + max(map(_part_number, parts), default=-1)
         self.clip_ids_done: Set[str] = {clip_id for path in parts for clip_id in _clip_ids(path)}
         self._finished: Dict[str, bytes] = {}
@@ -271,7 +272,7 @@ class FeatureWriter:
     ) -> None:
         """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
 
-        Starts are not kept: windows follow each other. Without weights (positive, [W]) all windows count alike.
+        Starts are not stored: windows are successive. Without weights (positive, [W]) all windows have the same weight.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
@@ -314,15 +315,15 @@ class FeatureWriter:
 def _part_number(path: str) -> int:
     number = os.path.basename(path)[len("features-") : -len(".tfrecord")]
     if not number.isdigit():
-        raise UserError(f"{path}: not a name that experiments.embed gives (features-00000.tfrecord); move it away.")
+        raise UserError(f"{path}: not a file name of experiments.embed (features-00000.tfrecord); move it away.")
     return int(number)
 
 
 def _clip_ids(path: str) -> Iterator[str]:
     try:
-        for place, features in read_file(path):
+        for where, features in read_file(path):
             if not features.is_ours:
-                raise UserError(f"{place}: no recording_id: not written by this version")
+                raise UserError(f"{where}: no recording_id: not written by this version")
             yield features.clip.clip_id
     except UserError as error:
         raise UserError(f"{error}; remove the file and run experiments.embed again.") from error

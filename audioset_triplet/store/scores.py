@@ -1,4 +1,4 @@
-"""What a classifier says about clips, in memory and as one Parquet file: a row per clip.
+"""The scores of clips by a classifier, in memory and as one Parquet file: a row per clip.
 
     clip_id  string
     scores   fixed_size_list<float32>[C], higher: more likely
@@ -21,10 +21,10 @@ from audioset_triplet.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ClipScores:
-    """What a classifier says about n clips and C classes; a clip's score is the weighted mean over its windows.
+    """Scores of n clips for C classes; the score of a clip is the weighted mean over its windows.
 
     Raises:
-        ValueError: shapes that do not fit together, or classes that are not ascending.
+        ValueError: shapes that do not match, or classes that are not ascending.
         UserError: a score that is not finite, or a clip that is given twice.
     """
 
@@ -46,7 +46,7 @@ class ClipScores:
             clip, column = np.argwhere(~np.isfinite(self.scores))[0]
             raise UserError(
                 f"clip {self.clip_ids[clip]}: the score of class {self.classes[column]} is "
-                f"{self.scores[clip, column]}, which cannot be ranked; the classifier is broken."
+                f"{self.scores[clip, column]}, not a finite number; the classifier is broken."
             )
         seen = set()
         for clip_id in self.clip_ids:
@@ -56,7 +56,7 @@ class ClipScores:
 
 
 def write(path: str, scores: ClipScores) -> None:
-    """Writes the scores to a Parquet file, which appears when it is whole and replaces an older one."""
+    """Writes the scores to a Parquet file, which appears when it is complete and replaces an older one."""
     num_classes = len(scores.classes)
     metadata = {"classes": json.dumps(list(map(int, scores.classes))), "class_names": json.dumps(scores.class_names)}
     columns = {
@@ -89,7 +89,7 @@ def read(path: str) -> ClipScores:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file of scores.") from error
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: no file of scores, or a damaged one ({str(error).splitlines()[0]}).") from error
+        raise UserError(f"{path}: not a file of scores, or a damaged one ({str(error).splitlines()[0]}).") from error
 
 
 def _matrix(column: Any, num_classes: int) -> np.ndarray:

@@ -58,7 +58,7 @@ class ShuffledVectors:
         if len(self.keys) <= self._buffer_rows:
             self.vectors = np.array(self.vectors)
 
-    def moments(self) -> Tuple[np.ndarray, np.ndarray]:
+    def mean_and_variance(self) -> Tuple[np.ndarray, np.ndarray]:
         """Mean and variance, float32 [D] each, over all vectors."""
         size = self.vectors.shape[1]
         sums, squares = np.zeros(size), np.zeros(size)

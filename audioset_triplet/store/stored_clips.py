@@ -1,7 +1,7 @@
-"""The clips of a folder of embeddings: who they are, and one vector for each.
+"""The clips of a folder of embeddings: their ids, labels and folds, and one vector for each.
 
-What is known of the clips (ids, labels, folds) is read at once, their embeddings only as they are asked for: two
-million clips are some hundred megabytes of the former and ten gigabytes of the latter.
+Ids, labels and folds are read at once, embeddings only when they are needed: for two million clips that is some hundred
+megabytes and ten gigabytes.
 
 Shapes: n clips, R windows, D embedding size.
 """
@@ -22,7 +22,7 @@ from audioset_triplet.store.embedding_parts import StoreInfo
 
 @dataclasses.dataclass(frozen=True)
 class Clips:
-    """n clips. A clip is known by its row, its place in these lists; `vectors_at` gives the vectors of some rows."""
+    """n clips. A row is an index into these lists; `vectors_at` gives the vectors of some rows."""
 
     clip_ids: List[str]
     recording_ids: List[str]
@@ -36,9 +36,9 @@ class Clips:
         return self.info.model_id
 
     def vectors_at(self, rows: np.ndarray) -> np.ndarray:
-        """The clip vectors [len(rows), D] float32 of some rows, which are ascending and without repetition.
+        """The clip vectors [len(rows), D] float32 of some rows, which are ascending and unique.
 
-        A clip's vector is the weighted sum of its window embeddings, brought back to unit norm (zero where they cancel
+        A clip's vector is the weighted sum of its window embeddings, scaled to unit norm (zero if they cancel
         out), as in the SavedModel.
         """
         raise NotImplementedError
@@ -58,7 +58,7 @@ class ClipVectors(Clips):
 class StoredClips(Clips):
     """Clips whose embeddings stay on disk; rows are in the order on disk."""
 
-    read_folds: Tuple[int, ...]  # those that were asked for; empty: all
+    read_folds: Tuple[int, ...]  # the clips are of these folds; empty: all
     part_paths: List[str]
     part_rows: np.ndarray  # [parts + 1]: the row of the first clip of each part, and n
 
@@ -66,7 +66,7 @@ class StoredClips(Clips):
         """Streams windows: the row of the clip of each [R], its embedding [R, D] and its weight in the clip [R].
 
         Args:
-            chosen: [n] bool, the clips that are wanted; None: all. Parts that hold none of them are not read.
+            chosen: [n] bool, the clips to read; None: all. Parts without such a clip are not read.
 
         Raises:
             UserError: a damaged part, or an embedding that is not of unit norm.
@@ -81,14 +81,14 @@ class StoredClips(Clips):
                 row, last_id = rows[-1], batch["clip_id"][-1].as_py()
                 vectors, weights = embedding_parts.matrix(batch), batch["weight"].to_numpy()
                 if chosen is not None and not chosen[rows].all():
-                    wanted = chosen[rows]
-                    rows, vectors, weights = rows[wanted], vectors[wanted], weights[wanted]
+                    is_chosen = chosen[rows]
+                    rows, vectors, weights = rows[is_chosen], vectors[is_chosen], weights[is_chosen]
                 if len(rows):
                     yield rows, vectors, weights
 
     def vector_blocks(self, chosen: Optional[np.ndarray] = None) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
         """Streams clip vectors: pairs of ascending rows [r] and their vectors [r, D]; `chosen` as for `windows`."""
-        held_row, held_sum = -1, np.zeros(0)  # the last clip of a batch may go on in the next one
+        held_row, held_sum = -1, np.zeros(0)  # the last clip of a batch may continue in the next one
         for rows, vectors, weights in self.windows(chosen):
             starts = np.concatenate([[0], 1 + np.flatnonzero(rows[1:] != rows[:-1])])
             weighted = vectors * weights[:, None]
@@ -120,38 +120,38 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
         folds: only clips of these folds; empty: all.
 
     Raises:
-        UserError: as `embeddings.read_info`; a damaged part; a clip that stands in two places; two names for one
+        UserError: what `embeddings.read_info` raises; a damaged part; a clip that is stored twice; two names for one
             class; no clip of `folds`.
     """
     info = embeddings.read_info(folder)
     paths = embedding_parts.part_paths(folder)
-    found: Dict[str, list] = {"clip_id": [], "recording_id": [], "labels": [], "fold": []}
+    columns: Dict[str, list] = {"clip_id": [], "recording_id": [], "labels": [], "fold": []}
     class_names: Dict[int, str] = {}
     known_labels: Dict[Tuple[int, ...], Tuple[int, ...]] = {}  # one tuple for all clips that have the same labels
     part_rows = [0]
     for path in paths:
         last_id = None
-        for batch in embeddings.part_batches(path, folds, [*found, "label_names"]):
+        for batch in embeddings.part_batches(path, folds, [*columns, "label_names"]):
             first_windows = batch.filter(pa.array(_begins_clip(batch["clip_id"], last_id)))
             last_id = batch["clip_id"][-1].as_py()
             for name in ("clip_id", "recording_id", "fold"):
-                found[name] += first_windows[name].to_pylist()
+                columns[name] += first_windows[name].to_pylist()
             for indices, names in zip(first_windows["labels"].to_pylist(), first_windows["label_names"].to_pylist()):
                 labels = tuple(indices)
-                found["labels"].append(known_labels.setdefault(labels, labels))
+                columns["labels"].append(known_labels.setdefault(labels, labels))
                 add_class_names(class_names, zip(indices, names), folder)
-        part_rows.append(len(found["clip_id"]))
-    if not found["clip_id"]:
-        wanted, there = (", ".join(map(str, one)) for one in (folds, _folds(paths)))
-        raise UserError(f"{folder}: holds no clip of fold {wanted}, only of {there}.")
-    if len(set(found["clip_id"])) < len(found["clip_id"]):
-        twice = collections.Counter(found["clip_id"]).most_common(1)[0][0]
-        raise UserError(f"{folder}: clip {twice} stands in two places; empty the folder and embed again.")
+        part_rows.append(len(columns["clip_id"]))
+    if not columns["clip_id"]:
+        requested, stored = (", ".join(map(str, numbers)) for numbers in (folds, _folds(paths)))
+        raise UserError(f"{folder}: holds no clip of fold {requested}, only of {stored}.")
+    if len(set(columns["clip_id"])) < len(columns["clip_id"]):
+        duplicate = collections.Counter(columns["clip_id"]).most_common(1)[0][0]
+        raise UserError(f"{folder}: clip {duplicate} is stored twice; empty the folder and embed again.")
     return StoredClips(
-        clip_ids=found["clip_id"],
-        recording_ids=found["recording_id"],
-        labels=found["labels"],
-        folds=np.array(found["fold"], np.int64),
+        clip_ids=columns["clip_id"],
+        recording_ids=columns["recording_id"],
+        labels=columns["labels"],
+        folds=np.array(columns["fold"], np.int64),
         class_names=class_names,
         info=info,
         read_folds=tuple(folds),
@@ -168,22 +168,23 @@ def clip_vectors(folder: str, folds: Sequence[int] = ()) -> ClipVectors:
 
 
 def require_same_clips(first: Clips, first_folder: str, second: Clips, second_folder: str) -> None:
-    """Raises a UserError unless both hold the same clips with the same labels: else their numbers do not compare."""
-    ours, theirs = dict(zip(first.clip_ids, first.labels)), dict(zip(second.clip_ids, second.labels))
-    missing = sorted(set(ours) ^ set(theirs))
+    """Raises a UserError unless both hold the same clips with the same labels: only then metrics are comparable."""
+    first_labels = dict(zip(first.clip_ids, first.labels))
+    second_labels = dict(zip(second.clip_ids, second.labels))
+    missing = sorted(set(first_labels) ^ set(second_labels))
     if missing:
-        lacking = second_folder if missing[0] in ours else first_folder
+        lacking = second_folder if missing[0] in first_labels else first_folder
         raise UserError(
-            f"{first_folder} and {second_folder} hold different clips: {len(missing)} of them stand in one alone, "
+            f"{first_folder} and {second_folder} hold different clips: {len(missing)} of them are in one alone, "
             f"such as {missing[0]}, which {lacking} lacks; embed the same records for both."
         )
-    relabelled = next((clip_id for clip_id in ours if set(ours[clip_id]) != set(theirs[clip_id])), None)
-    if relabelled is not None:
-        raise UserError(f"{first_folder} and {second_folder} give different labels to clip {relabelled}.")
+    different = [clip_id for clip_id, labels in first_labels.items() if set(labels) != set(second_labels[clip_id])]
+    if different:
+        raise UserError(f"{first_folder} and {second_folder} give different labels to clip {different[0]}.")
 
 
 def _folds(paths: Sequence[str]) -> List[int]:
-    """All folds that clips of these parts are in."""
+    """The folds of all clips of these parts."""
     batches = (batch for path in paths for batch in embeddings.part_batches(path, (), ["fold"]))
     return sorted({fold for batch in batches for fold in batch["fold"].to_pylist()})
 

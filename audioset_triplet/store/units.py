@@ -1,4 +1,4 @@
-"""What is clustered: the windows of stored embeddings, or whole clips, streamed in the order on disk.
+"""The units of clustering: windows of stored embeddings, or whole clips, streamed in the order on disk.
 
 Shapes: R rows, D embedding size.
 """
@@ -15,8 +15,8 @@ class UnitBatch(NamedTuple):
 
     clip_ids: np.ndarray  # [R] str objects
     window_start_seconds: Optional[np.ndarray]  # [R] float32; None: whole clips
-    vectors: np.ndarray  # [R, D] float32, of unit length
-    weights: np.ndarray  # [R] float32: of a window in its clip; of a clip 1, or 0 where its windows cancel out
+    vectors: np.ndarray  # [R, D] float32, unit norm
+    weights: np.ndarray  # [R] float32: of a window in its clip; of a clip 1, or 0 if its windows cancel out
 
 
 def read(folder: str, unit: str, folds: Sequence[int] = ()) -> Iterator[UnitBatch]:
@@ -28,7 +28,7 @@ def read(folder: str, unit: str, folds: Sequence[int] = ()) -> Iterator[UnitBatc
         folds: only clips of these folds; empty: all.
 
     Raises:
-        UserError: what `clips.read_clips` and `StoredClips.windows` raise.
+        UserError: what `stored_clips.read_clips` and `StoredClips.windows` raise.
     """
     stored = stored_clips.read_clips(folder, folds)
     if unit == "windows":

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioset_triplet.clips import ClipInfo, digest
-from audioset_triplet.config.evaluation import HeadConfig
-from audioset_triplet.reports import tasks
+from audioset_triplet.config.evaluation import TASKS, HeadConfig
+from audioset_triplet.evaluation import comparisons
+from audioset_triplet.reports import evaluation_report
 from data_prep import coverage, coverage_page, esc50, plan, prepare
 from data_prep.audio_sources import Location
 from data_prep.config import RecordsConfig, RunnerConfig
@@ -242,13 +243,20 @@ def test_every_evaluation_of_whole_splits_names_the_digests_of_the_card(records,
     splits = json.loads((records / "coverage.json").read_text())["splits"]
     evaluated, learned_from = (splits[name]["clips_digest"] for name in ("fold2", "fold1"))
     head = HeadConfig(hidden_units=4, head_epochs=1, head_min_steps=1)
-    sources = tasks.sources(str(tmp_path), "", {"other": str(tmp_path)}, {})
-    request = tasks.Request(sources, (2,), (1,), head=head, labels_per_class=(1,), trials=1)
-    for name, task in tasks.TASKS.items():
-        outcome = task(request)
+    options = {
+        "retrieval": {},
+        "classification": {"train_folds": (1,), "head": head},
+        "semi_supervised": {"train_folds": (1,), "head": head, "labels_per_class": (1,), "trials": 1},
+        "knn": {"train_folds": (1,)},
+    }
+    sets = comparisons.embedding_sets(str(tmp_path), compared={"other": str(tmp_path)})
+    for name, config_class in TASKS.items():
+        comparison = comparisons.compare(config_class(folds=(2,), **options[name]), sets)
+        report = evaluation_report.build(comparison)
         digests = {"clips_digest": evaluated}
         if name != "retrieval":
             digests["train_clips_digest"] = learned_from
-        assert {key: value for key, value in outcome.numbers.items() if "digest" in key} == digests
+        assert {key: value for key, value in comparison.numbers().items() if "digest" in key} == digests
         for shown in digests.values():
-            assert shown in outcome.headline.splitlines()[-1] and outcome.page.count(shown) == 1
+            assert shown in report.headline.splitlines()[-1]
+            assert report.pages["report.html"].count(shown) == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig, RetrievalConfig, SemiSupervisedConfig
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised, splits
 from audioset_triplet.store import embeddings, stored_clips
 from tests import audioset_shape
@@ -55,8 +55,8 @@ def test_the_set_has_the_shape_of_audioset(split):
 
 def test_retrieval_draws_100_and_100_and_agrees_with_loops_over_pairs(folder, vectors):
     stored = stored_clips.read_clips(folder)
-    result = retrieval.evaluate(stored, draws=1, seed=3)
-    assert result == retrieval.evaluate(vectors, draws=1, seed=3)
+    result = retrieval.evaluate(RetrievalConfig(draws=1, seed=3), stored)
+    assert result == retrieval.evaluate(RetrievalConfig(draws=1, seed=3), vectors)
     assert len(result.class_average_precision) + len(result.classes_left_out) == 527
     assert result.prior < 0.3311 and result.map > result.prior + 0.1
     # The rule of the draw, and the pairs one by one: a class with all of its clips, and one cut to a hundred.
@@ -68,12 +68,12 @@ def test_retrieval_draws_100_and_100_and_agrees_with_loops_over_pairs(folder, ve
         member = np.array([label in vectors.labels[row] for row in order])
         count = min(100, int(member.sum()))
         random = np.random.default_rng([3, 0, label])
-        targets, others = (random.choice(order[side], size=count, replace=False) for side in (member, ~member))
+        targets, distractors = (random.choice(order[side], size=count, replace=False) for side in (member, ~member))
         if label == small:
-            pairs = retrieval_reference.ranked_pairs(vectors.vectors[targets], vectors.vectors[others])
+            pairs = retrieval_reference.ranked_pairs(vectors.vectors[targets], vectors.vectors[distractors])
             expected = retrieval_reference.average_precision(pairs)
         else:
-            cosines = vectors.vectors[targets].astype(float) @ vectors.vectors[[*targets, *others]].astype(float).T
+            cosines = vectors.vectors[targets].astype(float) @ vectors.vectors[[*targets, *distractors]].astype(float).T
             relevant = np.repeat([[True] * count + [False] * count], count, axis=0)
             kept = relevant & np.triu(np.ones_like(relevant), k=1) | ~relevant
             expected = average_precision_score(relevant[kept], cosines[kept])
@@ -108,9 +108,9 @@ def test_the_classifier_learns_from_a_stream_and_its_metrics_are_those_of_scikit
 
 
 def test_few_labels_are_drawn_and_learned_from(split):
-    measured = semi_supervised.evaluate_split(
-        split, dataclasses.replace(HEAD, head_min_steps=50), [1, 20], trials=1, seed=0
-    )
+    head = dataclasses.replace(HEAD, head_min_steps=50)
+    config = SemiSupervisedConfig(head=head, labels_per_class=(1, 20), trials=1)
+    measured = semi_supervised.evaluate(config, split).trials
     short = semi_supervised.short_classes(split, 20)
     assert 100 < len(short) < 527 and semi_supervised.short_classes(split, 1) == []
     shown = semi_supervised.labelled(split, semi_supervised.ranked_clips(split, 0, 0), 20)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import ClassificationConfig, HeadConfig
 from audioset_triplet.evaluation import classification, metrics, splits
 from audioset_triplet.store import embeddings
 from tests import example_clips
@@ -41,7 +41,7 @@ def test_a_clip_without_a_label_leaves_a_single_label_set_one(tmp_path):
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)  # softmax
 
 
-def test_scores_are_weighted_means_over_the_windows_of_what_the_network_says(folder, monkeypatch):
+def test_scores_are_weighted_means_over_the_windows_of_its_scores(folder, monkeypatch):
     split = splits.read_split(folder, [1], folder, [2])
     models = []
     original = classification.build_head
@@ -51,30 +51,32 @@ def test_scores_are_weighted_means_over_the_windows_of_what_the_network_says(fol
     monkeypatch.setattr(embeddings, "_BATCH_BYTES", 50 * 4 * SIZE)  # cuts clips of three windows
     scores = classification.clip_scores(split, split.usable, HEAD, 0)
     rows, vectors, weights = (np.concatenate(parts) for parts in zip(*split.evaluated.windows()))
-    said = models[0].predict(vectors, verbose=0)
+    predicted = models[0].predict(vectors, verbose=0)
     for row in (0, 1, 16, 17, 33, 79):
-        expected = np.average(said[rows == row], axis=0, weights=weights[rows == row])
+        expected = np.average(predicted[rows == row], axis=0, weights=weights[rows == row])
         np.testing.assert_allclose(scores.scores[row], expected, atol=1e-6)
     single_label = all(len(labels) == 1 for labels in split.train.labels)
-    assert (said.sum(axis=1) == pytest.approx(1, abs=1e-5)) == single_label
+    assert (predicted.sum(axis=1) == pytest.approx(1, abs=1e-5)) == single_label
     assert scores.targets.sum(axis=1).tolist() == [len(labels) for labels in split.evaluated.labels]
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(folder):
-    first = classification.evaluate(folder, [1], folder, [2], HEAD, 1)
-    tf.keras.utils.set_random_seed(7)  # as training does, of which nothing may depend that comes after it
-    assert classification.evaluate(folder, [1], folder, [2], HEAD, 1) == first
-    assert classification.evaluate(folder, [1], folder, [2], HEAD, 2) != first
+    split = splits.read_split(folder, [1], folder, [2])
+    first = classification.evaluate(ClassificationConfig(head=HEAD, seed=1), split)
+    tf.keras.utils.set_random_seed(7)  # as training does; the evaluation must not depend on it
+    assert classification.evaluate(ClassificationConfig(head=HEAD, seed=1), split) == first
+    assert classification.evaluate(ClassificationConfig(head=HEAD, seed=2), split) != first
 
 
-def test_classes_that_lie_apart_are_learned_also_through_a_small_buffer(tmp_path, monkeypatch):
+def test_separated_classes_are_learned_also_through_a_small_buffer(tmp_path, monkeypatch):
     example_clips.write(tmp_path, example_clips.make_infos(160, 8), noise=0.3, rows_per_part=30)
     monkeypatch.setattr(classification, "_BUFFER_BYTES", 100 * 4 * SIZE)
-    result = classification.evaluate(str(tmp_path), [1], str(tmp_path), [2], HEAD)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    result = classification.evaluate(ClassificationConfig(head=HEAD), split)
     assert result.accuracy == 1 and result.map == pytest.approx(1) and result.num_clips == 80
 
 
-def test_labels_that_say_nothing_give_chance(tmp_path):
+def test_random_labels_give_chance(tmp_path):
     random = np.random.default_rng(0)
     infos = example_clips.make_infos(400, 4)
     shuffled = [
@@ -85,7 +87,8 @@ def test_labels_that_say_nothing_give_chance(tmp_path):
     with embeddings.EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
         for one, vectors in zip(shuffled, windows):
             writer.write(one, 0.96 * np.arange(3), vectors)
-    result = classification.evaluate(str(tmp_path), [1], str(tmp_path), [2], HEAD)
+    split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
+    result = classification.evaluate(ClassificationConfig(head=HEAD), split)
     assert result.accuracy == pytest.approx(0.25, abs=0.09) and result.auc == pytest.approx(0.5, abs=0.06)
 
 
@@ -103,13 +106,13 @@ def test_without_a_hidden_layer_it_is_as_good_as_logistic_regression(tmp_path):
     assert measured.map == pytest.approx(theirs.map, abs=0.03)
 
 
-def test_the_head_is_the_one_that_was_asked_for():
+def test_the_head_has_the_configured_layers():
     mean, variance = np.full(SIZE, 0.1, np.float32), np.full(SIZE, 0.04, np.float32)
     for single_label in (True, False):
         head = HeadConfig(hidden_layers=4, hidden_units=512)
         model = classification.build_head(head, mean, variance, 10, single_label, seed=0)
         sizes = [layer.units for layer in model.layers if hasattr(layer, "units")]
         assert sizes == [512] * 4 + [10]
-        said = model(np.random.default_rng(0).normal(size=(5, SIZE)).astype(np.float32)).numpy()
-        assert (np.abs(said.sum(axis=1) - 1) < 1e-5).all() == single_label
+        predicted = model(np.random.default_rng(0).normal(size=(5, SIZE)).astype(np.float32)).numpy()
+        assert (np.abs(predicted.sum(axis=1) - 1) < 1e-5).all() == single_label
     np.testing.assert_allclose(model.layers[1](np.full((1, SIZE), 0.3)), np.ones((1, SIZE)), rtol=1e-5)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from audioset_triplet.config.evaluation import KnnConfig
 from audioset_triplet.evaluation import knn, metrics, splits
 from audioset_triplet.store import embeddings, stored_clips
 from tests import example_clips
@@ -51,10 +52,10 @@ def test_clips_that_may_not_be_used_do_not_vote(folder):
 
 def test_the_metrics_are_those_of_the_scores(folder):
     split = splits.read_split(folder, [1], folder, [2])
-    assert knn.evaluate(folder, [1], folder, [2]) == metrics.measure(knn.clip_scores(split, 5, 0.07))
+    assert knn.evaluate(KnnConfig(), split) == metrics.measure(knn.clip_scores(split, 5, 0.07))
 
 
 def test_well_separated_classes_are_all_recognised(tmp_path):
     example_clips.write(tmp_path, example_clips.make_infos(60, 5), noise=0.1)
-    result = knn.evaluate(str(tmp_path), [1], str(tmp_path), [2])
+    result = knn.evaluate(KnnConfig(), splits.read_split(str(tmp_path), [1], str(tmp_path), [2]))
     assert result.accuracy == 1 and result.map == pytest.approx(1)

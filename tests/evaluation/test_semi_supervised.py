@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import HeadConfig, SemiSupervisedConfig
 from audioset_triplet.evaluation import classification, metrics, semi_supervised, splits
 from tests import example_clips
 
@@ -43,7 +43,7 @@ def test_seed_and_trial_decide_the_draw_and_the_order_on_disk_does_not(tmp_path)
     assert draws[0] - {min(draws[0])} < shown_ids(fewer, 3) and len(shown_ids(fewer, 3)) == 12
 
 
-def test_draws_are_by_lot(tmp_path):
+def test_draws_are_uniform(tmp_path):
     split = make_split(tmp_path, example_clips.make_infos(80, 4))
     counts = dict.fromkeys(split.train.clip_ids, 0)
     for seed in range(300):
@@ -66,14 +66,16 @@ def test_a_clip_of_several_classes_shows_all_of_them_and_unusable_clips_none(tmp
 
 def test_trials_are_those_of_the_classifier_on_the_clips_that_were_drawn(tmp_path):
     split = make_split(tmp_path, example_clips.make_infos(60, 3))
-    folder = str(tmp_path)
-    measured = semi_supervised.evaluate(folder, [1], folder, [2], HEAD, [4, 1], trials=2, seed=5)
+    config = SemiSupervisedConfig(head=HEAD, labels_per_class=(4, 1), trials=2, seed=5)
+    result = semi_supervised.evaluate(config, split)
+    measured = result.trials
+    assert result.counts == [1, 4] and result.num_labelled == {1: 3, 4: 12} and result.short_classes == {1: [], 4: []}
     assert list(measured) == [1, 4] and [len(one) for one in measured.values()] == [2, 2]
     ranked = semi_supervised.ranked_clips(split, 5, 1)
     shown = semi_supervised.labelled(split, ranked, 4)
     expected = metrics.measure(classification.clip_scores(split, shown, HEAD, 5 + 1))
     assert measured[4][1] == expected and measured[4][0] != expected
-    numbers = semi_supervised.flat_numbers(measured, "semi_supervised")
+    numbers = semi_supervised.flat_numbers(result, "semi_supervised")
     maps = [one.map for one in measured[4]]
     assert numbers["semi_supervised/4/map"] == pytest.approx(np.mean(maps))
     assert numbers["semi_supervised/4/map_std"] == pytest.approx(abs(maps[0] - maps[1]) / np.sqrt(2))

@@ -33,7 +33,7 @@ def test_targets_are_of_all_labels_of_both_sides(tmp_path):
     split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
     assert split.classes == [2, 5, 7]
     assert split.train_targets(np.array([1, 0])).tolist() == [[0, 0, 0], [1, 0, 0]]
-    scores = split.scored(np.zeros((2, 3), np.float32))
+    scores = split.clip_scores(np.zeros((2, 3), np.float32))
     assert scores.targets.tolist() == [[True, False, True], [False, True, False]]
     assert scores.clip_ids == ["clip00001", "clip00003"] and scores.classes == [2, 5, 7]
 
@@ -68,15 +68,15 @@ def test_two_models_two_names_and_nothing_to_learn_from_are_refused(tmp_path):
     for name, infos in folders.items():
         example_clips.write(tmp_path / name, infos, model_id="other" if name == "other" else "model")
     cases = {
-        "has model_id model, but .* has other: a classifier knows one model": ("first", "other"),
+        "has model_id model, but .* has other: a classifier learns from embeddings of one model": ("first", "other"),
         "called both 'class 0' and 'cat'": ("first", "renamed"),
-        "every clip to be trained on is of a recording": ("same recording", "the other half"),
+        "every clip to train on is of an evaluated recording": ("same recording", "the other half"),
     }
     for message, (train, evaluated) in cases.items():
         with pytest.raises(UserError, match=message):
             splits.read_split(str(tmp_path / train), [], str(tmp_path / evaluated), [])
     for evaluated in ("labelled", "unlabelled too"):
-        with pytest.raises(UserError, match="unlabelled: none of the clips to be trained on has a label"):
+        with pytest.raises(UserError, match="unlabelled: none of the clips to train on has a label"):
             splits.read_split(str(tmp_path / "unlabelled"), [], str(tmp_path / evaluated), [])
 
 
@@ -97,7 +97,7 @@ def test_without_a_usable_label_there_is_nothing_to_learn_from(tmp_path):
     for row in (4, 6):
         infos[row] = dataclasses.replace(infos[row], recording_id=infos[1].recording_id)
     example_clips.write(tmp_path, infos)
-    with pytest.raises(UserError, match="none of the clips to be trained on has a label"):
+    with pytest.raises(UserError, match="none of the clips to train on has a label"):
         splits.read_split(str(tmp_path), [1], str(tmp_path), [2])
 
 
@@ -111,7 +111,7 @@ def test_given_labels_take_the_place_of_stored_ones_on_the_training_side_alone(t
     assert split.classes == [0, 1, 7]  # 0 is the truth about clips that are evaluated
     assert split.evaluated.labels == [info.labels for info in infos if info.fold == 2]
     assert split.train_targets(np.array([3])).tolist() == [[0, 1, 1]]
-    with pytest.raises(UserError, match="none of the clips to be trained on has a label"):
+    with pytest.raises(UserError, match="none of the clips to train on has a label"):
         splits.read_split(
             str(tmp_path), [1], str(tmp_path), [2], weak_labels.WeakLabels({"elsewhere": (1,)}, {1: "class 1"})
         )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import TASKS, HeadConfig
+from audioset_triplet.evaluation import comparisons
 from audioset_triplet.labels import read_vocabulary
-from audioset_triplet.reports import tasks
 from audioset_triplet.store import feature_import, stored_clips
 from audioset_triplet.store.features import FeatureWriter
 from tests import example_clips, processes, released_features
@@ -72,15 +72,15 @@ def test_every_task_reads_them_and_compares_them_with_other_embeddings_of_the_cl
         for clip_id, recording_id, labels, fold in columns
     ]
     example_clips.write(tmp_path / "noise", infos, noise=100.0)
-    request = tasks.Request(
-        tasks.sources(str(root / "all"), "", {"noise": str(tmp_path / "noise")}, {}),
-        folds=(2,),
-        train_folds=(1,),
-        head=HeadConfig(hidden_units=16, head_min_steps=100, head_learning_rate=0.01),
-        labels_per_class=(5,),
-        trials=1,
-    )
-    numbers = tasks.TASKS[task](request).numbers
+    head = HeadConfig(hidden_units=16, head_min_steps=100, head_learning_rate=0.01)
+    options = {
+        "retrieval": {},
+        "knn": {"train_folds": (1,)},
+        "classification": {"train_folds": (1,), "head": head},
+        "semi_supervised": {"train_folds": (1,), "head": head, "labels_per_class": (5,), "trials": 1},
+    }
+    sets = comparisons.embedding_sets(str(root / "all"), compared={"noise": str(tmp_path / "noise")})
+    numbers = comparisons.compare(TASKS[task](folds=(2,), **options[task]), sets).numbers()
     key = "5/map" if task == "semi_supervised" else "map"
     assert numbers[f"{task}/{key}"] > 0.75 > 0.55 > numbers[f"{task}/noise/{key}"]
 
@@ -94,8 +94,8 @@ def test_the_same_clips_are_chosen_for_a_comparison_and_unnamed_classes_are_said
     arguments = processes.flags(features=tmp_path / "*.tfrecord", output=tmp_path / "out", model_id="audioset-v1")
     result = processes.run(MODULE, *arguments, f"--clips_of={tmp_path / 'mine'}")
     assert result.returncode == 0, result.stderr
-    assert "5 clips, 20 windows" in result.stdout and "4 are not wanted" in result.stdout
-    assert result.stderr.splitlines() == ["classes are called by their numbers: --class_labels names them"]
+    assert "5 clips, 20 windows" in result.stdout and "4 are not in --clips_of" in result.stdout
+    assert result.stderr.splitlines() == ["class names are numbers: give --class_labels"]
     stored = stored_clips.read_clips(str(tmp_path / "out"))
     assert stored.clip_ids == ids[::2] and stored.class_names == {0: "0", 1: "1", 2: "2"}
 

@@ -43,7 +43,7 @@ def test_each_pass_shows_every_chosen_window_once_in_another_order(tmp_path, cap
     first, second = windows_of_passes(source, part_sizes, passes=2)
     assert sorted(first) == sorted(second) == expected
     assert first != second and first != sorted(first)
-    mean, variance = source.moments()
+    mean, variance = source.mean_and_variance()
     flat = windows[chosen].reshape(-1, SIZE)
     assert len(source.keys) == len(flat) and isinstance(source.vectors, np.memmap) == (capacity < len(flat))
     np.testing.assert_allclose(mean, flat.mean(axis=0), atol=1e-6)
@@ -59,7 +59,7 @@ def test_windows_are_read_once_whether_memory_holds_them_or_not(tmp_path, monkey
     for capacity in (120, 119):
         opened.clear()
         source, part_sizes = read(stored, np.ones(40, bool), capacity)
-        source.moments()
+        source.mean_and_variance()
         windows_of_passes(source, part_sizes, passes=3)
         assert len(opened) == 1
 

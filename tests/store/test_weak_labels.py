@@ -7,7 +7,7 @@ import pytest
 from audioset_triplet.errors import UserError
 from audioset_triplet.store import weak_labels
 
-HEADER = "clip_id,label,label_name,cluster,asked"
+HEADER = "clip_id,label,label_name,cluster,annotated"
 ROWS = [("a, “b”", 3, "Speech, male", 17, True), ("a, “b”", 1, "dog", 17, True), ("c", 1, "dog", 0, False)]
 
 
@@ -16,16 +16,16 @@ def test_what_is_written_is_read(tmp_path):
     weak_labels.write(path, ROWS)
     found = weak_labels.read(path)
     assert found.labels == {"a, “b”": (1, 3), "c": (1,)} and found.class_names == {1: "dog", 3: "Speech, male"}
-    assert found.asked == {"a, “b”"}
+    assert found.annotated == {"a, “b”"}
     first, second = open(path, encoding="utf-8").read().split("\n")[:2]
-    assert first == "clip_id,label,label_name,cluster,asked" and second == '"a, “b”",3,"Speech, male",17,1'
+    assert first == "clip_id,label,label_name,cluster,annotated" and second == '"a, “b”",3,"Speech, male",17,1'
     assert os.listdir(tmp_path) == ["weak_labels.csv"]
 
 
 @pytest.mark.parametrize(
     "text, named",
     [
-        ("clip_id,label,label_name,asked\na,1,dog,1\n", "no column cluster"),
+        ("clip_id,label,label_name,annotated\na,1,dog,1\n", "no column cluster"),
         (f"{HEADER}\n", "labels no clip"),
         (f"{HEADER}\na,x,dog,1,0\n", "line 2"),
         (f"{HEADER}\na,-1,dog,1,0\n", "line 2"),

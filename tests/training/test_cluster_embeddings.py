@@ -13,7 +13,7 @@ from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import clustering as measured
+from audioset_triplet.evaluation import cluster_metrics
 from audioset_triplet.export import assigner
 from audioset_triplet.models import heads
 from audioset_triplet.runs import checkpoints, metrics_log, run_config, run_directory, trained_networks
@@ -55,7 +55,7 @@ def trained(planted, tmp_path_factory):
 
 
 def nmi(folder, output):
-    return measured.measure(assignments.read(str(output)), stored_clips.read_clips(str(folder))).agreement.nmi
+    return cluster_metrics.measure(assignments.read(str(output)), stored_clips.read_clips(str(folder))).agreement.nmi
 
 
 def test_the_planted_modes_are_found_and_the_run_leaves_its_record(planted, trained, tmp_path):

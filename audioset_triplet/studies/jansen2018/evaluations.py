@@ -4,9 +4,15 @@ import dataclasses
 from typing import Dict, List, Sequence, Tuple
 
 from audioset_triplet.clips import digest
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.evaluation import (
+    ClassificationConfig,
+    HeadConfig,
+    KnnConfig,
+    RetrievalConfig,
+    SemiSupervisedConfig,
+)
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised
+from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.store import stored_clips as stored
 
@@ -35,8 +41,8 @@ class Evaluations:
     labels_per_class: Tuple[int, ...]
     trials: int  # of drawing them
     draws: int = 5  # of retrieval
-    neighbours: int = knn.K
-    temperature: float = knn.TEMPERATURE
+    neighbours: int = KnnConfig.neighbours
+    temperature: float = KnnConfig.temperature
     seed: int = 0  # of draws and heads, not of the training
 
     def __post_init__(self) -> None:
@@ -51,16 +57,19 @@ class Evaluations:
 
     def _numbers(self, row: str, task: str, folders: Tuple[str, Sequence[int], str, Sequence[int]]) -> Numbers:
         head = dataclasses.replace(self.head, hidden_layers=HIDDEN_LAYERS.get(row, self.head.hidden_layers))
+        if task == "retrieval":
+            config = RetrievalConfig(draws=self.draws, seed=self.seed)
+            result = retrieval.evaluate(config, stored.read_clips(folders[2]))
+            return {"map": [result.map], "prior": [result.prior]}, result.class_average_precision
+        split = splits.read_split(*folders)
         if task == "classification":
-            return numbers_of(classification.evaluate(*folders, head, self.seed))
-        if task == "semi_supervised":
-            return numbers_of_trials(
-                semi_supervised.evaluate(*folders, head, self.labels_per_class, self.trials, self.seed)
-            )
+            return numbers_of(classification.evaluate(ClassificationConfig(head=head, seed=self.seed), split))
         if task == "knn":
-            return numbers_of(knn.evaluate(*folders, self.neighbours, self.temperature))
-        result = retrieval.evaluate(stored.read_clips(folders[2]), self.draws, self.seed)
-        return {"map": [result.map], "prior": [result.prior]}, result.class_average_precision
+            return numbers_of(knn.evaluate(KnnConfig(neighbours=self.neighbours, temperature=self.temperature), split))
+        few = SemiSupervisedConfig(
+            head=head, labels_per_class=self.labels_per_class, trials=self.trials, seed=self.seed
+        )
+        return numbers_of_trials(semi_supervised.evaluate(few, split).trials)
 
 
 def numbers_of(found: ScoreMetrics) -> Numbers:

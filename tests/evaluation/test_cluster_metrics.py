@@ -8,32 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import clustering
+from audioset_triplet.evaluation import cluster_metrics
 from audioset_triplet.store import assignments, stored_clips
 from tests import example_clips
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-2, 3)), min_size=1, max_size=40))
 def test_with_one_label_each_the_numbers_are_those_of_scikit_learn(pairs):
-    found, classes = map(np.array, zip(*pairs))
-    ours = clustering.agreement(found, [(label,) for label in classes.tolist()])
-    expected = sklearn.metrics.homogeneity_completeness_v_measure(classes, found)
+    clusters, classes = map(np.array, zip(*pairs))
+    ours = cluster_metrics.agreement(clusters, [(label,) for label in classes.tolist()])
+    expected = sklearn.metrics.homogeneity_completeness_v_measure(classes, clusters)
     assert (ours.homogeneity, ours.completeness, ours.v_measure) == pytest.approx(expected, abs=1e-9)
-    assert ours.nmi == pytest.approx(sklearn.metrics.normalized_mutual_info_score(classes, found), abs=1e-9)
-    table = sklearn.metrics.cluster.contingency_matrix(classes, found)
+    assert ours.nmi == pytest.approx(sklearn.metrics.normalized_mutual_info_score(classes, clusters), abs=1e-9)
+    table = sklearn.metrics.cluster.contingency_matrix(classes, clusters)
     assert ours.purity == table.max(axis=0).sum() / len(pairs)
 
 
 def test_a_clip_of_several_labels_counts_in_parts():
     # Cluster 0: {a, b} and {a}; cluster 1: {c}, and one without a label, which does not count.
-    found = clustering.agreement(np.array([0, 0, 1, 1]), [(1, 2), (1,), (3,), ()])
-    assert found.num_labelled == 3 and found.num_classes == 3
-    assert found.purity == 1  # both of cluster 0 have a
-    of_class = -(1 / 2 * math.log(1 / 2) + 1 / 6 * math.log(1 / 6) + 1 / 3 * math.log(1 / 3))
-    of_cluster = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
-    assert found.homogeneity == pytest.approx(of_cluster / of_class)  # the class says which cluster
-    assert found.completeness == pytest.approx(1)
-    assert found.nmi == pytest.approx(2 * of_cluster / (of_class + of_cluster))
+    measured = cluster_metrics.agreement(np.array([0, 0, 1, 1]), [(1, 2), (1,), (3,), ()])
+    assert measured.num_labelled == 3 and measured.num_classes == 3
+    assert measured.purity == 1  # both of cluster 0 have a
+    class_entropy = -(1 / 2 * math.log(1 / 2) + 1 / 6 * math.log(1 / 6) + 1 / 3 * math.log(1 / 3))
+    cluster_entropy = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
+    assert measured.homogeneity == pytest.approx(cluster_entropy / class_entropy)  # the class says which cluster
+    assert measured.completeness == pytest.approx(1)
+    assert measured.nmi == pytest.approx(2 * cluster_entropy / (class_entropy + cluster_entropy))
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +43,18 @@ def stored(tmp_path_factory):
     return stored_clips.read_clips(str(folder))
 
 
-def assigned(clip_ids, found, num_clusters=8):
+def assigned(clip_ids, clusters, num_clusters=8):
     info = assignments.AssignmentsInfo("model", "front-end", num_clusters, "clips", "entropy", "0")
     count = len(clip_ids)
     return assignments.Assignments(
-        np.array(clip_ids, object), np.full(count, np.nan, np.float32), np.array(found), np.full(count, 0.5), info
+        np.array(clip_ids, object), np.full(count, np.nan, np.float32), np.array(clusters), np.full(count, 0.5), info
     )
 
 
-def test_what_is_measured_of_assignments(stored):
-    found = clustering.measure(assigned(stored.clip_ids[::-1], [7, 7, 7, 2, 2, 2, 4, 0]), stored)
-    np.testing.assert_array_equal(found.counts, [1, 0, 3, 0, 1, 0, 0, 3])
-    numbers = clustering.flat_numbers(found)
+def test_the_numbers_of_assignments(stored):
+    measured = cluster_metrics.measure(assigned(stored.clip_ids[::-1], [7, 7, 7, 2, 2, 2, 4, 0]), stored)
+    np.testing.assert_array_equal(measured.counts, [1, 0, 3, 0, 1, 0, 0, 3])
+    numbers = cluster_metrics.flat_numbers(measured)
     assert numbers["cluster/num_units"] == 8 and numbers["cluster/num_clusters"] == 8
     assert numbers["cluster/num_used"] == 4 and numbers["cluster/num_of_one"] == 2 and numbers["cluster/largest"] == 3
     entropy = -(2 * 3 / 8 * math.log(3 / 8) + 2 / 8 * math.log(1 / 8))
@@ -67,10 +67,10 @@ def test_what_is_measured_of_assignments(stored):
 
 def test_without_labels_there_is_no_agreement(stored):
     unlabelled = dataclasses.replace(stored, labels=[()] * 8)
-    numbers = clustering.flat_numbers(clustering.measure(assigned(stored.clip_ids, range(8)), unlabelled))
+    numbers = cluster_metrics.flat_numbers(cluster_metrics.measure(assigned(stored.clip_ids, range(8)), unlabelled))
     assert "cluster/num_used" in numbers and "cluster/nmi" not in numbers
 
 
 def test_a_clip_that_is_not_there_is_named(stored):
     with pytest.raises(UserError, match="hold no clip other"):
-        clustering.measure(assigned(["other"], [0]), stored)
+        cluster_metrics.measure(assigned(["other"], [0]), stored)

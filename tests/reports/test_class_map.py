@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from audioset_triplet.reports import projection
+from audioset_triplet.evaluation import projection
+from audioset_triplet.reports import class_map
 from tests.evaluation.test_retrieval import make_clips
 
 
-def test_classes_that_lie_apart_lie_apart_on_the_map():
+def test_separated_classes_are_separated_on_the_map():
     labels = [(index % 4,) for index in range(80)]
     random = np.random.default_rng(0)
     clips = make_clips(labels, np.eye(4)[[one[0] for one in labels]] + 0.1 * random.normal(size=(80, 4)))
@@ -29,12 +30,12 @@ def test_every_clip_lies_on_the_page_once_and_no_two_names_overlap():
     labels = [(index % 30,) for index in range(118)] + [(), (0, 29)]
     clips = make_clips(labels)
     titles = {label: f"a rather long name {label}" for label in range(30)}
-    classes = projection.lay_out(clips, titles, seed=0)
+    classes = class_map.lay_out(clips, projection.project_clips(clips, seed=0), titles)
     assert sorted(row for one in classes for row in one.rows) == list(range(120))
     assert [one.label for one in classes] == [-1, *range(30)]
     assert 119 in classes[30].rows  # class 29 has three clips, class 0 has five: the rarer one gives the colour
     points = np.concatenate([one.points for one in classes])
-    assert (points >= 0).all() and (points <= [projection.WIDTH, projection.HEIGHT]).all()
+    assert (points >= 0).all() and (points <= [class_map.WIDTH, class_map.HEIGHT]).all()
     named = [one for one in classes if one.name_fits]
     assert 10 < len(named) <= 30 and classes[0] not in named
     boxes = [(one.name_at, len(titles[one.label]) * 6.9) for one in named]
@@ -46,5 +47,9 @@ def test_every_clip_lies_on_the_page_once_and_no_two_names_overlap():
 def test_a_large_set_is_thinned_out(monkeypatch):
     monkeypatch.setattr(projection, "MAX_CLIPS", 50)
     clips = make_clips([(index % 5,) for index in range(200)])
-    rows = [row for one in projection.lay_out(clips, clips.class_names, seed=3) for row in one.rows]
+    rows = [
+        row
+        for one in class_map.lay_out(clips, projection.project_clips(clips, seed=3), clips.class_names)
+        for row in one.rows
+    ]
     assert len(rows) == len(set(rows)) == 50

@@ -1,0 +1,28 @@
+"""What a trained classifier leaves beside its checkpoints: scores.parquet, results.json, and a headline."""
+
+import os
+
+from audioset_triplet import results
+from audioset_triplet.evaluation import metrics
+from audioset_triplet.store import scores as stored_scores
+from audioset_triplet.store.scores import ClipScores
+
+
+def write(folder: str, scores: ClipScores, front_end_id: str, seed: int) -> str:
+    """Writes the scores of the evaluated clips and their metrics, and returns the headline.
+
+    Args:
+        folder: for scores.parquet and results.json (the keys of experiments.evaluate --task=classification).
+        scores: of the evaluated clips.
+        front_end_id: of the classifier.
+        seed: of its training.
+    """
+    measured = metrics.measure(scores)
+    stored_scores.write(os.path.join(folder, "scores.parquet"), scores)
+    numbers = metrics.flat_numbers(measured, metrics.class_titles(scores.class_names), "classification")
+    results.write(folder, numbers, front_end_id=front_end_id, seed=seed)
+    accuracy = "" if measured.accuracy is None else f", accuracy {measured.accuracy:.3f}"
+    return (
+        f"{measured.num_clips} clips: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}\n"
+        f"wrote {folder}/scores.parquet and results.json"
+    )

@@ -1,0 +1,69 @@
+"""What headlines and pages of different evaluations say alike: tables of text, counts, and the footer."""
+
+import dataclasses
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+
+import audioset_triplet
+from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.evaluation.comparisons import EmbeddingSet, SetResult
+from audioset_triplet.evaluation.metrics import ScoreMetrics
+from audioset_triplet.evaluation.splits import Split
+from audioset_triplet.store.stored_clips import Clips
+
+_NAME_WIDTH = 24  # of the first column of a table, in characters
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table of text, with a line for each row: a name and numbers."""
+    lines = ["".join([f"{header[0]:{_NAME_WIDTH}}", *(f" {name:>10}" for name in header[1:])])]
+    lines += ["".join([f"{name:{_NAME_WIDTH}}", *(f" {value:10.3f}" for value in values)]) for name, *values in rows]
+    return "\n".join(lines) + "\n"
+
+
+def left_out(classes: Sequence[int]) -> str:
+    """How many classes are not evaluated."""
+    return f"left out for too few clips: {len(classes)} classes"
+
+
+def counted(measured: ScoreMetrics, folds: Sequence[int]) -> str:
+    """How many classes and clips are evaluated."""
+    of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
+    counts = f"{len(measured.class_auc)} classes, {measured.num_clips} clips{of_folds}"
+    return f"{counts}; {left_out(measured.classes_left_out)}"
+
+
+def head_settings(head: HeadConfig) -> str:
+    """The settings of the classifier in a line."""
+    return ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(head).items()).replace("_", " ")
+
+
+def clip_facts(clips: Clips, kind: str) -> List[Tuple[str, str]]:
+    """Footer: how many clips, of which folds."""
+    folds = ", ".join(str(fold) if fold >= 0 else "none" for fold in np.unique(clips.folds))
+    return [(kind, str(len(clips.clip_ids))), (f"folds of {kind}" if kind != "clips" else "folds", folds)]
+
+
+def split_facts(split: Split, measured: ScoreMetrics) -> List[Tuple[str, str]]:
+    """Footer: the clips of both sides, and the classes."""
+    return [
+        *clip_facts(split.train, "training clips"),
+        ("not used: no label, or of an evaluated recording", str(int((~split.usable).sum()))),
+        *clip_facts(split.evaluated, "evaluated clips"),
+        ("classes", f"{len(split.classes)}, of which {len(measured.classes_left_out)} left out"),
+    ]
+
+
+def set_facts(sets: Sequence[EmbeddingSet], results: Sequence[SetResult], front_end_id: str) -> List[Tuple[str, str]]:
+    """Footer: the folders of the model, all models, the front end and the version of the code."""
+    model = sets[0]
+    folders = [("embeddings", model.folder)]
+    if model.train_folder != model.folder:
+        folders.append(("training embeddings", model.train_folder))
+    return [
+        *folders,
+        *((one.name, one.model_id) for one in results),
+        ("front end", front_end_id),
+        ("code version", audioset_triplet.__version__),
+    ]
