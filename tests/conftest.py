@@ -13,6 +13,8 @@ hypothesis.settings.load_profile("untimed")
 
 # Read by TensorFlow when it is first imported, which is after this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Read by OpenMP when scikit-learn is first imported: its waiting threads would take the cores from other tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _LOOPBACK = ("localhost", "127.", "::1", "0.0.0.0")
 

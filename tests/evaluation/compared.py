@@ -1,7 +1,7 @@
 """Every evaluation on embeddings of the same clips by a good model and by a poor one."""
 
 import pathlib
-from typing import Dict
+from typing import Any, Dict
 
 from audioset_triplet.config.evaluation import (
     ClassificationConfig,
@@ -16,7 +16,7 @@ from audioset_triplet.evaluation.comparisons import Comparison
 from tests import example_clips
 
 _HEAD = HeadConfig(hidden_units=16, head_epochs=1, head_min_steps=40, head_learning_rate=1e-2)
-_SIDES = {"folds": (2,), "train_folds": (1,), "seed": 3}
+_SIDES: Any = {"folds": (2,), "train_folds": (1,), "seed": 3}
 
 CONFIGS: Dict[str, EvaluationConfig] = {
     "classification": ClassificationConfig(head=_HEAD, **_SIDES),

@@ -5,8 +5,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,7 +17,7 @@ from audioset_triplet.evaluation import retrieval
 from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
-from tests import example_clips
+from tests import example_clips, processes
 from tests.reports.test_images import Convolution, tone, write_records
 
 NUM_CLASSES, CLIPS_PER_CLASS = 6, 8
@@ -41,12 +39,7 @@ def write_embeddings(folder, model_id, noise, clips=CLIPS):
 
 
 def evaluate(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.evaluate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    return processes.run("experiments.evaluate", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +199,11 @@ def test_the_other_tasks_learn_from_labelled_clips(tmp_path):
     cases = {
         "both to be trained on and to be evaluated": [f"--embeddings={tmp_path}/all", "--train_folds=1"],
         "--hidden_units must be at least 1": [*by_fold, "--hidden_units=0"],
-        "--labels_per_class needs": [*by_fold, "--labels_per_class=0,5"],
+        "--labels_per_class must have values that are at least 1": [
+            *by_fold,
+            "--task=semi_supervised",
+            "--labels_per_class=0,5",
+        ],
         "--train_compare names poor": [*by_fold, f"--train_compare=poor={tmp_path}/fold1"],
     }
     for message, arguments in cases.items():

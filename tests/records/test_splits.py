@@ -78,7 +78,7 @@ def test_records_of_their_own_are_held_out_whole(data, tmp_path):
 
 def test_a_clip_or_all_recordings_on_both_sides_are_refused_at_once(data, tmp_path):
     clip = tiny_records.write(tmp_path / "clip.tfrecord", [tiny_records.make_clip(0), tiny_records.make_clip(9)])
-    with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated, such as clip0"):
+    with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as clip0"):
         splits.eval_split(data, clip)
     assert splits.eval_split(dataclasses.replace(data, folds=(2,)), clip).held_out.data == clip  # clip0 is of fold 1
     made = [tiny_records.make_clip(10 + i, recording=f"recording{i}") for i in range(6)]

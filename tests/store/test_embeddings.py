@@ -246,7 +246,7 @@ def test_a_clip_in_two_parts_is_refused(tmp_path):
     os.rename(tmp_path / "b" / "embeddings-00000.parquet", tmp_path / "a" / "embeddings-00002.parquet")
     write(tmp_path / "c", [2])
     os.rename(tmp_path / "c" / "embeddings-00000.parquet", tmp_path / "a" / "embeddings-00001.parquet")
-    with pytest.raises(UserError, match="clip clip1 stands in two places"):
+    with pytest.raises(UserError, match="clip clip1 is stored twice"):
         clip_vectors(str(tmp_path / "a"))
 
 
@@ -311,5 +311,5 @@ def test_missing_empty_damaged_and_foreign_folders_are_one_clear_line(tmp_path):
     with pytest.raises(UserError, match="no model_id in its metadata"):
         embeddings.read_info(str(tmp_path))
     os.rename(path, tmp_path / "embeddings-last.parquet")
-    with pytest.raises(UserError, match="not a name that experiments.embed gives"):
+    with pytest.raises(UserError, match="not a file name of experiments.embed"):
         embeddings.read_info(str(tmp_path))

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
 from audioset_triplet.frontend.constants import FRONT_END_ID
@@ -98,7 +99,7 @@ def test_our_features_come_back_as_they_went_and_are_found_as_before(tmp_path):
     before, after = (stored_clips.read_clips(str(tmp_path / name)) for name in ("parquet", "imported"))
     stored_clips.require_same_clips(before, "parquet", after, "imported")
     assert (after.info.model_id, after.info.front_end_id) == ("model-8bit", FRONT_END_ID)
-    expected, found = retrieval.evaluate(before), retrieval.evaluate(after)
+    expected, found = (retrieval.evaluate(RetrievalConfig(), clips) for clips in (before, after))
     assert 0.3 < expected.map < 0.95  # neither chance nor faultless: an error would show
     assert found.map == pytest.approx(expected.map, abs=0.01)
     assert found.map != expected.map  # the bits that were lost
@@ -178,8 +179,14 @@ def test_a_record_that_does_not_fit_is_named(tmp_path):
     for number, (bad, expected) in enumerate(
         [
             (audioset_record(b"narrow", size=127)[0], "clip narrow_30000 has 127 values per window, not 128"),
-            (audioset_record(b"unknown", labels=[527])[0], "clip unknown_30000: label 527 is none of the 527 classes"),
-            (audioset_record(b"negative", labels=[-1])[0], "clip negative_30000: label -1 is none of the 527 classes"),
+            (
+                audioset_record(b"unknown", labels=[527])[0],
+                "clip unknown_30000: label 527 is not among the 527 classes",
+            ),
+            (
+                audioset_record(b"negative", labels=[-1])[0],
+                "clip negative_30000: label -1 is not among the 527 classes",
+            ),
             (good, "clip --aaaaaaaaa_30000 comes twice"),
         ]
     ):

@@ -94,5 +94,5 @@ def test_what_is_no_file_of_scores_is_one_clear_line(tmp_path):
     damaged.write_bytes(whole.read_bytes()[:-50])
     pq.write_table(pq.read_table(whole).replace_schema_metadata(None), other)
     for path in (damaged, other):
-        with pytest.raises(UserError, match=f"{path.name}: no file of scores, or a damaged one"):
+        with pytest.raises(UserError, match=f"{path.name}: not a file of scores, or a damaged one"):
             scores.read(str(path))

@@ -39,5 +39,5 @@ def test_a_fold_without_clips_and_a_clip_in_two_places_are_named(tmp_path, unit)
     (tmp_path / "a" / "embeddings-00001.parquet").write_bytes(
         (tmp_path / "a" / "embeddings-00000.parquet").read_bytes()
     )
-    with pytest.raises(UserError, match="clip clip0000. stands in two places"):
+    with pytest.raises(UserError, match="clip clip0000. is stored twice"):
         next(units.read(str(tmp_path / "a"), unit))
