@@ -51,7 +51,7 @@ def _new_head(config: ClusterConfig, source: StoredEmbeddings) -> heads.ClusterH
 
 def _initial_rows(config: ClusterConfig, source: StoredEmbeddings) -> np.ndarray:
     random = np.random.default_rng(config.training.seed)
-    return kmeans_init.directions(source.vectors, source.weights, config.clustering.num_clusters, random)
+    return kmeans_init.initial_clusters(source.vectors, source.weights, config.clustering.num_clusters, random)
 
 
 class ClusteringModel(ObjectiveModel):
