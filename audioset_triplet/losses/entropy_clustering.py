@@ -1,29 +1,15 @@
-"""Entropy-based clustering: assignments that are sure for each example and spread over the batch.
+"""Entropy-based clustering (`losses.dense_entropy_clustering`) for millions of clusters: no matrix [B, K] exists.
 
-Jansen et al. 2020, section 3.2, and patent US11475236B2: a softmax head of K clusters on the embedding, trained to
-
-    L = mean_i H(p_i) - gamma H(q),    q = mean_i p_i,    H(p) = -sum_k p_k log p_k,
-
-means weighted and over the examples of all replicas. With gamma = 1 it is minus the mutual information between example
-and cluster.
-
-As terms of examples. Because sum_k q_k log q_k = mean_i sum_k p_ik log q_k, L is the mean of
-
-    t_i = H(p_i) + gamma sum_k p_ik log q_k.
-
-Its gradient is that of these terms with log q held fixed: what flows through log q is mean_i sum_k p_ik dq_k / q_k =
-sum_k dq_k = 0, as q sums to one. With logits z_i = W e_i + b, l = log p = z - logsumexp(z), and the gradient u_i that
-reaches t_i,
+Gradients. With logits z_i = W e_i + b, l = log p = z - logsumexp(z), and the gradient u_i that reaches the term
+t_i = H(p_i) + gamma sum_k p_ik log q_k,
 
     dL / dz_ik = u_i r_ik,    r_ik = p_ik (gamma log q_k - l_ik - t_i).
 
-Examples meet in q alone: the gradients of the parts of L on several replicas add up to that of L.
-
-As sweeps. The matrix [B, K] never exists. A sweep makes the logits of a block of clusters, uses them and forgets them:
+Sweeps. A sweep makes the logits of a block of clusters, uses them and forgets them:
 
     1. logsumexp(z_i), with a running maximum;
     2. p, then q, H(p_i) and sum_k p_ik log q_k, as log q is known where a block ends; with several replicas q has to be
-       summed over them first, and a sweep more makes this sum;
+       summed over them first, and another sweep makes this sum;
     3. r, and of it the gradients: of e_i: u_i sum_k r_ik W_k; of W_k: sum_i u_i r_ik e_i; of b_k: sum_i u_i r_ik.
 
 That is five products of B x D x K where a matrix [B, K] needs three. The logits of the first clusters are kept from
@@ -37,22 +23,35 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 import tensorflow as tf
 
 from audioset_triplet import distribution
+from audioset_triplet.losses.dense_entropy_clustering import ClusteringTerms, log_probability
 
-XLA = ("parts", "whole", "none")  # what is compiled: what is done to each logit, the step that calls this, nothing
-_BLOCK_LOGITS = 1 << 21  # 8 MiB. Products of fewer clusters are slower, more do not stay in the cache
-_KEPT_LOGITS = 3 << 26  # 768 MiB
-_LEAST = 1.2e-38  # the least normal float32: where a mean underflows, so does all that its logarithm is multiplied by
+XLA = ("parts", "whole", "none")
 
 State = Sequence[tf.Tensor]
 
 
-class ClusteringTerms(NamedTuple):
-    """What a clustering head makes of a batch of B examples; gradients flow through `loss` alone."""
+class Inputs(NamedTuple):
+    """Embeddings and a head: logits are embeddings @ kernel.T + bias."""
 
-    loss: tf.Tensor  # [B], whose weighted mean over all replicas is L
-    entropy: tf.Tensor  # [B], H(p_i) in nats, from 0 to ln K
-    cross_entropy: tf.Tensor  # [B], -sum_k p_ik log q_k in nats, whose weighted mean over all replicas is H(q)
-    mean_assignment: tf.Tensor  # [K], q, the same on all replicas; 0 where all weights are 0
+    embeddings: tf.Tensor  # float32 [B, D]
+    kernel: tf.Tensor  # float32 [K, D], a row per cluster, so that blocks of clusters are read and written in place
+    bias: tf.Tensor  # float32 [K]
+
+
+class Blocks(NamedTuple):
+    """How the work is divided; the result is the same, to rounding."""
+
+    # How many logits are worked on at once, or those of one cluster if these are more. 8 MiB: products of fewer
+    # clusters are slower, more do not stay in the cache.
+    block_logits: int = 1 << 21
+    # How many are kept until the gradient is there instead of being computed again: 768 MiB.
+    kept_logits: int = 3 << 26
+    # `parts` compiles what is done to each logit: one pass instead of several, and all vector instructions of the
+    # processor. `whole`: the caller is compiled itself. `none`: nothing is.
+    xla: str = "parts"
+
+
+DEFAULT_BLOCKS = Blocks()
 
 
 def entropy_clustering(
@@ -61,47 +60,39 @@ def entropy_clustering(
     bias: tf.Tensor,
     weights: tf.Tensor,
     gamma: float,
-    block_logits: int = _BLOCK_LOGITS,
-    kept_logits: int = _KEPT_LOGITS,
-    xla: str = "parts",
+    blocks: Blocks = DEFAULT_BLOCKS,
 ) -> ClusteringTerms:
     """The terms of the loss, without ever holding B x K logits. To be called in each replica.
 
     Their mean over all replicas with the same weights (`training.objective.part_of_mean`) is the loss, and the sum of
-    the replicas' gradients is its gradient. There is no second derivative.
+    the replicas' gradients is its gradient. Gradients flow through `loss` alone; there is no second derivative.
 
     Args:
-        embeddings: float32 [B, D].
-        kernel: float32 [K, D], a row per cluster, so that blocks of clusters are read and written where they lie.
-        bias: float32 [K].
+        embeddings, kernel, bias: as in `Inputs`.
         weights: float32 [B], at least 0; an example of weight 0 does not count.
-        gamma: what the entropy of the mean assignment is weighed with, at least 0.
-        block_logits: how many logits are worked on at once, or those of one cluster if these are more.
-        kept_logits: how many are kept until the gradient is there instead of being computed again.
-        xla: `parts` compiles what is done to each logit: one pass instead of several, and all vector instructions of
-            the processor. `whole`: the caller is compiled itself. `none`: no part is. The same result, to rounding.
+        gamma: weight of the entropy of the mean assignment, at least 0.
+        blocks: how the work is divided.
 
     Raises:
-        ValueError: `xla` is none of these.
+        ValueError: `blocks.xla` is not one of XLA.
     """
-    if xla not in XLA:
-        raise ValueError(f"xla is {xla!r}, not one of {', '.join(XLA)}.")
+    if blocks.xla not in XLA:
+        raise ValueError(f"xla is {blocks.xla!r}, not one of {', '.join(XLA)}.")
     total = distribution.sum_over_replicas(tf.reduce_sum(weights))
     shares = tf.stop_gradient(tf.math.divide_no_nan(weights, total))
-    fixed = [tf.stop_gradient(tensor) for tensor in (embeddings, kernel, bias)]
-    options = (block_logits, kept_logits, xla)
-    norms, entropy, cross_entropy, mean, kept = _statistics(*fixed, shares, *options)
+    fixed = Inputs(*map(tf.stop_gradient, (embeddings, kernel, bias)))
+    norms, entropy, cross_entropy, mean, kept = _statistics(fixed, shares, blocks)
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         mean = distribution.sum_over_replicas(mean)
-        cross_entropy = _cross_entropy(*fixed, norms, mean, kept, *options)
+        cross_entropy = _cross_entropy(fixed, norms, mean, kept, blocks)
 
     @tf.custom_gradient
     def loss_of(embeddings: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Tuple[tf.Tensor, Callable]:
         loss = entropy - gamma * cross_entropy
 
         def gradients(upstream: tf.Tensor) -> List[tf.Tensor]:
-            pull = gamma * _log(mean)
-            return _gradients(embeddings, kernel, bias, upstream, norms, loss, pull, kept, *options)
+            pull = gamma * log_probability(mean)
+            return _gradients(Inputs(embeddings, kernel, bias), upstream, norms, loss, pull, kept, blocks)
 
         return loss, gradients
 
@@ -110,12 +101,12 @@ def entropy_clustering(
 
 @tf.function
 def assign(
-    embeddings: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, block_logits: int = _BLOCK_LOGITS
+    embeddings: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, blocks: Blocks = DEFAULT_BLOCKS
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-    """The cluster of each example, and how sure it is, block by block as well.
+    """The cluster of each example and its probability, block by block as well.
 
     Args:
-        embeddings, kernel, bias, block_logits: as for `entropy_clustering`.
+        embeddings, kernel, bias, blocks: as for `entropy_clustering`; no logits are kept.
 
     Returns:
         The most probable cluster, int32 [B] (the first of several), and its probability, float32 [B].
@@ -124,91 +115,77 @@ def assign(
     def step(start: tf.Tensor, logits: tf.Tensor, highest: tf.Tensor, total: tf.Tensor, cluster: tf.Tensor) -> State:
         best = start + tf.argmax(logits, axis=1, output_type=tf.int32)
         cluster = tf.where(tf.reduce_max(logits, axis=1) > highest, best, cluster)
-        return [*_add_up("parts", logits, highest, total), cluster]
+        return [*_add_up(blocks.xla, logits, highest, total), cluster]
 
     start = [*_nothing_yet(embeddings), tf.zeros_like(embeddings[:, 0], tf.int32)]
-    (_, total, cluster), _ = _Sweeps(embeddings, kernel, bias, block_logits, kept_logits=0).first(step, start)
+    sweeps = _Sweeps(Inputs(embeddings, kernel, bias), blocks._replace(kept_logits=0))
+    (_, total, cluster), _ = sweeps.first(step, start)
     return cluster, 1.0 / total
 
 
 @tf.function
 def _statistics(
-    embeddings: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor,
-    shares: tf.Tensor,
-    block_logits: int,
-    kept_logits: int,
-    xla: str,
+    inputs: Inputs, shares: tf.Tensor, blocks: Blocks
 ) -> Tuple[State, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The first two sweeps: what makes logits log-probabilities, H(p_i), -sum_k p_ik log q_k and q of this replica,
-    and the logits that are kept."""
-    sweeps = _Sweeps(embeddings, kernel, bias, block_logits, kept_logits)
-    (highest, total), kept = sweeps.first(lambda start, *state: _add_up(xla, *state), _nothing_yet(embeddings))
+    """The first two sweeps.
+
+    Returns:
+        What makes logits log-probabilities (the highest logit and the log of the sum, [B] each), H(p_i), -sum_k p_ik
+        log q_k and q of this replica, and the logits that are kept.
+    """
+    sweeps = _Sweeps(inputs, blocks)
+    (highest, total), kept = sweeps.first(
+        lambda start, *state: _add_up(blocks.xla, *state), _nothing_yet(inputs.embeddings)
+    )
     norms = [highest, tf.math.log(total)]
 
     def step(start: tf.Tensor, logits: tf.Tensor, entropy: tf.Tensor, cross: tf.Tensor, mean: tf.Tensor) -> State:
-        p = _each(_probabilities, xla)(logits, *norms)
-        entropy += _each(_entropies, xla)(p, logits, *norms)
+        p = _each(_probabilities, blocks.xla)(logits, *norms)
+        entropy += _each(_entropies, blocks.xla)(p, logits, *norms)
         mean_of_block = tf.linalg.matvec(p, shares, transpose_a=True)
-        cross -= tf.linalg.matvec(p, _log(mean_of_block))
-        return [entropy, cross, _written(mean, start, mean_of_block, xla)]
+        cross -= tf.linalg.matvec(p, log_probability(mean_of_block))
+        return [entropy, cross, _written(mean, start, mean_of_block, blocks.xla)]
 
     zeros = tf.zeros_like(shares)
-    entropy, cross_entropy, mean = sweeps.again(kept, step, [zeros, zeros, _to_be_written(bias)])
+    entropy, cross_entropy, mean = sweeps.again(kept, step, [zeros, zeros, _to_be_written(inputs.bias)])
     return norms, entropy, cross_entropy, mean, kept
 
 
 @tf.function
-def _cross_entropy(
-    embeddings: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor,
-    norms: State,
-    mean: tf.Tensor,
-    kept: tf.Tensor,
-    block_logits: int,
-    kept_logits: int,
-    xla: str,
-) -> tf.Tensor:
+def _cross_entropy(inputs: Inputs, norms: State, mean: tf.Tensor, kept: tf.Tensor, blocks: Blocks) -> tf.Tensor:
     """-sum_k p_ik log q_k where q is known beforehand."""
 
     def step(start: tf.Tensor, logits: tf.Tensor, cross: tf.Tensor) -> State:
-        p = _each(_probabilities, xla)(logits, *norms)
-        return [cross - tf.linalg.matvec(p, _log(tf.slice(mean, [start], [tf.shape(logits)[1]])))]
+        p = _each(_probabilities, blocks.xla)(logits, *norms)
+        return [cross - tf.linalg.matvec(p, log_probability(tf.slice(mean, [start], [tf.shape(logits)[1]])))]
 
-    sweeps = _Sweeps(embeddings, kernel, bias, block_logits, kept_logits)
-    return sweeps.again(kept, step, [tf.zeros_like(norms[0])])[0]
+    return _Sweeps(inputs, blocks).again(kept, step, [tf.zeros_like(norms[0])])[0]
 
 
 @tf.function
 def _gradients(
-    embeddings: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor,
+    inputs: Inputs,
     upstream: tf.Tensor,
     norms: State,
     loss: tf.Tensor,
     pull: tf.Tensor,
     kept: tf.Tensor,
-    block_logits: int,
-    kept_logits: int,
-    xla: str,
+    blocks: Blocks,
 ) -> List[tf.Tensor]:
-    """The last sweep: the gradients of embeddings, kernel and bias."""
-    sweeps = _Sweeps(embeddings, kernel, bias, block_logits, kept_logits)
-    weighted = upstream[:, tf.newaxis] * embeddings
+    """The last sweep: the gradients of embeddings, kernel and bias; `pull` is gamma log q, [K]."""
+    sweeps = _Sweeps(inputs, blocks)
+    weighted = upstream[:, tf.newaxis] * inputs.embeddings
 
     def step(start: tf.Tensor, logits: tf.Tensor, *gradients: tf.Tensor) -> State:
         of_embeddings, of_kernel, of_bias = gradients
         size = tf.shape(logits)[1]
-        r = _each(_residuals, xla)(logits, *norms, tf.slice(pull, [start], [size]), loss)
+        r = _each(_residuals, blocks.xla)(logits, *norms, tf.slice(pull, [start], [size]), loss)
         of_embeddings += tf.matmul(r, sweeps.rows_of_kernel(start, size))
-        of_kernel = _written(of_kernel, start, tf.matmul(r, weighted, transpose_a=True), xla)
-        of_bias = _written(of_bias, start, tf.linalg.matvec(r, upstream, transpose_a=True), xla)
+        of_kernel = _written(of_kernel, start, tf.matmul(r, weighted, transpose_a=True), blocks.xla)
+        of_bias = _written(of_bias, start, tf.linalg.matvec(r, upstream, transpose_a=True), blocks.xla)
         return [of_embeddings, of_kernel, of_bias]
 
-    nothing = [tf.zeros_like(embeddings), _to_be_written(kernel), _to_be_written(bias)]
+    nothing = [tf.zeros_like(inputs.embeddings), _to_be_written(inputs.kernel), _to_be_written(inputs.bias)]
     of_embeddings, of_kernel, of_bias = sweeps.again(kept, step, nothing)
     return [upstream[:, tf.newaxis] * of_embeddings, of_kernel, of_bias]
 
@@ -219,23 +196,21 @@ class _Sweeps:
     A step takes the first cluster of a block, its logits and a state, and returns the next state.
     """
 
-    def __init__(
-        self, embeddings: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, block_logits: int, kept_logits: int
-    ) -> None:
-        self._embeddings, self._kernel, self._bias = embeddings, kernel, bias
+    def __init__(self, inputs: Inputs, blocks: Blocks) -> None:
+        self._inputs = inputs
         # The rows of a worker are not known before it runs.
-        num_rows, num_clusters = tf.maximum(tf.shape(embeddings)[0], 1), tf.shape(kernel)[0]
-        self._size = tf.clip_by_value(block_logits // num_rows, 1, num_clusters)
+        num_rows, num_clusters = tf.maximum(tf.shape(inputs.embeddings)[0], 1), tf.shape(inputs.kernel)[0]
+        self._size = tf.clip_by_value(blocks.block_logits // num_rows, 1, num_clusters)
         self._num_whole = (num_clusters - 1) // self._size
         self._last_size = num_clusters - self._num_whole * self._size  # at least 1: an empty block has no maximum
-        self._num_kept = tf.minimum(kept_logits // (num_rows * self._size), self._num_whole)
-        self._shape = tf.stack([tf.shape(embeddings)[0], self._size])
+        self._num_kept = tf.minimum(blocks.kept_logits // (num_rows * self._size), self._num_whole)
+        self._shape = tf.stack([tf.shape(inputs.embeddings)[0], self._size])
 
     def rows_of_kernel(self, start: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        return tf.slice(self._kernel, [start, 0], [size, tf.shape(self._kernel)[1]])
+        return tf.slice(self._inputs.kernel, [start, 0], [size, tf.shape(self._inputs.kernel)[1]])
 
     def first(self, step: Callable[..., State], state: State) -> Tuple[State, tf.Tensor]:
-        """A sweep that keeps logits; and these, as a list of tensors that has no other use than `again`."""
+        """A sweep that keeps logits; and these, as a list of tensors that has no use but `again`."""
 
         def keep(block: tf.Tensor, kept: tf.Tensor, *state: tf.Tensor) -> State:
             logits = self._logits(block * self._size, self._size)
@@ -244,24 +219,24 @@ class _Sweeps:
 
         room = tf.maximum(self._num_kept, 1)  # XLA ends the process over a list of none
         kept = tf.raw_ops.TensorListReserve(
-            element_shape=self._shape, num_elements=room, element_dtype=self._embeddings.dtype
+            element_shape=self._shape, num_elements=room, element_dtype=self._inputs.embeddings.dtype
         )
         kept, *state = _loop(tf.constant(0), self._num_kept, keep, [kept, *state])
-        return self._others(step, state), kept
+        return self._not_kept(step, state), kept
 
     def again(self, kept: tf.Tensor, step: Callable[..., State], state: State) -> State:
-        """A sweep after the first one, with what that has kept."""
+        """A sweep after the first one, with the logits that it has kept."""
 
         def take(block: tf.Tensor, *state: tf.Tensor) -> State:
             logits = tf.raw_ops.TensorListGetItem(
-                input_handle=kept, index=block, element_shape=self._shape, element_dtype=self._embeddings.dtype
+                input_handle=kept, index=block, element_shape=self._shape, element_dtype=self._inputs.embeddings.dtype
             )
             return step(block * self._size, logits, *state)
 
-        return self._others(step, _loop(tf.constant(0), self._num_kept, take, state))
+        return self._not_kept(step, _loop(tf.constant(0), self._num_kept, take, state))
 
-    def _others(self, step: Callable[..., State], state: State) -> State:
-        """What is not kept."""
+    def _not_kept(self, step: Callable[..., State], state: State) -> State:
+        """A sweep over the blocks that are not kept."""
 
         def compute(block: tf.Tensor, *state: tf.Tensor) -> State:
             return step(block * self._size, self._logits(block * self._size, self._size), *state)
@@ -271,8 +246,8 @@ class _Sweeps:
         return step(start, self._logits(start, self._last_size), *state)
 
     def _logits(self, start: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        products = tf.matmul(self._embeddings, self.rows_of_kernel(start, size), transpose_b=True)
-        return tf.nn.bias_add(products, tf.slice(self._bias, [start], [size]))
+        products = tf.matmul(self._inputs.embeddings, self.rows_of_kernel(start, size), transpose_b=True)
+        return tf.nn.bias_add(products, tf.slice(self._inputs.bias, [start], [size]))
 
 
 def _loop(begin: tf.Tensor, end: tf.Tensor, step: Callable[..., State], state: State) -> State:
@@ -297,17 +272,13 @@ def _add_up(xla: str, logits: tf.Tensor, highest: tf.Tensor, total: tf.Tensor) -
     return [now, total * tf.exp(highest - now) + tf.reduce_sum(exponentials, axis=1)]
 
 
-def _log(probabilities: tf.Tensor) -> tf.Tensor:
-    return tf.math.log(tf.maximum(probabilities, _LEAST))
-
-
 def _to_be_written(like: tf.Tensor) -> tf.Tensor:
     # Not zeros: those may become a constant of the graph, which writing in place would change for good.
     return tf.raw_ops.Empty(shape=tf.shape(like), dtype=like.dtype)
 
 
 def _written(tensor: tf.Tensor, start: tf.Tensor, rows: tf.Tensor, xla: str) -> tf.Tensor:
-    """The tensor with rows of its own from `start` on, in the same memory."""
+    """The tensor with these rows from `start` on, in the same memory."""
     indices = start + tf.range(tf.shape(rows)[0])
     if xla == "whole":  # XLA has no InplaceUpdate, and needs none; without it a scatter copies the tensor each time
         return tf.tensor_scatter_nd_update(tensor, indices[:, tf.newaxis], rows)

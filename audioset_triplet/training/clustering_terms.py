@@ -37,9 +37,9 @@ def terms(
         The terms, with the metrics `entropy` (of the assignments, mean_i H(p_i)) and `cross_entropy` (whose weighted
         mean is H(q), the entropy of the mean assignment); in nats.
     """
-    xla = "whole" if step_is_compiled else "parts"
+    blocks = entropy_clustering.Blocks(xla="whole" if step_is_compiled else "parts")
     embeddings = tf.cast(embeddings, tf.float32)  # of a network that computes in half precision
-    clustering = entropy_clustering.entropy_clustering(embeddings, head.kernel, head.bias, weights, gamma, xla=xla)
+    clustering = entropy_clustering.entropy_clustering(embeddings, head.kernel, head.bias, weights, gamma, blocks)
     return Terms(clustering.loss, weights, {"entropy": clustering.entropy, "cross_entropy": clustering.cross_entropy})
 
 

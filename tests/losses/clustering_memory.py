@@ -7,11 +7,11 @@ import sys
 
 import tensorflow as tf
 
-from audioset_triplet.losses.entropy_clustering import entropy_clustering
+from audioset_triplet.losses.entropy_clustering import Blocks, entropy_clustering
 from experiments.benchmarks import shared
 
 SIZE = 32
-BLOCK_LOGITS, KEPT_LOGITS = 1 << 20, 1 << 24
+BLOCKS = Blocks(block_logits=1 << 20, kept_logits=1 << 24)
 
 
 def measure(num_clusters, batch_size):
@@ -24,7 +24,7 @@ def measure(num_clusters, batch_size):
         watched = [embeddings, kernel, bias]
         with tf.GradientTape() as tape:
             tape.watch(watched)
-            terms = entropy_clustering(*watched, tf.ones([batch_size]), 1.1, BLOCK_LOGITS, KEPT_LOGITS)
+            terms = entropy_clustering(*watched, tf.ones([batch_size]), 1.1, BLOCKS)
             loss = tf.reduce_mean(terms.loss)
         return tape.gradient(loss, watched)
 

@@ -1,6 +1,6 @@
 """The clustering loss on one device and on two: `python -m tests.losses.clustering_replicas OUTPUT`
 
-OUTPUT, a .npz, has NAME/what for each of one, mirrored and mirrored_uncompiled: loss, entropy_of_mean and gradients,
+OUTPUT, a .npz, has NAME/what for each of the cases of `main`: loss, entropy_of_mean and gradients,
 summed over replicas, and what each replica knows of all.
 """
 
@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
-from audioset_triplet.losses.entropy_clustering import entropy_clustering
+from audioset_triplet.losses.dense_entropy_clustering import dense_entropy_clustering
+from audioset_triplet.losses.entropy_clustering import Blocks, entropy_clustering
 from audioset_triplet.training.objective import part_of_mean
 from tests.losses.test_entropy_clustering import head
 
@@ -33,7 +34,11 @@ def run(name, xla):
         watched = [embeddings, kernel, bias]
         with tf.GradientTape() as tape:
             tape.watch(watched)
-            terms = entropy_clustering(*watched, weights, GAMMA, 7 * rows, 21 * rows, xla)
+            if xla:
+                terms = entropy_clustering(*watched, weights, GAMMA, Blocks(7 * rows, 21 * rows, xla))
+            else:
+                logits = tf.matmul(embeddings, kernel, transpose_b=True) + bias
+                terms = dense_entropy_clustering(logits, weights, GAMMA)
             loss = part_of_mean(terms.loss, weights)
         of_embeddings, *shared = tape.gradient(loss, watched)
         parts = [loss, part_of_mean(terms.cross_entropy, weights), *shared]
@@ -51,7 +56,13 @@ def run(name, xla):
 def main(output):
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    cases = {"one": ("one", "parts"), "mirrored": ("mirrored", "parts"), "mirrored_uncompiled": ("mirrored", "none")}
+    cases = {
+        "one": ("one", "parts"),
+        "mirrored": ("mirrored", "parts"),
+        "mirrored_uncompiled": ("mirrored", "none"),
+        "dense": ("one", ""),
+        "mirrored_dense": ("mirrored", ""),
+    }
     values = {case: run(*how) for case, how in cases.items()}
     np.savez(output, **{f"{case}/{what}": value for case, results in values.items() for what, value in results.items()})
 
