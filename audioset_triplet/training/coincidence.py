@@ -45,15 +45,15 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
     A run that begins in `workdir` takes the weights of the submodels that `start_from` has from there.
     """
     shape = networks.feature_shape(config.network)
-    parts = build_submodels(config, shape, len(labels.class_names) if labels else 0)
+    submodels = build_submodels(config, shape, len(labels.class_names) if labels else 0)
     if config.terms.start_from and not checkpoints.find_latest(workdir):
-        _start_from(config.terms.start_from, parts)
+        _start_from(config.terms.start_from, submodels)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     known = _classes_of(labels) if labels else None
     if known and distribution.is_chief(tf.distribute.get_strategy()):
         classes.write(workdir, known)
     one_per_clip = known is not None and known.one_per_clip
-    return CoincidenceModel(parts, config, one_per_clip, num_rows=num_rows)
+    return CoincidenceModel(submodels, config, one_per_clip, num_rows=num_rows)
 
 
 def _classes_of(labels: WeakLabels) -> classes.Classes:
@@ -80,7 +80,7 @@ _METRICS: Dict[str, Sequence[str]] = {
 
 
 class CoincidenceModel(ObjectiveModel):
-    """Trains `parts` (`build_submodels`) on `MomentBatch`es.
+    """Trains `submodels` (`build_submodels`) on `MomentBatch`es.
 
     Pairs are those of the batch of all devices: each device scores its own windows with the images and the positive
     windows of all devices.
@@ -91,13 +91,13 @@ class CoincidenceModel(ObjectiveModel):
     """
 
     def __init__(
-        self, parts: Dict[str, tf.keras.Model], config: CoincidenceConfig, one_per_clip: bool, **options: Any
+        self, submodels: Dict[str, tf.keras.Model], config: CoincidenceConfig, one_per_clip: bool, **options: Any
     ) -> None:
         self._config, self._one_per_clip = config, one_per_clip
         self._weights = {name: getattr(config.terms, f"{name}_weight") for name in _METRICS}
         active = [name for name, weight in self._weights.items() if weight]
         names = [f"{name}_{metric}" for name in active for metric in ("loss", *_METRICS[name])]
-        super().__init__(parts, names, **options)
+        super().__init__(submodels, names, **options)
 
     def terms(self, batch: inputs.MomentBatch) -> Terms:
         embeddings = self._embeddings(batch)

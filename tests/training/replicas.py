@@ -16,8 +16,11 @@ from audioset_triplet import distribution
 from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.models import networks
+from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests.tiny_network import build_tiny_network
+from tests.training.test_classifier import batch_of as labelled_batch
+from tests.training.test_classifier import build_linear
 from tests.training.test_triplet import batch_of
 
 STEPS, BATCH_SIZE = 10, 8
@@ -39,22 +42,33 @@ def build_synchronised():
 
 # Name -> model, network, loss. Weights of 0 and rows without a negative are in the batches, on one replica more than on
 # the other.
-CASES = {
-    "own": (TripletModel, build_tiny_network, LossConfig(margin=0.5, negatives="sampled")),
+TRIPLETS = {
+    "sampled": (TripletModel, build_tiny_network, LossConfig(margin=0.5, negatives="sampled")),
     "mined": (TripletModel, build_tiny_network, LossConfig(margin=0.5)),
     "nt_xent": (ContrastiveModel, build_tiny_network, LossConfig(loss="nt_xent", temperature=0.2)),
     "synchronised": (TripletModel, build_synchronised, LossConfig(margin=0.5)),
 }
+# Name -> whether every clip has one label.
+LABELS = {"softmax": True, "sigmoids": False}
 
 
-def global_batch(step, with_negative):
+def build_model(case):
+    if case in LABELS:
+        return ClassifierModel(build_linear(), LABELS[case])
+    model_class, build, loss = TRIPLETS[case]
+    return model_class(build(), loss)
+
+
+def global_batch(step, case):
+    if case in LABELS:
+        return labelled_batch(BATCH_SIZE, one_per_clip=LABELS[case], seed=step)
     weights = np.r_[np.ones(BATCH_SIZE // 2), np.random.default_rng(step).integers(0, 2, BATCH_SIZE // 2)]
+    with_negative = TRIPLETS[case][2].negatives == "sampled"
     return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)
 
 
 def train(strategy, case):
-    model_class, build, loss = CASES[case]
-    batches = [global_batch(step, loss.negatives == "sampled") for step in range(STEPS)]
+    batches = [global_batch(step, case) for step in range(STEPS)]
     rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *batches)
 
     def part(context):
@@ -66,8 +80,8 @@ def train(strategy, case):
         return dataset.batch(BATCH_SIZE // strategy.num_replicas_in_sync, drop_remainder=True)
 
     with strategy.scope():
-        network = build()
-        model = model_class(network, loss)
+        model = build_model(case)
+        network = model.submodels["network"]
         optimizer = tf.keras.optimizers.SGD(0.1)
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer)

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +7,6 @@ from audioset_triplet.presets import CLASSIFIER_PRESETS
 from audioset_triplet.training import optimizers
 from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.inputs import LabelledBatch
-from tests import processes
 
 
 def build_linear(num_classes=3):
@@ -88,41 +84,3 @@ def test_every_preset_builds_and_takes_a_step(name):
     model.compile(optimizers.build(config.training), run_eagerly=True)
     assert np.isfinite(float(model.train_step(batch_of(2))["loss"]))
     assert (network.get_layer("logits").kernel.numpy() != before).any()
-
-
-TWO_REPLICAS = """
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-import numpy as np
-from audioset_triplet import distribution
-from audioset_triplet.training.classifier import ClassifierModel
-from tests.training.test_classifier import batch_of, build_linear
-
-def weights_after(strategy, one_per_clip):
-    batches = tf.data.Dataset.from_tensors(batch_of(one_per_clip=one_per_clip)).repeat(3)
-    with strategy.scope():
-        network = build_linear()
-        model = ClassifierModel(network, one_per_clip)
-        model.compile(tf.keras.optimizers.SGD(0.1))
-    start = network.get_weights()
-    history = model.fit(batches, epochs=1, verbose=0).history
-    assert np.abs(start[0] - network.get_weights()[0]).max() > 1e-3
-    return network.get_weights()[0], history["loss"][0], history["accuracy"][0]
-
-mirrored = distribution.build_strategy("mirrored")
-assert mirrored.num_replicas_in_sync == 2
-for one_per_clip in (True, False):
-    expected = weights_after(distribution.build_strategy("one"), one_per_clip)
-    for one, two in zip(expected, weights_after(mirrored, one_per_clip)):
-        np.testing.assert_allclose(one, two, atol=1e-6)
-print("same update")
-"""
-
-
-def test_two_replicas_make_the_update_of_one():
-    result = subprocess.run(
-        [sys.executable, "-c", TWO_REPLICAS], cwd=processes.ROOT, capture_output=True, text=True, check=False
-    )
-    assert "same update" in result.stdout, result.stderr

@@ -16,15 +16,25 @@ from audioset_triplet.evaluation import clip_scoring
 from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import mel
 from audioset_triplet.models import networks
+from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.runs import checkpoints, classes, metrics_log, run_config, trained_networks
 from audioset_triplet.store import scores
 from audioset_triplet.training import classifier, inputs, pipeline
 from tests import processes, tiny_records
-from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run
+from tests.toy_network import TOY
+from tests.training.tiny_runs import check_killed_run
 
 MODULE = "experiments.train_classifier"
 TINY = dict(preset="small_classifier", width=0.0625, blocks="1,1,1,1", batch_size=8)
 TINY.update(log_every_steps=2, checkpoint_every_steps=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy():
+    """An architecture that is built in no time; programs, in their own processes, have the ResNet."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
+        yield
 
 
 def fading_clip():
@@ -47,7 +57,7 @@ def config_of(data, clips="", folds=(1,), **training):
     return ClassifierConfig(
         data=DataConfig(data=data, folds=folds),
         labels=LabelConfig(clips=str(clips)),
-        network=NetworkConfig(**TINY_BACKBONE),
+        network=NetworkConfig(architecture="toy"),
         training=TrainingConfig(**{**options, **training}),
     )
 
@@ -137,7 +147,7 @@ def test_a_run_leaves_its_record(data, finished):
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     judged = clip_scoring.score(str(finished), data, [2])
     assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
-    network = networks.build_classifier(NetworkConfig(**TINY_BACKBONE), (96, 64), 4)
+    network = networks.build_classifier(NetworkConfig(architecture="toy"), (96, 64), 4)
     checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
