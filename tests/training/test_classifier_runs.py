@@ -74,6 +74,7 @@ def finished(data, tmp_path_factory):
     return workdir
 
 
+@tf.autograph.experimental.do_not_convert  # as `loop.train` does, to save time
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
     classes = list(classifier.find_classes(clips).names)
@@ -145,15 +146,15 @@ def test_a_run_leaves_its_record(data, finished):
 
 
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
-    judged = clip_scoring.score(str(finished), data, [2])
-    assert judged.classes == [0, 1, 2, 3, 9] and judged.class_names[9] == "class9"
+    scored = clip_scoring.score(str(finished), data, [2])
+    assert scored.classes == [0, 1, 2, 3, 9] and scored.class_names[9] == "class9"
     network = networks.build_classifier(NetworkConfig(architecture="toy"), (96, 64), 4)
     checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
     made["clip17"] = fading_clip()
-    assert set(judged.clip_ids) == {name for name, clip in made.items() if clip.fold == 2} | {"clip16", "clip17"}
-    for clip_id, found, target in zip(judged.clip_ids, judged.scores, judged.targets):
+    assert set(scored.clip_ids) == {name for name, clip in made.items() if clip.fold == 2} | {"clip16", "clip17"}
+    for clip_id, found, target in zip(scored.clip_ids, scored.scores, scored.targets):
         clip = made[clip_id]
         windows = [window.samples for window in cut_windows([clip.pcm.astype(np.float32) / 32768])]
         assert len(windows) == {"clip16": 1, "clip17": 3}.get(clip_id, 2)
@@ -162,10 +163,10 @@ def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(da
         assert clip_id != "clip17" or weights[0] > 2 * weights[2]
         expected = np.average(said, axis=0, weights=weights)
         np.testing.assert_allclose(found[:4], expected, atol=1e-5)
-        assert found[4] == 0 and np.array(judged.classes)[target].tolist() == list(clip.labels)
+        assert found[4] == 0 and np.array(scored.classes)[target].tolist() == list(clip.labels)
 
 
-def test_other_clips_in_a_work_directory_are_refused(data, finished, tmp_path):
+def test_other_clips_in_a_run_directory_are_refused(data, finished, tmp_path):
     clips = classifier.training_clips(config_of(data))
     with pytest.raises(UserError, match="holds a run on other clips or records .clips: 8, now 7"):
         classifier.train(config_of(data), clips[:-1], str(finished))
@@ -185,7 +186,7 @@ def test_a_classifier_is_no_embedding(finished):
         trained_networks.restore_embedding(str(finished))
 
 
-def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished, tmp_path):
+def test_a_run_directory_without_a_classifier_is_one_clear_line(data, finished, tmp_path):
     with pytest.raises(UserError, match="is not a run directory"):
         clip_scoring.score(str(tmp_path), data, [2])
     with pytest.raises(UserError, match="holds no classifier"):
@@ -196,16 +197,16 @@ def test_a_work_directory_without_a_classifier_is_one_clear_line(data, finished,
 
 
 @pytest.mark.slow
-def test_the_program_trains_and_judges(data, tmp_path):
+def test_the_program_trains_and_scores(data, tmp_path):
     arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     assert "8 clips of 4 classes: softmax" in result.stderr
     assert "1 classes, of 1 evaluated clips, never occur in training" in result.stderr
     numbers = json.loads((tmp_path / "run" / "results.json").read_text())
-    judged = scores.read(str(tmp_path / "run" / "scores.parquet"))
-    assert len(judged.clip_ids) == numbers["classification/num_clips"] == 10
-    right = judged.targets[np.arange(10), judged.scores.argmax(axis=1)].mean()
+    scored = scores.read(str(tmp_path / "run" / "scores.parquet"))
+    assert len(scored.clip_ids) == numbers["classification/num_clips"] == 10
+    right = scored.targets[np.arange(10), scored.scores.argmax(axis=1)].mean()
     assert numbers["classification/accuracy"] == pytest.approx(right)
     assert f"accuracy {right:.3f}" in result.stdout and 0 < numbers["classification/map"] <= 1
 
@@ -218,7 +219,7 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
 
 
 @pytest.mark.slow
-def test_clips_with_several_labels_are_learned_and_judged(tmp_path):
+def test_clips_with_several_labels_are_learned_and_scored(tmp_path):
     made = tiny_records.make_clips()
     for index in (3, 4, 12):
         made[index] = dataclasses.replace(made[index], labels=(0, 3), label_names=("class0", "class3"))
@@ -227,8 +228,8 @@ def test_clips_with_several_labels_are_learned_and_judged(tmp_path):
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     assert "sigmoids, as some clips have several labels" in result.stderr
-    judged = scores.read(str(tmp_path / "run" / "scores.parquet"))
-    assert judged.targets.sum() == 8 + 2 and not np.allclose(judged.scores.sum(axis=1), 1)
+    scored = scores.read(str(tmp_path / "run" / "scores.parquet"))
+    assert scored.targets.sum() == 8 + 2 and not np.allclose(scored.scores.sum(axis=1), 1)
     assert "classification/accuracy" not in json.loads((tmp_path / "run" / "results.json").read_text())
 
 

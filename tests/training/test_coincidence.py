@@ -161,7 +161,8 @@ def test_every_preset_builds_and_takes_a_step(videos, name):
     assert (model.submodels["network"].get_layer("embedding").kernel.numpy() != before).any()
 
 
-def test_batches_of_moments(videos):
+@tf.autograph.experimental.do_not_convert  # as `loop.train` does, to save time
+def test_batches_of_audio_visual_pairs(videos):
     config = tiny_config(videos, class_weight=0.0)
     labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
     [batch] = inputs.moment_batches(config, labels).take(1)
@@ -175,11 +176,11 @@ def test_batches_of_moments(videos):
         np.testing.assert_array_equal(picture, expected)
         own = labels.labels.get(clip.clip_id, ())
         assert target.numpy().tolist() == [float(7 in own), float(9 in own)]
-    [sound_alone] = inputs.moment_batches(tiny_config(videos, av_weight=0.0, aa_weight=0.0)).take(1)
-    assert sound_alone.images == () and sound_alone.targets == () and sound_alone.windows.shape == (8, 1, 96, 64)
+    [audio_only] = inputs.moment_batches(tiny_config(videos, av_weight=0.0, aa_weight=0.0)).take(1)
+    assert audio_only.images == () and audio_only.targets == () and audio_only.windows.shape == (8, 1, 96, 64)
 
 
-def test_records_of_sound_alone_are_named_where_pictures_are_needed(data, tmp_path):
+def test_records_without_images_are_named_where_images_are_needed(data, tmp_path):
     with pytest.raises(UserError, match=r"has no images \(data_prep.prepare_audiovisual writes .* --images=false"):
         curriculum.train(tiny_config(data), [1], str(tmp_path / "run"))
 
@@ -230,7 +231,7 @@ def test_a_stage_starts_with_the_weights_of_the_last_one(curriculum_run, videos,
 
 
 @pytest.mark.slow
-def test_how_well_a_stage_tells_what_coincides(curriculum_run, videos, tmp_path):
+def test_a_stage_is_evaluated(curriculum_run, videos, tmp_path):
     for stage, kinds in ((1, {"av"}), (3, {"av", "aa"})):
         folder = tmp_path / f"report{stage}"
         arguments = processes.flags(workdir=curriculum_run / f"stage{stage}", data=videos, folds=2, output=folder)
@@ -244,10 +245,10 @@ def test_how_well_a_stage_tells_what_coincides(curriculum_run, videos, tmp_path)
 
 
 @pytest.mark.slow
-def test_the_classifier_of_stage_4_judges_clips(curriculum_run, videos, tmp_path):
-    judged = clip_scoring.score(str(curriculum_run / "stage4"), videos, [2])
-    assert judged.classes == [0, 1, 2, 3] and len(judged.clip_ids) == 8
-    np.testing.assert_allclose(judged.scores.sum(axis=1), 1, rtol=1e-5)  # a softmax: every clip has one label
+def test_the_classifier_of_stage_4_scores_clips(curriculum_run, videos, tmp_path):
+    scored = clip_scoring.score(str(curriculum_run / "stage4"), videos, [2])
+    assert scored.classes == [0, 1, 2, 3] and len(scored.clip_ids) == 8
+    np.testing.assert_allclose(scored.scores.sum(axis=1), 1, rtol=1e-5)  # a softmax: every clip has one label
     with pytest.raises(UserError, match="holds no classifier"):
         clip_scoring.score(str(curriculum_run / "stage3"), videos, [2])
 
@@ -264,14 +265,14 @@ def test_a_stage_of_other_sizes_than_the_last_one_is_refused(curriculum_run, vid
 @pytest.mark.slow
 def test_the_same_command_again_changes_nothing(curriculum_run, videos, capsys):
     curriculum.train(tiny_config(videos), [1, 2, 3], str(curriculum_run))
-    told = capsys.readouterr().err
-    assert told.count("is trained") == 3
-    assert "Stage 1: av, from random weights." in told
-    assert f"Stage 3: av, aa, cluster, from {curriculum_run}/stage2." in told
+    printed = capsys.readouterr().err
+    assert printed.count("is trained") == 3
+    assert "Stage 1: av, from random weights." in printed
+    assert f"Stage 3: av, aa, cluster, from {curriculum_run}/stage2." in printed
 
 
 @pytest.mark.slow
-def test_a_stage_does_not_start_from_one_that_has_not_come_to_its_end(videos, tmp_path):
+def test_a_stage_does_not_start_from_one_that_has_not_ended(videos, tmp_path):
     config = tiny_config(videos)
     curriculum.train(config, [1], str(tmp_path))
     longer = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=5))
@@ -290,7 +291,7 @@ def test_a_stage_does_not_start_from_one_that_has_not_come_to_its_end(videos, tm
         ([4], True, "--weak_labels"),
     ],
 )
-def test_stages_that_cannot_be_are_refused(videos, tmp_path, stages, pictures, named):
+def test_impossible_stages_are_refused(videos, tmp_path, stages, pictures, named):
     config = tiny_config(videos)
     config = dataclasses.replace(config, image=dataclasses.replace(config.image, images=pictures))
     with pytest.raises(UserError, match=named):
