@@ -1,12 +1,12 @@
-"""Embeds sounds with an exported model: one embedding per window of 0.96 s.
+"""Embeds audio clips with an exported model: one embedding per window (of 0.96 s with log-mel).
 
   python -m experiments.embed --model=models/joint --input=archive/ --output=embeddings
   python -m experiments.embed --model=models/joint --input='records/fold4-*.tfrecord' --output=embeddings
 
---input is a sound file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
+--input is an audio file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
 rate, length and number of channels will do. --format=parquet writes rows that pandas, polars and duckdb read;
---format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run goes on where it was; files
-that cannot be used are listed on stderr and in _rejects.csv, and the rest is embedded.
+--format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run is resumed; files that
+cannot be used are listed on stderr and in _rejects.csv, and all others are embedded.
 """
 
 import csv
@@ -24,11 +24,11 @@ from audioset_triplet.media.audio_files import AudioError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
-flags.DEFINE_string("input", "", "Sound file, folder of sound files, glob, or TFRecords (several separated by commas).")
+flags.DEFINE_string("input", "", "Audio file, folder of audio files, glob, or TFRecords (several separated by commas).")
 flags.DEFINE_string(
     "output",
     "",
-    "Folder of the embeddings: one model and one --input per folder, since clips are known by their path in it.",
+    "Folder of the embeddings: one model and one --input per folder, since the id of a clip is its path in the input.",
 )
 flags.DEFINE_enum("format", "parquet", ["parquet", "tfrecord"], "How the embeddings are written.")
 flags.DEFINE_list("folds", [], "Only clips of these folds (of TFRecords).")
@@ -42,22 +42,23 @@ def main() -> None:
     from audioset_triplet.store.embeddings import EmbeddingWriter
     from audioset_triplet.store.features import FeatureWriter
 
-    found = audio_clips.find(FLAGS.input, command_line.integers("folds"))
     model = embedder.LoadedModel(FLAGS.model)
-    writer_class = EmbeddingWriter if FLAGS.format == "parquet" else FeatureWriter
+    audio = audio_clips.find(FLAGS.input, command_line.integers("folds"), model)
+    about = (FLAGS.output, model.model_id, model.front_end_id, model.embedding_size)
     started = time.monotonic()
-    with writer_class(FLAGS.output, model.model_id, model.embedding_size) as writer:
-        totals = embedder.embed(found.sounds, model, writer, FLAGS.batch_size, found.number)
+    parquet = FLAGS.format == "parquet"
+    with EmbeddingWriter(*about) if parquet else FeatureWriter(*about, model.hop_seconds) as writer:
+        totals = embedder.embed(audio.clips, model, writer, FLAGS.batch_size, audio.num_clips)
     elapsed = time.monotonic() - started
 
     _report_rejects(totals.rejects)
     if not totals.num_clips + totals.num_skipped:
-        raise UserError(f"{FLAGS.input}: none of {len(totals.rejects)} sounds could be used.")
+        raise UserError(f"{FLAGS.input}: none of {len(totals.rejects)} clips could be used.")
     hours = totals.audio_seconds / 3600
     print(
         f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows, {hours:.2f} hours of audio in "
         f"{elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
-        f"{totals.num_skipped} clips were there already, {len(totals.rejects)} rejected"
+        f"{totals.num_skipped} clips were embedded before, {len(totals.rejects)} rejected"
     )
 
 
@@ -65,7 +66,7 @@ def _report_rejects(rejects: List[Tuple[str, AudioError]]) -> None:
     for _, error in rejects:
         print(f"rejected: {error}", file=sys.stderr)
     path = os.path.join(FLAGS.output, "_rejects.csv")  # readers of Parquet folders skip names with _
-    if rejects or os.path.exists(path):  # one of an earlier run no longer holds
+    if rejects or os.path.exists(path):  # that of an earlier run is outdated
         table = io.StringIO()
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["clip_id", "reason", "detail"])

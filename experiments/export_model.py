@@ -34,20 +34,24 @@ def main() -> None:
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.config.network import NetworkConfig
     from audioset_triplet.export import saved_model
+    from audioset_triplet.frontend import registry
     from audioset_triplet.models import networks
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
-    spectrum = None if FLAGS.spectrum == "auto" else FLAGS.spectrum
     progress = ""
+    front_end_name = NetworkConfig().front_end
     if FLAGS.network == "log_mel":
         network, origin = networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
     elif FLAGS.network == "trained":
         network, config, origin = trained_networks.restore_embedding(FLAGS.workdir)
+        front_end_name = config.network.front_end
         progress = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
     else:
         config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
         network, origin = trained_networks.initial_embedding(config), f"seed {config.training.seed}"
-    model_id = saved_model.export(network, FLAGS.output, {"weights": origin}, spectrum)
+        front_end_name = config.network.front_end
+    front_end = registry.by_name(front_end_name, FLAGS.spectrum)
+    model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": origin})
     print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
 
 

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import WINDOW_HOP_SECONDS
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.synthetic.embeddings import planted_clips
 
@@ -32,8 +31,8 @@ def main() -> None:
         raise UserError(f"--clips={FLAGS.clips} are fewer than --modes={FLAGS.modes}: some modes would have none.")
     made_by = (FLAGS.windows, FLAGS.modes, FLAGS.embedding_size, FLAGS.noise, FLAGS.seed)
     model_id = "planted-{}-{}-{}-{:g}-{}".format(*made_by)
-    starts = WINDOW_HOP_SECONDS * np.arange(FLAGS.windows)
-    with EmbeddingWriter(FLAGS.output, model_id, FLAGS.embedding_size, front_end_id="none") as writer:
+    starts = np.arange(FLAGS.windows, dtype=np.float64)  # a window a second
+    with EmbeddingWriter(FLAGS.output, model_id, "none", FLAGS.embedding_size) as writer:
         if len(writer.clip_ids_done) > FLAGS.clips:
             raise UserError(
                 f"{FLAGS.output} holds {len(writer.clip_ids_done)} clips already, more than --clips={FLAGS.clips}: "

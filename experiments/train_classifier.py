@@ -37,7 +37,7 @@ def main() -> None:
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
-    from audioset_triplet.frontend.constants import FRONT_END_ID
+    from audioset_triplet.frontend import registry
     from audioset_triplet.records import clip_labels
     from audioset_triplet.reports import classifier_report
     from audioset_triplet.training import classifier
@@ -50,7 +50,8 @@ def main() -> None:
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         scores = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
-        print(classifier_report.write(FLAGS.workdir, scores, FRONT_END_ID, config.training.seed))
+        front_end = registry.by_name(config.network.front_end)
+        print(classifier_report.write(FLAGS.workdir, scores, front_end.id, config.training.seed))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main() -> None:
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet import distribution
     from audioset_triplet.evaluation import clip_scoring
-    from audioset_triplet.frontend.constants import FRONT_END_ID
+    from audioset_triplet.frontend import registry
     from audioset_triplet.reports import classifier_report
     from audioset_triplet.training import curriculum
 
@@ -59,7 +59,8 @@ def main() -> None:
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         folder = curriculum.stage_folder(FLAGS.workdir, 4)
         scores = clip_scoring.score(folder, eval_data, eval_folds)
-        print(classifier_report.write(folder, scores, FRONT_END_ID, config.training.seed))
+        front_end = registry.by_name(config.network.front_end)
+        print(classifier_report.write(folder, scores, front_end.id, config.training.seed))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def write(folder: pathlib.Path, infos: List[ClipInfo], noise: float = 0.4, seed:
     """Windows around the mean of the centres of the clip's classes."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(NUM_CLASSES, SIZE))
-    with EmbeddingWriter(str(folder), "model", SIZE) as writer:
+    with EmbeddingWriter(str(folder), "model", "front-end", SIZE) as writer:
         for info in infos:
             mean = centres[list(info.labels)].mean(axis=0) + noise * random.normal(size=SIZE)
             vectors = mean + noise * random.normal(size=(NUM_WINDOWS, SIZE))

@@ -50,7 +50,7 @@ def write(
 ) -> np.ndarray:
     """Writes the windows [n, W, D] of some clips with their weights [n, W] to a folder, and returns the windows."""
     windows = windows_of(clips, noise, size, num_windows).astype(np.float32)
-    with EmbeddingWriter(str(folder), model_id, size, rows_per_part) as writer:
+    with EmbeddingWriter(str(folder), model_id, "front-end", size, rows_per_part) as writer:
         for row, clip in enumerate(clips):
             own = None if weights is None else weights[row]
             writer.write(clip, 0.96 * np.arange(num_windows), windows[row], own)

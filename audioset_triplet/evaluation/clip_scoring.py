@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
 from audioset_triplet.records import clip_labels, reading
 from audioset_triplet.runs import trained_networks
@@ -32,6 +33,7 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     """
     trained = trained_networks.restore_classifier(workdir)
     classes = trained.classes
+    front_end = registry.by_name(trained.config.network.front_end)
     clips = clip_labels.read(data, folds)
     names = {**clip_labels.class_names(clips), **classes.names}
     indices = sorted(names)
@@ -47,7 +49,7 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
     files = reading.expand_globs(data)
     stored = reading.read_clips(files, folds, deterministic=True)
     with progress, reading.named_errors(files):
-        for clip_ids, features, weights in windows.successive_windows(stored, _WINDOWS_PER_CALL):
+        for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
             batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
             np.add.at(sums, batch_rows, predict(features).numpy() * weights.numpy()[:, None])
             np.add.at(total_weights, batch_rows, weights.numpy())

@@ -9,6 +9,7 @@ Shapes: N examples, S image size.
 
 import collections
 import dataclasses
+import functools
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -21,8 +22,10 @@ from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.evaluation import CoincidenceEvaluationConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
-from audioset_triplet.frontend import mel
+from audioset_triplet.frontend import registry
+from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.losses.coincidence import Timestamps, find_pairs
+from audioset_triplet.media import pcm as samples
 from audioset_triplet.models import networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.models.heads import CLUSTER_HEAD
@@ -118,14 +121,15 @@ def evaluate(config: CoincidenceEvaluationConfig, workdir: str, data: str) -> Co
     checkpoints.restore_submodels(submodels, workdir, stage)
     drawn = _draw(config, stage, data)
 
-    embeddings = [_embedded(submodels["network"], drawn["pcm"][:, side], _log_mel) for side in (0, 1)]
-    window_exists = (np.ones_like(drawn["has_companion"]), drawn["has_companion"])
+    compute = functools.partial(_features, registry.by_name(stage.network.front_end))
+    embeddings = [_embedded(submodels["network"], drawn["pcm"][:, side], compute) for side in (0, 1)]
+    window_exists = (np.ones_like(drawn["has_positive_window"]), drawn["has_positive_window"])
     window_times = [Timestamps(drawn["recording"], drawn["seconds"][:, side], window_exists[side]) for side in (0, 1)]
     pairs = {}
     for head in heads:
         if head == "av":
-            others = _embedded(submodels["image_network"], drawn["picture"], tf.identity)
-            times = Timestamps(drawn["recording"], drawn["picture_seconds"], drawn["has_picture"])
+            others = _embedded(submodels["image_network"], drawn["image"], tf.identity)
+            times = Timestamps(drawn["recording"], drawn["image_seconds"], drawn["has_image"])
         else:
             others, times = embeddings[1], window_times[1]
         kinds = find_pairs(window_times[0], times, stage.terms.coincidence_seconds)
@@ -142,7 +146,7 @@ def evaluate(config: CoincidenceEvaluationConfig, workdir: str, data: str) -> Co
         labels=drawn["labels"],
         class_names=clip_labels.class_names(clips),
         waveforms=drawn["pcm"][:, 0],
-        images=drawn.get("picture"),
+        images=drawn.get("image"),
         pairs=pairs,
     )
 
@@ -201,7 +205,7 @@ def _auc_of_other_classes(
 
 
 def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: str) -> Dict[str, Any]:
-    """The examples, each tensor of `windows.moments` as one array; `labels` as a list."""
+    """The examples, each tensor of `windows.audio_visual_pairs` as one array; `labels` as a list."""
     files = reading.expand_globs(data)
     with_frames = stage.terms.av_weight > 0
     image_size = stage.image.image_size if with_frames else 0
@@ -209,7 +213,8 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
     with reading.named_errors(files, with_frames):
         clips = reading.read_clips(files, config.folds, deterministic=True, with_frames=with_frames)
         clips = clips.repeat(config.examples_per_clip)
-        examples = windows.moments(clips, config.seed, stage.terms.coincidence_seconds, image_size)
+        front_end, max_gap_seconds = registry.by_name(stage.network.front_end), stage.terms.coincidence_seconds
+        examples = windows.audio_visual_pairs(clips, front_end, config.seed, max_gap_seconds, image_size)
         examples = examples.take(config.num_examples)
         for example in tqdm(examples, desc="drawing examples", unit="", disable=None, leave=False):
             for name, value in example.items():
@@ -221,8 +226,8 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
     return {**{name: np.stack(values) for name, values in columns.items()}, "labels": labels}
 
 
-def _log_mel(pcm: tf.Tensor) -> tf.Tensor:
-    return mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm)))
+def _features(front_end: FrontEnd, pcm: tf.Tensor) -> tf.Tensor:
+    return front_end.features(samples.tensor_to_waveform(pcm))
 
 
 def _embedded(network: tf.keras.Model, inputs: np.ndarray, prepare: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:

@@ -13,21 +13,21 @@ from audioset_triplet.store import assignments, embeddings, units
 from audioset_triplet.store.assignments import AssignmentsInfo
 from audioset_triplet.store.units import UnitBatch
 
-_ROWS = 2048  # at a time: that many read the whole kernel once
+_ROWS = 2048  # at a time, so that the kernel is read once for all of them
 
 
 def assign(
     workdir: str, folder: str, output: str, unit: str = "", folds: Sequence[int] = (), top: int = 10
 ) -> AssignmentsInfo:
-    """Writes assignments.parquet and clusters.parquet (`data.assignments`) of a folder of embeddings.
+    """Writes assignments.parquet and clusters.parquet (`store.assignments`) of a folder of embeddings.
 
-    Embeddings are streamed, as many as there are; what is kept of each is its row.
+    Embeddings are streamed; memory grows by one row for each.
 
     Args:
         workdir: where the clusters were trained.
         folder: the embeddings, of the same model.
-        output: where the two files are written; those of an earlier call are replaced when the new ones are whole.
-        unit: `windows` or `clips`; empty: what the clusters were trained on.
+        output: where the two files are written; those of an earlier call are replaced when the new ones are complete.
+        unit: `windows` or `clips`; empty: the unit that the clusters were trained on.
         folds: only clips of these folds; empty: all.
         top: members that clusters.parquet names of each cluster.
 
@@ -59,8 +59,8 @@ def assign(
     progress = tqdm(desc="assigning", unit=" embeddings", disable=None)
     with assignments.writing(output, about) as writer, progress:
         for batch in _blocks(units.read(folder, about.unit, folds)):
-            found = entropy_clustering.assign(tf.constant(batch.vectors), kernel, bias)
-            cluster, probability = (tensor.numpy() for tensor in found)
+            assigned = entropy_clustering.assign(tf.constant(batch.vectors), kernel, bias)
+            cluster, probability = (tensor.numpy() for tensor in assigned)
             writer.write(batch.clip_ids, cluster, probability, batch.window_start_seconds)
             progress.update(len(cluster))
     assignments.write_clusters(output, assignments.read(output), top)

@@ -1,81 +1,99 @@
-"""The sounds that are to be embedded: files, folders of them, or the clips of TFRecords."""
+"""The audio clips that are to be embedded: audio files, folders of them, or the clips of TFRecords."""
 
 import dataclasses
 import functools
 import glob
 import os
-from typing import Callable, Iterator, NamedTuple, Optional, Sequence
+from typing import Callable, Iterator, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import constants
-from audioset_triplet.media import audio_files
-from audioset_triplet.records import reading
+from audioset_triplet.media import audio_files, pcm
+from audioset_triplet.records import reading, schema
+
+
+class AudioFormat(Protocol):
+    """What a model or a front end takes."""
+
+    @property
+    def front_end_id(self) -> str: ...
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    @property
+    def num_channels(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)
-class Sound:
-    """A clip and a way to read it: `read()` yields float32 blocks at 16 kHz and may raise an AudioError."""
+class AudioClip:
+    """A clip and a way to read it: `read()` yields float32 blocks at the model's rate and may raise an AudioError."""
 
     clip: ClipInfo
     read: Callable[[], Iterator[np.ndarray]]
 
 
-class Sounds(NamedTuple):
-    """Sounds, one after the other."""
+class AudioClips(NamedTuple):
+    """Audio clips, one after the other."""
 
-    sounds: Iterator[Sound]
-    number: Optional[int]  # None: not known before they are read
+    clips: Iterator[AudioClip]
+    num_clips: Optional[int]  # None: not known before they are read
 
 
-def find(source: str, folds: Sequence[int]) -> Sounds:
-    """What is meant by a path.
+def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioClips:
+    """The audio clips of a path.
 
-    Clips are known by their path in the folder, or in the one that all files of a glob share.
+    The id of a clip is its path in the folder, or in the folder that all files of a glob share.
 
     Args:
-        source: a sound file, a folder of them (searched to any depth) or of TFRecords, or globs of either, separated by
-            commas.
+        source: an audio file, a folder of them (searched to any depth) or of TFRecords, or globs of either, separated
+            by commas.
         folds: of TFRecords, only clips of these; empty: all.
+        audio_format: to which files are decoded, and which records must have.
 
     Raises:
-        UserError: nothing is there, or there are folds to choose from sound files, which have none.
+        UserError: no such file, records of another format, or folds with audio files, which have none.
     """
     if os.path.isdir(source):
         paths = [str(path) for path in audio_files.find_audio_files(source)]
         if not paths:
             tfrecords = sorted(glob.glob(os.path.join(glob.escape(source), "*.tfrecord")))
             if tfrecords:
-                return Sounds(record_sounds(tfrecords, folds), None)
-            raise UserError(f"{source}: no sound file in this folder.")
+                return AudioClips(record_clips(tfrecords, folds, audio_format), None)
+            raise UserError(f"{source}: no audio file in this folder.")
         root = source
     else:
         # The name of a file may hold commas and brackets, which a list of globs may not.
         paths = [source] if os.path.isfile(source) else reading.expand_globs(source)
         if all(".tfrecord" in os.path.basename(path) for path in paths):
-            return Sounds(record_sounds(paths, folds), None)
+            return AudioClips(record_clips(paths, folds, audio_format), None)
         root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
     if folds:
-        raise UserError("--folds goes with TFRecords: sound files have no folds.")
+        raise UserError("--folds goes with TFRecords: audio files have no folds.")
     clip_ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-    return Sounds(file_sounds(paths, clip_ids), len(paths))
+    return AudioClips(file_clips(paths, clip_ids, audio_format), len(paths))
 
 
-def file_sounds(paths: Sequence[str], clip_ids: Sequence[str]) -> Iterator[Sound]:
-    """Sound files, each a recording of its own."""
+def file_clips(paths: Sequence[str], clip_ids: Sequence[str], audio_format: AudioFormat) -> Iterator[AudioClip]:
+    """Audio files, each a recording of its own."""
+    decoded_format = {"sample_rate_hz": audio_format.sample_rate_hz, "num_channels": audio_format.num_channels}
     for path, clip_id in zip(paths, clip_ids):
-        yield Sound(
-            ClipInfo(clip_id, clip_id),
-            functools.partial(audio_files.stream, path, sample_rate_hz=constants.SAMPLE_RATE_HZ),
-        )
+        yield AudioClip(ClipInfo(clip_id, clip_id), functools.partial(audio_files.stream, path, **decoded_format))
 
 
-def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]:
-    """The clips of TFRecord files, in order, with their labels."""
+def record_clips(files: Sequence[str], folds: Sequence[int], audio_format: AudioFormat) -> Iterator[AudioClip]:
+    """The clips of TFRecord files, in order, with their labels.
+
+    Raises:
+        UserError: a record of another format, or a damaged one.
+    """
+    taken = (audio_format.sample_rate_hz, audio_format.num_channels)
+    reading.require_format(files, *taken, f"front end {audio_format.front_end_id}")
     with reading.named_errors(files):
-        for clip in reading.read_clips(files, folds, deterministic=True).as_numpy_iterator():
+        clips = reading.read_clips(files, folds, deterministic=True, num_channels=audio_format.num_channels)
+        for clip in clips.as_numpy_iterator():
             info = ClipInfo(
                 clip_id=clip["clip_id"].decode(),
                 recording_id=clip["recording_id"].decode(),
@@ -85,5 +103,10 @@ def record_sounds(files: Sequence[str], folds: Sequence[int]) -> Iterator[Sound]
                 start_seconds=float(clip["start_seconds"]),
                 end_seconds=float(clip["end_seconds"]),
             )
-            waveform = clip["pcm"].astype(np.float32) / np.float32(constants.PCM_SCALE)
-            yield Sound(info, functools.partial(iter, [waveform]))
+            stored = (int(clip["sample_rate_hz"]), int(clip["num_channels"]))
+            if stored != taken:
+                raise UserError(
+                    f"clip {info.clip_id}: is {schema.format_text(*stored)}, and front end {audio_format.front_end_id} "
+                    f"takes {schema.format_text(*taken)}: prepare it with --sample_rate_hz={taken[0]}."
+                )
+            yield AudioClip(info, functools.partial(iter, [pcm.to_waveform(clip["pcm"])]))

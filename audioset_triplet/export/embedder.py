@@ -1,8 +1,8 @@
-"""Sounds + SavedModel -> window embeddings in a store, in constant memory.
+"""Audio clips + SavedModel -> window embeddings in a store, in constant memory.
 
-Sounds are decoded in a thread of their own and cut into windows; windows of successive sounds share a batch. A sound
-is written when it has been read to its end, so that a file that turns out to be damaged leaves no row. A long one would
-have to be held back for too long: it is read through once before its first window is written.
+A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. A clip is written
+after its last block has been read, so that a damaged file leaves no row. A long clip would be held in memory for too
+long: it is read once to its end before its first window is written.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.export.audio_clips import Sound
-from audioset_triplet.frontend import constants
+from audioset_triplet.export.audio_clips import AudioClip
+from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media.audio_files import AudioError
 
 _HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
@@ -26,7 +26,7 @@ _QUEUED_WINDOWS = 256
 
 
 class Writer(Protocol):
-    """What `EmbeddingWriter` and `FeatureWriter` have in common."""
+    """The common interface of `EmbeddingWriter` and `FeatureWriter`."""
 
     clip_ids_done: Set[str]
 
@@ -41,11 +41,11 @@ class Writer(Protocol):
 
 @dataclasses.dataclass
 class Totals:
-    """What a call of `embed` did."""
+    """The counts of a call of `embed`."""
 
     num_clips: int = 0
     num_windows: int = 0
-    num_skipped: int = 0  # done by an earlier run
+    num_skipped: int = 0  # embedded by an earlier run
     audio_seconds: float = 0.0
     rejects: List[Tuple[str, AudioError]] = dataclasses.field(default_factory=list)
 
@@ -53,12 +53,12 @@ class Totals:
 @dataclasses.dataclass(frozen=True)
 class _Window:
     start_seconds: float
-    samples: np.ndarray  # float32 [15600]
+    samples: np.ndarray  # float32 [window_samples]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Sound:
-    """The sound that the windows around belong to can be read to its end; `is_end`: there are no more windows."""
+class _ReadableClip:
+    """The clip of the windows before and after can be read to its end; `is_end`: there are no more windows."""
 
     clip: ClipInfo
     is_end: bool
@@ -70,46 +70,46 @@ class _Reject:
     error: AudioError
 
 
-_Item = Union[_Window, _Sound, _Reject]
+_Item = Union[_Window, _ReadableClip, _Reject]
 
 
-def cut_windows(blocks: Iterable[np.ndarray]) -> Iterator[_Window]:
+def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, "LoadedModel"]) -> Iterator[_Window]:
     """Successive windows of a signal that comes in blocks; a signal shorter than a window is padded with silence.
 
-    An incomplete last window is dropped, as in `frontend.mel.cut_windows`.
+    An incomplete last window is dropped, as in `FrontEnd.windows`.
     """
     pending = np.zeros(0, np.float32)
     index = 0
     for block in blocks:
         pending = np.concatenate([pending, block])
-        while len(pending) >= constants.WINDOW_SAMPLES:
-            yield _Window(index * constants.WINDOW_HOP_SECONDS, pending[: constants.WINDOW_SAMPLES].copy())
-            pending = pending[constants.WINDOW_HOP_SAMPLES :]
+        while len(pending) >= front_end.window_samples:
+            yield _Window(index * front_end.hop_seconds, pending[: front_end.window_samples].copy())
+            pending = pending[front_end.hop_samples :]
             index += 1
     if index == 0:
-        yield _Window(0.0, np.pad(pending, (0, constants.WINDOW_SAMPLES - len(pending))))
+        yield _Window(0.0, np.pad(pending, (0, front_end.window_samples - len(pending))))
 
 
 def embed(
-    sounds: Iterable[Sound], model: "LoadedModel", writer: Writer, batch_size: int, num_sounds: Optional[int]
+    clips: Iterable[AudioClip], model: "LoadedModel", writer: Writer, batch_size: int, num_clips: Optional[int]
 ) -> Totals:
-    """Embeds every sound that the writer does not have yet.
+    """Embeds every clip that the writer does not have yet.
 
     Args:
-        sounds: what to embed.
+        clips: the clips to embed.
         model: the SavedModel.
         writer: where window embeddings go.
         batch_size: windows per call of the model.
-        num_sounds: how many sounds there are, for the progress bar; None if that is not known.
+        num_clips: how many clips there are, for the progress bar; None: not known.
 
     Raises:
-        UserError: what `writer.write` raises; a damaged record; a long sound that changes while it is read.
+        UserError: what `writer.write` raises; a damaged record; a long file that changes while it is read.
     """
     totals = Totals()
     items: List[_Item] = []
     num_windows = 0
     assembler = _Assembler(writer, totals)
-    with tqdm(total=num_sounds, desc="embedding", unit=" clips", disable=None) as progress:
+    with tqdm(total=num_clips, desc="embedding", unit=" clips", disable=None) as progress:
 
         def flush() -> None:
             windows = [item for item in items if isinstance(item, _Window)]
@@ -124,7 +124,7 @@ def embed(
             items.clear()
 
         done = frozenset(writer.clip_ids_done)  # before this run: an id that comes twice in it is an error
-        for item in _in_background(_items(sounds, done, totals), _QUEUED_WINDOWS):
+        for item in _in_background(_items(clips, done, model, totals), _QUEUED_WINDOWS):
             items.append(item)
             num_windows += isinstance(item, _Window)
             if num_windows == batch_size:
@@ -135,10 +135,10 @@ def embed(
 
 
 class LoadedModel:
-    """An exported SavedModel.
+    """An exported SavedModel: what it takes and gives is read from it, not from the registry of front ends.
 
     Raises:
-        UserError: the folder holds none, or one that does not map waveforms to embeddings.
+        UserError: the folder holds none, or one that does not map waveforms to embeddings of windows.
     """
 
     def __init__(self, folder: str) -> None:
@@ -151,7 +151,10 @@ class LoadedModel:
         try:
             self._serve = self._model.signatures["serving_default"]
             self.model_id = self._model.model_id().numpy().decode()
-            front_end_id = self._model.front_end_id().numpy().decode()
+            self.front_end_id = self._model.front_end_id().numpy().decode()
+            front_end = {name: int(value) for name, value in self._model.front_end().items()}
+            self.sample_rate_hz, self.num_channels = front_end["sample_rate_hz"], front_end["num_channels"]
+            self.window_samples, self.hop_samples = front_end["window_samples"], front_end["hop_samples"]
             self.embedding_size = int(self._serve.structured_outputs["embedding"].shape[-1])
             self._serve.structured_outputs["window_weights"]
         except (AttributeError, KeyError) as error:
@@ -159,14 +162,13 @@ class LoadedModel:
                 f"{folder} holds a SavedModel that this version of experiments.export_model did not write; export it "
                 "again."
             ) from error
-        if front_end_id != constants.FRONT_END_ID:
-            raise UserError(f"{folder} has the front end {front_end_id}, this code has {constants.FRONT_END_ID}.")
+        self.hop_seconds = self.hop_samples / self.sample_rate_hz
 
     def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-        """R windows of 15600 samples, float32 -> unit embeddings [R, D] and weights [R]."""
+        """R windows, float32 [window_samples] each -> unit embeddings [R, D] and weights [R]."""
         if not windows:
             return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
-        lengths = tf.fill([len(windows)], constants.WINDOW_SAMPLES)
+        lengths = tf.fill([len(windows)], self.window_samples)
         result = self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)
         return result["embedding"].numpy(), result["window_weights"].numpy()[:, 0]
 
@@ -185,16 +187,16 @@ class _Assembler:
         if self._clip is not None and len(self._windows) >= _HELD_WINDOWS:
             self._write()
 
-    def add_end(self, item: Union[_Sound, _Reject]) -> None:
-        """The sound of the windows before, and perhaps of some to come, can be read to its end, or cannot."""
-        if isinstance(item, _Sound):
+    def add_end(self, item: Union[_ReadableClip, _Reject]) -> None:
+        """The clip of the windows before, and perhaps of later ones, can be read to its end, or cannot."""
+        if isinstance(item, _ReadableClip):
             self._clip = item.clip
             self._write()
             if item.is_end:
                 self._totals.num_clips += 1
                 self._totals.audio_seconds += item.clip.end_seconds - item.clip.start_seconds
                 self._clip = None
-        elif self._clip is not None:  # it was whole a moment ago, and some of it is written: no row of it may stay
+        elif self._clip is not None:  # the file has changed: the part with its rows is discarded
             raise item.error
         else:
             self._totals.rejects.append((item.clip.clip_id, item.error))
@@ -209,27 +211,27 @@ class _Assembler:
             self._windows = []
 
 
-def _items(sounds: Iterable[Sound], done: FrozenSet[str], totals: Totals) -> Iterator[_Item]:
-    for sound in sounds:
-        if sound.clip.clip_id in done:
+def _items(clips: Iterable[AudioClip], done: FrozenSet[str], model: LoadedModel, totals: Totals) -> Iterator[_Item]:
+    for audio in clips:
+        if audio.clip.clip_id in done:
             totals.num_skipped += 1
         else:
-            yield from _items_of(sound)
+            yield from _items_of(audio, model)
 
 
-def _items_of(sound: Sound) -> Iterator[_Item]:
+def _items_of(audio: AudioClip, model: LoadedModel) -> Iterator[_Item]:
     counter = _SampleCounter()
     try:
-        for index, window in enumerate(cut_windows(counter.count(sound.read()))):
+        for index, window in enumerate(cut_windows(counter.count(audio.read()), model)):
             if index == _HELD_WINDOWS:
                 whole = _SampleCounter()
-                for _ in whole.count(sound.read()):
+                for _ in whole.count(audio.read()):
                     pass
-                yield _Sound(_with_end(sound.clip, whole.num_samples), is_end=False)
+                yield _ReadableClip(_with_end(audio.clip, whole.num_samples / model.sample_rate_hz), is_end=False)
             yield window
-        yield _Sound(_with_end(sound.clip, counter.num_samples), is_end=True)
+        yield _ReadableClip(_with_end(audio.clip, counter.num_samples / model.sample_rate_hz), is_end=True)
     except AudioError as error:
-        yield _Reject(sound.clip, error)
+        yield _Reject(audio.clip, error)
 
 
 class _SampleCounter:
@@ -242,14 +244,14 @@ class _SampleCounter:
             yield block
 
 
-def _with_end(clip: ClipInfo, num_samples: int) -> ClipInfo:
+def _with_end(clip: ClipInfo, seconds: float) -> ClipInfo:
     if clip.end_seconds > clip.start_seconds:
         return clip
-    return dataclasses.replace(clip, end_seconds=clip.start_seconds + num_samples / constants.SAMPLE_RATE_HZ)
+    return dataclasses.replace(clip, end_seconds=clip.start_seconds + seconds)
 
 
 def _in_background(items: Iterable[_Item], capacity: int) -> Iterator[_Item]:
-    """The same items, made in a thread of their own; an exception there is raised here."""
+    """The same items, made by a thread; an exception there is raised here."""
     pipe: queue.Queue[object] = queue.Queue(capacity)
     stopped = threading.Event()
     end = object()

@@ -1,13 +1,14 @@
 """A network -> a SavedModel that maps waveforms to embeddings and needs nothing of this project to be loaded.
 
     model = tf.saved_model.load(folder)
-    model(waveform)["embedding"]                     # float32 [B, L] or [L] at 16 kHz in [-1, 1]
-    model(waveform, num_samples)["embedding"]        # int32 [B]: what lies beyond is ignored
+    model(waveform)["embedding"]                     # float32 [B, L] or [L] in [-1, 1], at the model's sample rate
+    model(waveform, num_samples)["embedding"]        # int32 [B]: later samples are ignored
     model.signatures["serving_default"](waveform=..., num_samples=...)
+    model.front_end()                                # sample_rate_hz, num_channels, window_samples, hop_samples
 
-Samples that are not finite are not detected: `experiments.embed` rejects such files before they get here.
+Samples that are not finite are not detected: `experiments.embed` rejects such files before.
 
-Shapes: B clips, L samples, W windows, T = 96 frames by F = 64 bands, D embedding size.
+Shapes: B clips, L samples, W windows, T frames by F bands, D embedding size.
 """
 
 import glob
@@ -23,7 +24,8 @@ import tensorflow as tf
 
 from audioset_triplet import __version__
 from audioset_triplet.errors import UserError, op_reason
-from audioset_triplet.frontend import constants, loudness, mel
+from audioset_triplet.frontend import loudness
+from audioset_triplet.frontend.front_end import FrontEnd
 
 _PARITY_TOLERANCE = 1e-5
 _SCRATCH_PREFIX = ".export-"
@@ -35,20 +37,20 @@ class EmbeddingModule(tf.Module):
     The result is a dictionary:
         embedding: float32 [B, D], the weighted sum of the clip's window embeddings, brought back to unit length.
         window_embeddings: float32 [B, W, D], unit length; zero beyond a clip's own windows.
-        window_weights: float32 [B, W], positive: loud windows count for more (`frontend.level`); zero beyond a clip's
-            own windows.
+        window_weights: float32 [B, W], positive: loud windows count for more (`frontend.loudness`); zero beyond a
+            clip's own windows.
         window_start_seconds: float32 [W].
         num_windows: int32 [B], at least 1: a clip shorter than a window is padded with silence.
     """
 
-    def __init__(self, network: tf.keras.Model, model_id: str, spectrum: Optional[str] = None) -> None:
+    def __init__(self, network: tf.keras.Model, model_id: str, front_end: FrontEnd) -> None:
         super().__init__()
         # The variables and a closure, not the Keras model: else each of its 170 layers is written a second time.
         self.network_variables = list(network.variables)
         self._network = lambda windows: network(windows, training=False)
         self._embedding_size = network.output_shape[-1]
         self._model_id = model_id
-        self._spectrum = spectrum or mel.default_spectrum()
+        self._front_end = front_end
 
     @tf.function(input_signature=[])
     def model_id(self) -> tf.Tensor:
@@ -57,7 +59,14 @@ class EmbeddingModule(tf.Module):
 
     @tf.function(input_signature=[])
     def front_end_id(self) -> tf.Tensor:
-        return tf.constant(constants.FRONT_END_ID)
+        """The id of the front end, string []."""
+        return tf.constant(self._front_end.id)
+
+    @tf.function(input_signature=[])
+    def front_end(self) -> Dict[str, tf.Tensor]:
+        """The waveforms that the model takes and the windows that it makes of them, int32 [] each."""
+        names = ("sample_rate_hz", "num_channels", "window_samples", "hop_samples")
+        return {name: tf.constant(getattr(self._front_end, name)) for name in names}
 
     @tf.function
     def __call__(self, waveform: tf.Tensor, num_samples: Optional[tf.Tensor] = None) -> Dict[str, tf.Tensor]:
@@ -73,22 +82,22 @@ class EmbeddingModule(tf.Module):
         num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
         inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])
         waveform = tf.where(inside, waveform, 0.0)
-        missing = tf.maximum(0, constants.WINDOW_SAMPLES - tf.shape(waveform)[1])
+        missing = tf.maximum(0, self._front_end.window_samples - tf.shape(waveform)[1])
         waveform = tf.pad(waveform, [[0, 0], [0, missing]])
 
-        windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform, self._spectrum)))  # [B, W, T, F]
+        windows = self._front_end.windows(waveform)  # [B, W, T, F]
         batch, count = tf.shape(windows)[0], tf.shape(windows)[1]
-        flat = tf.reshape(windows, [-1, constants.WINDOW_FRAMES, constants.NUM_BANDS])
+        flat = tf.reshape(windows, [-1, *self._front_end.feature_shape])
         embeddings = tf.reshape(self._network(flat), [batch, count, self._embedding_size])
-        num_windows = mel.num_windows(num_samples)
-        own = tf.sequence_mask(num_windows, count, tf.float32)
-        embeddings *= own[..., tf.newaxis]
-        weights = own * loudness.weights(waveform, mel.window_starts(count))
+        num_windows = self._front_end.num_windows(num_samples)
+        is_of_clip = tf.sequence_mask(num_windows, count, tf.float32)
+        embeddings *= is_of_clip[..., tf.newaxis]
+        weights = is_of_clip * loudness.weights(waveform, self._front_end.window_starts(count), self._front_end)
         return {
             "embedding": tf.math.l2_normalize(tf.einsum("bw,bwd->bd", weights, embeddings), axis=1),
             "window_embeddings": embeddings,
             "window_weights": weights,
-            "window_start_seconds": tf.cast(tf.range(count), tf.float32) * constants.WINDOW_HOP_SECONDS,
+            "window_start_seconds": tf.cast(tf.range(count), tf.float32) * self._front_end.hop_seconds,
             "num_windows": num_windows,
         }
 
@@ -101,14 +110,14 @@ def model_id_of(network: tf.keras.Model) -> str:
     return f"{network.name}-{network.output_shape[-1]}-{digest.hexdigest()[:12]}"
 
 
-def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spectrum: Optional[str] = None) -> str:
+def export(network: tf.keras.Model, folder: str, front_end: FrontEnd, origin: Dict[str, object]) -> str:
     """Writes the SavedModel of a network, loads it again and compares the two.
 
     Args:
-        network: log-mel windows [B, T, F] -> unit embeddings [B, D].
+        network: windows [B, T, F] of features -> unit embeddings [B, D].
         folder: where to write; an older SavedModel there is replaced, anything else is left alone.
+        front_end: makes the network's features.
         origin: where the weights come from, kept in embedding_model.json beside the graph.
-        spectrum: `fft` or `product` (see `frontend.mel`); None: the faster one on this machine.
 
     Returns:
         The model id.
@@ -121,7 +130,7 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
         raise UserError(f"{folder} is a file, not a folder: give another --output.")
     if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
         raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
-    module = EmbeddingModule(network, model_id_of(network), spectrum)
+    module = EmbeddingModule(network, model_id_of(network), front_end)
     batch = tf.TensorSpec([None, None], tf.float32, "waveform")
     lengths = tf.TensorSpec([None], tf.int32, "num_samples")
     module.__call__.get_concrete_function(batch)
@@ -138,14 +147,14 @@ def export(network: tf.keras.Model, folder: str, origin: Dict[str, object], spec
             raise UserError(f"{folder}: the model cannot be written: {op_reason(error.message)}") from error
         record = {
             "model_id": model_id_of(network),
-            "front_end_id": constants.FRONT_END_ID,
+            "front_end_id": front_end.id,
             "embedding_size": network.output_shape[-1],
             "code_version": __version__,
             **origin,
         }
         with open(os.path.join(written, "embedding_model.json"), "w", encoding="utf-8") as file:
             json.dump(record, file, indent=2)
-        _check_parity(network, written)
+        _check_parity(network, front_end, written)
         if os.path.exists(folder):
             os.rename(folder, os.path.join(scratch, "old"))
         os.rename(written, folder)
@@ -159,18 +168,18 @@ def remove_leftovers(folder: str) -> None:
         shutil.rmtree(leftover)
 
 
-def _check_parity(network: tf.keras.Model, folder: str) -> None:
+def _check_parity(network: tf.keras.Model, front_end: FrontEnd, folder: str) -> None:
     """Compares the written model with the network on two clips: one fades to silence, one is shorter than a window."""
     loaded = tf.saved_model.load(folder)
-    waveform = np.random.default_rng(0).normal(0, 0.1, [2, 3 * constants.WINDOW_SAMPLES]).astype(np.float32)
+    waveform = np.random.default_rng(0).normal(0, 0.1, [2, 3 * front_end.window_samples]).astype(np.float32)
     waveform[0] *= np.linspace(1, 0, waveform.shape[1], dtype=np.float32)
-    num_samples = np.array([waveform.shape[1], constants.WINDOW_SAMPLES // 2], np.int32)
+    num_samples = np.array([waveform.shape[1], front_end.window_samples // 2], np.int32)
     result = loaded(tf.constant(waveform), tf.constant(num_samples))
     waveform[1, num_samples[1] :] = 0
     for clip, count in enumerate(result["num_windows"].numpy()):
-        windows = mel.cut_windows(mel.log_mel(mel.mel_energies(waveform[clip])))[:count]
+        windows = front_end.windows(waveform[clip])[:count]
         embeddings = network(windows, training=False).numpy()
-        vector = loudness.weights(waveform[clip], mel.window_starts(count)).numpy() @ embeddings
+        vector = loudness.weights(waveform[clip], front_end.window_starts(count), front_end).numpy() @ embeddings
         difference = max(
             np.abs(embeddings - result["window_embeddings"][clip, :count]).max(),
             np.abs(vector / np.linalg.norm(vector) - result["embedding"][clip]).max(),

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import constants
+from audioset_triplet.frontend import registry as front_ends
 from audioset_triplet.models import registry
 
 layers = tf.keras.layers
@@ -18,7 +18,7 @@ layers = tf.keras.layers
 
 def feature_shape(config: NetworkConfig) -> Tuple[int, ...]:
     """The shape of a window of the features that a network takes."""
-    return (constants.WINDOW_FRAMES, constants.NUM_BANDS)
+    return front_ends.by_name(config.front_end).feature_shape
 
 
 def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]) -> tf.keras.Model:

@@ -12,7 +12,6 @@ import numpy as np
 from audioset_triplet.config.evaluation import ClusterReportConfig
 from audioset_triplet.evaluation import cluster_metrics, metrics
 from audioset_triplet.evaluation.cluster_metrics import ClusterComparison
-from audioset_triplet.frontend import constants
 from audioset_triplet.losses import cluster_usage
 from audioset_triplet.reports import excerpts, page
 from audioset_triplet.reports.excerpts import Excerpt
@@ -22,7 +21,6 @@ from audioset_triplet.store.assignments import Assignments
 _NUM_PROBABLE = 8  # members on a page, of the highest probability
 _NUM_DRAWN = 8  # and others drawn at random
 _NUM_CLASSES = 5  # most common classes, with their shares
-_WINDOW_SECONDS = constants.WINDOW_SAMPLES / constants.SAMPLE_RATE_HZ
 
 
 def report(comparison: ClusterComparison, config: ClusterReportConfig, data: str = "") -> Report:
@@ -94,7 +92,7 @@ def _describe_largest(comparison: ClusterComparison, config: ClusterReportConfig
     titles = page.readable(metrics.class_titles(comparison.clips.class_names))
     shown = {number: _choose(assignments, members[number], config.seed) for number in numbers}
     shown_rows = [row for probable, drawn in shown.values() for row in [*probable, *drawn]]
-    media = excerpts.excerpts(data, [_excerpt(assignments, row) for row in shown_rows])
+    media = excerpts.excerpts(data, [_excerpt(assignments, row) for row in shown_rows], assignments.info.front_end_id)
 
     def describe_member(row: int) -> Dict[str, Any]:
         excerpt = _excerpt(assignments, row)
@@ -139,7 +137,7 @@ def _choose(assignments: Assignments, rows: np.ndarray, seed: int) -> Tuple[List
 
 def _excerpt(assignments: Assignments, row: int) -> Excerpt:
     clip_id, start = assignments.clip_ids[row], float(assignments.window_start_seconds[row])
-    return Excerpt(clip_id) if math.isnan(start) else Excerpt(clip_id, start, _WINDOW_SECONDS)
+    return Excerpt(clip_id) if math.isnan(start) else Excerpt(clip_id, start)
 
 
 def _class_shares(labels: Sequence[Tuple[int, ...]], titles: Dict[int, str]) -> List[Dict[str, Any]]:

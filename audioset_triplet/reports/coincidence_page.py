@@ -10,6 +10,8 @@ from scipy.special import expit
 import audioset_triplet
 from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.coincidence import CoincidenceResult, PairMetrics
+from audioset_triplet.frontend import registry
+from audioset_triplet.media import pcm
 from audioset_triplet.reports import images, page
 from audioset_triplet.reports.page import Report
 
@@ -109,6 +111,7 @@ def _queries(result: CoincidenceResult, shown_images: np.ndarray) -> List[Dict[s
     """Some windows with the image of their own recording, and the most and the least probable images of others."""
     pairs, seed = result.pairs["av"], result.config.seed
     titles = page.readable(metrics.class_titles(result.class_names))
+    front_end = registry.by_name(result.stage.network.front_end)
     predicted = expit(pairs.scores)
     with_image = np.flatnonzero(np.diag(pairs.positive))
     rows = np.random.default_rng(seed).permutation(with_image)[:_NUM_QUERIES]
@@ -133,13 +136,13 @@ def _queries(result: CoincidenceResult, shown_images: np.ndarray) -> List[Dict[s
         shown += [describe_image(row, column, "most probable", "var(--right)") for column in order[:_NUM_SHOWN]]
         least = order[_NUM_SHOWN:][-_NUM_SHOWN:]
         shown += [describe_image(row, column, "least probable", "var(--wrong)") for column in least]
-        waveform = result.waveforms[row] / 32768
+        waveform = pcm.to_waveform(result.waveforms[row])
         queries.append(
             {
                 "clip_id": result.clip_ids[row],
                 "classes": classes(row),
-                "spectrogram": page.data_uri("image/png", images.spectrogram(waveform)),
-                "audio": page.data_uri("audio/mpeg", images.mp3(waveform)),
+                "spectrogram": page.data_uri("image/png", images.spectrogram(waveform, front_end)),
+                "audio": page.data_uri("audio/mpeg", images.mp3(waveform, front_end.sample_rate_hz)),
                 "images": shown,
             }
         )

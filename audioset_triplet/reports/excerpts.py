@@ -1,56 +1,68 @@
-"""What can be seen and heard of clips on a page.
+"""Spectrograms and audio of clips, for a page.
 
-TensorFlow is imported where it is needed: it takes seconds that a page without pictures need not wait for.
+TensorFlow is imported where it is needed: it takes seconds that a page without images need not wait for.
 """
 
-from typing import Any, Dict, NamedTuple, Sequence
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from audioset_triplet.reports import page
 
-_MOST_SECONDS = 10.0  # of a clip
+_MAX_SECONDS = 10.0  # of a clip
 
 
 class Excerpt(NamedTuple):
-    """A part of a clip."""
+    """A part of a clip: the window that begins at a time; None: the first seconds of the clip."""
 
     clip_id: str
-    start_seconds: float = 0.0
-    seconds: float = _MOST_SECONDS
+    window_start_seconds: Optional[float] = None
 
 
-def excerpts(data: str, wanted: Sequence[Excerpt]) -> Dict[Excerpt, Dict[str, Any]]:
-    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as addresses that hold them.
+def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str) -> Dict[Excerpt, Dict[str, Any]]:
+    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as data URIs.
 
     Args:
-        data: TFRecords that hold the clips, as globs; empty: nothing can be seen or heard.
+        data: TFRecords that hold the clips, as globs; empty: there are neither spectrograms nor audio.
         wanted: the excerpts.
+        front_end_id: the front end of the embeddings that the page is about. Of an unknown one (imported features) the
+            spectrograms are log-mel.
 
     Raises:
-        UserError: what `sounds.waveforms` raises.
+        UserError: what `waveforms.waveforms` and `reading.require_format` raise.
     """
     if not data:
         return {}
+    from audioset_triplet.frontend import registry
+    from audioset_triplet.records import reading
     from audioset_triplet.records.waveforms import waveforms as read_waveforms
     from audioset_triplet.reports import images
 
-    end = max((one.start_seconds + one.seconds for one in wanted), default=0.0)
-    waveforms = read_waveforms(data, [one.clip_id for one in wanted], end)
+    known = {front_end.id: front_end for front_end in registry.FRONT_ENDS.values()}
+    front_end = known.get(front_end_id, registry.FRONT_ENDS["log_mel"])
+    rate_hz = front_end.sample_rate_hz
+    reading.require_format(reading.expand_globs(data), rate_hz, front_end.num_channels, f"front end {front_end.id}")
 
-    def shown(one: Excerpt) -> Dict[str, Any]:
-        start = round(one.start_seconds * SAMPLE_RATE_HZ)
-        waveform = waveforms[one.clip_id][start : start + round(one.seconds * SAMPLE_RATE_HZ)]
+    def span_seconds(excerpt: Excerpt) -> Tuple[float, float]:
+        if excerpt.window_start_seconds is None:
+            return 0.0, _MAX_SECONDS
+        return excerpt.window_start_seconds, excerpt.window_start_seconds + front_end.window_seconds
+
+    end = max((span_seconds(excerpt)[1] for excerpt in wanted), default=0.0)
+    waveforms = read_waveforms(data, [excerpt.clip_id for excerpt in wanted], end)
+
+    def rendered(excerpt: Excerpt) -> Dict[str, Any]:
+        start, end = (round(seconds * rate_hz) for seconds in span_seconds(excerpt))
+        waveform = waveforms[excerpt.clip_id][start:end]
         return {
-            "seconds": len(waveform) / SAMPLE_RATE_HZ,
-            "spectrogram": page.data_uri("image/png", images.spectrogram(waveform)),
-            "audio": page.data_uri("audio/mpeg", images.mp3(waveform)),
+            "seconds": len(waveform) / rate_hz,
+            "spectrogram": page.data_uri("image/png", images.spectrogram(waveform, front_end)),
+            "audio": page.data_uri("audio/mpeg", images.mp3(waveform, rate_hz)),
         }
 
-    return {one: shown(one) for one in wanted}
+    return {excerpt: rendered(excerpt) for excerpt in wanted}
 
 
 def colour_scale() -> str:
-    """The address that holds the colours of the spectrograms, from quiet to loud."""
+    """The colours of the spectrograms from quiet to loud, as a data URI."""
     from audioset_triplet.reports import images
 
     return page.data_uri("image/png", images.colour_scale())

@@ -1,4 +1,4 @@
-"""Pictures and sounds of a report, as the bytes of PNG and MP3 files."""
+"""Images and audio of a report, as the bytes of PNG and MP3 files."""
 
 import io
 from typing import List
@@ -10,18 +10,20 @@ import tensorflow as tf
 from PIL import Image
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import constants, mel
+from audioset_triplet.frontend.front_end import FrontEnd
 
-# Log-mel energies at the two ends of the colour scale, which is one for all pictures: silence, and loud sound.
-QUIET, LOUD = float(np.log(constants.LOG_OFFSET)), 3.0
 _FILTERS_PER_LINE = 16
 
 
-def spectrogram(waveform: np.ndarray) -> bytes:
-    """The log-mel spectrogram of a waveform [L] in [-1, 1] as a PNG: a pixel per frame and band, low bands below."""
-    padded = np.pad(waveform, (0, max(0, constants.FRAME_SAMPLES - len(waveform))))
-    log_mel = mel.log_mel(mel.mel_energies(padded, "fft")).numpy()
-    return _png((log_mel.T[::-1] - QUIET) / (LOUD - QUIET), "magma")
+def spectrogram(waveform: np.ndarray, front_end: FrontEnd) -> bytes:
+    """The features of a waveform [L] in [-1, 1] as a PNG: a pixel per frame and band, low bands below.
+
+    One colour scale holds for all spectrograms of a front end, from silence to loud audio.
+    """
+    padded = np.pad(waveform, (0, max(0, front_end.frame_samples - len(waveform))))
+    features = front_end.features(padded).numpy()
+    quiet, loud = front_end.display_range
+    return _png((features.T[::-1] - quiet) / (loud - quiet), "magma")
 
 
 def colour_scale() -> bytes:
@@ -64,10 +66,10 @@ def first_filters(model: str) -> np.ndarray:
     return kernels[0]
 
 
-def mp3(waveform: np.ndarray) -> bytes:
-    """A waveform [L] at 16 kHz as MP3."""
+def mp3(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
+    """A waveform [L] as MP3."""
     file = io.BytesIO()
-    soundfile.write(file, waveform, constants.SAMPLE_RATE_HZ, format="MP3")
+    soundfile.write(file, waveform, sample_rate_hz, format="MP3")
     return file.getvalue()
 
 

@@ -94,7 +94,7 @@ def _queries(
     clips: Clips, class_titles: Dict[int, str], result: RetrievalResult, queries: List[Query], data: str
 ) -> List[Dict[str, Any]]:
     shown = {row for query in queries for row in [query.row, *(one.row for one in query.neighbours)]}
-    media = excerpts.excerpts(data, [excerpts.Excerpt(clips.clip_ids[row]) for row in shown])
+    media = excerpts.excerpts(data, [excerpts.Excerpt(clips.clip_ids[row]) for row in shown], clips.info.front_end_id)
 
     def card(row: int) -> Dict[str, Any]:
         clip_id = clips.clip_ids[row]

@@ -1,6 +1,6 @@
-"""Three ways to alter a window without altering what is heard (Jansen et al. 2018, section 3).
+"""Three augmentations of a window that keep its class (Jansen et al. 2018, section 3).
 
-All act on linear mel energies [B, T, F], float32, and return the same shape; the logarithm is taken afterwards, because
+All act on linear energies [B, T, F], float32, and return the same shape; the logarithm is taken afterwards, because
 a factor on an energy and a ratio of energies have their meaning before it. Randomness is stateless: the same `seed`
 (int [2]) gives the same result.
 """

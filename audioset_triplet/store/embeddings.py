@@ -31,7 +31,6 @@ import pyarrow.parquet as pq
 import audioset_triplet
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.store import embedding_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
@@ -58,13 +57,13 @@ class WindowBatch:
 class EmbeddingWriter:
     """Writes a folder of embeddings; in a folder that has some, it adds to them.
 
-        with EmbeddingWriter(folder, model_id, embedding_size=128) as writer:
+        with EmbeddingWriter(folder, model_id, front_end_id, embedding_size=128) as writer:
             for clip in clips:
                 if clip.clip_id not in writer.clip_ids_done:
                     writer.write(clip, window_start_seconds, embeddings, weights)
 
     One writer per folder at a time. An exception in the block discards the unfinished part, whose last clip may lack
-    windows. `front_end_id` is for embeddings that were made with another front end than this project's.
+    windows.
 
     Raises:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.
@@ -74,9 +73,9 @@ class EmbeddingWriter:
         self,
         folder: str,
         model_id: str,
+        front_end_id: str,
         embedding_size: int,
         rows_per_part: int = ROWS_PER_PART,
-        front_end_id: str = FRONT_END_ID,
     ) -> None:
         self._folder = folder
         self._rows_per_part = rows_per_part

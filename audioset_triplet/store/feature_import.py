@@ -73,7 +73,7 @@ def import_features(
     _check_additions(files, ours, additions)
     info = _store_info(files, ours, additions)
     totals = Totals()
-    with EmbeddingWriter(output, info.model_id, info.embedding_size, front_end_id=info.front_end_id) as writer:
+    with EmbeddingWriter(output, info.model_id, info.front_end_id, info.embedding_size) as writer:
         done: Dict[str, Tuple[Tuple[int, ...], int]] = {}  # clip id -> labels and fold
         class_names: Dict[int, str] = {}
         if writer.clip_ids_done:

@@ -8,7 +8,7 @@ records the list is called `audio`, has a step per second, is beside a list of i
 video, whose id is under `id` or `video_id`. Those of this project are AudioSet's, with the id of the clip under
 `video_id` and with more keys, which other readers ignore:
 
-    context        recording_id bytes[1], label_names bytes[n], fold int64[1]
+    context        recording_id bytes[1], label_names bytes[n], fold int64[1], hop_seconds float[1] unless it is 0.96
     feature_lists  window_weight: one float[1] per window, its weight in the clip (`frontend.loudness`)
 
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
@@ -33,7 +33,6 @@ import tensorflow as tf
 from audioset_triplet import __version__, files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError, op_reason
-from audioset_triplet.frontend.constants import FRONT_END_ID, WINDOW_HOP_SECONDS
 from audioset_triplet.labels import segment_id
 from audioset_triplet.records import reading
 from audioset_triplet.store import embedding_parts
@@ -46,7 +45,7 @@ _STEP = 2 * _LIMIT / 255
 _CODE_OF_ZERO = 127
 _AUDIOSET_LIST, _YOUTUBE8M_LIST = "audio_embedding", "audio"
 _WEIGHTS_LIST = "window_weight"
-_HOP_SECONDS = {_AUDIOSET_LIST: WINDOW_HOP_SECONDS, _YOUTUBE8M_LIST: 1.0}
+_HOP_SECONDS = {_AUDIOSET_LIST: 0.96, _YOUTUBE8M_LIST: 1.0}  # of the released features
 
 
 def quantize(values: np.ndarray) -> np.ndarray:
@@ -87,8 +86,15 @@ class ClipFeatures:
     is_ours: bool  # written by this project
 
 
-def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndarray) -> bytes:
-    """The serialized SequenceExample of a clip from its quantized window embeddings, uint8 [W, D], and weights [W]."""
+def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndarray, hop_seconds: float) -> bytes:
+    """The serialized SequenceExample of a clip.
+
+    Args:
+        clip: the clip.
+        codes: uint8 [W, D], its quantized window embeddings.
+        weights: [W], their loudness weights.
+        hop_seconds: from the start of a window to that of the next.
+    """
     example = tf.train.SequenceExample()
     context = example.context.feature
     context["video_id"].bytes_list.value.append(clip.clip_id.encode())
@@ -98,6 +104,8 @@ def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndar
     context["recording_id"].bytes_list.value.append(clip.recording_id.encode())
     context["label_names"].bytes_list.value.extend(name.encode() for name in clip.label_names)
     context["fold"].int64_list.value.append(clip.fold)
+    if hop_seconds != _HOP_SECONDS[_AUDIOSET_LIST]:
+        context["hop_seconds"].float_list.value.append(hop_seconds)
     steps = example.feature_lists.feature_list[_AUDIOSET_LIST].feature
     for step in codes:
         steps.add().bytes_list.value.append(step.tobytes())
@@ -136,7 +144,9 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
         length = len(codes) * _HOP_SECONDS[list_name]
         clip = ClipInfo(video_id, video_id, tuple(sorted(set(labels))), end_seconds=length)
     weights = _weights(lists, len(codes), where) if is_ours else np.ones(len(codes), np.float32)
-    return ClipFeatures(clip, codes, weights, _HOP_SECONDS[list_name], is_ours)
+    has_hop = is_ours and "hop_seconds" in context
+    hop_seconds = _the_only(context, "hop_seconds", "float_list", where) if has_hop else _HOP_SECONDS[list_name]
+    return ClipFeatures(clip, codes, weights, hop_seconds, is_ours)
 
 
 def _our_clip(context: Mapping[str, Any], clip_id: str, labels: Tuple[int, ...]) -> ClipInfo:
@@ -231,15 +241,25 @@ class FeatureWriter:
     """Writes a folder of feature records; in a folder that has some, it adds to them.
 
     It has the interface of `store.embeddings.EmbeddingWriter`. A part gets its name when it is complete.
+    `hop_seconds` is the time from the start of a window to that of the next.
 
     Raises:
         UserError: the folder holds features of another model or front end, or a damaged part.
     """
 
-    def __init__(self, folder: str, model_id: str, embedding_size: int, clips_per_part: int = CLIPS_PER_PART) -> None:
+    def __init__(
+        self,
+        folder: str,
+        model_id: str,
+        front_end_id: str,
+        embedding_size: int,
+        hop_seconds: float,
+        clips_per_part: int = CLIPS_PER_PART,
+    ) -> None:
         self._folder = folder
         self._clips_per_part = clips_per_part
-        self._info = StoreInfo(model_id, FRONT_END_ID, embedding_size, __version__)
+        self._info = StoreInfo(model_id, front_end_id, embedding_size, __version__)
+        self._hop_seconds = hop_seconds
         embedding_parts.check_folder(folder, self._info)
         parts = glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord"))
         # After the last one, not the count of parts: a damaged part between others may have been removed.
@@ -291,7 +311,7 @@ class FeatureWriter:
         if self._clip is None:
             return
         codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
-        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, codes, weights)
+        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, codes, weights, self._hop_seconds)
         self._clip, self._codes, self._weights = None, [], []
         if len(self._finished) >= self._clips_per_part:
             self._finish_part()

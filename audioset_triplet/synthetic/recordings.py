@@ -18,8 +18,8 @@ from scipy import signal
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import PCM_SCALE, SAMPLE_RATE_HZ
-from audioset_triplet.synthetic.sounds import SOUNDS, coloured_noise
+from audioset_triplet.media.pcm import PCM_SCALE
+from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ, SOUNDS, coloured_noise
 
 NUM_FOLDS = 5
 MAX_TAKES = 3

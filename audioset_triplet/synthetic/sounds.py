@@ -11,7 +11,7 @@ from typing import Callable, Dict
 import numpy as np
 from scipy import signal
 
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
+SAMPLE_RATE_HZ = 16000  # of all synthetic sounds
 
 Sound = Callable[[np.random.Generator, int], np.ndarray]
 

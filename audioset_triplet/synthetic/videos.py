@@ -19,10 +19,10 @@ import tqdm
 from PIL import Image
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from audioset_triplet.media import video_writing
 from audioset_triplet.synthetic import objects, recordings
 from audioset_triplet.synthetic.objects import DRAWINGS, Colours
+from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ
 
 FRAMES_PER_SECOND = 10
 SHAPES = ((160, 120), (160, 120), (192, 108), (120, 160))  # width and height of pictures

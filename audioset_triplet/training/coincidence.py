@@ -16,11 +16,13 @@ import tensorflow as tf
 from audioset_triplet import distribution
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
 from audioset_triplet.losses.coincidence import Timestamps, coincidence, find_pairs
 from audioset_triplet.models import heads, networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.runs import checkpoints, classes, run_config
+from audioset_triplet.sampling import windows
 from audioset_triplet.store import weak_labels
 from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training import clustering_terms, inputs, loop, run_inputs
@@ -33,6 +35,8 @@ def train(config: CoincidenceConfig, workdir: str) -> None:
     Raises:
         Terminated, UserError: as for `loop.train` and `weak_labels.read`; `start_from` holds no network of these sizes.
     """
+    front_end = registry.by_name(config.network.front_end)
+    windows.require_gap("coincidence_seconds", config.terms.coincidence_seconds, front_end)
     labels = weak_labels.read(config.labels.weak_labels) if config.terms.class_weight else None
     read_batches = functools.partial(inputs.moment_batches, config, labels)
     source = run_inputs.Records(config, read_batches, with_frames=config.terms.av_weight > 0)
@@ -151,7 +155,7 @@ class CoincidenceModel(ObjectiveModel):
         return Terms(terms.loss, tf.ones_like(terms.loss), metrics)
 
     def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
-        exists = [tf.ones_like(batch.has_companion), batch.has_companion][: len(embeddings)]
+        exists = [tf.ones_like(batch.has_positive_window), batch.has_positive_window][: len(embeddings)]
         weights = tf.cast(tf.concat(exists, axis=0), tf.float32)
         head, gamma = self.submodels[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
@@ -165,5 +169,5 @@ class CoincidenceModel(ObjectiveModel):
 
 def _window_times(batch: inputs.MomentBatch, which: int) -> Timestamps:
     """The times of the windows (0) or of their positive windows (1)."""
-    exists = batch.has_companion if which else tf.ones_like(batch.has_companion)
+    exists = batch.has_positive_window if which else tf.ones_like(batch.has_positive_window)
     return Timestamps(batch.recordings, batch.seconds[:, which], exists)

@@ -15,7 +15,9 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
-from audioset_triplet.frontend import mel
+from audioset_triplet.frontend import registry
+from audioset_triplet.frontend.front_end import FrontEnd
+from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import image_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
@@ -24,7 +26,7 @@ from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, Pipeline, req
 
 
 class LabelledBatch(NamedTuple):
-    """B windows, as log-mel of T = 96 frames by F = 64 bands, with the labels of their clips."""
+    """B windows, as features of T frames by F bands, with the labels of their clips."""
 
     windows: tf.Tensor  # float32 [B, T, F]
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
@@ -32,11 +34,11 @@ class LabelledBatch(NamedTuple):
 
 
 class WindowBatch(NamedTuple):
-    """B pairs of windows from which triplets are to be made (`sampling.triplets`), M ids of contents each."""
+    """B pairs of windows from which triplets are to be made (`sampling.triplets`), M group ids each."""
 
-    pcm: tf.Tensor  # int16 [B, 2, 15600]
-    contents: tf.Tensor  # int64 [B, 2, M]
-    has_companion: tf.Tensor  # bool [B]
+    pcm: tf.Tensor  # int16 [B, 2, window samples]
+    group_ids: tf.Tensor  # int64 [B, 2, M]
+    has_positive_window: tf.Tensor  # bool [B]
     example_id: tf.Tensor  # int64 [B], the hash of the id of the anchor's clip (`records.example_ids`)
     seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
 
@@ -44,11 +46,11 @@ class WindowBatch(NamedTuple):
 class MomentBatch(NamedTuple):
     """B moments of recordings: a window, another one near it, and a picture that is shown near it.
 
-    Sounds are log-mel of T = 96 frames by F = 64 bands. What a run does not use is (), as in `TripletBatch`.
+    Windows are features of T frames by F bands. What a run does not use is (), as in `TripletBatch`.
     """
 
-    windows: tf.Tensor  # float32 [B, 2, T, F]; [B, 1, T, F] where no companion is used
-    has_companion: tf.Tensor  # bool [B]
+    windows: tf.Tensor  # float32 [B, 2, T, F]; [B, 1, T, F] where no positive window is used
+    has_positive_window: tf.Tensor  # bool [B]
     recordings: tf.Tensor  # int64 [B], a hash of the recording's id
     seconds: tf.Tensor  # float32 [B, 2], where the middles of the windows lie in the recording
     images: Union[tf.Tensor, Tuple[()]]  # uint8 [B, S, S, 3], RGB
@@ -93,8 +95,9 @@ def triplet_batches(
 
 def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
-    windows = {name: getattr(batch, name) for name in ("pcm", "contents", "has_companion", "example_id")}
-    return sample_triplets(windows, config.sampling, batch.seed[0], with_negatives=config.loss.negatives == "sampled")
+    windows = {name: getattr(batch, name) for name in ("pcm", "group_ids", "has_positive_window", "example_id")}
+    with_negatives = config.loss.negatives == "sampled"
+    return sample_triplets(windows, config.sampling, _front_end(config), batch.seed[0], with_negatives)
 
 
 def labelled_batches(
@@ -111,20 +114,20 @@ def labelled_batches(
     Raises:
         UserError: no file matches.
     """
-    pipeline = Pipeline(config, feed, clip_ids)
+    pipeline, front_end = Pipeline(config, feed, clip_ids), _front_end(config)
     columns = tf.constant(list(classes), tf.int64)
 
     def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1), window["example_id"]
 
     def compute(pcm: tf.Tensor, targets: tf.Tensor, example_id: tf.Tensor) -> LabelledBatch:
-        log_mel = mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm)))
-        return LabelledBatch(log_mel, tf.cast(targets, tf.float32), example_id)
+        features = front_end.features(samples.tensor_to_waveform(pcm))
+        return LabelledBatch(features, tf.cast(targets, tf.float32), example_id)
 
     clips = pipeline.clips()
     if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
         clips = clips.cache()
-    examples = windows.random_windows(pipeline.repeated(clips), pipeline.seed)
+    examples = windows.random_windows(pipeline.repeated(clips), front_end, pipeline.seed)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))
     return pipeline.delivered(pipeline.batched(examples).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
 
@@ -142,7 +145,7 @@ def moment_batches(
     Raises:
         UserError: no file matches, or no clip.
     """
-    pipeline = Pipeline(config, feed)
+    pipeline, front_end = Pipeline(config, feed), _front_end(config)
     with_pictures = config.terms.av_weight > 0
     num_windows = 2 if config.terms.aa_weight > 0 else 1
     target = _targets_of(weak_labels) if weak_labels else None
@@ -152,13 +155,13 @@ def moment_batches(
     def compute(batch: dict) -> MomentBatch:
         pcm = batch["pcm"][:, :num_windows]
         return MomentBatch(
-            windows=mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pcm))),
-            has_companion=batch["has_companion"],
+            windows=front_end.features(samples.tensor_to_waveform(pcm)),
+            has_positive_window=batch["has_positive_window"],
             recordings=batch["recording"],
             seconds=batch["seconds"],
-            images=batch["picture"] if with_pictures else (),
-            has_image=batch["has_picture"] if with_pictures else (),
-            image_seconds=batch["picture_seconds"] if with_pictures else (),
+            images=batch["image"] if with_pictures else (),
+            has_image=batch["has_image"] if with_pictures else (),
+            image_seconds=batch["image_seconds"] if with_pictures else (),
             targets=batch["targets"] if target else (),
             example_id=batch["example_id"],
         )
@@ -166,11 +169,13 @@ def moment_batches(
     def finished(moment: dict) -> dict:
         clip_id, _, own_seed = (moment.pop(name) for name in ("clip_id", "labels", "seed"))
         if with_pictures and config.image.augment_images:
-            moment["picture"] = image_augmentation.alter(moment["picture"], own_seed)
+            moment["image"] = image_augmentation.augment(moment["image"], own_seed)
         return {**moment, "targets": target(clip_id)} if target else moment
 
     image_size = config.image.image_size if with_pictures else 0
-    moments = windows.moments(pipeline.repeated(clips), pipeline.seed, config.terms.coincidence_seconds, image_size)
+    moments = windows.audio_visual_pairs(
+        pipeline.repeated(clips), front_end, pipeline.seed, config.terms.coincidence_seconds, image_size
+    )
     moments = pipeline.separated(moments.map(finished, num_parallel_calls=tf.data.AUTOTUNE))
     return pipeline.delivered(pipeline.batched(moments).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
 
@@ -195,10 +200,14 @@ def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     return target
 
 
+def _front_end(config: Union[TripletConfig, ClassifierConfig, CoincidenceConfig]) -> FrontEnd:
+    return registry.by_name(config.network.front_end)
+
+
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:
     if config.sampling.method == "labels":
-        return windows.label_pairs(clips, seed)
-    pairs = windows.recording_pairs(clips, seed, config.sampling.proximity_seconds)
+        return windows.label_pairs(clips, _front_end(config), seed)
+    pairs = windows.recording_pairs(clips, _front_end(config), seed, config.sampling.proximity_seconds)
     if set(rows_per_method(config.training.batch_size, config.sampling)) == {"proximity"}:
-        return pairs.filter(lambda pair: pair["has_companion"])
+        return pairs.filter(lambda pair: pair["has_positive_window"])
     return pairs

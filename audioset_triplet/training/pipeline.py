@@ -3,7 +3,7 @@
 files -> interleave -> parse -> shuffle -> repeat -> windows -> batch -> features -> prefetch
 
 Clips are shuffled before they are repeated, so that an epoch has every clip once. Windows are cut before anything is
-computed, so that the front end works on 0.96 s and not on whole clips. Each host has a pipeline of its own, of some of
+computed, so that the front end works on windows and not on whole clips. Each host has a pipeline of its own, of some of
 the files; or all hosts take their batches from one tf.data service, among whose workers the files are divided.
 """
 

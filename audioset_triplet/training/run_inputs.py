@@ -96,7 +96,7 @@ class Records:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         try:
-            with reading.named_errors(self._files, self._with_frames), windows.too_many_labels_named():
+            with reading.named_errors(self._files, self._with_frames), windows.naming_unusable_clips():
                 yield
         finally:
             if self._skipped.count:

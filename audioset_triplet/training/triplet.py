@@ -8,10 +8,11 @@ import tensorflow as tf
 from audioset_triplet import distribution
 from audioset_triplet.config.triplet import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import registry
 from audioset_triplet.losses import nt_xent, triplet
 from audioset_triplet.models import networks
-from audioset_triplet.sampling import draws
-from audioset_triplet.sampling.triplets import TripletBatch, contents_intersect
+from audioset_triplet.sampling import draws, triplets, windows
+from audioset_triplet.sampling.triplets import TripletBatch, shares_group
 from audioset_triplet.training import inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepared
 
@@ -27,6 +28,9 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
     Raises:
         Terminated, UserError: as for `loop.train`.
     """
+    front_end = registry.by_name(config.network.front_end)
+    windows.require_gap("proximity_seconds", config.sampling.proximity_seconds, front_end)
+    triplets.require_bands(config.sampling, front_end)
     source = run_inputs.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
     loop.train(config, workdir, functools.partial(build_model, config), source)
 
@@ -143,9 +147,9 @@ class Candidates(NamedTuple):
     """The M embedded windows that the negatives of B triplets are taken from: anchors, then positives."""
 
     embeddings: tf.Tensor  # float32 [M, D]
-    anchor_contents: tf.Tensor  # int64 [M / 2, .], group ids
-    positive_contents: tf.Tensor  # int64 [M / 2, .]
-    pair_contents: tf.Tensor  # int64 [B, .], of anchor and positive of each triplet
+    anchor_group_ids: tf.Tensor  # int64 [M / 2, .], group ids
+    positive_group_ids: tf.Tensor  # int64 [M / 2, .]
+    pair_group_ids: tf.Tensor  # int64 [B, .], of anchor and positive of each triplet
 
     def is_negative(self, rows: tf.Tensor) -> tf.Tensor:
         """Which candidates may be a negative of which triplets: those that share no group with anchor and positive.
@@ -156,8 +160,8 @@ class Candidates(NamedTuple):
         Returns:
             bool [b, M].
         """
-        pairs = tf.gather(self.pair_contents, rows)
-        intersect = [contents_intersect(pairs, contents) for contents in (self.anchor_contents, self.positive_contents)]
+        pairs = tf.gather(self.pair_group_ids, rows)
+        intersect = [shares_group(pairs, group_ids) for group_ids in (self.anchor_group_ids, self.positive_group_ids)]
         return ~tf.concat(intersect, axis=1)
 
 
@@ -169,10 +173,10 @@ def candidates_of(batch: TripletBatch, anchor: tf.Tensor, positive: tf.Tensor, w
         anchor, positive: [B, D], its embeddings.
         where: `LossConfig.candidates`.
     """
-    anchor_contents, positive_contents = batch.anchor_contents, batch.positive_contents
-    pair_contents = tf.concat([anchor_contents, positive_contents], axis=1)
+    anchor_group_ids, positive_group_ids = batch.anchor_group_ids, batch.positive_group_ids
+    pair_group_ids = tf.concat([anchor_group_ids, positive_group_ids], axis=1)
     if where == "all":
-        anchor, positive, anchor_contents, positive_contents = map(
-            distribution.gather, (anchor, positive, anchor_contents, positive_contents)
+        anchor, positive, anchor_group_ids, positive_group_ids = map(
+            distribution.gather, (anchor, positive, anchor_group_ids, positive_group_ids)
         )
-    return Candidates(tf.concat([anchor, positive], axis=0), anchor_contents, positive_contents, pair_contents)
+    return Candidates(tf.concat([anchor, positive], axis=0), anchor_group_ids, positive_group_ids, pair_group_ids)

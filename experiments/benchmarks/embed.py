@@ -38,11 +38,12 @@ MODULE = "experiments.benchmarks.embed"  # also where it runs as a program
 def export(folder: str, config: str) -> Dict[str, float]:
     """Writes the SavedModel of an untrained network, whose EmbeddingNetworkConfig comes as JSON."""
     from audioset_triplet.export import saved_model
+    from audioset_triplet.frontend import registry
     from audioset_triplet.models import networks
 
     parsed = options.from_json(EmbeddingNetworkConfig, config)
     network = networks.build_embedding(parsed, networks.feature_shape(parsed))
-    saved_model.export(network, folder, {"weights": "untrained"})
+    saved_model.export(network, folder, registry.by_name(parsed.front_end), {"weights": "untrained"})
     return {}
 
 
@@ -65,9 +66,7 @@ def _bare(model: Any, num_windows: int, batch_size: int) -> float:
     """Windows per second of the model alone."""
     import numpy as np
 
-    from audioset_triplet.frontend import constants
-
-    noise = np.random.default_rng(0).normal(0, 0.1, [batch_size, constants.WINDOW_SAMPLES]).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, [batch_size, model.window_samples]).astype(np.float32)
     started = time.monotonic()
     for start in range(0, num_windows, batch_size):
         model.embed_windows(list(noise[: num_windows - start]))
@@ -81,9 +80,9 @@ def _embed(model: Any, folder: str, batch_size: int) -> int:
 
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
     with tempfile.TemporaryDirectory() as output:
-        with EmbeddingWriter(output, model.model_id, model.embedding_size) as writer:
-            sounds = audio_clips.file_sounds(paths, paths)
-            totals = embedder.embed(sounds, model, writer, batch_size, len(paths))
+        with EmbeddingWriter(output, model.model_id, model.front_end_id, model.embedding_size) as writer:
+            clips = audio_clips.file_clips(paths, paths, model)
+            totals = embedder.embed(clips, model, writer, batch_size, len(paths))
     if totals.rejects:
         raise UserError(f"{len(totals.rejects)} files were rejected, the first: {totals.rejects[0][1]}")
     return totals.num_windows

@@ -2,9 +2,10 @@
 
     python -m experiments.benchmarks.frontend --output=benchmark
 
-takes windows of 0.96 s in batches of several sizes, and measures four ways to their mel energies, in turns:
+takes windows of the log-mel front end in batches of several sizes and computes their mel energies in four ways, in
+turns:
 
-* fft, product: the two paths of `audioset_triplet.frontend.mel`;
+* fft, product: the two spectra of the front end (`audioset_triplet.frontend.log_mel`);
 * tf.signal.stft: its magnitudes (in float32), and the product with the mel matrix;
 * librosa: librosa.stft, and the product with the same matrix, made once.
 
@@ -34,7 +35,7 @@ TOLERANCE = 1e-5  # of the highest energy
 
 def measure(num_windows: int, seconds: float, turns: int) -> Dict[str, float]:
     """Windows per second of each way, by the median of its calls, and of the default beside the fastest other."""
-    from audioset_triplet.frontend import mel
+    from audioset_triplet.frontend.front_end import fastest_spectrum
 
     ways = _ways(num_windows)
     calls: Dict[str, List[float]] = {name: [] for name in ways}
@@ -46,8 +47,8 @@ def measure(num_windows: int, seconds: float, turns: int) -> Dict[str, float]:
                 way()
                 calls[name].append(time.monotonic() - started)
     rates = {name: num_windows / statistics.median(times) for name, times in calls.items()}
-    default = rates[mel.default_spectrum()]
-    fastest_other = max(rate for name, rate in rates.items() if name != mel.default_spectrum())
+    default = rates[fastest_spectrum()]
+    fastest_other = max(rate for name, rate in rates.items() if name != fastest_spectrum())
     return {
         **{f"{name}: windows/s": rate for name, rate in rates.items()},
         "default, times the best other": default / fastest_other,
@@ -64,11 +65,23 @@ def _ways(num_windows: int) -> Dict[str, Callable[[], object]]:
     import numpy as np
     import tensorflow as tf
 
-    from audioset_triplet.frontend import constants, mel
+    from audioset_triplet.frontend import registry
+    from experiments.benchmarks.librosa_triplets import (
+        FFT_SAMPLES,
+        FRAME_SAMPLES,
+        HIGHEST_HZ,
+        HOP_SAMPLES,
+        LOWEST_HZ,
+        NUM_BANDS,
+        RATE_HZ,
+    )
 
-    waveform = np.random.default_rng(0).uniform(-0.1, 0.1, [num_windows, constants.WINDOW_SAMPLES]).astype(np.float32)
-    signals, matrix = tf.constant(waveform), mel.mel_matrix().astype(np.float32)
-    frame, hop, fft = constants.FRAME_SAMPLES, constants.FRAME_HOP_SAMPLES, constants.FFT_SAMPLES
+    log_mel = registry.by_name("log_mel")
+    waveform = np.random.default_rng(0).uniform(-0.1, 0.1, [num_windows, log_mel.window_samples]).astype(np.float32)
+    frame, hop, fft = FRAME_SAMPLES, HOP_SAMPLES, FFT_SAMPLES
+    num_bins = fft // 2 + 1
+    matrix = tf.signal.linear_to_mel_weight_matrix(NUM_BANDS, num_bins, RATE_HZ, LOWEST_HZ, HIGHEST_HZ, tf.float64)
+    signals, matrix = tf.constant(waveform), matrix.numpy().astype(np.float32)
     # librosa's frames are as long as the FFT, with the window in their middle.
     padded = np.pad(waveform, [(0, 0), ((fft - frame) // 2, (fft - frame) // 2)])
 
@@ -87,8 +100,8 @@ def _ways(num_windows: int) -> Dict[str, Callable[[], object]]:
         return call
 
     ways = {
-        "fft": with_tensorflow(lambda signals: mel.mel_energies(signals, "fft")),
-        "product": with_tensorflow(lambda signals: mel.mel_energies(signals, "product")),
+        "fft": with_tensorflow(registry.by_name("log_mel", "fft").energies),
+        "product": with_tensorflow(registry.by_name("log_mel", "product").energies),
         "tf.signal.stft": with_tensorflow(lambda signals: tf.abs(tf.signal.stft(signals, frame, hop, fft)) @ matrix),
         "librosa": with_librosa,
     }

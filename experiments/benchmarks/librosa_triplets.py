@@ -1,4 +1,4 @@
-"""Triplets as a user's first version makes them, which `benchmark_input` measures ours beside: librosa and NumPy."""
+"""Triplets of a simple implementation in librosa and NumPy, to which `benchmarks.input` compares the pipeline."""
 
 from typing import Tuple
 
@@ -6,11 +6,14 @@ import librosa
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.frontend import constants
+from audioset_triplet.media import pcm as samples
 from audioset_triplet.records import reading
 
-_SPAN = constants.WINDOW_SAMPLES - constants.FRAME_SAMPLES + constants.FFT_SAMPLES  # librosa's frames are that long
-_BANDS, _FRAMES = constants.NUM_BANDS, constants.WINDOW_FRAMES
+# The front end of VGGish, written once more.
+RATE_HZ, FRAME_SAMPLES, HOP_SAMPLES, FFT_SAMPLES = 16000, 400, 160, 512
+NUM_BANDS, LOWEST_HZ, HIGHEST_HZ = 64, 125.0, 7500.0
+_LOG_OFFSET, _FRAMES = 0.01, 96
+_SPAN = (_FRAMES - 1) * HOP_SAMPLES + FFT_SAMPLES  # librosa's frames are as long as the FFT
 
 
 def batches(data: str, batch_size: int) -> tf.data.Dataset:
@@ -21,11 +24,11 @@ def batches(data: str, batch_size: int) -> tf.data.Dataset:
         batch_size: B.
     """
     random = np.random.default_rng(0)
-    held = [np.ones([_FRAMES, _BANDS], np.float32)]  # the anchor before, which is mixed in
+    previous = [np.ones([_FRAMES, NUM_BANDS], np.float32)]  # the last anchor, which is mixed in
 
     def triplet(pcm: tf.Tensor) -> Tuple[np.ndarray, np.ndarray]:
-        samples = pcm.numpy()
-        first, second = (samples[start : start + _SPAN] for start in random.integers(0, len(samples) - _SPAN, 2))
+        clip = pcm.numpy()
+        first, second = (clip[start : start + _SPAN] for start in random.integers(0, len(clip) - _SPAN, 2))
         anchor = energies(first)
         method = random.integers(4)
         if method == 0:
@@ -34,12 +37,12 @@ def batches(data: str, batch_size: int) -> tf.data.Dataset:
             positive = np.roll(anchor, random.integers(_FRAMES), axis=0)
             bands = random.integers(-10, 11)
             positive = np.roll(positive, bands, axis=1)
-            positive[:, slice(0, bands) if bands >= 0 else slice(_BANDS + bands, _BANDS)] = 0
+            positive[:, slice(0, bands) if bands >= 0 else slice(NUM_BANDS + bands, NUM_BANDS)] = 0
         elif method == 2:
-            positive = anchor + 0.25 * anchor.sum() / held[0].sum() * held[0]
+            positive = anchor + 0.25 * anchor.sum() / previous[0].sum() * previous[0]
         else:
             positive = energies(second)
-        held[0] = anchor
+        previous[0] = anchor
         return log(anchor), log(positive)
 
     clips = reading.read_clips(reading.expand_globs(data), (), deterministic=False).repeat()
@@ -50,20 +53,20 @@ def batches(data: str, batch_size: int) -> tf.data.Dataset:
 def energies(pcm: np.ndarray) -> np.ndarray:
     """Mel energies of a window, [96, 64]."""
     return librosa.feature.melspectrogram(
-        y=pcm.astype(np.float32) / constants.PCM_SCALE,
-        sr=constants.SAMPLE_RATE_HZ,
-        n_fft=constants.FFT_SAMPLES,
-        win_length=constants.FRAME_SAMPLES,
-        hop_length=constants.FRAME_HOP_SAMPLES,
+        y=samples.to_waveform(pcm),
+        sr=RATE_HZ,
+        n_fft=FFT_SAMPLES,
+        win_length=FRAME_SAMPLES,
+        hop_length=HOP_SAMPLES,
         center=False,
         power=1.0,
-        n_mels=_BANDS,
-        fmin=constants.LOWEST_HZ,
-        fmax=constants.HIGHEST_HZ,
+        n_mels=NUM_BANDS,
+        fmin=LOWEST_HZ,
+        fmax=HIGHEST_HZ,
         htk=True,
         norm=None,
     ).T
 
 
 def log(energies: np.ndarray) -> np.ndarray:
-    return np.log(energies + constants.LOG_OFFSET).astype(np.float32)
+    return np.log(energies + _LOG_OFFSET).astype(np.float32)

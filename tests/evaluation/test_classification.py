@@ -84,7 +84,7 @@ def test_random_labels_give_chance(tmp_path):
         for one, label in zip(infos, random.integers(0, 4, 400).tolist())
     ]
     windows = example_clips.windows_of(infos, 0.5, SIZE, 3)
-    with embeddings.EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+    with embeddings.EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         for one, vectors in zip(shuffled, windows):
             writer.write(one, 0.96 * np.arange(3), vectors)
     split = splits.read_split(str(tmp_path), [1], str(tmp_path), [2])

@@ -113,7 +113,7 @@ def test_a_damaged_record_is_one_line(tmp_path):
 def test_bad_calls_are_one_clear_line(folder, tmp_path):
     root, _ = folder
     example_clips.write(tmp_path / "others", example_clips.make_infos(4, 2))
-    with FeatureWriter(str(tmp_path / "ours"), "model", SIZE) as writer:
+    with FeatureWriter(str(tmp_path / "ours"), "model", "front-end", SIZE, 0.96) as writer:
         writer.write(example_clips.ClipInfo("a", "a"), np.arange(1), np.eye(1, SIZE))
     theirs, ours = root / "eval" / "*.tfrecord", tmp_path / "ours" / "*.tfrecord"
     for options, message in [

@@ -56,7 +56,7 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
 
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0, again.stderr
-    assert "is trained: step 4 of 4" in again.stderr and "clips were there already" in again.stdout
+    assert "is trained: step 4 of 4" in again.stderr and "clips were embedded before" in again.stdout
     assert json.loads((tmp_path / "demo" / "report" / "results.json").read_text()) == numbers
 
 

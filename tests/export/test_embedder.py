@@ -13,7 +13,7 @@ import tensorflow as tf
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, saved_model
-from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
 from audioset_triplet.store import embeddings, feature_import, features
 from audioset_triplet.store.stored_clips import clip_vectors
@@ -22,11 +22,13 @@ from tests.tiny_network import build_tiny_network
 
 MODULE = "experiments.embed"
 
+LOG_MEL = registry.FRONT_ENDS["log_mel"]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("models") / "tiny")
-    saved_model.export(build_tiny_network(), path, {})
+    saved_model.export(build_tiny_network(), path, LOG_MEL, {})
     return path
 
 
@@ -41,7 +43,9 @@ def sound(seconds, rate=16000, channels=1, seed=0):
 
 def sounds_of(*waveforms):
     for index, waveform in enumerate(waveforms):
-        yield audio_clips.Sound(ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform]))
+        yield audio_clips.AudioClip(
+            ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform])
+        )
 
 
 def rows(folder):
@@ -49,22 +53,23 @@ def rows(folder):
 
 
 def embed_to(output, model, sounds, batch_size=4):
-    with embeddings.EmbeddingWriter(str(output), model.model_id, model.embedding_size) as writer:
+    with embeddings.EmbeddingWriter(str(output), model.model_id, model.front_end_id, model.embedding_size) as writer:
         return embedder.embed(sounds, model, writer, batch_size, None)
 
 
 @pytest.mark.parametrize("block", [100, 15600, 16000, 100000])
 @pytest.mark.parametrize("num_samples", [0, 10, 15600, 30959, 30960, 70000])
-def test_windows_are_those_of_the_whole_signal_whatever_the_blocks(block, num_samples):
+def test_windows_are_those_of_the_whole_signal_whatever_the_blocks(model, block, num_samples):
     signal = np.arange(num_samples, dtype=np.float32)
-    windows = list(embedder.cut_windows(signal[start : start + block] for start in range(0, num_samples, block)))
-    expected = 1 + max(0, (num_samples - WINDOW_SAMPLES) // WINDOW_HOP_SAMPLES)
+    blocks = (signal[start : start + block] for start in range(0, num_samples, block))
+    windows = list(embedder.cut_windows(blocks, model))
+    expected = 1 + max(0, (num_samples - LOG_MEL.window_samples) // LOG_MEL.hop_samples)
     assert len(windows) == expected
-    padded = np.pad(signal, (0, max(0, WINDOW_SAMPLES - num_samples)))
+    padded = np.pad(signal, (0, max(0, LOG_MEL.window_samples - num_samples)))
     for index, window in enumerate(windows):
-        start = index * WINDOW_HOP_SAMPLES
-        assert window.start_seconds == pytest.approx(index * WINDOW_HOP_SECONDS)
-        np.testing.assert_array_equal(window.samples, padded[start : start + WINDOW_SAMPLES])
+        start = index * LOG_MEL.hop_samples
+        assert window.start_seconds == pytest.approx(index * LOG_MEL.hop_seconds)
+        np.testing.assert_array_equal(window.samples, padded[start : start + LOG_MEL.window_samples])
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 1000])
@@ -107,7 +112,7 @@ def test_a_model_of_before_windows_had_weights_is_refused(tmp_path):
 def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
     def noise(minutes):
         random = np.random.default_rng(0)
-        return audio_clips.Sound(
+        return audio_clips.AudioClip(
             ClipInfo("long", "long"),
             lambda: (random.normal(0, 0.1, 16000 * 10).astype(np.float32) for _ in range(6 * minutes)),
         )
@@ -125,9 +130,9 @@ def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
     assert long < short + 20e6  # the 35 minutes between them are 134 MB
     stored = rows(tmp_path / "40")
     np.testing.assert_allclose(
-        [row["window_start_seconds"] for row in stored], np.arange(len(stored)) * WINDOW_HOP_SECONDS, rtol=1e-5
+        [row["window_start_seconds"] for row in stored], np.arange(len(stored)) * LOG_MEL.hop_seconds, rtol=1e-5
     )
-    assert len(stored) == (40 * 60 * 16000 - WINDOW_SAMPLES) // WINDOW_HOP_SAMPLES + 1
+    assert len(stored) == (40 * 60 * 16000 - LOG_MEL.window_samples) // LOG_MEL.hop_samples + 1
 
 
 @pytest.mark.parametrize("good_blocks", [1, 150])
@@ -139,9 +144,9 @@ def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
 
     good = sound(3)[:, 0]
     sounds = [
-        audio_clips.Sound(ClipInfo("before", "before"), lambda: iter([good])),
-        audio_clips.Sound(ClipInfo("broken", "broken"), broken),
-        audio_clips.Sound(ClipInfo("after", "after"), lambda: iter([good])),
+        audio_clips.AudioClip(ClipInfo("before", "before"), lambda: iter([good])),
+        audio_clips.AudioClip(ClipInfo("broken", "broken"), broken),
+        audio_clips.AudioClip(ClipInfo("after", "after"), lambda: iter([good])),
     ]
     totals = embed_to(tmp_path, model, sounds)
     assert [(clip_id, error.reason) for clip_id, error in totals.rejects] == [("broken", "truncated")]
@@ -161,7 +166,7 @@ def test_a_long_sound_that_changes_while_it_is_read_stops_the_run_and_leaves_no_
             raise audio_files.AudioError("x.flac", "truncated", "after it had been read to its end")
 
     with pytest.raises(UserError, match="after it had been read"):
-        embed_to(tmp_path, model, [audio_clips.Sound(ClipInfo("changing", "changing"), changing)])
+        embed_to(tmp_path, model, [audio_clips.AudioClip(ClipInfo("changing", "changing"), changing)])
     assert reads == [0, 1] and not list(tmp_path.iterdir())
 
 
@@ -171,7 +176,7 @@ def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
         yield
 
     with pytest.raises(ZeroDivisionError):
-        embed_to(tmp_path, model, [audio_clips.Sound(ClipInfo("x", "x"), buggy)])
+        embed_to(tmp_path, model, [audio_clips.AudioClip(ClipInfo("x", "x"), buggy)])
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +216,7 @@ def test_a_folder_of_sounds_good_and_bad(folder, archive, tmp_path):
     assert "6 clips" in result.stdout and "4 rejected" in result.stdout and "hours of audio per hour" in result.stdout
     assert result.stderr.count("rejected: ") == 4 and "Traceback" not in result.stderr
     again = processes.run(MODULE, *arguments)
-    assert again.returncode == 0 and "6 clips were there already" in again.stdout
+    assert again.returncode == 0 and "6 clips were embedded before" in again.stdout
 
 
 @pytest.mark.slow
@@ -227,7 +232,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
     import librosa
 
     path = archive / "stereo.wav"
-    embed_to(tmp_path, model, audio_clips.file_sounds([str(path)], ["stereo.wav"]))
+    embed_to(tmp_path, model, audio_clips.file_clips([str(path)], ["stereo.wav"], model))
     waveform, _ = librosa.load(path, sr=16000, mono=True)
     expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
     np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
@@ -236,7 +241,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
 def test_records_keep_their_labels_folds_and_times(model, tmp_path):
     made = tiny_records.make_clips(8)
     path = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    totals = embed_to(tmp_path / "out", model, audio_clips.record_sounds([path], [2]))
+    totals = embed_to(tmp_path / "out", model, audio_clips.record_clips([path], [2], model))
     assert totals.num_clips == 4
     stored = {row["clip_id"]: row for row in rows(tmp_path / "out")}
     for clip in made:
@@ -254,7 +259,9 @@ def test_records_keep_their_labels_folds_and_times(model, tmp_path):
 def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     waveform = sound(5)[:, 0]
     embed_to(tmp_path / "parquet", model, sounds_of(waveform))
-    with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
+    with features.FeatureWriter(
+        str(tmp_path / "features"), model.model_id, model.front_end_id, model.embedding_size, model.hop_seconds
+    ) as writer:
         embedder.embed(sounds_of(waveform), model, writer, 4, None)
     ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000.tfrecord"))
     assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
@@ -264,9 +271,11 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
 
 def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
     path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
-    embed_to(tmp_path / "parquet", model, audio_clips.record_sounds([path], []))
-    with features.FeatureWriter(str(tmp_path / "features"), model.model_id, model.embedding_size) as writer:
-        embedder.embed(audio_clips.record_sounds([path], []), model, writer, 4, None)
+    embed_to(tmp_path / "parquet", model, audio_clips.record_clips([path], [], model))
+    with features.FeatureWriter(
+        str(tmp_path / "features"), model.model_id, model.front_end_id, model.embedding_size, model.hop_seconds
+    ) as writer:
+        embedder.embed(audio_clips.record_clips([path], [], model), model, writer, 4, None)
     files = [str(tmp_path / "features" / "features-00000.tfrecord")]
     feature_import.import_features(files, feature_import.Additions(), str(tmp_path / "imported"))
     embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
@@ -286,9 +295,9 @@ def test_bad_calls_are_one_clear_line(folder, archive, tmp_path):
     for options, message in [
         (dict(model=empty, input=archive), "holds no SavedModel"),
         (dict(model=folder, input=tmp_path / "none"), "no such file"),
-        (dict(model=folder, input=empty), "no sound file"),
+        (dict(model=folder, input=empty), "no audio file"),
         (dict(model=folder, input=damaged), "record 3: truncated"),
-        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 sounds could be used"),
+        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 clips could be used"),
         (dict(model=folder, input=archive, folds=1), "--folds goes with TFRecords"),
     ]:
         result = processes.run(MODULE, *processes.flags(output=out, **options))
@@ -307,7 +316,10 @@ def test_a_damaged_model_is_one_clear_line(folder, tmp_path):
 
 def test_another_model_s_folder_is_refused(model, tmp_path):
     embed_to(tmp_path, model, sounds_of(sound(1)[:, 0]))
-    with pytest.raises(UserError, match="one model"), embeddings.EmbeddingWriter(str(tmp_path), "another", 8):
+    with (
+        pytest.raises(UserError, match="one model"),
+        embeddings.EmbeddingWriter(str(tmp_path), "another", "front-end", 8),
+    ):
         pass
 
 
@@ -315,7 +327,9 @@ def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
     clips = datasets.clips()
     paths = sorted(str(path) for path in clips.glob("21100_36_48.*"))
     paths.append(str(clips / "R9_ZSCveAHg_7s.wav"))
-    totals = embed_to(tmp_path, model, audio_clips.file_sounds(paths, ["flac", "mp3", "ogg", "wav", "another clip"]))
+    totals = embed_to(
+        tmp_path, model, audio_clips.file_clips(paths, ["flac", "mp3", "ogg", "wav", "another clip"], model)
+    )
     assert totals.num_clips == 5
     vectors = clip_vectors(str(tmp_path))
     cosine = dict(zip(vectors.clip_ids, vectors.vectors @ vectors.vectors[vectors.clip_ids.index("wav")]))

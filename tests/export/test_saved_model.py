@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import saved_model
-from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_HOP_SECONDS, WINDOW_SAMPLES
+from audioset_triplet.frontend import registry
 from audioset_triplet.models.networks import build_flat_features
 from tests.reference import log_mel as reference
 from tests.tiny_network import build_tiny_network
+
+LOG_MEL = registry.FRONT_ENDS["log_mel"]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def network():
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("models") / "tiny")
-    saved_model.export(network, folder, {"weights": "test"})
+    saved_model.export(network, folder, LOG_MEL, {"weights": "test"})
     return folder
 
 
@@ -33,11 +35,11 @@ def waveforms(batch, seconds, seed=0):
 
 def by_hand(network, waveform):
     """Window embeddings, their weights and the clip's vector, a window at a time, from the front end's oracle."""
-    padded = np.pad(waveform, (0, max(0, WINDOW_SAMPLES - len(waveform))))
+    padded = np.pad(waveform, (0, max(0, LOG_MEL.window_samples - len(waveform))))
     frames = reference.log_mel(padded).astype(np.float32)
     windows = [frames[start : start + 96] for start in range(0, len(frames) - 95, 96)]
     embeddings = np.stack([network(window[None], training=False)[0] for window in windows])
-    cut = np.lib.stride_tricks.sliding_window_view(padded.astype(float), WINDOW_SAMPLES)[::WINDOW_HOP_SAMPLES]
+    cut = np.lib.stride_tricks.sliding_window_view(padded.astype(float), LOG_MEL.window_samples)[:: LOG_MEL.hop_samples]
     squares = np.square(cut[:, : 97 * 160])  # whole blocks of 10 ms
     weights = np.sqrt(np.maximum(np.sqrt(squares.mean(axis=1)), 1e-5))
     total = weights @ embeddings
@@ -74,7 +76,7 @@ def test_lengths_are_respected(network, exported):
         waveform=tf.constant(waveform), num_samples=tf.constant(num_samples, tf.int32)
     )
     assert result["num_windows"].numpy().tolist() == [4, 1, 1, 1]
-    np.testing.assert_allclose(result["window_start_seconds"], np.arange(4) * WINDOW_HOP_SECONDS, rtol=1e-6)
+    np.testing.assert_allclose(result["window_start_seconds"], np.arange(4) * LOG_MEL.hop_seconds, rtol=1e-6)
     for index, count in enumerate(num_samples):
         windows, weights, vector = by_hand(network, waveform[index, :count])
         np.testing.assert_allclose(result["window_weights"][index, : len(windows)], weights, rtol=1e-5)
@@ -116,7 +118,7 @@ def test_one_waveform_without_a_batch_is_a_batch_of_one(exported):
 
 @pytest.mark.parametrize("spectrum", ["fft", "product"])
 def test_either_way_to_the_spectrum_can_be_exported(network, exported, tmp_path, spectrum):
-    saved_model.export(network, str(tmp_path / spectrum), {}, spectrum)
+    saved_model.export(network, str(tmp_path / spectrum), registry.by_name("log_mel", spectrum), {})
     waveform = waveforms(1, 2.0)
     model, other = tf.saved_model.load(str(tmp_path / spectrum)), tf.saved_model.load(exported)
     np.testing.assert_allclose(model(waveform)["embedding"], other(waveform)["embedding"], atol=1e-5)
@@ -138,7 +140,7 @@ def test_ids_name_the_weights_and_the_front_end(network, exported):
 
 
 def test_log_mel_is_a_model_too(tmp_path):
-    saved_model.export(build_flat_features((96, 64), "log_mel"), str(tmp_path / "log_mel"), {})
+    saved_model.export(build_flat_features(LOG_MEL.feature_shape, "log_mel"), str(tmp_path / "log_mel"), LOG_MEL, {})
     waveform = waveforms(1, 1.0)
     result = tf.saved_model.load(str(tmp_path / "log_mel"))(waveform)
     expected = reference.log_mel(waveform[0])[:96].ravel()
@@ -147,19 +149,19 @@ def test_log_mel_is_a_model_too(tmp_path):
 
 def test_an_older_model_is_replaced_and_other_folders_are_left_alone(network, tmp_path):
     folder = tmp_path / "model"
-    saved_model.export(build_flat_features((96, 64), "log_mel"), str(folder), {})
-    saved_model.export(network, str(folder), {})
+    saved_model.export(build_flat_features(LOG_MEL.feature_shape, "log_mel"), str(folder), LOG_MEL, {})
+    saved_model.export(network, str(folder), LOG_MEL, {})
     assert tf.saved_model.load(str(folder))(waveforms(1, 1.0))["embedding"].shape == [1, 8]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "thesis.txt").write_text("important")
     with pytest.raises(UserError, match="no SavedModel"):
-        saved_model.export(network, str(tmp_path / "papers"), {})
+        saved_model.export(network, str(tmp_path / "papers"), LOG_MEL, {})
     with pytest.raises(UserError, match="is a file"):
-        saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), {})
+        saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), LOG_MEL, {})
     assert (tmp_path / "papers" / "thesis.txt").read_text() == "important"
     with pytest.raises(UserError, match="is a file"):
-        saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), {})
+        saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), LOG_MEL, {})
     assert (tmp_path / "papers" / "thesis.txt").read_text() == "important"
 
 
@@ -170,5 +172,5 @@ def test_a_difference_is_found(network, tmp_path, monkeypatch):
 
     monkeypatch.setattr(saved_model, "EmbeddingModule", Wrong)
     with pytest.raises(RuntimeError, match="differs"):
-        saved_model.export(network, str(tmp_path / "wrong"), {})
+        saved_model.export(network, str(tmp_path / "wrong"), LOG_MEL, {})
     assert not list(tmp_path.iterdir())

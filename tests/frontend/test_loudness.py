@@ -1,41 +1,45 @@
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.frontend import loudness
-from audioset_triplet.frontend.constants import WINDOW_SAMPLES
+from audioset_triplet.frontend import loudness, registry
+
+FRONT_END = registry.FRONT_ENDS["log_mel"]
+WINDOW_SAMPLES = FRONT_END.window_samples
 
 
-def at_level(decibels, num_samples=WINDOW_SAMPLES):
+def at_loudness(decibels, num_samples=WINDOW_SAMPLES):
     return 10 ** (decibels / 20) * np.random.default_rng(0).choice([-1.0, 1.0], num_samples)
 
 
 def four_windows():
-    waveform = np.concatenate([at_level(-60.1), at_level(-59.9), np.zeros(WINDOW_SAMPLES), at_level(-58)[:-77]])
+    waveform = np.concatenate(
+        [at_loudness(-60.1), at_loudness(-59.9), np.zeros(WINDOW_SAMPLES), at_loudness(-58)[:-77]]
+    )
     starts = np.array([0, WINDOW_SAMPLES, 2 * WINDOW_SAMPLES, 3 * WINDOW_SAMPLES - 77], np.int32)
     return waveform, starts
 
 
-def test_audible_is_a_level_above_minus_60_decibels():
+def test_a_window_is_active_above_minus_60_decibels():
     waveform, starts = four_windows()
-    alone = loudness.audible(tf.constant(waveform, tf.float32), tf.constant(starts))
+    alone = loudness.is_active(tf.constant(waveform, tf.float32), tf.constant(starts), FRONT_END)
     np.testing.assert_array_equal(alone, [False, True, False, True])
     batch = np.stack([waveform, 10 * waveform, 0.5 * waveform])  # 20 dB more, 6 dB less
-    several = loudness.audible(tf.constant(batch[:, None], tf.float32), tf.constant(starts))
+    several = loudness.is_active(tf.constant(batch[:, None], tf.float32), tf.constant(starts), FRONT_END)
     np.testing.assert_array_equal(several[:, 0], [[0, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0]])
 
 
 def test_a_window_of_20_decibels_less_weighs_a_third_and_silence_next_to_nothing():
     waveform, starts = four_windows()
-    found = loudness.weights(tf.constant(waveform, tf.float32), tf.constant(starts)).numpy()
+    found = loudness.weights(tf.constant(waveform, tf.float32), tf.constant(starts), FRONT_END).numpy()
     np.testing.assert_allclose(found[:3], 10 ** (np.array([-60.1, -59.9, -100]) / 40), rtol=1e-3)
-    louder = loudness.weights(tf.constant(10 * waveform, tf.float32), tf.constant(starts)).numpy()
+    louder = loudness.weights(tf.constant(10 * waveform, tf.float32), tf.constant(starts), FRONT_END).numpy()
     np.testing.assert_allclose(louder[[0, 1, 3]], 10**0.5 * found[[0, 1, 3]], rtol=1e-5)
     assert louder[2] == found[2] > 0  # digital silence, however loud the rest is
 
 
-def test_the_level_is_that_of_the_window_to_within_ten_milliseconds():
+def test_the_loudness_is_that_of_the_window_to_within_ten_milliseconds():
     waveform = np.random.default_rng(0).normal(0, 0.1, 50_000) * np.linspace(0.1, 1, 50_000)
     starts = np.array([0, 77, 15360, 34400], np.int32)
     expected = [np.mean(np.square(waveform[start : start + WINDOW_SAMPLES])) for start in starts]
-    found = loudness.mean_squares(tf.constant(waveform, tf.float32), tf.constant(starts))
+    found = loudness.mean_squares(tf.constant(waveform, tf.float32), tf.constant(starts), FRONT_END)
     np.testing.assert_allclose(found, expected, rtol=0.03)

@@ -9,8 +9,11 @@ import tensorflow as tf
 from PIL import Image
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import registry
 from audioset_triplet.records import schema, waveforms
 from audioset_triplet.reports import images
+
+LOG_MEL = registry.FRONT_ENDS["log_mel"]
 
 
 def tone(frequency_hz, seconds, amplitude=0.5):
@@ -23,35 +26,35 @@ def pixels(png):
 
 def test_a_spectrogram_shows_time_to_the_right_and_frequency_upwards():
     sound = np.concatenate([tone(300, 1.0), np.zeros(16000, np.float32), tone(5000, 1.0)])
-    picture = pixels(images.spectrogram(sound)).sum(axis=2)  # magma: brighter is louder
-    assert picture.shape == (64, 1 + (48000 - 400) // 160)
-    first, middle, last = picture[:, 20:80], picture[:, 120:180], picture[:, 220:280]
-    assert middle.max() == picture.min()  # silence
+    image = pixels(images.spectrogram(sound, LOG_MEL)).sum(axis=2)  # magma: brighter is louder
+    assert image.shape == (64, 1 + (48000 - 400) // 160)
+    first, middle, last = image[:, 20:80], image[:, 120:180], image[:, 220:280]
+    assert middle.max() == image.min()  # silence
     assert first.mean(axis=1).argmax() > 45 and last.mean(axis=1).argmax() < 20
-    assert picture.max() > picture.min() + 300
+    assert image.max() > image.min() + 300
 
 
-def test_a_sound_shorter_than_a_frame_has_a_picture():
-    assert pixels(images.spectrogram(np.zeros(10, np.float32))).shape == (64, 1, 3)
+def test_a_sound_shorter_than_a_frame_has_a_spectrogram():
+    assert pixels(images.spectrogram(np.zeros(10, np.float32), LOG_MEL)).shape == (64, 1, 3)
 
 
 def test_filters_are_laid_out_with_time_to_the_right_and_high_bands_above():
     kernels = np.zeros((7, 5, 18), np.float32)
     kernels[6, 0, 0] = 2.0  # the last frame of the lowest band: lower right corner of the first tile, red
     kernels[0, 4, 17] = -3.0  # the first frame of the highest band: upper left corner of tile 18, blue
-    picture = pixels(images.filter_grid(kernels))
-    assert picture.shape == (2 * 6 - 1, 16 * 8 - 1, 3)
-    red, green, blue = picture[4, 6]
+    image = pixels(images.filter_grid(kernels))
+    assert image.shape == (2 * 6 - 1, 16 * 8 - 1, 3)
+    red, green, blue = image[4, 6]
     assert red > green + 50 and red > blue + 50
-    red, green, blue = picture[6, 8]
+    red, green, blue = image[6, 8]
     assert blue > red + 50
-    assert np.ptp(picture[0, 0]) < 3  # zero is white
+    assert np.ptp(image[0, 0]) < 3  # zero is white
     rgba = np.asarray(Image.open(io.BytesIO(images.filter_grid(kernels))).convert("RGBA"))
     assert rgba[0, 7, 3] == 0 and rgba[8, 100, 3] == 0 and rgba[0, 0, 3] == 255  # gaps, missing tiles, a tile
 
 
 def test_an_mp3_sounds_like_its_waveform():
-    decoded, rate_hz = soundfile.read(io.BytesIO(images.mp3(tone(1000, 1.0))))
+    decoded, rate_hz = soundfile.read(io.BytesIO(images.mp3(tone(1000, 1.0), 16000)))
     spectrum = np.abs(np.fft.rfft(decoded[2000:12000]))
     assert rate_hz == 16000 and spectrum.argmax() * 16000 / 10000 == pytest.approx(1000, abs=2)
     assert np.abs(decoded[2000:12000]).max() == pytest.approx(0.5, abs=0.05)

@@ -5,44 +5,41 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config.triplet import METHODS, UNSUPERVISED_METHODS, SamplingConfig
-from audioset_triplet.frontend import mel
-from audioset_triplet.sampling.triplets import (
-    contents_intersect,
-    draw_others,
-    rows_per_method,
-    sample_triplets,
-)
+from audioset_triplet.frontend import registry
+from audioset_triplet.media import pcm as samples
+from audioset_triplet.sampling.triplets import draw_distractors, rows_per_method, sample_triplets, shares_group
 from tests.reference import sampling as reference
 
+FRONT_END = registry.FRONT_ENDS["log_mel"]
 SEED = tf.constant([1, 2], tf.int64)
 MIXING = METHODS.index("mixing")
 PROXIMITY = METHODS.index("proximity")
 
 
-def window_pairs(batch=16, recordings=None, has_companion=None, seed=0):
+def window_pairs(batch=16, recordings=None, has_positive_window=None, seed=0):
     """Pairs of noise windows; `recordings` are the ids of each row."""
     rng = np.random.default_rng(seed)
-    pcm = rng.integers(-8000, 8000, [batch, 2, 15600]).astype(np.int16)
+    pcm = rng.integers(-8000, 8000, [batch, 2, FRONT_END.window_samples]).astype(np.int16)
     recordings = np.arange(batch) if recordings is None else np.asarray(recordings)
-    contents = np.repeat(recordings, 2).reshape(batch, 2, 1)
-    has_companion = np.ones(batch, bool) if has_companion is None else np.asarray(has_companion)
+    group_ids = np.repeat(recordings, 2).reshape(batch, 2, 1)
+    has_positive_window = np.ones(batch, bool) if has_positive_window is None else np.asarray(has_positive_window)
     return {
         "pcm": tf.constant(pcm),
-        "contents": tf.constant(contents, tf.int64),
-        "has_companion": tf.constant(has_companion),
-        "example_id": tf.constant(contents[:, 0, 0], tf.int64),
+        "group_ids": tf.constant(group_ids, tf.int64),
+        "has_positive_window": tf.constant(has_positive_window),
+        "example_id": tf.constant(group_ids[:, 0, 0], tf.int64),
     }
 
 
 def energies_by_recording(pairs):
-    """id -> [2, T, F] energies of anchor and companion, for pairs with one row per recording."""
-    energies = mel.mel_energies(mel.pcm_to_waveform(pairs["pcm"])).numpy()
-    return dict(zip(pairs["contents"].numpy()[:, 0, 0], energies))
+    """id -> [2, T, F] energies of anchor and positive window, for pairs with one row per recording."""
+    energies = FRONT_END.energies(samples.tensor_to_waveform(pairs["pcm"])).numpy()
+    return dict(zip(pairs["group_ids"].numpy()[:, 0, 0], energies))
 
 
 @functools.cache
 def traced_sampler(config, with_negatives):
-    return tf.function(lambda windows, seed: sample_triplets(windows, config, seed, with_negatives))
+    return tf.function(lambda windows, seed: sample_triplets(windows, config, FRONT_END, seed, with_negatives))
 
 
 def sample(pairs, with_negatives=True, seed=SEED, **options):
@@ -60,14 +57,14 @@ def find_shift(energies, moved):
     return min(errors, key=errors.get)
 
 
-def test_every_row_is_the_triplet_that_its_method_says():
+def test_every_row_is_the_triplet_of_its_method():
     pairs = window_pairs(24)
     known = energies_by_recording(pairs)
     triplets = sample(pairs, method="joint")
-    assert sorted(triplets.anchor_contents[:, 0]) == list(range(24))  # every recording once
+    assert sorted(triplets.anchor_group_ids[:, 0]) == list(range(24))  # every recording once
     for row in range(24):
-        recording, added = triplets.anchor_contents[row, 0], triplets.positive_contents[row, 1]
-        anchor, companion = known[recording]
+        recording, added = triplets.anchor_group_ids[row, 0], triplets.positive_group_ids[row, 1]
+        anchor, positive_window = known[recording]
         energies = np.exp(triplets.positive[row].astype(np.float64)) - 0.01
         np.testing.assert_allclose(triplets.anchor[row], np.log(anchor + 0.01), atol=1e-4)
         method = METHODS[triplets.method[row]]
@@ -79,10 +76,10 @@ def test_every_row_is_the_triplet_that_its_method_says():
         elif method == "mixing":
             assert added != recording
             np.testing.assert_allclose(energies, reference.mix(anchor, known[added][0], 0.25), rtol=1e-3, atol=1e-3)
-            # The distractor is the negative that the triplet brings itself.
+            # The distractor is also the sampled negative.
             np.testing.assert_allclose(triplets.negative[row], np.log(known[added][0] + 0.01), atol=1e-4)
         else:
-            np.testing.assert_allclose(energies, companion, rtol=1e-3, atol=1e-3)
+            np.testing.assert_allclose(energies, positive_window, rtol=1e-3, atol=1e-3)
         assert (added != recording) == (method == "mixing")
     assert (triplets.weight == 1).all()
 
@@ -127,13 +124,13 @@ def test_negatives_are_never_of_the_anchor_s_recording():
     recordings = np.repeat([0, 1, 2], [10, 4, 2])
     for seed in range(20):
         triplets = sample(window_pairs(16, recordings), seed=tf.constant([seed, 1], tf.int64), method="mixing")
-        assert (triplets.positive_contents[:, 1] != triplets.anchor_contents[:, 0]).all()
+        assert (triplets.positive_group_ids[:, 1] != triplets.anchor_group_ids[:, 0]).all()
         assert (triplets.weight == 1).all()
 
 
-def test_others_are_uniform_over_the_other_recordings():
-    contents = tf.constant([[0], [0], [1], [2], [3]], tf.int64)
-    draws = np.stack([draw_others(contents, contents, tf.constant([seed, 7], tf.int64)) for seed in range(3000)])
+def test_distractors_are_uniform_over_the_other_recordings():
+    group_ids = tf.constant([[0], [0], [1], [2], [3]], tf.int64)
+    draws = np.stack([draw_distractors(group_ids, group_ids, tf.constant([seed, 7], tf.int64)) for seed in range(3000)])
     for row, allowed in enumerate([[2, 3, 4], [2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 4], [0, 1, 2, 3]]):
         counts = np.bincount(draws[:, row], minlength=5)
         assert set(np.flatnonzero(counts)) == set(allowed)
@@ -150,11 +147,11 @@ def test_a_batch_of_one_recording_has_no_mixtures_and_no_negatives():
 
 def test_clips_of_one_window_go_to_the_methods_that_can_use_them():
     for seed in range(10):
-        pairs = window_pairs(16, has_companion=np.arange(16) < 4)  # just enough for the quarter that is proximity
+        pairs = window_pairs(16, has_positive_window=np.arange(16) < 4)  # just enough for the quarter that is proximity
         triplets = sample(pairs, seed=tf.constant([seed, 2], tf.int64), method="joint")
-        assert (triplets.anchor_contents[triplets.method == PROXIMITY, 0] < 4).all()
+        assert (triplets.anchor_group_ids[triplets.method == PROXIMITY, 0] < 4).all()
         assert (triplets.weight == 1).all()
-    pairs = window_pairs(16, has_companion=np.arange(16) < 1)  # too few: three rows have no triplet
+    pairs = window_pairs(16, has_positive_window=np.arange(16) < 1)  # too few: three rows have no triplet
     triplets = sample(pairs, method="joint")
     assert triplets.weight.sum() == 13
     assert (triplets.method[triplets.weight == 0] == PROXIMITY).all()
@@ -168,13 +165,13 @@ def test_silent_clips_stay_finite():
     np.testing.assert_allclose(triplets.positive, np.log(0.01), atol=1e-5)
 
 
-def test_label_triplets_take_the_companion_and_exclude_common_labels():
+def test_label_triplets_take_the_positive_window_and_exclude_common_labels():
     pairs = window_pairs(6)
     labels = np.array(
         [[[0, 1], [1, 1]], [[1, 1], [1, 2]], [[2, 2], [2, 3]], [[3, 3], [3, 3]], [[4, 4], [4, 4]], [[5, 0], [5, 5]]]
     )
-    pairs["contents"] = tf.constant(labels, tf.int64)
-    energies = mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(pairs["pcm"]))).numpy()
+    pairs["group_ids"] = tf.constant(labels, tf.int64)
+    energies = FRONT_END.features(samples.tensor_to_waveform(pairs["pcm"])).numpy()
 
     def row_of(window, column):
         (row,) = np.flatnonzero(np.abs(energies[:, column] - window).max(axis=(1, 2)) < 1e-4)
@@ -186,8 +183,8 @@ def test_label_triplets_take_the_companion_and_exclude_common_labels():
         anchors = [row_of(window, 0) for window in triplets.anchor]
         assert sorted(anchors) == list(range(6))
         assert [row_of(window, 1) for window in triplets.positive] == anchors
-        np.testing.assert_array_equal(triplets.anchor_contents, labels[anchors, 0])
-        np.testing.assert_array_equal(triplets.positive_contents[:, :2], labels[anchors, 1])
+        np.testing.assert_array_equal(triplets.anchor_group_ids, labels[anchors, 0])
+        np.testing.assert_array_equal(triplets.positive_group_ids[:, :2], labels[anchors, 1])
         for anchor, window in zip(anchors, triplets.negative):
             assert not set(labels[anchor, 0]) & set(labels[row_of(window, 0), 0])
 
@@ -201,37 +198,37 @@ def test_same_seed_same_triplets_and_another_seed_others():
     assert (first.positive != other.positive).any()
 
 
-def test_contents_intersect():
+def test_windows_share_a_group():
     first = tf.constant([[1, 2], [3, 3]], tf.int64)
     second = tf.constant([[2], [4], [3]], tf.int64)
-    np.testing.assert_array_equal(contents_intersect(first, second), [[True, False, False], [False, False, True]])
+    np.testing.assert_array_equal(shares_group(first, second), [[True, False, False], [False, False, True]])
 
 
-def test_pairs_of_all_constraints_without_their_strength_are_the_two_windows():
+def test_composed_triplets_without_augmentation_are_the_two_windows():
     pairs = window_pairs(12)
     known = energies_by_recording(pairs)
     triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=0, mixing_alpha=0.0)
-    assert triplets.anchor_contents[:, 0].tolist() == list(range(12))
+    assert triplets.anchor_group_ids[:, 0].tolist() == list(range(12))
     for row in range(12):
         for window, energies in ((triplets.anchor[row], known[row][0]), (triplets.positive[row], known[row][1])):
             moved = [np.roll(np.log(energies + 0.01), frames, axis=0) for frames in range(96)]
             assert min(np.abs(window - one).max() for one in moved) < 1e-4  # the shift in time is what is left
 
 
-def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
+def test_composed_triplets_mix_translate_and_add_noise_to_both_windows():
     pairs = window_pairs(6)
     known = energies_by_recording(pairs)
     # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
     triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=1)
     noisy = sample(pairs, method="joint", combination="composed", noise_sigma=0.5, shift_bands=1)
-    shares = []  # of the greatest amount that is mixed in
+    shares = []  # of the largest alpha
     for row in range(6):
-        for window, contents, energies in (
-            (triplets.anchor[row], triplets.anchor_contents[row], known[row][0]),
-            (triplets.positive[row], triplets.positive_contents[row], known[row][1]),
+        for window, group_ids, energies in (
+            (triplets.anchor[row], triplets.anchor_group_ids[row], known[row][0]),
+            (triplets.positive[row], triplets.positive_group_ids[row], known[row][1]),
         ):
-            assert contents[0] == row and contents[1] != row
-            distractor = known[contents[1]][0]
+            assert group_ids[0] == row and group_ids[1] != row
+            distractor = known[group_ids[1]][0]
             found = np.exp(window.astype(np.float64)) - 0.01
             shift = find_shift(reference.mix(energies, distractor, 0.125), found)
             alone, full = (reference.translate(reference.mix(energies, distractor, a), *shift) for a in (0.0, 0.25))
@@ -244,28 +241,28 @@ def test_pairs_of_all_constraints_mix_translate_and_add_noise_to_both_windows():
         factors = ((np.exp(window.astype(np.float64)) - 0.01) / energies)[energies > 1]
         assert factors.min() > 0.99 and 0.35 < (factors - 1).mean() < 0.45  # E|eps| = 0.5 sqrt(2 / pi) = 0.399
     np.testing.assert_array_equal(triplets.method, METHODS.index("joint"))
-    assert (triplets.anchor_contents[:, 1] != triplets.positive_contents[:, 1]).any()  # distractors of their own
+    assert (triplets.anchor_group_ids[:, 1] != triplets.positive_group_ids[:, 1]).any()  # different distractors
     negatives = [
         int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(6)])) for x in triplets.negative
     ]
-    for negative, *heard in zip(negatives, triplets.anchor_contents, triplets.positive_contents):
-        assert negative not in np.concatenate(heard)  # neither its own recording nor what was mixed in
+    for negative, *group_ids in zip(negatives, triplets.anchor_group_ids, triplets.positive_group_ids):
+        assert negative not in np.concatenate(group_ids)  # neither its own recording nor a distractor
 
 
-def test_pairs_of_a_class_never_hold_a_distractor_of_that_class():
+def test_composed_triplets_of_a_class_never_hold_a_distractor_of_that_class():
     pairs = window_pairs(8)
     labels = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-    pairs["contents"] = tf.constant(np.repeat(labels, 2).reshape(8, 2, 1), tf.int64)
+    pairs["group_ids"] = tf.constant(np.repeat(labels, 2).reshape(8, 2, 1), tf.int64)
     for seed in range(10):
         triplets = sample(pairs, seed=tf.constant([seed, 4], tf.int64), method="labels", combination="composed")
-        for contents in (triplets.anchor_contents, triplets.positive_contents):
-            assert (contents[:, 0] != contents[:, 1]).all()
+        for group_ids in (triplets.anchor_group_ids, triplets.positive_group_ids):
+            assert (group_ids[:, 0] != group_ids[:, 1]).all()
         assert (triplets.weight == 1).all() and (triplets.method == METHODS.index("labels")).all()
 
 
-def test_pairs_of_one_recording_alone_are_not_mixed_and_have_no_negative():
+def test_composed_triplets_of_one_recording_are_not_mixed_and_have_no_negative():
     pairs = window_pairs(4, [5, 5, 5, 5])
     assert (sample(pairs, method="joint", combination="composed").weight == 0).all()
     triplets = sample(pairs, with_negatives=False, method="joint", combination="composed")
     assert (triplets.weight == 1).all() and triplets.negative == ()
-    assert np.isfinite(triplets.positive).all() and (triplets.positive_contents == 5).all()
+    assert np.isfinite(triplets.positive).all() and (triplets.positive_group_ids == 5).all()

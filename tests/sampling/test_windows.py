@@ -5,31 +5,34 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import WINDOW_HOP_SAMPLES, WINDOW_SAMPLES
+from audioset_triplet.frontend import registry
 from audioset_triplet.records import parsing, schema
 from audioset_triplet.sampling import windows
 from tests.tiny_records import make_clip
 
-draw = tf.function(windows.draw_positions, reduce_retracing=True)
+FRONT_END = registry.FRONT_ENDS["log_mel"]
+WINDOW_SAMPLES, WINDOW_HOP_SAMPLES = FRONT_END.window_samples, FRONT_END.hop_samples
+
+draw = tf.function(windows.draw_starts, reduce_retracing=True)
 
 
-def positions(num_samples, reach_seconds=10.0, draws=300):
+def positions(num_samples, max_gap_seconds=10.0, draws=300):
     """Draws of many seeds, as clips have, and several of each; [draws, 3] with draws a multiple of 5."""
     seeds = [tf.constant([seed, 0], tf.int64) for seed in range(draws // 5)]
-    drawn = [np.stack(draw(tf.constant(num_samples), reach_seconds, seed, 5), axis=1) for seed in seeds]
+    drawn = [np.stack(draw(tf.constant(num_samples), FRONT_END, max_gap_seconds, seed, 5), axis=1) for seed in seeds]
     return np.concatenate(drawn).astype(int)
 
 
-@pytest.mark.parametrize("seconds, reach_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
-def test_companions_lie_apart_and_within_reach(seconds, reach_seconds):
+@pytest.mark.parametrize("seconds, max_gap_seconds", [(5.0, 10.0), (10.0, 3.0), (30.0, 10.0), (2.2, 10.0)])
+def test_companions_lie_apart_and_within_reach(seconds, max_gap_seconds):
     num_samples = round(seconds * 16000)
-    drawn = positions(num_samples, reach_seconds)
+    drawn = positions(num_samples, max_gap_seconds)
     anchor, companion, has_companion = drawn.T
     assert has_companion.all()
     assert drawn[:, :2].min() >= 0 and drawn[:, :2].max() <= num_samples - WINDOW_SAMPLES
     distance = np.abs(anchor - companion)
     assert distance.min() >= WINDOW_HOP_SAMPLES
-    assert distance.max() < reach_seconds * 16000
+    assert distance.max() < max_gap_seconds * 16000
     assert (companion > anchor).any() and (companion < anchor).any()
 
 
@@ -61,21 +64,21 @@ def clips(*made):
 
 def test_recording_pairs_are_cut_from_their_clip():
     made = [make_clip(i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3, 1.5, 10.0])]
-    pairs = list(windows.recording_pairs(clips(*made), 0, 10.0).as_numpy_iterator())
-    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False, False, True]
+    pairs = list(windows.recording_pairs(clips(*made), FRONT_END, 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_positive_window"]) for pair in pairs] == [True, False, False, True]
     for clip, pair in zip(made, pairs):
         padded = np.pad(clip.pcm, (0, max(0, WINDOW_SAMPLES - len(clip.pcm))))
         views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
         for window in pair["pcm"]:
             starts = np.flatnonzero(padded[: len(views)] == window[0])
             assert any((views[start] == window).all() for start in starts)
-    assert len({int(pair["contents"][0, 0]) for pair in pairs}) == 4
-    assert all(pair["contents"][0, 0] == pair["contents"][1, 0] for pair in pairs)
+    assert len({int(pair["group_ids"][0, 0]) for pair in pairs}) == 4
+    assert all(pair["group_ids"][0, 0] == pair["group_ids"][1, 0] for pair in pairs)
 
 
 def test_random_windows_are_cut_from_anywhere_in_their_clip():
     made = [make_clip(i, label=i, seconds=seconds) for i, seconds in enumerate([2.5, 0.3])]
-    cut = list(windows.random_windows(clips(*made).repeat(20), 0).as_numpy_iterator())
+    cut = list(windows.random_windows(clips(*made).repeat(20), FRONT_END, 0).as_numpy_iterator())
     last = len(made[0].pcm) - WINDOW_SAMPLES
     beginnings = np.lib.stride_tricks.sliding_window_view(made[0].pcm, 16)
     starts = [int(np.flatnonzero((beginnings == window["pcm"][:16]).all(axis=1))[0]) for window in cut[::2]]
@@ -99,8 +102,8 @@ def half_silent(index=0):
 
 def test_silent_windows_are_avoided():
     made = clips(half_silent()).repeat(100)
-    pairs = [pair["pcm"] for pair in windows.recording_pairs(made, 0, 10.0).as_numpy_iterator()]
-    singles = [window["pcm"] for window in windows.random_windows(made, 0).as_numpy_iterator()]
+    pairs = [pair["pcm"] for pair in windows.recording_pairs(made, FRONT_END, 0, 10.0).as_numpy_iterator()]
+    singles = [window["pcm"] for window in windows.random_windows(made, FRONT_END, 0).as_numpy_iterator()]
     cut = np.concatenate([*pairs, singles]).astype(float) / 32768
     assert np.mean(np.square(cut), axis=1).min() > 0.9e-6  # of windows drawn anywhere four in ten are silent
 
@@ -109,7 +112,7 @@ def test_windows_are_uniform_over_the_audible_part_of_a_clip():
     clip = half_silent()
     views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 16)[80_000:]
     starts = {view.tobytes(): start for start, view in enumerate(views)}
-    cut = [w["pcm"] for w in windows.random_windows(clips(clip).repeat(800), 0).as_numpy_iterator()]
+    cut = [w["pcm"] for w in windows.random_windows(clips(clip).repeat(800), FRONT_END, 0).as_numpy_iterator()]
     begin_in_noise = [starts[window[:16].tobytes()] for window in cut if window[:16].any()]
     last = 80_000 - WINDOW_SAMPLES
     counts, _ = np.histogram(begin_in_noise, bins=5, range=(0, last))
@@ -123,21 +126,23 @@ def test_windows_are_uniform_over_the_audible_part_of_a_clip():
 
 def test_a_silent_clip_serves_as_it_is():
     made = clips(with_pcm(0, np.zeros(160_000)), with_pcm(1, np.zeros(100)))
-    pairs = list(windows.recording_pairs(made, 0, 10.0).as_numpy_iterator())
-    assert [bool(pair["has_companion"]) for pair in pairs] == [True, False]
-    assert len(list(windows.random_windows(made, 0).as_numpy_iterator())) == 2
+    pairs = list(windows.recording_pairs(made, FRONT_END, 0, 10.0).as_numpy_iterator())
+    assert [bool(pair["has_positive_window"]) for pair in pairs] == [True, False]
+    assert len(list(windows.random_windows(made, FRONT_END, 0).as_numpy_iterator())) == 2
 
 
 def test_clips_of_one_recording_share_their_contents():
     made = [make_clip(0, recording="same"), make_clip(1, recording="same"), make_clip(2)]
-    first, second, third = (p["contents"][0, 0] for p in windows.recording_pairs(clips(*made), 0, 10.0))
+    first, second, third = (p["group_ids"][0, 0] for p in windows.recording_pairs(clips(*made), FRONT_END, 0, 10.0))
     assert int(first) == int(second) != int(third)
 
 
 def test_pairs_depend_on_the_seed_alone():
     def pcm(seed):
         made = clips(*(make_clip(i) for i in range(4)))
-        return np.stack([pair["pcm"] for pair in windows.recording_pairs(made, seed, 10.0).as_numpy_iterator()])
+        return np.stack(
+            [pair["pcm"] for pair in windows.recording_pairs(made, FRONT_END, seed, 10.0).as_numpy_iterator()]
+        )
 
     np.testing.assert_array_equal(pcm(1), pcm(1))
     assert (pcm(1) != pcm(2)).any()
@@ -145,13 +150,13 @@ def test_pairs_depend_on_the_seed_alone():
 
 def test_label_pairs_have_a_common_label_and_two_clips():
     made = [make_clip(i, label=i % 3) for i in range(12)]
-    pairs = list(windows.label_pairs(clips(*made), 0).as_numpy_iterator())
+    pairs = list(windows.label_pairs(clips(*made), FRONT_END, 0).as_numpy_iterator())
     assert len(pairs) == 6
     for pair in pairs:
-        assert pair["contents"].shape == (2, windows.MAX_LABELS + 1)
-        assert len(set(pair["contents"][:, :-1].ravel())) == 1  # one label, repeated
-        assert (pair["contents"][:, -1] < 0).all()  # the recordings, which are no classes
-        assert len(set(pair["contents"][:, -1])) == 2
+        assert pair["group_ids"].shape == (2, windows.MAX_LABELS + 1)
+        assert len(set(pair["group_ids"][:, :-1].ravel())) == 1  # one label, repeated
+        assert (pair["group_ids"][:, -1] < 0).all()  # the recordings, which are no classes
+        assert len(set(pair["group_ids"][:, -1])) == 2
         assert (pair["pcm"][0] != pair["pcm"][1]).any()
 
 
@@ -162,8 +167,8 @@ def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
 
     made = [labelled(0, 1, 2), labelled(1, 2, 3), labelled(2), labelled(3, 1), labelled(4, 3)]
     seen = collections.Counter()
-    for pair in windows.label_pairs(clips(*made).repeat(60), 0).take(60).as_numpy_iterator():
-        first, second = (set(row[:-1]) for row in pair["contents"])
+    for pair in windows.label_pairs(clips(*made).repeat(60), FRONT_END, 0).take(60).as_numpy_iterator():
+        first, second = (set(row[:-1]) for row in pair["group_ids"])
         assert first & second
         seen[frozenset(first | second)] += 1
     assert len(seen) > 2
@@ -172,15 +177,15 @@ def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
 def test_too_many_labels_are_an_error():
     labels = tuple(range(windows.MAX_LABELS + 1))
     clip = schema.Clip(**{**vars(make_clip(0)), "labels": labels, "label_names": tuple(map(str, labels))})
-    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), windows.too_many_labels_named():
-        list(windows.label_pairs(clips(clip, clip), 0))
+    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), windows.naming_unusable_clips():
+        list(windows.label_pairs(clips(clip, clip), FRONT_END, 0))
 
 
 def test_clips_of_one_recording_with_other_labels_are_no_negatives():
     made = [make_clip(i, label=i // 2, recording="same" if i in (0, 2) else "") for i in range(4)]
-    first, second = windows.label_pairs(clips(*made), 0).as_numpy_iterator()
-    assert set(first["contents"].ravel()) & set(second["contents"].ravel())
-    assert not set(first["contents"][:, :-1].ravel()) & set(second["contents"][:, :-1].ravel())
+    first, second = windows.label_pairs(clips(*made), FRONT_END, 0).as_numpy_iterator()
+    assert set(first["group_ids"].ravel()) & set(second["group_ids"].ravel())
+    assert not set(first["group_ids"][:, :-1].ravel()) & set(second["group_ids"][:, :-1].ravel())
 
 
 def test_label_windows_are_uniform_over_a_clip():
@@ -188,7 +193,7 @@ def test_label_windows_are_uniform_over_a_clip():
     clip = make_clip(0, seconds=2.4)
     views = np.lib.stride_tricks.sliding_window_view(clip.pcm, 100)[: len(clip.pcm) - WINDOW_SAMPLES + 1]
     starts = {view.tobytes(): start for start, view in enumerate(views)}
-    pairs = windows.label_pairs(clips(clip).repeat(600), 0).as_numpy_iterator()
+    pairs = windows.label_pairs(clips(clip).repeat(600), FRONT_END, 0).as_numpy_iterator()
     drawn = [starts[window[:100].tobytes()] for pair in pairs for window in pair["pcm"]]
     counts, _ = np.histogram(drawn, bins=5, range=(0, len(views)))
     expected = len(drawn) / 5
@@ -208,6 +213,6 @@ def test_companions_are_uniform_over_the_positions_within_reach():
     assert ((counts - 100) ** 2 / 100).sum() < 9 + 5 * np.sqrt(2 * 9)
 
 
-@pytest.mark.parametrize("reach_seconds", [1e6, float("inf")])
-def test_any_reach_will_do(reach_seconds):
-    assert positions(5 * 16000, reach_seconds, draws=20)[:, 2].all()
+@pytest.mark.parametrize("max_gap_seconds", [1e6, float("inf")])
+def test_any_reach_will_do(max_gap_seconds):
+    assert positions(5 * 16000, max_gap_seconds, draws=20)[:, 2].all()

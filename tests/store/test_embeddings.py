@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 import audioset_triplet
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.store import embedding_parts, embeddings
 from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
@@ -37,7 +36,7 @@ def clip_info(number):
 
 
 def write(folder, numbers, count=3, **options):
-    with EmbeddingWriter(str(folder), "model", SIZE, **options) as writer:
+    with EmbeddingWriter(str(folder), "model", "front-end", SIZE, **options) as writer:
         for number in numbers:
             writer.write(clip_info(number), *windows_of(number, count))
 
@@ -80,12 +79,12 @@ def test_schema_and_metadata_are_the_documented_ones(tmp_path):
         "fold": "int64",
     }
     info = embeddings.read_info(str(tmp_path))
-    assert info == embedding_parts.StoreInfo("model", FRONT_END_ID, SIZE, audioset_triplet.__version__)
+    assert info == embedding_parts.StoreInfo("model", "front-end", SIZE, audioset_triplet.__version__)
 
 
 def test_clip_vectors_are_renormalised_means_also_across_parts_calls_and_batches(tmp_path, monkeypatch):
     monkeypatch.setattr(embeddings, "_BATCH_BYTES", 5 * 4 * SIZE)  # batches of 5 rows cut clips of 3 and 8 in two
-    with EmbeddingWriter(str(tmp_path), "model", SIZE, rows_per_part=10) as writer:
+    with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE, rows_per_part=10) as writer:
         for number in range(9):
             starts, vectors = windows_of(number, 3 if number % 2 else 8)
             writer.write(clip_info(number), starts[:2], vectors[:2])
@@ -109,7 +108,7 @@ def test_folds_select_clips(tmp_path):
 
 
 def test_windows_that_cancel_out_give_a_zero_vector_not_nan(tmp_path):
-    with EmbeddingWriter(str(tmp_path), "model", 2) as writer:
+    with EmbeddingWriter(str(tmp_path), "model", "front-end", 2) as writer:
         writer.write(ClipInfo("clip", "recording"), [0, 0.96], np.array([[1, 0], [-1, 0]]))
     assert clip_vectors(str(tmp_path)).vectors.tolist() == [[0, 0]]
 
@@ -126,7 +125,7 @@ def test_no_clip_is_lost_or_doubled_wherever_the_writer_dies(counts, rows_per_pa
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(embeddings, "_BUFFER_BYTES", 1 << 20 if buffered else 1)
         for calls_until_death in [*kills, 10**6]:
-            writer = EmbeddingWriter(folder, "model", SIZE, rows_per_part).__enter__()
+            writer = EmbeddingWriter(folder, "model", "front-end", SIZE, rows_per_part).__enter__()
             calls = 0
             for number, count in enumerate(counts):
                 if f"clip{number}" in writer.clip_ids_done:
@@ -158,7 +157,7 @@ def test_a_writer_killed_by_sigkill_is_continued_by_the_same_command(tmp_path):
         from tests.store.test_embeddings import SIZE, clip_info, windows_of
 
         embeddings._BUFFER_BYTES = 1  # so that the unfinished part is on disk
-        with embeddings.EmbeddingWriter(sys.argv[1], "model", SIZE, rows_per_part=20) as writer:
+        with embeddings.EmbeddingWriter(sys.argv[1], "model", "front-end", SIZE, rows_per_part=20) as writer:
             for number in range(40):
                 if clip_info(number).clip_id in writer.clip_ids_done:
                     continue
@@ -190,7 +189,7 @@ def test_a_writer_killed_by_sigkill_is_continued_by_the_same_command(tmp_path):
 
 def test_an_exception_in_the_block_leaves_no_part_of_a_clip(tmp_path, monkeypatch):
     monkeypatch.setattr(embeddings, "_BUFFER_BYTES", 1)
-    with pytest.raises(RuntimeError), EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+    with pytest.raises(RuntimeError), EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         writer.write(clip_info(0), *windows_of(0, 3))
         assert len(os.listdir(tmp_path)) == 1
         raise RuntimeError("out of disk")
@@ -200,16 +199,16 @@ def test_an_exception_in_the_block_leaves_no_part_of_a_clip(tmp_path, monkeypatc
 def test_another_model_or_front_end_is_refused_and_both_are_named(tmp_path):
     write(tmp_path, [0])
     with pytest.raises(UserError, match="model_id model, but this run has other"):
-        EmbeddingWriter(str(tmp_path), "other", SIZE)
+        EmbeddingWriter(str(tmp_path), "other", "front-end", SIZE)
     with pytest.raises(UserError, match="embedding_size 4, but this run has 5"):
-        EmbeddingWriter(str(tmp_path), "model", 5)
-    with pytest.raises(UserError, match=f"front_end_id {FRONT_END_ID}, but this run has another front end"):
-        EmbeddingWriter(str(tmp_path), "model", SIZE, front_end_id="another front end")
+        EmbeddingWriter(str(tmp_path), "model", "front-end", 5)
+    with pytest.raises(UserError, match="front_end_id front-end, but this run has another front end"):
+        EmbeddingWriter(str(tmp_path), "model", "another front end", SIZE)
 
 
 def test_weights_come_back_and_are_alike_where_none_are_given(tmp_path):
     starts, vectors = windows_of(0, 3)
-    with EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+    with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         writer.write(clip_info(0), starts, vectors, [0.5, 0.25, 1e-3])
         writer.write(clip_info(1), starts, vectors)
         for wrong in ([1, 2], [1, 0, 1], [1, np.nan, 1]):
@@ -225,14 +224,14 @@ def test_a_part_of_before_windows_had_weights_is_refused(tmp_path):
     write(tmp_path, [0])
     path = tmp_path / "embeddings-00000.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["weight"]), path)
-    for use in (embeddings.read_info, clip_vectors, lambda folder: EmbeddingWriter(folder, "model", SIZE)):
+    for use in (embeddings.read_info, clip_vectors, lambda folder: EmbeddingWriter(folder, "model", "front-end", SIZE)):
         with pytest.raises(UserError, match="has no weights of windows; .* embed again, into another folder"):
             use(str(tmp_path))
 
 
 def test_a_folder_of_two_models_is_refused(tmp_path):
     write(tmp_path / "a", [0])
-    with EmbeddingWriter(str(tmp_path / "b"), "other", SIZE) as writer:
+    with EmbeddingWriter(str(tmp_path / "b"), "other", "front-end", SIZE) as writer:
         writer.write(clip_info(1), *windows_of(1, 3))
     os.rename(tmp_path / "b" / "embeddings-00000.parquet", tmp_path / "a" / "embeddings-00001.parquet")
     for reader in (embeddings.read_info, clip_vectors, lambda folder: list(embeddings.read_batches(folder))):
@@ -251,7 +250,7 @@ def test_a_clip_in_two_parts_is_refused(tmp_path):
 
 
 def test_two_names_of_one_class_are_refused(tmp_path):
-    with EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+    with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         writer.write(ClipInfo("a", "a", (3,), ("dog",)), *windows_of(0, 1))
         writer.write(ClipInfo("b", "b", (3,), ("cat",)), *windows_of(1, 1))
     with pytest.raises(UserError, match="class 3 is called both 'dog' and 'cat'"):
@@ -260,7 +259,7 @@ def test_two_names_of_one_class_are_refused(tmp_path):
 
 def test_what_a_writer_is_given_is_checked(tmp_path):
     starts, vectors = windows_of(0, 3)
-    with EmbeddingWriter(str(tmp_path), "model", SIZE) as writer:
+    with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         with pytest.raises(UserError, match="clip clip0 has the norm 2"):
             writer.write(clip_info(0), starts, 2 * vectors)
         with pytest.raises(UserError, match="clip clip0 has the norm nan"):
@@ -273,7 +272,7 @@ def test_what_a_writer_is_given_is_checked(tmp_path):
         with pytest.raises(UserError, match="clip0 is given twice"):
             writer.write(clip_info(0), starts, vectors)
     with (
-        EmbeddingWriter(str(tmp_path), "model", SIZE) as writer,
+        EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer,
         pytest.raises(UserError, match="clip1 is given twice"),
     ):
         writer.write(clip_info(1), starts, vectors)
@@ -299,7 +298,7 @@ def test_missing_empty_damaged_and_foreign_folders_are_one_clear_line(tmp_path):
     path = tmp_path / "embeddings-00001.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    for reader in (clip_vectors, lambda folder: EmbeddingWriter(folder, "model", SIZE)):
+    for reader in (clip_vectors, lambda folder: EmbeddingWriter(folder, "model", "front-end", SIZE)):
         with pytest.raises(UserError, match=r"00001.parquet: damaged") as raised:
             reader(str(tmp_path))
         assert "\n" not in str(raised.value)

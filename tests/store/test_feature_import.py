@@ -10,7 +10,6 @@ import pytest
 from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
-from audioset_triplet.frontend.constants import FRONT_END_ID
 from audioset_triplet.labels import Vocabulary
 from audioset_triplet.store import embeddings, feature_import, features, stored_clips
 from audioset_triplet.store.feature_import import Additions
@@ -84,7 +83,9 @@ def test_our_features_come_back_as_they_went_and_are_found_as_before(tmp_path):
     infos[7] = dataclasses.replace(infos[7], labels=(), label_names=(), fold=-1)
     windows = example_clips.write(tmp_path / "parquet", infos, noise=4.0, size=SIZE, num_windows=4)
     for part, half in enumerate((infos[:30], infos[30:])):
-        with features.FeatureWriter(str(tmp_path / f"features{part}"), "model", SIZE, clips_per_part=7) as writer:
+        with features.FeatureWriter(
+            str(tmp_path / f"features{part}"), "model", "front-end", SIZE, 0.96, clips_per_part=7
+        ) as writer:
             for info in half:
                 writer.write(info, 0.96 * np.arange(4), windows[infos.index(info)])
     files = sorted(map(str, tmp_path.glob("features?/*.tfrecord")))
@@ -98,7 +99,7 @@ def test_our_features_come_back_as_they_went_and_are_found_as_before(tmp_path):
         assert np.linalg.norm(difference) <= 2 * 0.00788 * np.sqrt(SIZE)
     before, after = (stored_clips.read_clips(str(tmp_path / name)) for name in ("parquet", "imported"))
     stored_clips.require_same_clips(before, "parquet", after, "imported")
-    assert (after.info.model_id, after.info.front_end_id) == ("model-8bit", FRONT_END_ID)
+    assert (after.info.model_id, after.info.front_end_id) == ("model-8bit", "front-end")
     expected, found = (retrieval.evaluate(RetrievalConfig(), clips) for clips in (before, after))
     assert 0.3 < expected.map < 0.95  # neither chance nor faultless: an error would show
     assert found.map == pytest.approx(expected.map, abs=0.01)
@@ -106,7 +107,7 @@ def test_our_features_come_back_as_they_went_and_are_found_as_before(tmp_path):
 
 
 def test_an_import_that_stopped_goes_on_and_ends_as_one_that_did_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings.EmbeddingWriter.__init__, "__defaults__", (25, FRONT_END_ID))  # rows per part
+    monkeypatch.setattr(embeddings.EmbeddingWriter.__init__, "__defaults__", (25,))  # rows per part
     files = released(tmp_path / "eval")
     feature_import.import_features(files, RELEASED, str(tmp_path / "whole"))
     contents = open(files[2], "rb").read()
@@ -155,7 +156,7 @@ def test_features_of_a_model_that_nobody_names_or_of_two_are_refused(tmp_path):
     infos = example_clips.make_infos(4, 2)
     vectors = example_clips.windows_of(infos, 0.5, SIZE, 2)
     for name in ("one", "two"):
-        with features.FeatureWriter(str(tmp_path / name), name, SIZE) as writer:
+        with features.FeatureWriter(str(tmp_path / name), name, "front-end", SIZE, 0.96) as writer:
             writer.write(infos[0], np.arange(2), vectors[0])
     one, two = (str(tmp_path / name / "features-00000.tfrecord") for name in ("one", "two"))
     (other, *_), out = released(tmp_path / "eval"), tmp_path / "out"
@@ -227,7 +228,7 @@ def test_windows_of_zeros_are_left_out_and_clips_without_others_too(tmp_path):
 def test_memory_does_not_grow_with_the_number_of_clips(tmp_path):
     infos = example_clips.make_infos(24, 2)
     vectors = example_clips.windows_of(infos[:1], 1.0, 1024, 300)[0]
-    with features.FeatureWriter(str(tmp_path), "model", 1024, clips_per_part=4) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 1024, 0.96, clips_per_part=4) as writer:
         for info in infos:
             writer.write(info, 0.96 * np.arange(300), vectors)
     paths = sorted(map(str, tmp_path.glob("*.tfrecord")))

@@ -78,7 +78,7 @@ def test_a_vector_of_zeros_has_no_direction():
 
 def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
     vectors = embeddings(3)
-    with features.FeatureWriter(str(tmp_path / "out"), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path / "out"), "model", "front-end", 128, 0.96) as writer:
         writer.write(CLIP, np.arange(3) * 0.96, vectors)
     (path,) = (tmp_path / "out").glob("*.tfrecord")
     (record,) = tf.data.TFRecordDataset(str(path))
@@ -102,7 +102,7 @@ def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
 
 def test_our_files_are_read_by_a_parser_written_from_the_format_alone(tmp_path):
     vectors, other = embeddings(3), dataclasses.replace(CLIP, clip_id="c", labels=(), label_names=(), fold=4)
-    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         writer.write(CLIP, np.arange(3) * 0.96, vectors, np.array([0.5, 0.25, 1.0]))
         writer.write(other, np.arange(1), vectors[:1])
     contents = (tmp_path / "features-00000.tfrecord").read_bytes()
@@ -234,7 +234,7 @@ def test_damage_is_named_with_its_place(tmp_path):
 
 def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
     vectors = embeddings(5)
-    with features.FeatureWriter(str(tmp_path), "model", 128, clips_per_part=2) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96, clips_per_part=2) as writer:
         for index in range(3):
             clip = dataclasses.replace(CLIP, clip_id=f"clip{index}")
             writer.write(clip, np.arange(3), vectors[:3], np.array([0.5, 0.25, 0.125]))
@@ -251,35 +251,35 @@ def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
 
 
 def test_a_later_writer_goes_on_and_a_failed_one_leaves_nothing(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         writer.write(CLIP, np.arange(2), embeddings(2))
-    with pytest.raises(RuntimeError), features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with pytest.raises(RuntimeError), features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         assert writer.clip_ids_done == {CLIP.clip_id}
         writer.write(dataclasses.replace(CLIP, clip_id="new"), np.arange(2), embeddings(2))
         raise RuntimeError
     assert [path.name for path in tmp_path.glob("*.tfrecord*")] == ["features-00000.tfrecord"]
-    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         with pytest.raises(UserError, match="twice"):
             writer.write(CLIP, np.arange(2), embeddings(2))
 
 
 def test_another_model_or_a_damaged_part_is_refused(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         writer.write(CLIP, np.arange(2), embeddings(2))
     with pytest.raises(UserError, match="other"):
-        features.FeatureWriter(str(tmp_path), "other", 128)
+        features.FeatureWriter(str(tmp_path), "other", "front-end", 128, 0.96)
     (part,) = tmp_path.glob("*.tfrecord")
     part.write_bytes(part.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"features-00000.tfrecord: record 0: truncated: .*; remove the file and run"):
-        features.FeatureWriter(str(tmp_path), "model", 128)
+        features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96)
     part.write_bytes(feature_records.to_file([feature_records.to_bytes(audioset_record()[0])]))
     with pytest.raises(UserError, match=r"features-00000.tfrecord: record 0: no recording_id"):
-        features.FeatureWriter(str(tmp_path), "model", 128)
+        features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96)
 
 
 def test_a_part_that_was_removed_leaves_the_others_alone(tmp_path):
     def write(*numbers):
-        with features.FeatureWriter(str(tmp_path), "model", 128, clips_per_part=1) as writer:
+        with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96, clips_per_part=1) as writer:
             for number in numbers:
                 clip = dataclasses.replace(CLIP, clip_id=f"clip{number}")
                 if clip.clip_id not in writer.clip_ids_done:
@@ -294,7 +294,7 @@ def test_a_part_that_was_removed_leaves_the_others_alone(tmp_path):
 
 
 def test_what_a_writer_is_given_is_checked(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", 128) as writer:
+    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
         for wrong in (np.full([1, 128], np.nan), 2 * embeddings(1)):
             with pytest.raises(UserError, match="a/b.wav has the norm"):
                 writer.write(CLIP, np.arange(1), wrong)
@@ -302,14 +302,14 @@ def test_what_a_writer_is_given_is_checked(tmp_path):
 
 
 def test_a_folder_holds_one_model_whatever_the_format(tmp_path):
-    with features.FeatureWriter(str(tmp_path / "a"), "model", 128):
+    with features.FeatureWriter(str(tmp_path / "a"), "model", "front-end", 128, 0.96):
         pass
     with pytest.raises(UserError, match=r"features.json has model_id model, but this run has other"):
-        EmbeddingWriter(str(tmp_path / "a"), "other", 128)
-    with EmbeddingWriter(str(tmp_path / "b"), "model", 128) as writer:
+        EmbeddingWriter(str(tmp_path / "a"), "other", "front-end", 128)
+    with EmbeddingWriter(str(tmp_path / "b"), "model", "front-end", 128) as writer:
         writer.write(CLIP, np.arange(2), embeddings(2))
     with pytest.raises(UserError, match=r"00000.parquet has model_id model, but this run has other"):
-        features.FeatureWriter(str(tmp_path / "b"), "other", 128)
+        features.FeatureWriter(str(tmp_path / "b"), "other", "front-end", 128, 0.96)
     (tmp_path / "a" / "features.json").write_text("{")
     with pytest.raises(UserError, match=r"features.json: damaged"):
-        features.FeatureWriter(str(tmp_path / "a"), "model", 128)
+        features.FeatureWriter(str(tmp_path / "a"), "model", "front-end", 128, 0.96)

@@ -25,7 +25,7 @@ def test_windows_and_clips_are_what_is_stored(tmp_path):
 
 def test_a_clip_whose_windows_cancel_out_has_no_weight(tmp_path):
     infos = example_clips.make_infos(1, 1)
-    with embeddings.EmbeddingWriter(str(tmp_path), "model", 2) as writer:
+    with embeddings.EmbeddingWriter(str(tmp_path), "model", "front-end", 2) as writer:
         writer.write(infos[0], np.array([0, 0.96]), np.array([[1, 0], [-1, 0]]))
     (batch,) = units.read(str(tmp_path), "clips")
     assert batch.weights == [0]

@@ -11,9 +11,8 @@ import pytest
 import soundfile
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend.constants import SAMPLE_RATE_HZ
 from audioset_triplet.synthetic import recordings
-from audioset_triplet.synthetic.sounds import SOUNDS, coloured_noise
+from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ, SOUNDS, coloured_noise
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 2.0

@@ -47,7 +47,7 @@ def batch_of(config, seed=0):
     }
     return MomentBatch(
         windows=tf.constant(rng.normal(size=[BATCH_SIZE, num_windows, 96, 64]), tf.float32),
-        has_companion=tf.constant(np.arange(BATCH_SIZE) != 1),
+        has_positive_window=tf.constant(np.arange(BATCH_SIZE) != 1),
         recordings=tf.constant([3, 1, 2, 3, 4, 5, 6, 7], tf.int64),
         seconds=tf.constant(rng.uniform(0, 3, [BATCH_SIZE, 2]), tf.float32),
         **(shown if terms.av_weight else dict.fromkeys(shown, ())),

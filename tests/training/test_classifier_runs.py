@@ -14,7 +14,8 @@ from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import clip_scoring
 from audioset_triplet.export.embedder import cut_windows
-from audioset_triplet.frontend import mel
+from audioset_triplet.frontend import registry
+from audioset_triplet.media import pcm
 from audioset_triplet.models import networks
 from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.runs import checkpoints, classes, metrics_log, run_config, trained_networks
@@ -150,15 +151,16 @@ def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(da
     assert scored.classes == [0, 1, 2, 3, 9] and scored.class_names[9] == "class9"
     network = networks.build_classifier(NetworkConfig(architecture="toy"), (96, 64), 4)
     checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
+    front_end = registry.FRONT_ENDS["log_mel"]
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
     made["clip16"] = tiny_records.make_clip(16, label=1, seconds=0.5)
     made["clip17"] = fading_clip()
     assert set(scored.clip_ids) == {name for name, clip in made.items() if clip.fold == 2} | {"clip16", "clip17"}
     for clip_id, found, target in zip(scored.clip_ids, scored.scores, scored.targets):
         clip = made[clip_id]
-        windows = [window.samples for window in cut_windows([clip.pcm.astype(np.float32) / 32768])]
+        windows = [window.samples for window in cut_windows([pcm.to_waveform(clip.pcm)], front_end)]
         assert len(windows) == {"clip16": 1, "clip17": 3}.get(clip_id, 2)
-        said = tf.nn.softmax(network(mel.log_mel(mel.mel_energies(np.stack(windows))))).numpy()
+        said = tf.nn.softmax(network(front_end.features(np.stack(windows)))).numpy()
         weights = [np.mean(np.square(window[: 97 * 160])) ** 0.25 for window in windows]
         assert clip_id != "clip17" or weights[0] > 2 * weights[2]
         expected = np.average(said, axis=0, weights=weights)

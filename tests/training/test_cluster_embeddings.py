@@ -31,7 +31,7 @@ MODES = 20
 def planted(tmp_path_factory):
     """A folder of 600 windows of 20 modes."""
     folder = tmp_path_factory.mktemp("planted")
-    with EmbeddingWriter(str(folder), "planted", 32, rows_per_part=150) as writer:
+    with EmbeddingWriter(str(folder), "planted", "front-end", 32, rows_per_part=150) as writer:
         for clip, windows in planted_clips(200, 3, MODES, 32, noise=0.5, seed=0):
             writer.write(clip, 0.96 * np.arange(3), windows)
     return folder

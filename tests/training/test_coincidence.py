@@ -62,9 +62,9 @@ def expected_terms(config, model, batch):
         pictures = parts["image_network"](batch.images).numpy()
         found["av"] = loss_of_pairs("av_head", pictures, batch.image_seconds.numpy(), batch.has_image.numpy())
     if "aa_head" in parts:
-        found["aa"] = loss_of_pairs("aa_head", windows[1], seconds[:, 1], batch.has_companion.numpy())
+        found["aa"] = loss_of_pairs("aa_head", windows[1], seconds[:, 1], batch.has_positive_window.numpy())
     if CLUSTER_HEAD in parts:
-        weights = np.concatenate([ones, batch.has_companion.numpy()][: len(windows)])
+        weights = np.concatenate([ones, batch.has_positive_window.numpy()][: len(windows)])
         kernel, bias = parts[CLUSTER_HEAD].kernel.numpy(), parts[CLUSTER_HEAD].bias.numpy()
         found["cluster"] = clustering_loss(np.concatenate(windows), kernel, bias, weights, config.clustering.gamma)
     if "class_head" in parts:
@@ -167,7 +167,7 @@ def test_batches_of_audio_visual_pairs(videos):
     labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
     [batch] = inputs.moment_batches(config, labels).take(1)
     assert batch.windows.shape == (8, 2, 96, 64) and batch.images.shape == (8, 32, 32, 3)
-    assert np.isfinite(batch.windows).all() and np.all(batch.has_image) and np.all(batch.has_companion)
+    assert np.isfinite(batch.windows).all() and np.all(batch.has_image) and np.all(batch.has_positive_window)
     clips = tiny_videos.make_clips()
     clip_of = {int(hash_ids(clip.clip_id)): clip for clip in clips}
     for example_id, picture, seconds, target in zip(batch.example_id, batch.images, batch.image_seconds, batch.targets):

@@ -75,7 +75,7 @@ def test_the_model_never_sees_the_clips_of_other_folds(data):
     )
     made = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
     expected = {int(hash_ids(clip.recording_id)) for clip in made}
-    assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_contents[:, 0]} == expected
+    assert {int(i) for batch in batches(settings, 8) for i in batch.anchor_group_ids[:, 0]} == expected
 
 
 def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(data):
@@ -103,4 +103,4 @@ def test_the_model_sees_the_named_clips_alone(data):
     settings = tiny_config(data, deterministic=True)
     expected = {int(hash_ids(f"recording{i}")) for i in (1, 6)}
     seen = batches(settings, 4, clip_ids=["clip6", "clip1"])
-    assert {int(i) for batch in seen for i in batch.anchor_contents[:, 0]} == expected
+    assert {int(i) for batch in seen for i in batch.anchor_group_ids[:, 0]} == expected

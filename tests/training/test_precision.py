@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
-from audioset_triplet.frontend import mel
+from audioset_triplet.frontend import registry
+from audioset_triplet.media import pcm as samples
 from audioset_triplet.models import networks
 from audioset_triplet.training import optimizers
 from audioset_triplet.training.precision import precision
@@ -26,7 +27,7 @@ def extreme_windows():
     click[8000] = 32767
     sounds = [np.zeros(15600), random.choice([-32768, 32767], 15600), square, click, np.full(15600, 32767)]
     pcm = np.stack([*sounds, random.normal(0, 1000, 15600)]).astype(np.int16)
-    return mel.log_mel(mel.mel_energies(mel.pcm_to_waveform(tf.constant(pcm))))
+    return registry.FRONT_ENDS["log_mel"].features(samples.to_waveform(pcm))
 
 
 def model_in(name, loss="triplet"):

@@ -30,17 +30,17 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
         anchor=windows(),
         positive=windows(),
         negative=windows() if with_negative else (),
-        anchor_contents=tf.constant(recordings[:, None]),
-        positive_contents=tf.constant(np.stack([recordings, distractors], 1)),
+        anchor_group_ids=tf.constant(recordings[:, None]),
+        positive_group_ids=tf.constant(np.stack([recordings, distractors], 1)),
         method=tf.zeros([num_triplets], tf.int32),
         weight=tf.ones([num_triplets]) if weights is None else tf.constant(weights, tf.float32),
         example_id=tf.range(num_triplets, dtype=tf.int64),
     )
 
 
-def candidates_in(anchor_contents, positive_contents):
-    pairs = tf.concat([anchor_contents, positive_contents], axis=1)
-    return Candidates(tf.zeros([2 * len(pairs), 1]), anchor_contents, positive_contents, pairs)
+def candidates_in(anchor_group_ids, positive_group_ids):
+    pairs = tf.concat([anchor_group_ids, positive_group_ids], axis=1)
+    return Candidates(tf.zeros([2 * len(pairs), 1]), anchor_group_ids, positive_group_ids, pairs)
 
 
 def trained(network, config, batch, optimizer=None):
@@ -57,8 +57,8 @@ def test_mined_loss_of_a_step_equals_the_loop(weighted):
     anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
     logs = trained(network, LossConfig(margin=0.5), batch)
     contents = (
-        [set(row) for row in batch.anchor_contents.numpy()],
-        [set(row) for row in batch.positive_contents.numpy()],
+        [set(row) for row in batch.anchor_group_ids.numpy()],
+        [set(row) for row in batch.positive_group_ids.numpy()],
     )
     expected = reference.semi_hard_loss(anchors, positives, *contents, 0.5, weights)
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
@@ -81,7 +81,7 @@ def test_nt_xent_of_a_step_equals_the_loop(weighted):
     batch = batch_of(weights=weights)
     anchors, positives = network(batch.anchor).numpy(), network(batch.positive).numpy()
     logs = trained(network, LossConfig(loss="nt_xent", temperature=0.2), batch)
-    is_negative = candidates_in(batch.anchor_contents, batch.positive_contents).is_negative(tf.range(12)).numpy()
+    is_negative = candidates_in(batch.anchor_group_ids, batch.positive_group_ids).is_negative(tf.range(12)).numpy()
     rows = [row for row in range(12) if weights[row] and is_negative[row].any()]
     losses = [nt_xent_reference.pair_loss(row, anchors, positives, is_negative[row], 0.2) for row in rows]
     assert float(logs["loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
@@ -120,7 +120,7 @@ def test_sampling_in_a_step_that_is_compiled_with_xla_gives_the_losses_of_the_ho
     """Front end, sampling, mining and update in one program of static shapes: what a TPU needs."""
 
     def losses(sampling_device, jit_compile, spectrum):
-        monkeypatch.setattr("audioset_triplet.frontend.mel.default_spectrum", lambda: spectrum)
+        monkeypatch.setattr("audioset_triplet.frontend.log_mel.fastest_spectrum", lambda: spectrum)
         config = tiny_config(data, "joint", deterministic=True)
         sampling = dataclasses.replace(config.sampling, sampling_device=sampling_device)
         config = dataclasses.replace(config, sampling=sampling, loss=LossConfig(margin=0.5))

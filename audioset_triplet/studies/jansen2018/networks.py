@@ -18,6 +18,7 @@ from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, saved_model
+from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels, reading
 from audioset_triplet.records.splits import DataSplit
@@ -65,7 +66,8 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # of the networks of other rows
         network, origin = _network(os.path.join(folder, "run"), row, split, config)
-        saved_model.export(network, path, {"weights": origin})
+        front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
+        saved_model.export(network, path, front_end, {"weights": origin})
     return embedder.LoadedModel(path)
 
 
@@ -86,9 +88,9 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
 
 def _embed(model: embedder.LoadedModel, data: DataConfig, folder: str) -> Set[str]:
     """Embeds the clips that the folder does not have yet; returns the ids of all that it has."""
-    sounds = audio_clips.record_sounds(reading.expand_globs(data.data), data.folds)
-    with embeddings.EmbeddingWriter(folder, model.model_id, model.embedding_size) as writer:
-        totals = embedder.embed(sounds, model, writer, WINDOWS_PER_CALL, num_sounds=None)
+    clips = audio_clips.record_clips(reading.expand_globs(data.data), data.folds, model)
+    with embeddings.EmbeddingWriter(folder, model.model_id, model.front_end_id, model.embedding_size) as writer:
+        totals = embedder.embed(clips, model, writer, WINDOWS_PER_CALL, num_clips=None)
     for _, error in totals.rejects:
         raise error
     if not writer.clip_ids_done:

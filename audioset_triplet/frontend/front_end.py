@@ -1,0 +1,96 @@
+"""A front end as a value: everything that the rest of the project knows about the features of a network.
+
+Shapes: L samples, N frames, W windows; one window has the shape `feature_shape`: frames by bands, (T, F), or frames by
+bands by channels, (T, F, C).
+"""
+
+import dataclasses
+from typing import Any, Callable, Optional, Tuple
+
+import tensorflow as tf
+
+# Ways to the spectrum. auto: the faster one on the devices at hand. product: without an FFT, which TPUs, TFLite and
+# ONNX do not have.
+SPECTRA = ("auto", "fft", "product")
+
+TensorFunction = Callable[[tf.Tensor], tf.Tensor]
+
+
+def fastest_spectrum() -> str:
+    """The faster way to the spectrum on the devices at hand: `product` on a TPU, `fft` elsewhere."""
+    return "product" if tf.config.list_logical_devices("TPU") else "fft"
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontEnd:
+    """Waveform -> features, in two steps: energies, which methods of sampling change, and their compression.
+
+    Attributes:
+        id: stored with every embedding, so that vectors of two front ends are never compared.
+        sample_rate_hz: the rate of the waveforms that it takes.
+        window_samples: samples that the frames of one window cover.
+        hop_samples: samples from the start of a window to that of the next.
+        frame_samples: samples of one frame: the shortest waveform that `energies` takes.
+        feature_shape: shape of one window: (T, F) or (T, F, C).
+        energies: waveform [..., L], L >= `frame_samples` -> linear energies (not negative) of all N frames,
+            [..., N, *feature_shape[1:]], float32. `window_samples` give N = T.
+        compress: energies of any shape -> features of the same shape, such as their logarithm.
+        display_range: the features of silence and of loud audio, for the colours of a spectrogram.
+        num_channels: channels of the waveforms that it takes.
+        cut: waveform [..., L], L >= `window_samples` -> features [..., W, *feature_shape] of all whole windows, where
+            that is faster than one window after the other; None: they are computed one by one.
+    """
+
+    id: str
+    sample_rate_hz: int
+    window_samples: int
+    hop_samples: int
+    frame_samples: int
+    feature_shape: Tuple[int, ...]
+    energies: TensorFunction
+    compress: TensorFunction
+    display_range: Tuple[float, float]
+    num_channels: int = 1
+    cut: Optional[TensorFunction] = None
+
+    @property
+    def num_frames(self) -> int:
+        """T, frames of a window."""
+        return self.feature_shape[0]
+
+    @property
+    def num_bands(self) -> int:
+        """F, frequency bands."""
+        return self.feature_shape[1]
+
+    @property
+    def window_seconds(self) -> float:
+        return self.window_samples / self.sample_rate_hz
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.hop_samples / self.sample_rate_hz
+
+    def features(self, waveform: tf.Tensor) -> tf.Tensor:
+        """[..., L] in [-1, 1], L >= `frame_samples` -> features of all frames, [..., N, *feature_shape[1:]].
+
+        `window_samples` give one window, [..., *feature_shape].
+        """
+        return self.compress(self.energies(waveform))
+
+    def windows(self, waveform: tf.Tensor) -> tf.Tensor:
+        """[..., L] in [-1, 1] -> features of all whole windows, [..., W, *feature_shape].
+
+        An incomplete last window is dropped; of a waveform shorter than a window there is none.
+        """
+        if self.cut is not None:
+            return self.cut(waveform)
+        return self.features(tf.signal.frame(waveform, self.window_samples, self.hop_samples))
+
+    def num_windows(self, num_samples: Any) -> tf.Tensor:
+        """How many whole windows fit into signals of these lengths; at least 1, because a shorter one is padded."""
+        return tf.maximum(1, 1 + tf.math.floordiv(num_samples - self.window_samples, self.hop_samples))
+
+    def window_starts(self, count: tf.Tensor) -> tf.Tensor:
+        """The first sample of each of `count` successive windows, int32 [count]."""
+        return tf.range(count) * self.hop_samples
