@@ -7,7 +7,6 @@ its file, its place and the reason. The exit code is 1 if anything is damaged.
 """
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
@@ -24,12 +23,7 @@ def main() -> None:
     from data_prep import record_report
 
     files = reading.expand_globs(FLAGS.data)
-    report = record_report.Report()
-    with tqdm(unit="clip", disable=None) as progress:
-        for file in files:
-            for record in reading.scan(file):
-                report.add(record)
-                progress.update()
+    report = record_report.of_files(files)
     print(f"files      {len(files)}", *report.lines(FLAGS.limit), sep="\n")
     if report.damaged:
         raise UserError(f"{len(report.damaged)} damaged records, the first: {report.damaged[0]}")

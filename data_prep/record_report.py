@@ -1,10 +1,11 @@
 """A summary of records: counts, durations, formats, images, labels, silence and damage, as lines of text."""
 
 import collections
-from typing import Counter, List, Set
+from typing import Counter, List, Sequence, Set
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from audioset_triplet.media import decoding
 from audioset_triplet.records import parsing, reading, schema
@@ -88,6 +89,17 @@ class Report:
         lines += _listed(f"silent     (peak below {silence.SILENCE_DBFS:g} dBFS)", self.silent, limit)
         lines += _listed("repeated   (the same clip id)", self.repeated, limit)
         return lines + _listed("damaged   ", self.damaged, limit)
+
+
+def of_files(files: Sequence[str]) -> Report:
+    """The report of all records of some files."""
+    report = Report()
+    with tqdm(unit="clip", disable=None) as progress:
+        for file in files:
+            for record in reading.scan(file):
+                report.add(record)
+                progress.update()
+    return report
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -25,7 +25,7 @@ from audioset_triplet.config.evaluation import ClusterReportConfig
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "train", ["train", "assign", "report"], "The task.")
 flags.DEFINE_string("workdir", "", "Directory of the run (train, assign); made if it is missing.")
-flags.DEFINE_string("output", "", "Folder for what is written (assign, report).")
+flags.DEFINE_string("output", "", "Output folder (assign, report).")
 flags.DEFINE_string("assignments", "", "Folder that assign wrote (report).")
 flags.DEFINE_list("compare", [], "Other assignments, e.g. k-means=DIR (report).")
 flags.DEFINE_string("data", "", "TFRecords of the clips (globs), for spectrograms and audio (report).")

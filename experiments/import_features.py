@@ -59,11 +59,11 @@ def main() -> None:
             f"{len(totals.clips_left_out)} clips left out, all windows of which are zero: {examples}", file=sys.stderr
         )
     if not totals.num_clips + totals.num_skipped:
-        num_clips = totals.num_unwanted + len(totals.clips_left_out)
+        num_clips = totals.num_not_selected + len(totals.clips_left_out)
         raise UserError(f"{FLAGS.features}: none of {num_clips} clips could be used.")
     print(
         f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows in {elapsed:.1f} s; "
-        f"{totals.num_skipped} clips were imported before, {totals.num_unwanted} are not in --clips_of"
+        f"{totals.num_skipped} clips were imported before, {totals.num_not_selected} are not in --clips_of"
     )
 
 

@@ -38,9 +38,7 @@ def main() -> None:
                 f"{FLAGS.output} holds {len(writer.clip_ids_done)} clips already, more than --clips={FLAGS.clips}: "
                 "name another folder."
             )
-        for clip, windows in tqdm(planted_clips(FLAGS.clips, *made_by), total=FLAGS.clips, disable=None):
-            if clip.clip_id not in writer.clip_ids_done:
-                writer.write(clip, starts, windows)
+        writer.write_missing(tqdm(planted_clips(FLAGS.clips, *made_by), total=FLAGS.clips, disable=None), starts)
     print(f"wrote {FLAGS.output}: {FLAGS.clips * FLAGS.windows} windows of {FLAGS.modes} modes")
 
 

@@ -24,10 +24,11 @@ def compared(folders):
     return compare_all(folders)
 
 
-def test_every_task_has_a_config_and_a_comparison(compared):
-    assert set(CONFIGS) == set(compared) == set(TASKS)
+def test_every_task_has_a_config():
+    assert {name: type(config) for name, config in CONFIGS.items()} == TASKS
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_evaluations_for_the_model_and_for_what_it_is_compared_with(folders, compared):
     from audioset_triplet.evaluation import classification
 

@@ -48,7 +48,7 @@ def test_from_planted_embeddings_to_a_report(tmp_path):
         (dict(task="train", workdir="x"), "--embeddings is required"),
         (dict(task="train", workdir="x", embeddings="none"), "none: no such folder of embeddings"),
         (dict(task="train", workdir="x", embeddings="none", num_clusters=1), "--num_clusters must be at least 2"),
-        (dict(task="assign", workdir="x", embeddings="none", output="x"), "x is no work directory"),
+        (dict(task="assign", workdir="x", embeddings="none", output="x"), "x is not a run directory"),
         (dict(task="report", assignments="x", embeddings="none", output="x"), "none: no such folder"),
     ],
 )

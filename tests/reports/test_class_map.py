@@ -53,3 +53,17 @@ def test_a_large_set_is_thinned_out(monkeypatch):
         for row in one.rows
     ]
     assert len(rows) == len(set(rows)) == 50
+
+
+def _luminance(colour):
+    channels = np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_classes_have_different_colours_that_are_readable_on_both_pages():
+    light, dark = zip(*(class_map.class_colours(index) for index in range(50)))
+    assert len(set(light)) == len(set(dark)) == 50
+    # Contrast by WCAG 2: 3 to 1 is enough for large text and graphics. The dark card is #1c1f25.
+    assert all(1.05 / (_luminance(colour) + 0.05) >= 3 for colour in light)
+    assert all((_luminance(colour) + 0.05) / (_luminance("#1c1f25") + 0.05) >= 3 for colour in dark)

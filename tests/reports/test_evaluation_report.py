@@ -7,7 +7,7 @@ import pytest
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.evaluation import ClassificationConfig, HeadConfig, KnnConfig, SemiSupervisedConfig
 from audioset_triplet.evaluation import comparisons, metrics
-from audioset_triplet.reports import evaluation_report
+from audioset_triplet.reports import evaluation_report, page
 from tests import example_clips
 from tests.evaluation.compared import compare_all, write_good_and_poor
 
@@ -22,6 +22,7 @@ def reported(tmp_path_factory):
     return {name: (one.numbers(), evaluation_report.build(one)) for name, one in compared.items()}
 
 
+@pytest.mark.slow
 def test_headlines_show_a_row_for_each_set(reported):
     for name, (numbers, report) in reported.items():
         lines = report.headline.splitlines()
@@ -32,16 +33,17 @@ def test_headlines_show_a_row_for_each_set(reported):
     assert "4 classes have fewer than 20 clips" in reported["semi_supervised"][1].headline
 
 
+@pytest.mark.slow
 def test_pages_show_the_numbers_and_refer_to_nothing_outside(reported):
     for name, (numbers, report) in reported.items():
-        (page,) = report.pages.values()
-        assert page.startswith("<!doctype html>") and "good-model" in page
+        (html,) = report.pages.values()
+        assert html.startswith("<!doctype html>") and "good-model" in html
         for section in ("headline", "classes"):
-            assert f'id="{section}"' in page, name
+            assert f'id="{section}"' in html, name
         value = numbers.get(f"{name}/map", numbers.get(f"{name}/20/map"))
-        assert f"{value:.3f}" in page and "poor one" in page
-        references = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)|url\(([^)]*)""", page)
-        assert not references and "http" not in page.lower()
+        assert f"{value:.3f}" in html and "poor one" in html
+        references = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)|url\(([^)]*)""", html)
+        assert not references and "http" not in html.lower()
     few = reported["semi_supervised"][1].pages["report.html"]
     assert few.count("<polyline") == 4 and few.count("<circle") == 12  # two sets, mAP and accuracy, three numbers
     assert "4 classes have" in few
@@ -76,13 +78,13 @@ def test_titles_that_a_page_shows_are_escaped_and_readable(tmp_path):
     example_clips.write(tmp_path, infos)
     sets = comparisons.embedding_sets(str(tmp_path))
     comparison = comparisons.compare(KnnConfig(folds=(2,), train_folds=(1,)), sets)
-    page = evaluation_report.build(comparison).pages["report.html"]
-    assert "door &lt;2&gt;" in page and "<2>" not in page
+    html = evaluation_report.build(comparison).pages["report.html"]
+    assert "door &lt;2&gt;" in html and "<2>" not in html
     assert "knn/class/door_<2>" in comparison.numbers()
     assert metrics.class_titles({1: "door_<1>"}) == {1: "door_<1>"}
 
 
-def test_a_report_writes_its_pages_into_folders(tmp_path, reported):
-    _, report = reported["knn"]
-    report.write(str(tmp_path / "made"))
-    assert (tmp_path / "made" / "report.html").read_text() == report.pages["report.html"]
+def test_a_report_writes_its_pages_into_folders(tmp_path):
+    page.Report("headline", {"report.html": "<p>all", "clusters/1.html": "<p>one"}).write(str(tmp_path / "made"))
+    assert (tmp_path / "made" / "report.html").read_text() == "<p>all"
+    assert (tmp_path / "made" / "clusters" / "1.html").read_text() == "<p>one"

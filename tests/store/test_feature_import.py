@@ -148,7 +148,7 @@ def test_a_folder_of_other_features_is_refused(tmp_path):
 def test_clips_that_are_not_wanted_are_left_out(tmp_path):
     files, wanted = released(tmp_path / "eval"), {"00000000001_30000", "00000000004_30000", "another"}
     totals = feature_import.import_features(files, RELEASED, str(tmp_path / "out"), wanted)
-    assert (totals.num_clips, totals.num_unwanted) == (2, 4)
+    assert (totals.num_clips, totals.num_not_selected) == (2, 4)
     assert {row[0] for row in rows(tmp_path / "out")} == wanted - {"another"}
 
 
