@@ -1,15 +1,15 @@
-"""Questions as files that a person fills in, in a spreadsheet, an editor or Label Studio; and answers read from them.
+"""Annotation files: questions that a person answers in a spreadsheet, an editor or Label Studio.
 
-A round of questions is a folder. The same questions stand in each of these:
+A round of questions is a folder. Each of these files holds the same questions:
 
-    questions.csv            clip_id,cluster,cluster_size,sound,answer: `answer` takes the name of a class, or several
-                             with `;` between them; `?` says "I do not know"; left empty it is still to be answered
+    questions.csv            clip_id,cluster,cluster_size,audio,answer: `answer` takes the name of a class, or several
+                             with `;` between them; `?` means "I do not know"; empty: not answered yet
     questions.json           a list of objects with these keys; `answer` takes a list of names, `"?"` or null
-    label_studio_tasks.json  to be imported into a project of Label Studio
+    label_studio_tasks.json  tasks to import into a project of Label Studio
     label_studio_config.xml  the project's labelling interface
-    sounds/                  the clips as WAV, where they were at hand; `sound` is the path from this folder on
+    audio/                   the clips as WAV, if records were given; the column `audio` has paths from this folder on
 
-Any of them may be filled in partly, read, filled in further and read again. An existing file is never written over.
+Any of them may be filled in partly, read, filled in further and read again. An existing file is never overwritten.
 """
 
 import csv
@@ -23,28 +23,29 @@ from audioset_triplet import files, labels
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling.annotation_log import SEPARATOR, UNKNOWN, Answer, Question
 
-COLUMNS = ("clip_id", "cluster", "cluster_size", "sound", "answer")
+COLUMNS = ("clip_id", "cluster", "cluster_size", "audio", "answer")
 _CONTROL, _OBJECT = "label", "audio"  # names in Label Studio's interface
 
 
-def sound_paths(questions: Sequence[Question]) -> Dict[str, str]:
-    """Clip id -> where in a round's folder its sound is, for all questions of the round."""
-    return {question.clip_id: f"sounds/{place:05d}.wav" for place, question in enumerate(questions)}
+def audio_paths(questions: Sequence[Question]) -> Dict[str, str]:
+    """Clip id -> path of its audio in the folder of a round, for all questions of the round."""
+    return {question.clip_id: f"audio/{index:05d}.wav" for index, question in enumerate(questions)}
 
 
-def write(folder: str, questions: Sequence[Question], classes: Sequence[str], sounds: Dict[str, str], url: str) -> None:
-    """Writes those of the files of a round that are not there yet.
+def write(folder: str, questions: Sequence[Question], classes: Sequence[str], audio: Dict[str, str], url: str) -> None:
+    """Writes the files of a round that do not exist yet.
 
     Args:
         folder: of the round; made if it is missing.
         questions: of the round.
         classes: the names that an answer may have.
-        sounds: `sound_paths`, or nothing where there are no sounds.
-        url: what stands before these paths for Label Studio's browser.
+        audio: `audio_paths`, or empty without audio files.
+        url: what Label Studio puts before these paths.
     """
     os.makedirs(folder, exist_ok=True)
     rows: List[List[Any]] = [
-        [one.clip_id, one.cluster, one.cluster_size, sounds.get(one.clip_id, "")] for one in questions
+        [question.clip_id, question.cluster, question.cluster_size, audio.get(question.clip_id, "")]
+        for question in questions
     ]
     contents: Dict[str, Callable[[], str]] = {
         "questions.csv": lambda: _csv(rows),
@@ -78,7 +79,7 @@ def _interface(classes: Sequence[str]) -> str:
         [
             "<View>",
             f'  <Audio name="{_OBJECT}" value="$audio"/>',
-            '  <Header value="What is heard? Choose all that fit."/>',
+            '  <Header value="Which sounds are in this clip? Choose all that apply."/>',
             f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="multiple" showInline="true">',
             *choices,
             f'    <Choice value="{UNKNOWN}" hint="I do not know"/>',
@@ -89,13 +90,13 @@ def _interface(classes: Sequence[str]) -> str:
 
 
 def read(path: str) -> List[Answer]:
-    """The answers in a file; questions that it leaves open are passed over.
+    """The answers in a file; questions without an answer are skipped.
 
     Args:
         path: a filled in questions.csv or questions.json, or what Label Studio exports as "JSON".
 
     Raises:
-        UserError: a file that cannot be read or is none of these, or an answer that is none, with its place.
+        UserError: the file cannot be read or has another format, or an answer is not valid; with its line or entry.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets begin CSV with a byte order mark
@@ -105,7 +106,7 @@ def read(path: str) -> List[Answer]:
     answers = []
     for clip_id, names, by in _read_csv(path, text) if path.lower().endswith(".csv") else _read_json(path, text):
         if UNKNOWN in names and len(names) > 1:
-            raise UserError(f"{path}: clip {clip_id} is answered with {UNKNOWN!r} and with a class: leave one of them.")
+            raise UserError(f"{path}: clip {clip_id} is annotated with {UNKNOWN!r} and with a class: keep one of them.")
         if names:
             answers.append(Answer(clip_id, () if names == [UNKNOWN] else tuple(names), by))
     return answers
@@ -146,9 +147,9 @@ def _read_json(path: str, text: str) -> Iterator[Tuple[str, List[str], str]]:
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise UserError(f"{path}: is no JSON: {error}") from error
+        raise UserError(f"{path}: is not JSON: {error}") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: is no list of questions (questions.json) or of tasks (Label Studio's export “JSON”).")
+        raise UserError(f"{path}: is not a list of questions (questions.json) or tasks (Label Studio's export “JSON”).")
     for number, entry in enumerate(entries, start=1):
         where = f"{path}: entry {number}"
         if "annotations" in entry:
@@ -165,17 +166,17 @@ def _read_json(path: str, text: str) -> Iterator[Tuple[str, List[str], str]]:
 
 
 def _read_task(where: str, task: Dict[str, Any]) -> Iterator[Tuple[str, List[str], str]]:
-    """A task of Label Studio: each annotation that was not cancelled is an answer, by one person; it may have none."""
+    """The annotations of a task of Label Studio that were not cancelled, each an answer of one person."""
     try:
         clip_id = _text(where, task["data"]["clip_id"])
         for annotation in _list(where, task["annotations"]):
             if not annotation.get("was_cancelled"):
-                chosen = [one for one in annotation["result"] if one.get("from_name") == _CONTROL]
-                names = [_text(where, name) for one in chosen for name in one["value"]["choices"]]
+                chosen = [region for region in annotation["result"] if region.get("from_name") == _CONTROL]
+                names = [_text(where, name) for region in chosen for name in region["value"]["choices"]]
                 yield clip_id, _names(names), "label-studio"
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(
-            f"{where}: is no task of the project that label_studio_tasks.json and label_studio_config.xml make "
+            f"{where}: is not a task of the project that label_studio_tasks.json and label_studio_config.xml make "
             f"({type(error).__name__}: {error})."
         ) from error
 

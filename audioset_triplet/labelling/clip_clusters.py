@@ -1,4 +1,4 @@
-"""Clips and the clusters that they are in: what `experiments.cluster` assigned, where each is a whole clip."""
+"""Clusters of whole clips, as `experiments.cluster --unit=clips` assigns them."""
 
 import dataclasses
 import functools
@@ -12,20 +12,20 @@ from audioset_triplet.store import assignments
 
 
 @dataclasses.dataclass(frozen=True)
-class Clusters:
+class ClipClusters:
     """n clips, each in one cluster."""
 
     folder: str
     clip_ids: List[str]
     numbers: np.ndarray  # [n] int, the cluster of each clip
-    probabilities: np.ndarray  # [n] float32, of its being in that cluster
+    probabilities: np.ndarray  # [n] float32, of its cluster
     model_id: str  # of the embeddings that were clustered
     method: str
     num_clusters: int  # some may have no member
 
     @functools.cached_property
     def facts(self) -> Dict[str, Any]:
-        """What tells this clustering from others, as JSON."""
+        """What identifies this clustering, as JSON."""
         lines = sorted(f"{number} {clip_id!r}" for clip_id, number in zip(self.clip_ids, self.numbers))
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
         return {
@@ -35,15 +35,15 @@ class Clusters:
             "digest": digest,
         }
 
-    def of_clips(self, wanted: Set[str]) -> "Clusters":
-        """The same of some clips alone; a UserError if none of them is here."""
+    def of_clips(self, wanted: Set[str]) -> "ClipClusters":
+        """The clusters of some clips alone; a UserError if none of them has one."""
         rows = [row for row, clip_id in enumerate(self.clip_ids) if clip_id in wanted]
         if not rows:
-            raise UserError(f"{self.folder}: none of its clips is among those to be asked about.")
+            raise UserError(f"{self.folder}: none of its clips can be queried: choose other --train_folds.")
         return self.at(np.array(rows))
 
-    def at(self, rows: np.ndarray) -> "Clusters":
-        """The same of the clips at some rows, in their order."""
+    def at(self, rows: np.ndarray) -> "ClipClusters":
+        """The clusters of the clips at some rows, in the order of the rows."""
         ids = [self.clip_ids[row] for row in rows]
         return dataclasses.replace(
             self, clip_ids=ids, numbers=self.numbers[rows], probabilities=self.probabilities[rows]
@@ -55,7 +55,7 @@ class Clusters:
         return len(np.unique(self.numbers))
 
     def propagated(self, labels: Mapping[int, Tuple[int, ...]]) -> List[Tuple[int, ...]]:
-        """[n] the labels of each clip's cluster; none where `labels`, from cluster to class indices, lacks it."""
+        """[n] the labels of each clip's cluster; empty where `labels` (cluster -> class indices) has none."""
         return [labels.get(number, ()) for number in self.numbers.tolist()]
 
     def rows_of(self, clip_ids: Sequence[str]) -> np.ndarray:
@@ -70,7 +70,7 @@ class Clusters:
         return np.array([rows[clip_id] for clip_id in clip_ids])
 
 
-def read(folder: str) -> Clusters:
+def read(folder: str) -> ClipClusters:
     """The clusters of whole clips.
 
     Raises:
@@ -80,10 +80,10 @@ def read(folder: str) -> Clusters:
     info = assigned.info
     if info.unit != "clips":
         raise UserError(
-            f"{folder}: holds clusters of {info.unit}, and a label is asked for whole clips: cluster clips "
+            f"{folder}: holds clusters of {info.unit}, and whole clips are queried: cluster clips "
             "(experiments.cluster --unit=clips)."
         )
-    return Clusters(
+    return ClipClusters(
         folder=folder,
         clip_ids=assigned.clip_ids.tolist(),
         numbers=assigned.clusters,

@@ -1,7 +1,7 @@
-"""Which clips to ask about: one member of each cluster, the biggest clusters first (Jansen et al. 2020, evaluation 3).
+"""Which clips to query: one member of each cluster, the largest clusters first (Jansen et al. 2020, evaluation 3).
 
-Draws are by a digest of what identifies them: they do not depend on the order of clips, and a larger budget asks about
-the clips of a smaller one and about others.
+Draws sort by a digest of seed and clip id: they do not depend on the order of clips, and the clips of a budget are
+among those of every larger budget.
 
 Shapes: n clips.
 """
@@ -11,72 +11,70 @@ from typing import List, Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.labelling.annotation_log import Ledger, Question
-from audioset_triplet.labelling.clip_clusters import Clusters
-
-MEMBERS = ("random", "probable")
+from audioset_triplet.labelling.annotation_log import AnnotationLog, Question
+from audioset_triplet.labelling.clip_clusters import ClipClusters
 
 
-def next_questions(clusters: Clusters, budget: int, member: str, seed: int, ledger: Ledger) -> List[Question]:
-    """What is still to be asked about the `budget` biggest clusters: their questions that are not in the ledger.
+def next_questions(clusters: ClipClusters, budget: int, member: str, seed: int, log: AnnotationLog) -> List[Question]:
+    """The questions about the `budget` largest clusters that are not in the log.
 
     Args:
-        clusters: the clips, and which of them are together.
-        budget: questions, those in the ledger included.
-        member: random (the paper's) or probable, see `representative`.
+        clusters: the clips and their clusters.
+        budget: questions in all, those in the log included.
+        member: random (as published) or probable, see `representative`.
         seed: of the draws.
-        ledger: what was asked before.
+        log: earlier questions.
     """
-    asked = {question.cluster for question in ledger.questions.values()}
-    number = 1 + max((question.round for question in ledger.questions.values()), default=0)
-    found = []
-    for members in biggest_clusters(clusters.numbers, budget):
+    queried = {question.cluster for question in log.questions.values()}
+    number = 1 + max((question.round for question in log.questions.values()), default=0)
+    questions = []
+    for members in largest_clusters(clusters.numbers, budget):
         cluster = int(clusters.numbers[members[0]])
-        if cluster not in asked and len(asked) < budget:
+        if cluster not in queried and len(queried) < budget:
             row = representative(
                 members, clusters.clip_ids, str(seed), clusters.probabilities if member == "probable" else None
             )
-            found.append(Question(clusters.clip_ids[row], cluster, len(members), number, member, seed))
-            asked.add(cluster)
-    return found
+            questions.append(Question(clusters.clip_ids[row], cluster, len(members), number, member, seed))
+            queried.add(cluster)
+    return questions
 
 
-def biggest_clusters(clusters: np.ndarray, count: int) -> List[np.ndarray]:
-    """The rows of the members of the `count` biggest clusters, or of all that have a member.
+def largest_clusters(clusters: np.ndarray, count: int) -> List[np.ndarray]:
+    """The rows of the members of the `count` largest clusters, or of all that have a member.
 
     Args:
         clusters: [n] int, the cluster of each clip.
-        count: of two clusters of one size the one with the lower number is the bigger.
+        count: of two clusters of one size the one with the lower number comes first.
     """
     rows = np.argsort(clusters, kind="stable")
     numbers, starts, sizes = np.unique(clusters[rows], return_index=True, return_counts=True)
     order = np.lexsort((numbers, -sizes))[:count]
-    return [rows[starts[place] : starts[place] + sizes[place]] for place in order]
+    return [rows[starts[index] : starts[index] + sizes[index]] for index in order]
 
 
 def representative(
     members: np.ndarray, clip_ids: Sequence[str], draw: str, probabilities: Optional[np.ndarray] = None
 ) -> int:
-    """The row of the member of a cluster that is asked about.
+    """The row of the member of a cluster that is queried.
 
     Args:
         members: rows of the cluster's clips.
         clip_ids: [n].
-        draw: names the draw, its seed for example; another one chooses another member.
-        probabilities: [n], of the clips' assignments: the most probable member, by lot where several are. None: by lot
-            among all, as in the paper.
+        draw: names the draw, its seed for example; another name draws another member.
+        probabilities: [n], of the clips' assignments: the most probable member, at random among equals. None: a member
+            at random, as published.
     """
     candidates = members
     if probabilities is not None:
         candidates = members[probabilities[members] == probabilities[members].max()]
-    return min((int(row) for row in candidates), key=lambda row: place_in_draw(draw, clip_ids[row]))
+    return min((int(row) for row in candidates), key=lambda row: draw_key(draw, clip_ids[row]))
 
 
 def random_rows(rows: np.ndarray, clip_ids: Sequence[str], draw: str, count: int) -> List[int]:
-    """`count` of some rows by lot, without regard to clusters."""
-    return sorted((int(row) for row in rows), key=lambda row: place_in_draw(draw, clip_ids[row]))[:count]
+    """`count` of some rows at random, without regard to clusters."""
+    return sorted((int(row) for row in rows), key=lambda row: draw_key(draw, clip_ids[row]))[:count]
 
 
-def place_in_draw(draw: str, clip_id: str) -> bytes:
-    """What clips are sorted by to bring them into a random order, the same wherever they stand."""
+def draw_key(draw: str, clip_id: str) -> bytes:
+    """The sort key that brings clips into the random order of a draw."""
     return hashlib.blake2b(f"{draw}/{clip_id}".encode(), digest_size=16).digest()

@@ -117,7 +117,7 @@ class Choices:
         clusters = self.clustering(cell.selection, cell.budget)
         assert clusters is not None, cell
         probabilities = clusters.probabilities if self._member == "probable" else None
-        for members in selection.biggest_clusters(clusters.numbers, cell.budget):
+        for members in selection.largest_clusters(clusters.numbers, cell.budget):
             asked = selection.representative(members, clusters.clip_ids, draw, probabilities)
             is_asked[self._rows[asked]] = True
             for place in members:

@@ -1,4 +1,4 @@
-"""Questions as a person gets them, and what a person makes of them."""
+"""Questions as a person gets them, and as a person fills them in."""
 
 import csv
 import json
@@ -18,12 +18,12 @@ CLASSES = ["dog", "Speech, male", "rock & <roll>"]
 @pytest.fixture
 def folder(tmp_path):
     annotation_files.write(
-        str(tmp_path), QUESTIONS, CLASSES, annotation_files.sound_paths(QUESTIONS), "/data/local-files/?d=round-2/"
+        str(tmp_path), QUESTIONS, CLASSES, annotation_files.audio_paths(QUESTIONS), "/data/local-files/?d=round-2/"
     )
     return tmp_path
 
 
-def test_every_form_has_every_question(folder):
+def test_every_file_has_every_question(folder):
     with open(folder / "questions.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip_id"] for row in rows] == IDS and [row["answer"] for row in rows] == [""] * 4
@@ -31,13 +31,13 @@ def test_every_form_has_every_question(folder):
         "clip_id": IDS[3],
         "cluster": "3",
         "cluster_size": "7",
-        "sound": "sounds/00003.wav",
+        "audio": "audio/00003.wav",
         "answer": "",
     }
     entries = json.loads((folder / "questions.json").read_text())
     assert entries[3] == {**rows[3], "cluster": 3, "cluster_size": 7, "answer": None}
     tasks = json.loads((folder / "label_studio_tasks.json").read_text())
-    audio = "/data/local-files/?d=round-2/sounds/00003.wav"
+    audio = "/data/local-files/?d=round-2/audio/00003.wav"
     assert tasks[3] == {"data": {"clip_id": IDS[3], "cluster": 3, "cluster_size": 7, "audio": audio}}
     interface = ElementTree.fromstring((folder / "label_studio_config.xml").read_text())
     assert [choice.get("value") for choice in interface.iter("Choice")] == [*CLASSES, "?"]
@@ -46,7 +46,7 @@ def test_every_form_has_every_question(folder):
     assert choices.get("choice") == "multiple"
 
 
-def test_as_written_they_answer_nothing(folder):
+def test_as_written_they_have_no_answers(folder):
     assert (
         annotation_files.read(str(folder / "questions.csv"))
         == annotation_files.read(str(folder / "questions.json"))
@@ -54,7 +54,7 @@ def test_as_written_they_answer_nothing(folder):
     )
 
 
-def test_what_a_person_has_filled_in_is_not_written_over(folder):
+def test_a_file_that_a_person_has_filled_in_is_not_overwritten(folder):
     (folder / "questions.csv").write_text("mine")
     (folder / "questions.json").unlink()
     annotation_files.write(str(folder), QUESTIONS, CLASSES, {}, "")
@@ -123,7 +123,7 @@ def test_an_export_of_label_studio(folder):
         folder,
         [[first], [annotation("Speech, male", "dog")], [annotation("dog", was_cancelled=True)], [annotation("?")]],
     )
-    assert annotation_files.read(path) == [Answer(one.clip_id, one.labels, "label-studio") for one in EXPECTED]
+    assert annotation_files.read(path) == [Answer(answer.clip_id, answer.labels, "label-studio") for answer in EXPECTED]
 
 
 def test_each_annotator_answers(folder):
@@ -137,21 +137,25 @@ def test_each_annotator_answers(folder):
         ("a.csv", "clip,answer\na,dog\n", "has no 'clip_id'"),
         ("a.csv", "", "has no 'clip_id'"),
         ("a.csv", "clip_id,cluster,answer\na,1,dog\nb\n", "line 3: has fewer columns"),
-        ("a.csv", "clip_id,answer\na,?;dog\n", "clip a is answered with '.' and with a class"),
-        ("a.json", "{", "is no JSON"),
-        ("a.json", '{"a": 1}', "is no list"),
-        ("a.json", "[1]", "is no list"),
+        ("a.csv", "clip_id,answer\na,?;dog\n", "clip a is annotated with '.' and with a class"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", '{"a": 1}', "is not a list"),
+        ("a.json", "[1]", "is not a list"),
         ("a.json", '[{"clip_id": "a"}]', "entry 1: has no 'answer'"),
         ("a.json", '[{"clip_id": "a", "answer": [3]}]', "entry 1: 3 is not a text"),
         ("a.json", '[{"clip_id": "a", "answer": {"x": 3}}]', "entry 1: .* is not a list"),
         ("a.json", '[{"clip_id": 3, "answer": null}]', "entry 1: 3 is not a text"),
         ("a.json", '[{"data": {"clip_id": "a"}}]', "entry 1: a task without annotations"),
-        ("a.json", '[{"data": {"audio": "a"}, "annotations": []}]', "entry 1: is no task of the project"),
-        ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [{"result": [{"from_name": "label"}]}]}]', "no task of"),
-        ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [3]}]', "entry 1: is no task of the project"),
+        ("a.json", '[{"data": {"audio": "a"}, "annotations": []}]', "entry 1: is not a task of the project"),
+        (
+            "a.json",
+            '[{"data": {"clip_id": "a"}, "annotations": [{"result": [{"from_name": "label"}]}]}]',
+            "not a task",
+        ),
+        ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [3]}]', "entry 1: is not a task of the project"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_place(tmp_path, name, text, named):
+def test_an_error_names_file_and_line(tmp_path, name, text, named):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(UserError, match=named) as caught:

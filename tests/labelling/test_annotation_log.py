@@ -1,4 +1,4 @@
-"""What was asked and answered is never lost, never asked twice and never contradicted."""
+"""Questions and answers are never lost, never written twice and never contradicted."""
 
 import dataclasses
 import json
@@ -20,85 +20,85 @@ ANSWERS = [Answer("clip 0", ("dog",), "oracle"), Answer("clip 3", ("Bär\u2028sl
 
 
 def make(folder, questions=QUESTIONS, answers=ANSWERS):
-    with annotation_log.to_ask(str(folder), FACTS, CLASSES) as book:
-        book.ask(questions)
+    with annotation_log.open_to_query(str(folder), FACTS, CLASSES) as log:
+        log.add_questions(questions)
         if answers:
-            book.answer(answers, "here")
+            log.add_answers(answers, "here")
     return folder / annotation_log.NAME
 
 
 def content(folder):
-    book = annotation_log.read(str(folder))
-    return list(book.questions.values()), list(book.answers.values())
+    log = annotation_log.read(str(folder))
+    return list(log.questions.values()), list(log.answers.values())
 
 
-def test_what_was_kept_is_read_again(tmp_path):
+def test_a_log_is_read_as_it_was_written(tmp_path):
     make(tmp_path)
     sorted_answer = dataclasses.replace(ANSWERS[1], labels=("dog", "Bär\u2028sleeping"))  # by index
     assert content(tmp_path) == (QUESTIONS, [ANSWERS[0], sorted_answer])
-    book = annotation_log.read(str(tmp_path))
-    assert book.classes == CLASSES and [*book.classes] == [0, 4, 7] and book.clustering == FACTS
-    assert book.cluster_labels() == {0: (4,), 3: (4, 7)}
-    assert [one.clip_id for one in book.open_questions()] == ["clip 1", "clip 2", "clip 4"]
+    log = annotation_log.read(str(tmp_path))
+    assert log.classes == CLASSES and [*log.classes] == [0, 4, 7] and log.clustering == FACTS
+    assert log.cluster_labels() == {0: (4,), 3: (4, 7)}
+    assert [question.clip_id for question in log.open_questions()] == ["clip 1", "clip 2", "clip 4"]
 
 
-def test_who_does_not_know_has_answered(tmp_path):
+def test_do_not_know_is_an_answer(tmp_path):
     make(tmp_path, answers=[Answer("clip 1", (), "file")])
-    book = annotation_log.read(str(tmp_path))
-    assert book.cluster_labels() == {} and len(book.open_questions()) == 4
+    log = annotation_log.read(str(tmp_path))
+    assert log.cluster_labels() == {} and len(log.open_questions()) == 4
     with pytest.raises(UserError, match="“do not know”"):
-        with annotation_log.to_write(str(tmp_path)) as book:
-            book.answer([Answer("clip 1", ("dog",), "file")], "f")
+        with annotation_log.open_to_annotate(str(tmp_path)) as log:
+            log.add_answers([Answer("clip 1", ("dog",), "file")], "f")
 
 
 @pytest.mark.parametrize(
     "answer, named",
     [
-        (Answer("clip 0", ("Speech, male",), "file"), "clip 0 is answered with Speech, male, before it was dog"),
-        (Answer("clip 8", ("dog",), "file"), "clip 8 was not asked about"),
-        (Answer("clip 1", ("dgo",), "file"), "clip 1 is answered with 'dgo', which is none of the 3 classes"),
+        (Answer("clip 0", ("Speech, male",), "file"), "clip 0 is annotated with Speech, male, before with dog"),
+        (Answer("clip 8", ("dog",), "file"), "clip 8 was not queried"),
+        (Answer("clip 1", ("dgo",), "file"), "clip 1 is annotated with 'dgo', which is none of the 3 classes"),
     ],
 )
-def test_what_contradicts_is_refused_and_nothing_of_it_kept(tmp_path, answer, named):
+def test_a_contradiction_is_refused_and_nothing_is_written(tmp_path, answer, named):
     path = make(tmp_path)
     before = path.read_bytes()
-    with annotation_log.to_write(str(tmp_path)) as book:
+    with annotation_log.open_to_annotate(str(tmp_path)) as log:
         with pytest.raises(UserError, match=named):
-            book.answer([Answer("clip 2", ("dog",), "file"), answer], "answers.csv")
-        assert "clip 2" not in book.answers
-        assert book.answer([ANSWERS[0]], "again") == 0
-        with pytest.raises(UserError, match="answers.csv: clip clip 2 is answered with Speech, male"):
-            book.answer([Answer("clip 2", (name,), "file") for name in ("dog", "Speech, male")], "answers.csv")
+            log.add_answers([Answer("clip 2", ("dog",), "file"), answer], "answers.csv")
+        assert "clip 2" not in log.answers
+        assert log.add_answers([ANSWERS[0]], "again") == 0
+        with pytest.raises(UserError, match="answers.csv: clip clip 2 is annotated with Speech, male"):
+            log.add_answers([Answer("clip 2", (name,), "file") for name in ("dog", "Speech, male")], "answers.csv")
     assert path.read_bytes() == before
 
 
-def test_a_clip_or_a_cluster_is_asked_about_once(tmp_path):
+def test_a_clip_or_a_cluster_is_queried_once(tmp_path):
     path = make(tmp_path)
     before = path.read_bytes()
-    with annotation_log.to_ask(str(tmp_path), FACTS, CLASSES) as book:
+    with annotation_log.open_to_query(str(tmp_path), FACTS, CLASSES) as log:
         for again in (QUESTIONS[2], dataclasses.replace(QUESTIONS[2], clip_id="other")):
-            with pytest.raises(ValueError, match="asked before"):
-                book.ask([again])
+            with pytest.raises(ValueError, match="queried before"):
+                log.add_questions([again])
     assert path.read_bytes() == before
 
 
 def test_other_clusters_or_classes_are_refused(tmp_path):
     make(tmp_path)
-    for facts, classes, what in (({**FACTS, "digest": "e"}, CLASSES, "clusters"), (FACTS, {0: "x"}, "classes")):
-        with pytest.raises(UserError, match=f"about other {what}"):
-            with annotation_log.to_ask(str(tmp_path), facts, classes):
+    for facts, classes, subject in (({**FACTS, "digest": "e"}, CLASSES, "clusters"), (FACTS, {0: "x"}, "classes")):
+        with pytest.raises(UserError, match=f"about other {subject}"):
+            with annotation_log.open_to_query(str(tmp_path), facts, classes):
                 pass
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a", "a"], ["?"], ["a;b"], [" a"]])
-def test_names_that_cannot_be_answered_with_are_refused(tmp_path, names):
+def test_class_names_that_a_file_cannot_hold_are_refused(tmp_path, names):
     with pytest.raises(UserError, match="--classes"):
-        with annotation_log.to_ask(str(tmp_path / "w"), FACTS, dict(enumerate(names))):
+        with annotation_log.open_to_query(str(tmp_path / "w"), FACTS, dict(enumerate(names))):
             pass
     assert os.listdir(tmp_path / "w") == []
 
 
-def test_a_ledger_that_was_cut_anywhere_has_its_whole_lines_and_goes_on_from_there(tmp_path):
+def test_a_log_that_was_cut_anywhere_has_its_complete_lines_and_can_be_extended(tmp_path):
     path = make(tmp_path)
     whole = path.read_bytes()
     header_end = whole.index(b"\n") + 1
@@ -106,13 +106,13 @@ def test_a_ledger_that_was_cut_anywhere_has_its_whole_lines_and_goes_on_from_the
     for length in range(header_end, len(whole) + 1):
         path.write_bytes(whole[:length])
         # Of a line that lacks its line break alone nothing is missing.
-        kept = whole[:length].count(b"\n") - 1 + (whole[length : length + 1] == b"\n")
+        num_events = whole[:length].count(b"\n") - 1 + (whole[length : length + 1] == b"\n")
         questions, answers = content(tmp_path)
-        assert [*questions, *answers] == everything[:kept]
-        with annotation_log.to_write(str(tmp_path)) as book:
-            book.ask([dataclasses.replace(QUESTIONS[0], clip_id="new", cluster=99)])
+        assert [*questions, *answers] == everything[:num_events]
+        with annotation_log.open_to_annotate(str(tmp_path)) as log:
+            log.add_questions([dataclasses.replace(QUESTIONS[0], clip_id="new", cluster=99)])
         assert "new" in annotation_log.read(str(tmp_path)).questions
-        assert len(path.read_bytes().splitlines()) == 1 + kept + 1
+        assert len(path.read_bytes().splitlines()) == 1 + num_events + 1
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,13 @@ def test_a_ledger_that_was_cut_anywhere_has_its_whole_lines_and_goes_on_from_the
     [
         ("{", "line 3: damaged"),
         ("[]", "line 3: damaged"),
-        ('{"event": "asked"}', "line 3: damaged .'clip_id'"),
-        ('{"event": "wondered", "clip_id": "clip 1"}', "line 3: damaged .what is 'wondered'"),
-        ('{"event": "answered", "clip_id": "x", "labels": ["dog"], "by": "file"}', "clip x is answered unasked"),
-        ('{"event": "answered", "clip_id": "clip 0", "labels": ["cow"], "by": "file"}', "no class"),
+        ('{"event": "queried"}', "line 3: damaged .'clip_id'"),
+        ('{"event": "wondered", "clip_id": "clip 1"}', "line 3: damaged .unknown event 'wondered'"),
+        (
+            '{"event": "annotated", "clip_id": "x", "labels": ["dog"], "by": "file"}',
+            "x is annotated without a query",
+        ),
+        ('{"event": "annotated", "clip_id": "clip 0", "labels": ["cow"], "by": "file"}', "no class"),
     ],
 )
 def test_damage_between_is_named_with_its_line(tmp_path, line, named):
@@ -135,63 +138,77 @@ def test_damage_between_is_named_with_its_line(tmp_path, line, named):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", '{"ledger": 2}\n', "\xff\n"])
-def test_what_is_no_ledger_is_refused(tmp_path, text):
+@pytest.mark.parametrize("text", ["", "{}\n", "[]\n", '{"annotation_log": 3}\n', "\xff\n"])
+def test_another_file_is_refused(tmp_path, text):
     (tmp_path / annotation_log.NAME).write_bytes(text.encode("latin1"))
     with pytest.raises(UserError, match=annotation_log.NAME):
         annotation_log.read(str(tmp_path))
 
 
-def test_no_ledger(tmp_path):
-    with pytest.raises(UserError, match="nothing was asked yet"):
-        with annotation_log.to_write(str(tmp_path / "nowhere")):
+def test_no_log(tmp_path):
+    with pytest.raises(UserError, match="nothing was queried yet"):
+        with annotation_log.open_to_annotate(str(tmp_path / "nowhere")):
             pass
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_log_of_version_1_is_refused_and_left_as_it_is(tmp_path, is_renamed):
+    path = tmp_path / (annotation_log.NAME if is_renamed else "labels.jsonl")
+    path.write_text(json.dumps({"ledger": 1, "clustering": FACTS, "classes": {"0": "dog"}}) + "\n")
+    before = path.read_bytes()
+    for opened in (
+        lambda: annotation_log.open_to_query(str(tmp_path), FACTS, {0: "dog"}),
+        lambda: annotation_log.open_to_annotate(str(tmp_path)),
+    ):
+        with pytest.raises(UserError, match="of version 1, and this program knows 2: .* another --workdir"), opened():
+            pass
+    assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
+
+
 def test_one_writer_at_a_time(tmp_path):
     make(tmp_path)
-    with annotation_log.to_write(str(tmp_path)):
-        with pytest.raises(UserError, match="another process asks or answers there"):
-            with annotation_log.to_write(str(tmp_path)):
+    with annotation_log.open_to_annotate(str(tmp_path)):
+        with pytest.raises(UserError, match="another process writes annotations there"):
+            with annotation_log.open_to_annotate(str(tmp_path)):
                 pass
 
 
-def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path):
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path):
     path = make(tmp_path)
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     more = [Question(f"more {row}", 100 + row, 1, 2, "random", 0) for row in range(100)]
-    with annotation_log.to_write(str(tmp_path)) as book:
+    with annotation_log.open_to_annotate(str(tmp_path)) as log:
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 300, limits[1]))
-            with pytest.raises(UserError, match="cannot be written: .*nothing of this was kept"):
-                book.ask(more)
+            with pytest.raises(UserError, match="cannot be written: .*nothing of this was written"):
+                log.add_questions(more)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, ignored)
-        assert path.read_bytes() == before and "more 0" not in book.questions
-        book.ask(more)
+        assert path.read_bytes() == before and "more 0" not in log.questions
+        log.add_questions(more)
     assert len(annotation_log.read(str(tmp_path)).questions) == len(QUESTIONS) + 100
 
 
-def _ask_for_ever(folder, told):
-    with annotation_log.to_ask(str(folder), FACTS, CLASSES) as book:
-        first = len(book.questions)
+def _write_forever(folder, told):
+    with annotation_log.open_to_query(str(folder), FACTS, CLASSES) as log:
+        first = len(log.questions)
         for row in range(first, first + 100_000):
-            book.ask([Question(f"clip {row}", row, 1, 1, "random", 0)])
-            book.answer([Answer(f"clip {row}", ("dog",), "file")], "here")
+            log.add_questions([Question(f"clip {row}", row, 1, 1, "random", 0)])
+            log.add_answers([Answer(f"clip {row}", ("dog",), "file")], "here")
             os.write(told, b".")  # only now does anybody know of it
 
 
 @pytest.mark.slow
-def test_a_killed_writer_loses_nothing_that_it_was_told_was_kept(tmp_path):
+def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path):
     context = multiprocessing.get_context("fork")
     known = 0
     for _ in range(8):
         read_end, write_end = os.pipe()
-        process = context.Process(target=_ask_for_ever, args=(tmp_path, write_end))
+        process = context.Process(target=_write_forever, args=(tmp_path, write_end))
         process.start()
         os.close(write_end)
         known += len(os.read(read_end, 1)) + len(os.read(read_end, 20))
@@ -201,20 +218,22 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_was_kept(tmp_path):
             known += len(data)
         os.close(read_end)
         assert process.exitcode == -signal.SIGKILL
-        book = annotation_log.read(str(tmp_path))
-        assert known <= len(book.answers) <= len(book.questions) <= len(book.answers) + 1
-        assert [*book.questions] == [f"clip {row}" for row in range(len(book.questions))]
-        lost = len(book.answers) - known  # kept, and killed before anybody was told
+        log = annotation_log.read(str(tmp_path))
+        assert known <= len(log.answers) <= len(log.questions) <= len(log.answers) + 1
+        assert [*log.questions] == [f"clip {row}" for row in range(len(log.questions))]
+        lost = len(log.answers) - known  # kept, and killed before anybody was told
         assert 0 <= lost <= 1
         known += lost
-        if len(book.questions) > len(book.answers):
-            with annotation_log.to_write(str(tmp_path)) as again:
-                again.answer([Answer(one.clip_id, ("dog",), "file") for one in again.open_questions()], "here")
+        if len(log.questions) > len(log.answers):
+            with annotation_log.open_to_annotate(str(tmp_path)) as again:
+                again.add_answers(
+                    [Answer(question.clip_id, ("dog",), "file") for question in again.open_questions()], "here"
+                )
             known += 1
     assert known > 8
 
 
 def test_lines_are_json_with_their_time(tmp_path):
     lines = [json.loads(line) for line in make(tmp_path).read_text().split("\n")[:-1]]
-    assert [line.get("event") for line in lines] == [None] + ["asked"] * 5 + ["answered"] * 2
+    assert [line.get("event") for line in lines] == [None] + ["queried"] * 5 + ["annotated"] * 2
     assert all(line["time"].endswith("+00:00") for line in lines[1:])

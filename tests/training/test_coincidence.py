@@ -193,7 +193,7 @@ def curriculum_run(videos, tmp_path_factory):
     curriculum.train(config, [1, 2, 3], str(workdir))
     labels = workdir / "weak_labels.csv"
     rows = [f"clip{index},{index % 4},class{index % 4},{index % 4},1" for index in range(0, 16, 2)]
-    labels.write_text("\n".join(["clip_id,label,label_name,cluster,asked", *rows]) + "\n")
+    labels.write_text("\n".join(["clip_id,label,label_name,cluster,annotated", *rows]) + "\n")
     with_labels = dataclasses.replace(config, labels=dataclasses.replace(config.labels, weak_labels=str(labels)))
     curriculum.train(with_labels, [4], str(workdir))
     return workdir
