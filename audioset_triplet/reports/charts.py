@@ -1,29 +1,29 @@
-"""The drawings of the comparison page, as positions in pixels: bars with recovery, training curves, class gains.
+"""The charts of the comparison page, as positions in pixels: bars with recovery, training curves, class gains.
 
-y grows downwards, as in SVG. A template draws what these functions place; nothing here knows of HTML.
+y grows downwards, as in SVG. These functions compute positions, and a template draws them.
 """
 
 import dataclasses
 import math
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from audioset_triplet.studies.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Table, has_recovery
+from audioset_triplet.evaluation.table import BASELINE, JOINT, PUBLISHED_RECOVERY, TOPLINE, Table, has_recovery
 
-PLOT_HEIGHT, TOP = 260, 34  # of a bar chart: between the axes, and what is left above
-BOTTOM, BOTTOM_UPRIGHT = 44, 90  # what is left below for names that lie and that stand
+PLOT_HEIGHT, TOP = 260, 34  # of a bar chart: between the axes, and above them
+BOTTOM, BOTTOM_UPRIGHT = 44, 90  # below the axis, for horizontal and for vertical names
 LEFT, RIGHT = 40, 108
-_NARROW_BAR_PIXELS = 60  # names of narrower bars stand upright
+_NARROW_BAR_PIXELS = 60  # narrower bars have vertical names
 _GAP_SLOTS = 0.5  # between the rows of the paper and those beyond it, in bars
 _LABEL_PIXELS = 15  # between two lines of text
 CURVE_WIDTH, CURVE_HEIGHT = 232, 84
 _CURVE_POINTS = 200
-_KINDS = {BASELINE: "baseline", JOINT: "joint", TOPLINE: "topline"}  # row -> its colour; the others share theirs
-_CLASSES_IN_VIEW = 80  # of more classes, those with the largest gains and losses are shown
+_KINDS = {BASELINE: "baseline", JOINT: "joint", TOPLINE: "topline"}  # row -> its colour; the other rows share one
+_CLASSES_IN_VIEW = 80  # of more classes, only the largest gains and losses are shown
 
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One row: a bar from zero, of which the part above the baseline is what the method gained."""
+    """One row: a bar from zero; its part above the baseline is the gain of the method."""
 
     kind: str  # baseline, topline, joint, paper or beyond: its colour
     title: str
@@ -31,7 +31,7 @@ class Bar:
     left: float
     width: float
     value_y: Optional[float]  # None: missing
-    baseline_y: float  # where the gained part begins; the value itself where it is below the baseline
+    baseline_y: float  # where the gain begins; the value itself if it is below the baseline
     spread: Optional[Tuple[float, float]]  # one standard deviation up and down
     value: str
     recovery: str
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A horizontal line: what 0 % and 100 % of recovery are, and what the paper's joint model recovered."""
+    """A horizontal line at 0 % or 100 % of recovery, or at the recovery of the paper's joint model."""
 
     kind: str  # baseline, topline or published
     y: float
@@ -49,12 +49,12 @@ class Level:
 
 @dataclasses.dataclass(frozen=True)
 class BarChart:
-    """A chart of all rows that have the task."""
+    """A chart of all rows with the task."""
 
     title: str
     width: int
     height: int
-    right: float  # where the lines end and their texts begin
+    right: float  # end of the lines, start of their texts
     ticks: List[Tuple[float, str]]
     bars: List[Bar]
     divider: Optional[float]  # x of the line between the rows of the paper and those beyond it
@@ -89,7 +89,7 @@ def percent(share: float) -> str:
 
 
 def bar_chart(table: Table, task: str, measure: str, width: int, title: str = "") -> BarChart:
-    """Rows side by side; between baseline and topline the height is the recovery."""
+    """Rows side by side; between baseline and topline the height shows the recovery."""
     rows = [row for row in table.rows if task in row.tasks]
     means = [table.mean(row.name, task, measure) for row in rows]
     highest = max((mean.mean + (mean.std or 0) for mean in means if mean), default=1.0)
@@ -146,38 +146,36 @@ def _two_lines(title: str) -> List[str]:
 
 
 def _levels(ends: Dict[str, float], published: Optional[float], y: Callable[[float], float]) -> List[Level]:
-    found = [("baseline", ends[BASELINE], "log-mel")] if BASELINE in ends else []
+    lines = [("baseline", ends[BASELINE], "log-mel")] if BASELINE in ends else []
     if TOPLINE in ends:
-        found.append(("topline", ends[TOPLINE], "topline"))
-    if len(found) == 2 and ends[TOPLINE] > ends[BASELINE]:
-        found = [(kind, value, f"{name} = {share} %") for (kind, value, name), share in zip(found, (0, 100))]
+        lines.append(("topline", ends[TOPLINE], "topline"))
+    if len(lines) == 2 and ends[TOPLINE] > ends[BASELINE]:
+        lines = [(kind, value, f"{name} = {share} %") for (kind, value, name), share in zip(lines, (0, 100))]
         if published is not None:
             value = ends[BASELINE] + published * (ends[TOPLINE] - ends[BASELINE])
-            found.insert(1, ("published", value, f"paper: {published:.0%}"))
+            lines.insert(1, ("published", value, f"paper: {published:.0%}"))
     levels: List[Level] = []
-    for kind, value, text in sorted(
-        found, key=lambda level: level[1]
-    ):  # upwards: the text of one stands above that of the one below
+    for kind, value, text in sorted(lines, key=lambda line: line[1]):  # upwards: no text overlaps the one below it
         text_y = min([y(value), *(level.text_y - _LABEL_PIXELS for level in levels[-1:])])
         levels.append(Level(kind, y(value), text, text_y))
     return levels
 
 
 def curve_panels(table: Table, curves: Sequence[Curve]) -> List[CurvePanel]:
-    """A panel for each row that was trained, on a scale of its own: objectives differ in what their loss means."""
+    """A panel for each trained row, each with its own scale: the losses of two objectives do not compare."""
     panels = []
     for row in table.rows:
-        own = [curve for curve in curves if curve.row == row.name and len(curve.steps)]
-        if not own:
+        runs = [curve for curve in curves if curve.row == row.name and len(curve.steps)]
+        if not runs:
             continue
-        highest = max(max(curve.losses) for curve in own) or 1.0
-        last_step = max(curve.steps[-1] for curve in own)
+        highest = max(max(curve.losses) for curve in runs) or 1.0
+        last_step = max(curve.steps[-1] for curve in runs)
         panels.append(
             CurvePanel(
                 title=row.title,
-                lines=[(curve.run, _points(curve, last_step, highest)) for curve in own],
+                lines=[(curve.run, _points(curve, last_step, highest)) for curve in runs],
                 highest=f"{highest:.3g}",
-                last=", ".join(f"{curve.losses[-1]:.3g}" for curve in own[:3]) + (", …" if len(own) > 3 else ""),
+                last=", ".join(f"{curve.losses[-1]:.3g}" for curve in runs[:3]) + (", …" if len(runs) > 3 else ""),
                 steps=f"{last_step:,}",
             )
         )
@@ -186,9 +184,11 @@ def curve_panels(table: Table, curves: Sequence[Curve]) -> List[CurvePanel]:
 
 def _points(curve: Curve, last_step: int, highest: float) -> str:
     every = max(1, len(curve.steps) // _CURVE_POINTS)
-    kept = [*range(0, len(curve.steps) - 1, every), len(curve.steps) - 1]
-    places = ((CURVE_WIDTH * curve.steps[i] / last_step, CURVE_HEIGHT * (1 - curve.losses[i] / highest)) for i in kept)
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    indices = [*range(0, len(curve.steps) - 1, every), len(curve.steps) - 1]
+    points = (
+        (CURVE_WIDTH * curve.steps[i] / last_step, CURVE_HEIGHT * (1 - curve.losses[i] / highest)) for i in indices
+    )
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,12 +203,12 @@ class Gain:
 
 @dataclasses.dataclass(frozen=True)
 class GainChart:
-    """The classes, the largest gain first; of many classes both ends."""
+    """The classes, the largest gain first; of many classes the first and the last."""
 
     task: str
     bars: List[Gain]
-    zero: float  # where no gain is, in percent of the track
-    num_hidden: int  # classes between the ends
+    zero: float  # position of a gain of 0, in percent of the track
+    num_hidden: int  # classes between the first and the last ones
 
 
 def gain_chart(task: str, values: Dict[str, float]) -> GainChart:

@@ -1,17 +1,11 @@
-"""What people read of a table: table.md, and report.html with its charts (Jansen et al. 2018, figures of the slides).
-
-The page refers to no other file. All positions are computed here, in pixels; the template only draws them.
-"""
+"""A table as Markdown and as a page with charts (Jansen et al. 2018, figures of the slides)."""
 
 import dataclasses
 import json
-import os
 from typing import Any, List, Mapping, Sequence, Tuple
 
-from audioset_triplet import files
+from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Row, Table, has_recovery
 from audioset_triplet.reports import charts, page
-from audioset_triplet.studies.cells import Row
-from audioset_triplet.studies.table import JOINT, PUBLISHED_RECOVERY, Mean, Table, has_recovery
 
 MISSING, UNDEFINED = "missing", "–"
 TRAINING = ("steps", "complete runs")  # titles of the last columns
@@ -20,7 +14,7 @@ _FULL_WIDTH, _HALF_WIDTH = 1072, 524  # pixels of a chart
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column of the table: a measure of a task, or the recovery that follows from it."""
+    """A column of the table: a measure of a task, or its recovery."""
 
     title: str
     task: str
@@ -28,23 +22,8 @@ class Column:
     is_recovery: bool = False
 
 
-def write(output: str, table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, Any]) -> None:
-    """Writes table.json, table.md and report.html.
-
-    Args:
-        output: the folder.
-        table: the results so far.
-        curves: of the training runs.
-        settings: how the results were made, nested, as JSON.
-    """
-    numbers = {**table.numbers(), "settings": settings}
-    files.write_text(os.path.join(output, "table.json"), json.dumps(numbers, indent=2) + "\n")
-    files.write_text(os.path.join(output, "table.md"), markdown(table))
-    files.write_text(os.path.join(output, "report.html"), _page(table, curves, settings))
-
-
 def columns(table: Table) -> List[Column]:
-    """The paper's columns and more; of measures that only some data sets have, those that were measured."""
+    """The columns of the paper and more; measures that only some data sets have if they were measured."""
 
     def measured(title: str, task: str, measure: str) -> List[Column]:
         return [Column(title, task, measure)] if measure in table.measures(task) else []
@@ -65,7 +44,7 @@ def columns(table: Table) -> List[Column]:
 
 
 def text(table: Table, row: Row, column: Column) -> str:
-    """What the table says in one place: empty where the row has no such task."""
+    """The text of one place in the table; empty if the row does not have the task."""
     if column.task not in row.tasks:
         return ""
     if column.is_recovery:
@@ -84,40 +63,43 @@ def _number(mean: Mean) -> str:
 def _recovery_text(table: Table, row: Row, column: Column) -> str:
     if not has_recovery(row):
         return ""
-    found = table.recovery(row.name, column.task, column.measure)
+    recovery = table.recovery(row.name, column.task, column.measure)
     published = f" (paper: {PUBLISHED_RECOVERY[column.task]:.0%})" if row.name == JOINT else ""
-    return (UNDEFINED if found is None else charts.percent(found)) + published
+    return (UNDEFINED if recovery is None else charts.percent(recovery)) + published
 
 
 def training_texts(table: Table, row: Row) -> List[str]:
-    """For how many steps the network of a row is trained, and how many runs of the row are finished in all tasks."""
-    wanted = {cell.run for cell in table.wanted if cell.row == row.name}
-    finished = wanted - {cell.run for cell in table.missing if cell.row == row.name}
-    runs = str(len(wanted)) if finished == wanted else f"{len(finished)} of {len(wanted)}"
-    return ["" if row.steps is None else f"{row.steps:,}", runs]
+    """The training steps of a row's network, and how many runs of the row are finished in all tasks."""
+    runs = {cell.run for cell in table.cells if cell.row == row.name}
+    finished = runs - {cell.run for cell in table.missing if cell.row == row.name}
+    counts = str(len(runs)) if finished == runs else f"{len(finished)} of {len(runs)}"
+    return ["" if row.steps is None else f"{row.steps:,}", counts]
 
 
 def notes(table: Table) -> List[str]:
-    """What has to be known to read the numbers."""
-    found = [
+    """What a reader of the numbers has to know."""
+    texts = [
         "± is the sample standard deviation (n − 1) over the runs (splits and seeds), for few labels over runs and "
         "trials; a single value has none. Few labels are per class.",
         "Recovery = (row − log-mel) / (topline − log-mel), of the means over the runs of each split, then over the "
-        f"splits that all three were run on; {UNDEFINED} where there is none, or the topline is not above log-mel. "
+        f"splits that all three were run on; {UNDEFINED} if there is none, or the topline is not above log-mel. "
         "The paper’s recovery is that of its joint model on AudioSet.",
     ]
-    clips = {one.cell.split: f"{one.num_clips} clips, digest {one.clips_digest}" for one in table.results.values()}
+    clips = {
+        result.cell.split: f"{result.num_clips} clips, digest {result.clips_digest}"
+        for result in table.results.values()
+    }
     if clips:
         evaluated = "; ".join(f"{split}, {described}" for split, described in clips.items())
-        found.append(f"Evaluated: {evaluated}. Numbers compare where the digests are the same.")
+        texts.append(f"Evaluated: {evaluated}. Numbers compare where the digests are the same.")
     if table.missing:
         cells = ", ".join(map(str, table.missing[:8])) + (", …" if len(table.missing) > 8 else "")
-        found.insert(0, f"Unfinished: {len(table.missing)} of {len(table.wanted)} cells are missing ({cells}).")
-    return found
+        texts.insert(0, f"Unfinished: {len(table.missing)} of {len(table.cells)} cells are missing ({cells}).")
+    return texts
 
 
 def markdown(table: Table) -> str:
-    """The table as Markdown; the rows beyond the paper in a table of their own."""
+    """The table as Markdown; the rows beyond the paper are a second table."""
     shown = columns(table)
     lines = []
     for title, rows in groups(table):
@@ -130,11 +112,11 @@ def markdown(table: Table) -> str:
 
 
 def _texts(table: Table, row: Row, shown: Sequence[Column]) -> List[str]:
-    return [*(text(table, row, one) for one in shown), *training_texts(table, row)]
+    return [*(text(table, row, column) for column in shown), *training_texts(table, row)]
 
 
 def groups(table: Table) -> List[Tuple[str, List[Row]]]:
-    """The rows of the paper, and apart from them those beyond it."""
+    """The rows of the paper, and those beyond it."""
     paper = [row for row in table.rows if not row.beyond_paper]
     beyond = [row for row in table.rows if row.beyond_paper]
     splits = ", ".join(table.splits)
@@ -146,12 +128,19 @@ def _line(values: Sequence[str]) -> str:
 
 
 def _labels(measure: str) -> str:
-    """5/map -> what it is measured with."""
+    """5/map -> 5 labels."""
     count = measure.rpartition("/")[0]
     return f"{count} label{'' if count == '1' else 's'}" if count else "few labels"
 
 
-def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, Any]) -> str:
+def render(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, Any]) -> str:
+    """The page, which refers to no other file.
+
+    Args:
+        table: the results so far.
+        curves: of the training runs.
+        settings: how the results were made, nested, as JSON.
+    """
     shown = columns(table)
     return page.render(
         "comparison.html.jinja",
@@ -172,9 +161,9 @@ def _page(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, A
 
 
 def _headline(table: Table) -> str:
-    """What the joint model recovers, where that is known."""
-    found = [(task, table.recovery(JOINT, task)) for task in PUBLISHED_RECOVERY]
-    parts = [f"{charts.percent(value)} in {task}" for task, value in found if value is not None]
+    """The recovery of the joint model, if it is defined."""
+    recoveries = [(task, table.recovery(JOINT, task)) for task in PUBLISHED_RECOVERY]
+    parts = [f"{charts.percent(recovery)} in {task}" for task, recovery in recoveries if recovery is not None]
     if not parts:
         return "How far triplets go without labels"
     return f"How far joint triplets go without labels, from log-mel to the topline: {', '.join(parts)}"
@@ -192,8 +181,11 @@ def _charts(table: Table) -> List[Tuple[str, str, List[charts.BarChart]]]:
         ),
         (
             "Few labels",
-            "The same, trained with a few labelled clips per class, drawn by lot: mean average precision.",
-            [charts.bar_chart(table, "semi_supervised", one, _HALF_WIDTH, f"{_labels(one)} per class") for one in few],
+            "The same, trained with a few labelled clips per class, drawn at random: mean average precision.",
+            [
+                charts.bar_chart(table, "semi_supervised", measure, _HALF_WIDTH, f"{_labels(measure)} per class")
+                for measure in few
+            ],
         ),
     ]
 

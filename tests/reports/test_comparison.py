@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from audioset_triplet.evaluation.table import Table
 from audioset_triplet.reports import charts, comparison
+from audioset_triplet.studies import tables
 from audioset_triplet.studies.cells import plan
-from audioset_triplet.studies.table import Table
-from tests.studies.results import ROWS, make_result
+from tests.cell_results import ROWS, make_result
 
 LEVELS = {"log_mel": 0.5, "joint": 0.625, "topline": 0.75, "log_mel_fc4": 0.25, "contrastive": 0.7}
 
@@ -47,7 +48,7 @@ def test_rows_beyond_the_paper_have_a_table_of_their_own():
     assert "Beyond" not in comparison.markdown(make_table(rows=ROWS[:-1]))
 
 
-def test_what_is_missing_is_said_wherever_it_is_missing():
+def test_missing_numbers_are_marked():
     without = ["fold4-seed1/joint/retrieval", "fold4-seed0/topline/knn", "fold4-seed1/topline/knn"]
     markdown = comparison.markdown(make_table(without))
     rows = rows_of(markdown)
@@ -101,10 +102,10 @@ def test_a_bar_below_the_baseline_gained_nothing_and_a_missing_one_has_no_height
     assert bars["contrastive <&>"].value_y is None and bars["contrastive <&>"].value == "missing"
 
 
-def test_recovery_is_said_of_embeddings_alone():
+def test_only_embeddings_have_a_recovery():
     table = make_table()
     recoveries = {row["name"]: set(row["recovery"]) for row in table.numbers()["rows"]}
-    assert {name for name, found in recoveries.items() if found} == {"joint", "contrastive"}
+    assert {name for name, measures in recoveries.items() if measures} == {"joint", "contrastive"}
     assert "classification/map" in recoveries["joint"]
 
 
@@ -154,7 +155,7 @@ def test_a_curve_ends_with_its_last_loss_however_many_points_it_has():
 
 def test_the_page_shows_everything_and_refers_to_nothing_outside(tmp_path):
     curve = charts.Curve("joint", "fold4-seed0", [1, 2], [0.5, 0.25])
-    comparison.write(str(tmp_path), make_table(), [curve], {"rows": {"joint": {"steps": 60}}})
+    tables.write(str(tmp_path), make_table(), [curve], {"rows": {"joint": {"steps": 60}}})
     page = (tmp_path / "report.html").read_text()
     text = html.unescape(page)
     evaluated = "Evaluated: fold4, 80 clips, digest d. "
@@ -173,18 +174,18 @@ def test_a_recovery_that_does_not_fit_into_its_bar_stands_above_it(tmp_path):
     results = [make_result(row, "retrieval", [value]) for row, value in (("log_mel", 0.5), ("topline", 0.75))]
     for joint, place in ((0.7, ""), (0.51, " above"), (0.4, " above")):
         table = Table(ROWS, [], [*results, make_result("joint", "retrieval", [joint])])
-        comparison.write(str(tmp_path), table, [], {})
+        tables.write(str(tmp_path), table, [], {})
         shown = re.findall(r'class="recovery(| above)"[^>]*>([^<]*)<', (tmp_path / "report.html").read_text())
         assert shown == [(place, charts.percent((joint - 0.5) / 0.25))]
 
 
 def test_an_unfinished_page_says_so(tmp_path):
     table = make_table(["fold4/log_mel/retrieval"])
-    comparison.write(str(tmp_path), table, [], {})
+    tables.write(str(tmp_path), table, [], {})
     page = (tmp_path / "report.html").read_text()
     assert "Unfinished: 1 of 30 cells are missing" in page and ">missing<" in page
 
 
 def test_the_page_of_an_empty_table_is_written(tmp_path):
-    comparison.write(str(tmp_path), Table(ROWS, plan(ROWS, ["fold4"], [0], []), []), [], {})
+    tables.write(str(tmp_path), Table(ROWS, plan(ROWS, ["fold4"], [0], []), []), [], {})
     assert "Unfinished: 18 of 18 cells" in (tmp_path / "report.html").read_text()

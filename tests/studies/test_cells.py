@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation.table import Cell
 from audioset_triplet.studies import cells
-from tests.studies.results import ROWS, make_result
+from tests.cell_results import ROWS, make_result
 
 
 def names(*arguments):
@@ -50,8 +51,8 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     ]
     for result in written:
         cells.write_result(str(tmp_path), result)
-    assert (tmp_path / "fold4-seed0" / "joint" / "retrieval.json").exists()
-    assert (tmp_path / "fold4" / "log_mel" / "semi_supervised.json").exists()
+    assert (tmp_path / "cells" / "fold4-seed0" / "joint" / "retrieval.json").exists()
+    assert (tmp_path / "cells" / "fold4" / "log_mel" / "semi_supervised.json").exists()
     assert cells.read_results(str(tmp_path)) == {result.cell: result for result in written}
 
 
@@ -59,20 +60,28 @@ def test_a_folder_without_results_and_one_that_is_not_there_have_none(tmp_path):
     assert cells.read_results(str(tmp_path)) == cells.read_results(str(tmp_path / "none")) == {}
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"cell": 3}'])
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"cell": 3}', "NaN"])
 def test_a_damaged_result_is_named(tmp_path, damage):
     cells.write_result(str(tmp_path), make_result("joint", "knn", [0.5]))
-    (tmp_path / "fold4-seed0" / "joint" / "knn.json").write_text(damage)
+    (tmp_path / "cells" / "fold4-seed0" / "joint" / "knn.json").write_text(damage)
     with pytest.raises(UserError, match="knn.json: damaged"):
         cells.read_results(str(tmp_path))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_result_that_is_no_number_is_refused_with_its_name(value):
+def test_a_result_that_is_not_finite_is_refused_with_its_name(value):
     with pytest.raises(UserError, match="fold4-seed0/joint/knn: map is"):
         make_result("joint", "knn", [0.5, value])
 
 
-def test_cells_are_known_by_their_fields():
-    cell = cells.Cell("fold4", 0, "joint", "knn")
+def test_a_damaged_value_is_named(tmp_path):
+    cells.write_result(str(tmp_path), make_result("joint", "knn", [0.5]))
+    path = tmp_path / "cells" / "fold4-seed0" / "joint" / "knn.json"
+    path.write_text(path.read_text().replace("0.5", "NaN"))
+    with pytest.raises(UserError, match="knn.json: damaged .*not finite.*remove it"):
+        cells.read_results(str(tmp_path))
+
+
+def test_cells_are_identified_by_their_fields():
+    cell = Cell("fold4", 0, "joint", "knn")
     assert {cell: 1}[dataclasses.replace(cell)] == 1 and cell.run == "fold4-seed0"

@@ -1,4 +1,4 @@
-"""What a table is made of: its rows, its settings, what is said of its progress."""
+"""The rows of the table, its settings, and the list of what there is to do."""
 
 import dataclasses
 import json
@@ -8,15 +8,17 @@ import pytest
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.studies import Jansen2018Config
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import reading
 from audioset_triplet.records.splits import DataSplit
+from audioset_triplet.studies import grid, progress
 from audioset_triplet.studies.cells import plan
-from audioset_triplet.studies.jansen2018 import evaluations, progress, rows, settings
+from audioset_triplet.studies.jansen2018 import dry_run, evaluations, rows, settings
 from tests import tiny_records
-from tests.studies.results import make_result
+from tests.cell_results import make_result
 
 BASE = TripletConfig(training=TrainingConfig(steps=60), sampling=SamplingConfig(noise_sigma=0.7))
 EVALUATIONS = evaluations.Evaluations(HeadConfig(), (1, 5), 2)
@@ -83,8 +85,9 @@ def test_the_loss_of_the_contrastive_row_never_enters_the_paper_s_rows():
 
 
 def extended(folder, splits, base=BASE, evaluations=EVALUATIONS):
-    found = settings.extend(str(folder), settings.describe(splits, rows.build(base)[1], evaluations))
-    settings.write(str(folder), found)
+    """The settings of the table in a folder after a run without cells."""
+    given = settings.describe(splits, rows.build(base)[1], evaluations)
+    grid.fill(grid.Study(str(folder), "table", (), (), given, evaluate=None, report=lambda results, known: None))
     return json.loads((folder / "config.json").read_text())
 
 
@@ -99,7 +102,7 @@ def test_a_table_may_be_extended_by_splits_and_rows(tmp_path, splits):
     assert "joint" in extended(tmp_path / "table", splits)["rows"]
 
 
-def test_what_is_said_of_a_row_is_neither_its_seed_nor_its_data():
+def test_the_settings_of_a_row_have_neither_its_seed_nor_its_data():
     described = settings.describe([], {"joint": BASE}, EVALUATIONS)["rows"]["joint"]
     assert "seed" not in described["training"] and described["data"] == {"shuffle_clips": 2000, "windows_per_clip": 1}
 
@@ -126,25 +129,25 @@ def test_other_settings_are_refused_by_name(tmp_path, splits, change, message):
     assert (tmp_path / "config.json").read_text() == before
 
 
-def test_what_differs_in_one_row_names_it_and_what_differs_in_all_is_said_once(tmp_path, splits):
+def test_a_difference_in_one_row_names_it_and_a_difference_in_all_rows_is_named_once(tmp_path, splits):
     extended(tmp_path, splits)
-    found = json.loads((tmp_path / "config.json").read_text())
-    found["rows"]["topline"]["loss"]["margin"] = 0.7
-    for row in found["rows"].values():
-        row["model"]["width"] = 0.5
-    (tmp_path / "config.json").write_text(json.dumps(found))
+    before = json.loads((tmp_path / "config.json").read_text())
+    before["rows"]["topline"]["loss"]["margin"] = 0.7
+    for row in before["rows"].values():
+        row["network"]["width"] = 0.5
+    (tmp_path / "config.json").write_text(json.dumps(before))
     with pytest.raises(UserError) as caught:
         extended(tmp_path, splits)
-    named = str(caught.value)
-    assert "(rows/*/model/width: 0.5, now 1.0, rows/topline/loss/margin: 0.7, now 0.1)" in named
+    message = str(caught.value)
+    assert "(rows/*/network/width: 0.5, now 1.0, rows/topline/loss/margin: 0.7, now 0.1)" in message
 
 
-def test_a_table_of_before_windows_had_weights_is_refused(tmp_path, splits):
+def test_a_table_of_an_older_format_is_refused(tmp_path, splits):
     extended(tmp_path, splits)
-    found = json.loads((tmp_path / "config.json").read_text())
-    del found["window_weights"]  # as it was before they changed
-    (tmp_path / "config.json").write_text(json.dumps(found))
-    with pytest.raises(UserError, match="window_weights: all alike, now by level"):
+    before = json.loads((tmp_path / "config.json").read_text())
+    del before["format"]
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    with pytest.raises(UserError, match="format: 1, now 2"):
         extended(tmp_path, splits)
 
 
@@ -189,11 +192,11 @@ def test_damaged_settings_are_named(tmp_path, splits):
         extended(tmp_path, splits)
 
 
-def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
+def test_the_plan_lists_what_is_done_and_how_many_steps_are_left():
     table_rows, configs = rows.build(BASE)
     planned = plan(table_rows, ["fold4"], [0], ["log_mel", "untrained", "joint", "topline"])
     finished = [make_result("joint", cell.task, [0.5]) for cell in planned if cell.row == "joint"]
-    lines = list(progress.describe_plan(planned, {result.cell: result for result in finished}, configs, EVALUATIONS))
+    lines = list(dry_run.describe(planned, {result.cell: result for result in finished}, configs, EVALUATIONS))
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
@@ -202,12 +205,12 @@ def test_the_plan_says_what_is_done_and_how_many_steps_are_left():
 
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
     table_rows, configs = rows.build(BASE, few_labels_from_scratch=True)
-    *_, last = progress.describe_plan(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
+    *_, last = dry_run.describe(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
     # All labels, and two trials of 1 and 5 labels.
     assert last.startswith("0 of 2 cells are done; networks to train: 5, at most 300 steps")
 
 
-def test_what_is_left_is_estimated_from_cells_of_the_kind():
+def test_the_rest_is_estimated_from_similar_cells():
     table_rows, configs = rows.build(BASE)
     took = {("joint", "retrieval"): 100.0, ("joint", "knn"): 2.0, ("log_mel", "retrieval"): 10.0}
     results = [
@@ -216,12 +219,13 @@ def test_what_is_left_is_estimated_from_cells_of_the_kind():
     todo = {str(cell): cell for cell in plan(table_rows, ["fold4"], [0], [])}
 
     def expected(*names):
-        return progress.expected_seconds([todo[name] for name in names], {one.cell: one for one in results}, configs)
+        finished = {result.cell: result for result in results}
+        return progress.expected_seconds([todo[name] for name in names], finished, table_rows)
 
     assert expected("fold4-seed0/noise/retrieval", "fold4-seed0/topline/knn") == 102
     assert expected("fold4-seed0/untrained/retrieval") == 10
-    assert expected("fold4-seed0/noise/classification") == 2  # not known of such rows: their quickest
-    del results[:2]  # what was trained
+    assert expected("fold4-seed0/noise/classification") == 2  # no such row has finished it: their fastest
+    del results[:2]  # the trained rows
     assert expected("fold4-seed0/untrained/retrieval") == 10 and expected("fold4-seed0/noise/retrieval") is None
     assert (progress.remaining(3725.2), progress.remaining(None)) == ("about 1:02:05 to go", "networks to train")
     assert expected() == 0
@@ -233,6 +237,10 @@ def test_the_line_of_a_cell_has_its_numbers_and_its_time():
     assert line == "fold4-seed0/joint/semi_supervised: 5/map 0.500, 5/accuracy 0.500 (1:02:05)"
 
 
-def test_no_label_is_not_a_few():
-    with pytest.raises(UserError, match="--labels_per_class must be 1 or more, not 0"):
-        evaluations.Evaluations(HeadConfig(), (5, 0), 1)
+def test_options_that_make_no_sense_are_refused():
+    with pytest.raises(UserError, match="--labels_per_class must have values that are at least 1, not 5,0"):
+        Jansen2018Config(labels_per_class=(5, 0))
+    with pytest.raises(UserError, match="--seeds must have values that are at least 0 and at most .*, not 0,-1"):
+        Jansen2018Config(seeds=(0, -1))
+    with pytest.raises(UserError, match="--folds and --eval_data are two ways"):
+        Jansen2018Config(folds=(5,), eval_data="x")

@@ -1,1 +1,1 @@
-"""What experiments.reproduce_jansen2018 does for a cell of its table."""
+"""The table of Jansen et al. 2018."""

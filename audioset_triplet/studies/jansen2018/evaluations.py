@@ -1,4 +1,4 @@
-"""The evaluations of experiments.reproduce_jansen2018: every row and every training seed meets the same draws."""
+"""The evaluations of the table: the same draws for every row and every training seed."""
 
 import dataclasses
 from typing import Dict, List, Sequence, Tuple
@@ -11,31 +11,21 @@ from audioset_triplet.config.evaluation import (
     RetrievalConfig,
     SemiSupervisedConfig,
 )
-from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
+from audioset_triplet.evaluation.table import Measurement
 from audioset_triplet.store import stored_clips as stored
 
 # Measure -> its value in each trial; class -> average precision.
 Numbers = Tuple[Dict[str, List[float]], Dict[int, float]]
 
 MEASURES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy", "prior")
-HIDDEN_LAYERS = {"log_mel_fc4": 4}  # row -> of its classifier, where they are not those of the other rows
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What an evaluation found, and on which clips."""
-
-    values: Dict[str, List[float]]  # measure -> its value in each trial
-    class_average_precision: Dict[str, float]  # by title
-    num_clips: int
-    clips_digest: str
+HIDDEN_LAYERS = {"log_mel_fc4": 4}  # row -> hidden layers of its classifier, if other than in the other rows
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluations:
-    """How the embeddings of a row are measured."""
+    """How the embeddings of a row are evaluated."""
 
     head: HeadConfig
     labels_per_class: Tuple[int, ...]
@@ -45,15 +35,11 @@ class Evaluations:
     temperature: float = KnnConfig.temperature
     seed: int = 0  # of draws and heads, not of the training
 
-    def __post_init__(self) -> None:
-        if min(self.labels_per_class) < 1:
-            raise UserError(f"--labels_per_class must be 1 or more, not {min(self.labels_per_class)}.")
-
-    def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Measured:
-        """Evaluates the embeddings of held-out clips; classifiers learn from those of the training clips."""
+    def measure(self, row: str, task: str, train_folder: str, held_out_folder: str) -> Measurement:
+        """Evaluates the embeddings of held-out clips; classifiers learn from the training clips."""
         clips = stored.read_clips(held_out_folder)
         numbers = self._numbers(row, task, (train_folder, (), held_out_folder, ()))
-        return measured(numbers, clips.clip_ids, clips.class_names)
+        return measurement(numbers, clips.clip_ids, clips.class_names)
 
     def _numbers(self, row: str, task: str, folders: Tuple[str, Sequence[int], str, Sequence[int]]) -> Numbers:
         head = dataclasses.replace(self.head, hidden_layers=HIDDEN_LAYERS.get(row, self.head.hidden_layers))
@@ -72,24 +58,24 @@ class Evaluations:
         return numbers_of_trials(semi_supervised.evaluate(few, split).trials)
 
 
-def numbers_of(found: ScoreMetrics) -> Numbers:
-    values = {name: getattr(found, name) for name in MEASURES}
-    return {name: [value] for name, value in values.items() if value is not None}, found.class_average_precision
+def numbers_of(measured: ScoreMetrics) -> Numbers:
+    values = {name: getattr(measured, name) for name in MEASURES}
+    return {name: [value] for name, value in values.items() if value is not None}, measured.class_average_precision
 
 
 def numbers_of_trials(trials: Dict[int, List[ScoreMetrics]]) -> Numbers:
     """5/map -> the value of each trial with five labels per class."""
     values: Dict[str, List[float]] = {}
     for num_labels, several in trials.items():
-        for found in several:
-            for name, value in numbers_of(found)[0].items():
+        for measured in several:
+            for name, value in numbers_of(measured)[0].items():
                 values.setdefault(f"{num_labels}/{name}", []).extend(value)
     return values, {}
 
 
-def measured(numbers: Numbers, clip_ids: Sequence[str], class_names: Dict[int, str]) -> Measured:
-    """The numbers with the clips that they are about."""
+def measurement(numbers: Numbers, clip_ids: Sequence[str], class_names: Dict[int, str]) -> Measurement:
+    """The numbers, and the clips that they are about."""
     titles = metrics.class_titles(class_names)
     values, class_values = numbers
     by_title = {titles[label]: value for label, value in class_values.items()}
-    return Measured(values, by_title, len(clip_ids), digest(clip_ids))
+    return Measurement(values, by_title, len(clip_ids), digest(clip_ids))

@@ -2,7 +2,7 @@
 
     OUTPUT/fold4-seed0/joint/run, model, embeddings/{train,held_out}, embeddings.json
 
-Each stage is left out where its product is there, and goes on where it was stopped.
+A stage is skipped if its output exists, and resumes if it was stopped.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ class Embeddings:
 
 
 def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Embeddings:
-    """The embeddings of a row, which are made first where they are not complete.
+    """The embeddings of a row; makes them if they are not complete.
 
     Args:
         folder: of the row and the run.
@@ -53,9 +53,9 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     path = os.path.join(folder, "embeddings.json")
     if not os.path.exists(path):
         model = _exported(folder, row, split, config)
-        both = _embed(model, split.train, train) & _embed(model, split.held_out, held_out)
-        if both:
-            raise UserError(f"clip {min(both)} is both trained on and held out.")
+        common = _embed(model, split.train, train) & _embed(model, split.held_out, held_out)
+        if common:
+            raise UserError(f"clip {min(common)} is both trained on and held out.")
         files.write_text(path, json.dumps({"model_id": model.model_id}, indent=2) + "\n")
     return Embeddings(train, held_out)
 
@@ -64,7 +64,7 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
     path = os.path.join(folder, "model")
     saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
-        tf.keras.backend.clear_session()  # of the networks of other rows
+        tf.keras.backend.clear_session()  # frees the networks of other rows
         network, origin = _network(os.path.join(folder, "run"), row, split, config)
         front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
         saved_model.export(network, path, front_end, {"weights": origin})
@@ -74,7 +74,7 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
 def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
     """The network of a row, trained to its end, and where its weights come from.
 
-    Like the heads and the ResNet-50, it never learns from a recording that is evaluated on.
+    Like the heads and the ResNet-50, it never learns from an evaluated recording.
     """
     if config is None:
         return networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"

@@ -1,4 +1,4 @@
-"""The rows of the table that experiments.reproduce_jansen2018 makes, and how their networks are trained."""
+"""The rows of the table, and how their networks are trained."""
 
 import dataclasses
 from typing import Dict, List, Tuple, Union
@@ -7,7 +7,7 @@ from audioset_triplet import presets
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.triplet import COMPOSABLE_METHODS, UNSUPERVISED_METHODS, TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.studies.cells import Row
+from audioset_triplet.evaluation.table import Row
 
 Configs = Dict[str, Union[TripletConfig, ClassifierConfig]]  # row -> how its network is trained
 
@@ -30,7 +30,7 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
     """All rows, and how the networks of those that have one are trained.
 
     Args:
-        base: the budget, and all that the rows have in common.
+        base: the budget, and everything that the rows have in common.
         few_labels_from_scratch: whether the ResNet-50 is trained for every draw of few labels too.
 
     Raises:
@@ -59,14 +59,14 @@ def _with_steps(row: Row, configs: Configs) -> Row:
 
 
 def _titled(row: Row, base: TripletConfig) -> Row:
-    """A row that departs from the paper says so."""
+    """The row with a title that names its departure from the paper."""
     if base.sampling.combination == "composed" and row.name in ("joint", "topline"):
         return dataclasses.replace(row, title=f"{row.title}, all constraints at once")
     return row
 
 
 def triplet_configs(base: TripletConfig) -> Dict[str, TripletConfig]:
-    """The rows of the paper; `untrained` is the network that the others start from."""
+    """The rows of the paper; `untrained` is the initial network of the others."""
     methods = {"untrained": "joint", **{name: name for name in (*UNSUPERVISED_METHODS, "joint")}}
     unsupervised = {name: _with_method(base, method) for name, method in methods.items()}
     return {**unsupervised, "topline": presets.topline(base)}

@@ -1,22 +1,15 @@
-"""A cell of the table, from whatever is there of it to its result."""
+"""The stages of a cell of the table: train, export and embed what is missing, then evaluate."""
 
 import dataclasses
-import datetime
 import os
-import platform
-import time
-from typing import Dict, Optional, Union
+from typing import Mapping, Optional, Union
 
-import tensorflow as tf
-
-import audioset_triplet
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.triplet import TripletConfig
-from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation.table import Cell, Measurement
 from audioset_triplet.records.splits import DataSplit
-from audioset_triplet.studies.cells import Cell, Result
 from audioset_triplet.studies.jansen2018 import networks, scratch
-from audioset_triplet.studies.jansen2018.evaluations import Evaluations, Measured
+from audioset_triplet.studies.jansen2018.evaluations import Evaluations
 from audioset_triplet.studies.jansen2018.rows import Configs
 
 SHARED_EMBEDDINGS = {"log_mel_fc4": "log_mel"}  # row -> the row whose embeddings it takes
@@ -27,25 +20,12 @@ class Stages:
     """What all cells of a table share."""
 
     output: str
-    splits: Dict[str, DataSplit]  # by name
+    splits: Mapping[str, DataSplit]  # by name
     configs: Configs  # row -> how its network is trained; data and seed are the cell's
     evaluations: Evaluations
 
-    def compute(self, cell: Cell) -> Result:
-        """Does what the cell needs that is not done yet.
-
-        Raises:
-            UserError: what a stage raises, with the cell's name.
-        """
-        started = time.monotonic()
-        try:
-            found = self._measure(cell)
-        except UserError as error:
-            raise UserError(f"{cell}: {error}") from error
-        seconds = round(time.monotonic() - started, 1)
-        return Result(cell, **vars(found), seconds=seconds, made=_circumstances())
-
-    def _measure(self, cell: Cell) -> Measured:
+    def evaluate(self, cell: Cell) -> Measurement:
+        """Does all stages of the cell that are not done yet; raises the UserErrors of each of them."""
         split, config = self.splits[cell.split], self._config(cell)
         if not isinstance(config, ClassifierConfig):
             embeddings = self._embeddings(cell.run, SHARED_EMBEDDINGS.get(cell.row, cell.row), split, config)
@@ -65,17 +45,3 @@ class Stages:
             return None
         training = dataclasses.replace(config.training, seed=cell.seed)
         return dataclasses.replace(config, data=self.splits[cell.split].train, training=training)
-
-
-def _circumstances() -> Dict[str, str]:
-    num_gpus = len(tf.config.list_physical_devices("GPU"))
-    versions = {
-        "audioset-triplet": audioset_triplet.__version__,
-        "TensorFlow": tf.__version__,
-        "Python": platform.python_version(),
-    }
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, {num_gpus} GPUs",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }

@@ -4,9 +4,9 @@ import math
 import pytest
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.studies.cells import Cell, Row, plan
-from audioset_triplet.studies.table import Table, recovery
-from tests.studies.results import ROWS, make_result
+from audioset_triplet.evaluation.table import Cell, Row, Table, recovery
+from audioset_triplet.studies.cells import plan
+from tests.cell_results import ROWS, make_result
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_gains_of_classes_are_over_the_splits_of_both_and_a_split_with_more_seed
     assert gains == {"dog": pytest.approx((0.1 + 0.2) / 2), "rain": pytest.approx(0.25)}
 
 
-def test_a_table_in_which_the_topline_gains_nothing_is_written_without_a_number_that_is_none():
+def test_a_table_in_which_the_topline_gains_nothing_has_no_recovery():
     results = [make_result(row, "retrieval", [0.5]) for row in ("log_mel", "joint", "topline")]
     numbers = Table(ROWS, [], results).numbers()
     joint = next(row for row in numbers["rows"] if row["name"] == "joint")
@@ -110,17 +110,17 @@ def test_gains_of_classes_are_differences_of_means_over_runs():
     assert Table(ROWS, [], results).class_gains("joint", "retrieval") == {"dog": 0.5, "rain": -0.25}
 
 
-def test_what_was_asked_for_is_missing_until_it_is_there():
-    asked = plan(ROWS, ["fold4"], [0], ["joint/retrieval", "log_mel/retrieval"])
-    table = Table(ROWS, asked, [make_result("joint", "retrieval", [0.5])])
+def test_a_planned_cell_is_missing_until_it_has_a_result():
+    planned = plan(ROWS, ["fold4"], [0], ["joint/retrieval", "log_mel/retrieval"])
+    table = Table(ROWS, planned, [make_result("joint", "retrieval", [0.5])])
     missing = {str(cell) for cell in table.missing}
     assert "fold4/log_mel/retrieval" in missing and "fold4-seed0/joint/knn" in missing
-    assert "fold4-seed0/topline/knn" in missing  # not asked for, but the table has a place for it
+    assert "fold4-seed0/topline/knn" in missing  # not planned, but the table has a place for it
     assert "fold4-seed0/joint/retrieval" not in missing
-    assert len(table.wanted) == 4 * 4 + 2 and not table.numbers()["complete"]
+    assert len(table.cells) == 4 * 4 + 2 and not table.numbers()["complete"]
 
 
-def test_a_task_that_a_row_has_a_result_of_stays_in_the_table_where_nobody_asks_for_it():
+def test_a_task_with_a_result_stays_in_the_table_without_being_planned():
     few = ("classification", "semi_supervised")
     resnet50 = Row("resnet50", "ResNet-50", tasks=few[:1])
     results = [make_result("resnet50", task, {"map": [0.5], "1/map": [0.25]}) for task in few]
@@ -141,11 +141,11 @@ def test_a_table_with_every_cell_is_complete():
     assert not Table(ROWS, [], results[1:]).numbers()["complete"]
 
 
-def test_another_seed_of_one_row_is_not_wanted_of_the_others_but_another_split_is():
+def test_another_seed_concerns_one_row_and_another_split_all():
     one_seed = [make_result(row, "retrieval", [0.5]) for row in ("joint", "topline")]
     more = Table(ROWS, [], [*one_seed, make_result("joint", "retrieval", [0.5], seed=7)])
     assert Cell("fold4", 7, "joint", "knn") in more.missing
-    assert not any(cell.row == "topline" and cell.seed == 7 for cell in more.wanted)
+    assert not any(cell.row == "topline" and cell.seed == 7 for cell in more.cells)
     wider = Table(ROWS, [], [*one_seed, make_result("joint", "retrieval", [0.5], split="fold10", digest="e")])
     assert Cell("fold10", 0, "topline", "retrieval") in wider.missing
     assert Cell("fold10", None, "log_mel", "retrieval") in wider.missing
@@ -158,7 +158,7 @@ def test_rows_that_were_evaluated_on_other_clips_are_refused():
         Table(ROWS, [], results)
 
 
-def test_times_stand_apart_from_what_was_found():
+def test_times_are_apart_from_the_results():
     numbers = Table(ROWS, [], [make_result("joint", "retrieval", [0.5])]).numbers()
     assert numbers["timing"] == {"fold4-seed0/joint/retrieval": 10.0}
     del numbers["timing"]

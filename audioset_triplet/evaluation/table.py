@@ -1,24 +1,93 @@
-"""The table of the paper: results of single cells -> means over runs, recovery, and what is still missing.
+"""The table of a study: results of single cells -> means over runs, recovery, and the cells that are missing.
 
-Every row is wanted on every split of the table; one row may have been run with more seeds than another.
+A cell is one evaluation of one row, on one split, with one seed. Every row of a table has all of its splits; one
+row may have more seeds than another.
 
-Recovery is how much of the way from the log-mel input to the supervised topline a method goes without labels:
+Recovery is how far a method without labels comes from the log-mel input to the supervised topline:
 (method - log-mel) / (topline - log-mel). Jansen et al. 2018, abstract: the embeddings recover 41% and 84% of the
 performance of the supervised ones; that this is how the paper computes it is inferred.
 
-What compares rows (recovery, gains of classes) takes the mean of each row over its runs on a split, then the mean over
-the splits that these rows have in common: more seeds on one split than on another weigh nothing.
+Recovery and gains of classes compare rows. They take the mean of each row over its runs on a split, then the mean over
+the splits that these rows share: more seeds on one split than on another do not change the weight of the split.
 """
 
 import dataclasses
+import math
 import statistics
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.studies.cells import TASKS, Cell, Result, Row
 
+TASKS = ("retrieval", "classification", "semi_supervised", "knn")
 BASELINE, TOPLINE, JOINT = "log_mel", "topline", "joint"
 PUBLISHED_RECOVERY = {"retrieval": 0.41, "classification": 0.84}  # of the joint model, on AudioSet (abstract)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of a table."""
+
+    name: str
+    title: str
+    tasks: Tuple[str, ...] = TASKS  # its evaluations
+    has_seed: bool = True  # False: nothing is trained before the evaluation, and there is one run per split
+    beyond_paper: bool = False
+    steps: Optional[int] = None  # training steps of its network; None: it is not trained
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether retrieval applies to it; the other rows are classifiers."""
+        return "retrieval" in self.tasks
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One evaluation of a row; as text the path of its result: fold4-seed0/joint/retrieval."""
+
+    split: str
+    seed: Optional[int]  # None: a row without a seed
+    row: str
+    task: str
+
+    @property
+    def run(self) -> str:
+        """The split and the seed, which the tasks of a row share."""
+        return self.split if self.seed is None else f"{self.split}-seed{self.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.row}/{self.task}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """The numbers of one evaluation, and the clips that they are about."""
+
+    values: Dict[str, List[float]]  # measure (map, accuracy, 5/map for five labels) -> its value in each trial
+    class_average_precision: Dict[str, float]  # by class title; empty with several trials
+    num_clips: int  # evaluated
+    clips_digest: str  # of their ids
+
+
+@dataclasses.dataclass(frozen=True)
+class CellResult:
+    """The measurement of one cell, and how it was made.
+
+    Raises:
+        UserError: a value that is not finite.
+    """
+
+    cell: Cell
+    values: Dict[str, List[float]]  # these four as in `Measurement`
+    class_average_precision: Dict[str, float]
+    num_clips: int
+    clips_digest: str
+    seconds: float  # of the process that finished it; the first task of a row includes its training and embedding
+    made: Dict[str, str]  # date, machine and versions
+
+    def __post_init__(self) -> None:
+        for measure, values in self.values.items():
+            if not all(map(math.isfinite, values)):
+                raise UserError(f"{self.cell}: {measure} is {values}, which is not finite.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,33 +105,33 @@ class Table:
     """The results so far.
 
     Args:
-        rows: in the order in which they are shown; a row also has the tasks that it has results of.
-        asked: cells that somebody asked for; they are missing until they have a result.
-        results: of finished cells, of any of the rows.
+        rows: in the order of the table; a row also gets the tasks that it has results of.
+        planned: cells that are to be computed; they are missing until they have a result.
+        results: of finished cells of any rows.
 
     Raises:
         UserError: two results of one split are about different clips.
     """
 
-    def __init__(self, rows: Sequence[Row], asked: Iterable[Cell], results: Iterable[Result]) -> None:
-        found = {result.cell: result for result in results}
-        self.rows = [_with_tasks_of(row, found) for row in rows]
-        self.wanted = _wanted(self.rows, [*asked, *found])
-        self.results = {cell: found[cell] for cell in self.wanted if cell in found}
-        self.missing = [cell for cell in self.wanted if cell not in self.results]
+    def __init__(self, rows: Sequence[Row], planned: Iterable[Cell], results: Iterable[CellResult]) -> None:
+        finished = {result.cell: result for result in results}
+        self.rows = [_with_tasks_of(row, finished) for row in rows]
+        self.cells = _all_cells(self.rows, [*planned, *finished])
+        self.results = {cell: finished[cell] for cell in self.cells if cell in finished}
+        self.missing = [cell for cell in self.cells if cell not in self.results]
         _require_same_clips(self.results.values())
 
     @property
     def splits(self) -> List[str]:
-        return list(dict.fromkeys(cell.split for cell in self.wanted))
+        return list(dict.fromkeys(cell.split for cell in self.cells))
 
     def measures(self, task: str) -> List[str]:
-        """What the task measures, in the order in which its results name them."""
-        found = (result.values for cell, result in self.results.items() if cell.task == task)
-        return list(dict.fromkeys(measure for values in found for measure in values))
+        """The measures of a task, in the order of its results."""
+        values = (result.values for cell, result in self.results.items() if cell.task == task)
+        return list(dict.fromkeys(measure for measures in values for measure in measures))
 
-    def results_of(self, row: str, task: str) -> List[Result]:
-        cells = (cell for cell in self.wanted if (cell.row, cell.task) == (row, task))
+    def results_of(self, row: str, task: str) -> List[CellResult]:
+        cells = (cell for cell in self.cells if (cell.row, cell.task) == (row, task))
         return [self.results[cell] for cell in cells if cell in self.results]
 
     def mean(self, row: str, task: str, measure: str) -> Optional[Mean]:
@@ -76,7 +145,7 @@ class Table:
             std=statistics.stdev(values) if len(values) > 1 else None,
             num_values=len(values),
             num_runs=len(results),
-            num_runs_wanted=sum((cell.row, cell.task) == (row, task) for cell in self.wanted),
+            num_runs_wanted=sum((cell.row, cell.task) == (row, task) for cell in self.cells),
         )
 
     def recovery(self, row: str, task: str, measure: str = "map") -> Optional[float]:
@@ -105,7 +174,7 @@ class Table:
         return gains
 
     def numbers(self) -> Dict[str, Any]:
-        """Everything, for table.json; times are kept apart, since they alone differ from one machine to another."""
+        """Everything, for table.json; times are apart, since they differ between machines."""
         return {
             "complete": not self.missing,
             "missing": [str(cell) for cell in self.missing],
@@ -135,7 +204,7 @@ _ENDS = (BASELINE, TOPLINE)
 
 
 def has_recovery(row: Row) -> bool:
-    """Whether recovery says something of a row: an embedding, and neither end of the scale."""
+    """Whether recovery is defined for a row: an embedding, and neither end of the scale."""
     return row.is_embedding and row.name not in _ENDS
 
 
@@ -145,30 +214,30 @@ def recovery(method: float, baseline: float, topline: float) -> Optional[float]:
 
 
 def _comparable_means(rows: Iterable[Iterable[Tuple[str, Sequence[float]]]]) -> List[float]:
-    """The mean of each row, of what its runs found on each split, over the splits of all rows; empty without any."""
-    of_rows = []
+    """The mean of each row over the splits that all rows share, of its mean on each split; empty without any."""
+    means_of_rows = []
     for runs in rows:
         values: Dict[str, List[float]] = {}
-        for split, found in runs:
-            values.setdefault(split, []).extend(found)
-        of_rows.append({split: statistics.fmean(found) for split, found in values.items() if found})
-    common = sorted(set.intersection(*map(set, of_rows)))
-    return [statistics.fmean(means[split] for split in common) for means in of_rows] if common else []
+        for split, run_values in runs:
+            values.setdefault(split, []).extend(run_values)
+        means_of_rows.append({split: statistics.fmean(together) for split, together in values.items() if together})
+    common = sorted(set.intersection(*map(set, means_of_rows)))
+    return [statistics.fmean(means[split] for split in common) for means in means_of_rows] if common else []
 
 
-def _with_tasks_of(row: Row, found: Iterable[Cell]) -> Row:
-    tasks = {*row.tasks, *(cell.task for cell in found if cell.row == row.name)}
-    return dataclasses.replace(row, tasks=tuple(task for task in TASKS if task in tasks))
+def _with_tasks_of(row: Row, finished: Iterable[Cell]) -> Row:
+    tasks = [*row.tasks, *(cell.task for cell in finished if cell.row == row.name)]
+    return dataclasses.replace(row, tasks=tuple(dict.fromkeys(tasks)))
 
 
-def _wanted(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:
-    """All tasks of every row, on every split that any row knows, with the seeds that are known of the row."""
+def _all_cells(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:
+    """All tasks of every row, on every known split, with the known seeds of the row."""
     splits = sorted({cell.split for cell in known}, key=lambda name: (len(name), name))  # fold2 before fold10
     seeds = {
         row.name: sorted({cell.seed for cell in known if cell.row == row.name and cell.seed is not None})
         for row in rows
     }
-    first_seed = min((seed for found in seeds.values() for seed in found), default=0)
+    first_seed = min((seed for row_seeds in seeds.values() for seed in row_seeds), default=0)
     return [
         Cell(split, seed, row.name, task)
         for split in splits
@@ -178,8 +247,8 @@ def _wanted(rows: Sequence[Row], known: Sequence[Cell]) -> List[Cell]:
     ]
 
 
-def _require_same_clips(results: Iterable[Result]) -> None:
-    first: Dict[str, Result] = {}
+def _require_same_clips(results: Iterable[CellResult]) -> None:
+    first: Dict[str, CellResult] = {}
     for result in results:
         other = first.setdefault(result.cell.split, result)
         if other.clips_digest != result.clips_digest:
@@ -189,7 +258,7 @@ def _require_same_clips(results: Iterable[Result]) -> None:
             )
 
 
-def _without_times(result: Result) -> Dict[str, Any]:
+def _without_times(result: CellResult) -> Dict[str, Any]:
     values = {**dataclasses.asdict(result), "cell": str(result.cell)}
     del values["seconds"], values["made"]
     return values

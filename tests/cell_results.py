@@ -1,6 +1,6 @@
-"""Results of cells, made up for tests of what is done with them."""
+"""Results of cells with made-up numbers."""
 
-from audioset_triplet.studies.cells import Cell, Result, Row
+from audioset_triplet.evaluation.table import Cell, CellResult, Row
 
 ROWS = (
     Row("log_mel", "log-mel", has_seed=False),
@@ -13,7 +13,7 @@ ROWS = (
 
 def make_result(row, task, values, split="fold4", seed=0, classes=None, digest="d"):
     seed = None if row.startswith("log_mel") else seed
-    return Result(
+    return CellResult(
         cell=Cell(split, seed, row, task),
         values={"map": values} if isinstance(values, list) else values,
         class_average_precision=classes or {},

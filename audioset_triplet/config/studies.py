@@ -1,0 +1,65 @@
+"""What the programs that run whole studies can be told."""
+
+import dataclasses
+from typing import Tuple
+
+from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.labelling import MEMBERS
+from audioset_triplet.config.options import Config, option, require
+
+
+@dataclasses.dataclass(frozen=True)
+class Jansen2018Config(Config):
+    """The table of Jansen et al. 2018, beside how its networks are trained."""
+
+    output: str = option("", "Folder of the table and of everything that is made for it.")
+    eval_data: str = option("", "TFRecords to evaluate on. Empty: a fold of --data.")
+    folds: Tuple[int, ...] = option(
+        (), "Folds to hold out and evaluate, one after the other, e.g. 4 or 1,2,3,4,5. Empty: the last one."
+    )
+    train_folds: Tuple[int, ...] = option((), "Folds to train on. Empty: all but the held-out one.")
+    seeds: Tuple[int, ...] = option((0,), "Training seeds, e.g. 0,1,2.", at_least=0, at_most=(1 << 32) - 1)
+    only: Tuple[str, ...] = option(
+        (), "What to compute: rows (joint: all its evaluations) and cells (topline/retrieval). Empty: all."
+    )
+    labels_per_class: Tuple[int, ...] = option(
+        (1, 5, 10, 20), "Labelled clips per class in the evaluation with few labels.", at_least=1
+    )
+    trials: int = option(3, "How often the few labelled clips are drawn.", at_least=1)
+    few_labels_from_scratch: bool = option(
+        False, "Also train a ResNet-50 for each number and draw of few labels, which takes long."
+    )
+    dry_run: bool = option(False, "Only list what is done and what there is to do.")
+    head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
+
+    def check_rules(self) -> None:
+        require(
+            not (self.folds and self.eval_data),
+            "--folds and --eval_data are two ways of holding something out: give one of them.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCurveConfig(Config):
+    """The curve of mAP against the number of annotated clips (Jansen et al. 2020, evaluation 3)."""
+
+    embeddings: str = option("", "Folder that experiments.embed wrote: the clips to evaluate.")
+    folds: Tuple[int, ...] = option((), "Evaluate clips of these folds only, e.g. 4. Empty: all clips.")
+    train_embeddings: str = option("", "Folder of the clips to learn from. Empty: that of --embeddings.")
+    train_folds: Tuple[int, ...] = option((), "Learn from clips of these folds only, e.g. 1,2,3. Empty: all clips.")
+    clusterings: Tuple[str, ...] = option(
+        (), "Clusterings to compare with random selection: NAME=FOLDER, or NAME=GLOB of folders."
+    )
+    budgets: Tuple[int, ...] = option(
+        (), "Numbers of annotated clips. Empty: all clips, half of them, a quarter, and so on.", at_least=1
+    )
+    trials: int = option(5, "How often clips are drawn and a classifier is trained, for each number.", at_least=1)
+    member: str = option(
+        "random", "Clip of a cluster that is queried: a random one, or the most probable one.", MEMBERS
+    )
+    annotated_weight: float = option(
+        1.0, "Weight in training of an annotated clip; a clip that got its labels from it has weight 1.", at_least=0
+    )
+    output: str = option("", "Folder for results.json and report.html.")
+    seed: int = option(0, "Seed of all draws and of the classifiers.", at_least=0)
+    head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
