@@ -19,13 +19,13 @@ the annotation log (annotations.jsonl). The examples below name the flags that e
   python -m experiments.label_clusters --task=train --workdir=W --embeddings=ALL --train_folds=1,2,3 --folds=4
 """
 
+import dataclasses
+
 from absl import flags
 
-from audioset_triplet import command_line
-from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet import command_line, results
 from audioset_triplet.config.labelling import LabellingConfig
-from audioset_triplet.labelling import tasks as labelling
-from audioset_triplet.reports import tasks as evaluations
+from audioset_triplet.labelling import tasks
 
 REQUIRED = {  # task -> its flags
     "query": ["assignments"],
@@ -36,39 +36,29 @@ REQUIRED = {  # task -> its flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", None, list(REQUIRED), "What to do.")
-flags.DEFINE_list("folds", [], "Evaluate clips of these folds only (train). Empty: all clips.")
-flags.DEFINE_string("train_embeddings", "", "Folder of the clips to learn from (train). Empty: that of --embeddings.")
-flags.DEFINE_float(
-    "annotated_weight", 1.0, "Weight of an annotated clip; a clip that got its labels has weight 1 (train).", 0.0
-)
-command_line.define_flags(LabellingConfig)
-command_line.define_flags(HeadConfig)
+command_line.define_flags(LabellingConfig, left_out=["weak_labels"])
 
 
 def train(config: LabellingConfig) -> str:
-    request = evaluations.Request(
-        sources=evaluations.sources(config.embeddings, FLAGS.train_embeddings, {}, {}),
-        folds=command_line.integers("folds"),
-        train_folds=config.train_folds,
-        seed=config.seed,
-        head=command_line.config_from_flags(HeadConfig()),
-        train_labels=labelling.weak_labels_path(config.workdir),
-        annotated_weight=FLAGS.annotated_weight,
+    from audioset_triplet.evaluation import comparisons  # here: TensorFlow takes seconds to load
+    from audioset_triplet.reports import evaluation_report
+
+    weak_labels = tasks.weak_labels_path(config.workdir)
+    comparison = comparisons.compare(
+        dataclasses.replace(config.classification, weak_labels=weak_labels),
+        comparisons.embedding_sets(config.embeddings, config.train_embeddings),
     )
-    outcome = evaluations.classification_task(request)
-    outcome.write(config.workdir, config.embeddings, config.seed)
-    return f"{outcome.headline}\nwrote {config.workdir}/results.json and report.html"
+    report = evaluation_report.build(comparison)
+    results.write(config.workdir, comparison.numbers())
+    report.write(config.workdir)
+    return f"{report.headline}\nwrote {config.workdir}/results.json and report.html"
 
 
 def main() -> None:
     command_line.require_flags("task", "workdir", *REQUIRED.get(FLAGS.task, ()))
-    tasks = {
-        "query": labelling.query,
-        "annotate": labelling.annotate,
-        "propagate": labelling.propagate,
-        "train": train,
-    }
-    print(tasks[FLAGS.task](command_line.config_from_flags(LabellingConfig())))
+    config = command_line.config_from_flags(LabellingConfig())
+    work = {"query": tasks.query, "annotate": tasks.annotate, "propagate": tasks.propagate, "train": train}
+    print(work[FLAGS.task](config))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Tuple
 
-from audioset_triplet.config.evaluation import HeadConfig
-from audioset_triplet.config.labelling import MEMBERS
+from audioset_triplet.config.evaluation import HeadConfig, SupervisedConfig
+from audioset_triplet.config.labelling import SelectionConfig
 from audioset_triplet.config.options import Config, option, require
 
 
@@ -40,13 +40,11 @@ class Jansen2018Config(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelCurveConfig(Config):
+class LabelCurveConfig(SupervisedConfig):
     """The curve of mAP against the number of annotated clips (Jansen et al. 2020, evaluation 3)."""
 
     embeddings: str = option("", "Folder that experiments.embed wrote: the clips to evaluate.")
-    folds: Tuple[int, ...] = option((), "Evaluate clips of these folds only, e.g. 4. Empty: all clips.")
     train_embeddings: str = option("", "Folder of the clips to learn from. Empty: that of --embeddings.")
-    train_folds: Tuple[int, ...] = option((), "Learn from clips of these folds only, e.g. 1,2,3. Empty: all clips.")
     clusterings: Tuple[str, ...] = option(
         (), "Clusterings to compare with random selection: NAME=FOLDER, or NAME=GLOB of folders."
     )
@@ -54,12 +52,9 @@ class LabelCurveConfig(Config):
         (), "Numbers of annotated clips. Empty: all clips, half of them, a quarter, and so on.", at_least=1
     )
     trials: int = option(5, "How often clips are drawn and a classifier is trained, for each number.", at_least=1)
-    member: str = option(
-        "random", "Clip of a cluster that is queried: a random one, or the most probable one.", MEMBERS
-    )
     annotated_weight: float = option(
         1.0, "Weight in training of an annotated clip; a clip that got its labels from it has weight 1.", at_least=0
     )
     output: str = option("", "Folder for results.json and report.html.")
-    seed: int = option(0, "Seed of all draws and of the classifiers.", at_least=0)
+    selection: SelectionConfig = dataclasses.field(default_factory=SelectionConfig)
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)

@@ -41,7 +41,7 @@ class Question:
     cluster: int
     cluster_size: int  # clips, this one included
     round: int  # number of the call of `query`, whose questions have a folder of files of their own
-    draw: str  # how the clip was chosen: one of config.labelling.MEMBERS
+    draw: str  # how the clip was chosen: config.labelling.SelectionConfig.member
     seed: int
 
 

@@ -25,12 +25,14 @@ def query(config: LabellingConfig) -> str:
     clusters = candidates = clip_clusters.read(config.assignments)
     classes = annotation_files.read_classes(config.query.classes) if config.query.classes else {}
     if config.embeddings:
-        stored = stored_clips.read_clips(config.embeddings, config.train_folds)
+        stored = stored_clips.read_clips(config.embeddings, config.classification.train_folds)
         candidates, classes = clusters.of_clips(set(stored.clip_ids)), classes or stored.class_names
     elif not classes:
         raise UserError("--classes or --embeddings is required: they name the classes to annotate with.")
     with annotation_log.open_to_query(config.workdir, clusters.facts, classes) as log:
-        questions = selection.next_questions(candidates, config.query.budget, config.query.member, config.seed, log)
+        questions = selection.next_questions(
+            candidates, config.query.budget, config.query.member, config.classification.seed, log
+        )
         log.add_questions(questions)
         for number in sorted({question.round for question in log.open_questions()}):
             _write_round(config.workdir, config.query, log, number)

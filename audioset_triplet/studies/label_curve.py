@@ -220,7 +220,7 @@ def run(config: LabelCurveConfig) -> str:
     train_folder = config.train_embeddings or config.embeddings
     split = splits.read_split(train_folder, config.train_folds, config.embeddings, config.folds)
     clusterings = read_clusterings(config.clusterings)
-    annotation = simulate(split, clusterings, config.member, config.seed)
+    annotation = simulate(split, clusterings, config.selection.member, config.seed)
     budgets = sorted(set(config.budgets)) or default_budgets(annotation.num_clips)
     if budgets[-1] > annotation.num_clips:
         raise UserError(
@@ -232,7 +232,7 @@ def run(config: LabelCurveConfig) -> str:
         "model_id": split.train.info.model_id,
         "front_end_id": split.train.info.front_end_id,
         "seed": config.seed,
-        "member": config.member,
+        "member": config.selection.member,
         "annotated_weight": config.annotated_weight,
         **{f"head/{name}": value for name, value in dataclasses.asdict(config.head).items()},
         **digests(split.evaluated.clip_ids, split.train.clip_ids),

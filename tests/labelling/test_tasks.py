@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 import soundfile
 
+from audioset_triplet.config.evaluation import ClassificationConfig
 from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import annotation_log, tasks
@@ -32,8 +33,13 @@ def fill_in(path, answers):
 
 def test_from_clusters_to_weak_labels(folder):
     workdir = folder / "w"
-    config = LabellingConfig(str(workdir), str(folder / "clusters"), str(folder / "all"), train_folds=(1,), seed=1)
-    config = dataclasses.replace(config, query=QueryConfig(budget=3, data=str(folder / "*.tfrecord")))
+    config = LabellingConfig(
+        str(workdir),
+        str(folder / "clusters"),
+        str(folder / "all"),
+        query=QueryConfig(budget=3, data=str(folder / "*.tfrecord")),
+        classification=ClassificationConfig(train_folds=(1,), seed=1),
+    )
     assert "3 new questions, 3 of 3 are open" in tasks.query(config)
     path = workdir / "round-1" / "questions.csv"
     with open(path, newline="") as file:
@@ -57,7 +63,9 @@ def test_from_clusters_to_weak_labels(folder):
     more = dataclasses.replace(config, query=QueryConfig(budget=5))  # the clusters that follow; the answers stay
     assert "2 new questions, 3 of 5 are open" in tasks.query(more) and path.read_bytes() == before
     assert len((workdir / "round-2" / "questions.csv").read_text().splitlines()) == 1 + 2
-    assert "0 new questions" in tasks.query(dataclasses.replace(more, seed=2))
+    assert "0 new questions" in tasks.query(
+        dataclasses.replace(more, classification=ClassificationConfig(train_folds=(1,), seed=2))
+    )
     text = tasks.annotate(dataclasses.replace(config, answers=(str(path), "oracle")))
     assert "0 new answers of 2" in text and "oracle: 3 new answers of 3" in text
 

@@ -17,8 +17,9 @@ from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import manifest, trained_networks
 from audioset_triplet.studies.jansen2018 import evaluations, networks, scratch
 from audioset_triplet.training import triplet
-from tests import example_clips, tiny_records
-from tests.training.tiny_runs import TINY_BACKBONE
+from tests import example_clips, tiny_architecture, tiny_records
+
+tiny_architecture.register()
 
 
 @pytest.mark.slow
@@ -35,7 +36,7 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
         return TripletConfig(
             data=data,
             sampling=SamplingConfig(method=method),
-            network=EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8),
+            network=EmbeddingNetworkConfig(architecture=tiny_architecture.NAME, embedding_size=8),
             training=TrainingConfig(batch_size=8, steps=2, learning_rate=0.01, deterministic=True),
         )
 
@@ -61,7 +62,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
         example_clips.write(folder, infos)
     config = ClassifierConfig(
         data=split.train,
-        network=NetworkConfig(**TINY_BACKBONE),
+        network=NetworkConfig(architecture=tiny_architecture.NAME),
         training=TrainingConfig(batch_size=4, steps=1),
     )
     how = evaluations.Evaluations(HeadConfig(), labels_per_class=(2,), trials=2)
@@ -70,7 +71,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
     clips = splits.read_split(folders.train_folder, (), folders.held_out_folder, ())
     digests = []
     for trial in range(2):
-        shown = semi_supervised.labelled(clips, semi_supervised.ranked_clips(clips, evaluations.seed, trial), 2)
+        shown = semi_supervised.labelled(clips, semi_supervised.ranked_clips(clips, how.seed, trial), 2)
         ids = [clip_id for clip_id, is_shown in zip(clips.train.clip_ids, shown) if is_shown]
         kept = json.loads((tmp_path / "row" / f"run-2-labels-trial{trial}" / "data.json").read_text())
         assert kept == manifest.describe(path, ids) and kept["clips"] == 4
