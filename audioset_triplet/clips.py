@@ -1,4 +1,4 @@
-"""Clips: what is known of one besides its audio, and a name for a set of them."""
+"""The metadata of clips, and a digest of a set of clips."""
 
 import dataclasses
 import hashlib
@@ -9,7 +9,7 @@ from audioset_triplet.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ClipInfo:
-    """A clip without its audio; the times are where it lies in its recording."""
+    """A clip without its audio; the times are relative to the recording."""
 
     clip_id: str
     recording_id: str
@@ -30,8 +30,8 @@ def add_class_names(class_names: Dict[int, str], named: Iterable[Tuple[int, str]
 def digest(clip_ids: Iterable[str]) -> str:
     r"""16 hexadecimal digits that depend on a set of clip ids alone, not on their order.
 
-    They are the first of the SHA-256 of the ids, sorted by their UTF-8 bytes, with a line break between two, so that
-    anybody can check them: `printf %s "$(LC_ALL=C sort -u ids.txt)" | sha256sum | cut -c 1-16`. A line break or a
+    The first 16 digits of the SHA-256 of the ids, sorted by their UTF-8 bytes and joined by line breaks, as from
+    `printf %s "$(LC_ALL=C sort -u ids.txt)" | sha256sum | cut -c 1-16`. A line break or a
     backslash in an id is written \n or \\.
     """
     lines = sorted({clip_id.replace("\\", r"\\").replace("\n", r"\n") for clip_id in clip_ids})
@@ -39,18 +39,18 @@ def digest(clip_ids: Iterable[str]) -> str:
 
 
 def digests(evaluated: Iterable[str], train: Optional[Iterable[str]] = None) -> Dict[str, str]:
-    """What results say of their clips: `clips_digest`, and `train_clips_digest` where some are learned from.
+    """The digests in results: `clips_digest`, and `train_clips_digest` where there are training clips.
 
     Args:
         evaluated: ids of the clips that are evaluated.
-        train: of all clips of the training folds, also those that are left out for want of a label or because their
-            recording is evaluated: who that is follows from both lists, and coverage.json has digests of whole ones.
+        train: ids of all clips of the training folds. They include clips that are left out, because they have no label
+            or their recording is evaluated: the digest is then that of whole folds, as in coverage.json.
     """
-    found = {"clips_digest": digest(evaluated)}
-    return found if train is None else {**found, "train_clips_digest": digest(train)}
+    result = {"clips_digest": digest(evaluated)}
+    return result if train is None else {**result, "train_clips_digest": digest(train)}
 
 
 def in_words(digests: Dict[str, str]) -> str:
-    """What `digests` gives, in a line."""
+    """The result of `digests` as text."""
     evaluated, *train = digests.values()
-    return f"clips digest {evaluated}" + "".join(f", of the training clips {one}" for one in train)
+    return f"clips digest {evaluated}" + "".join(f", of the training clips {train_digest}" for train_digest in train)

@@ -1,7 +1,7 @@
-"""The classes of AudioSet: the list that numbers them, and the ontology that they are a part of; and its clips' names.
+"""The classes of AudioSet, their ontology, and the ids of its segments.
 
 Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio events". Both files come with the data
-set: class_labels_indices.csv (527 classes) and ontology.json (632 nodes, not all of which are a class).
+set: class_labels_indices.csv (527 classes) and ontology.json (632 nodes, some of which are no class).
 """
 
 import csv
@@ -17,7 +17,7 @@ _COLUMNS = ("index", "mid", "display_name")
 
 
 def segment_id(video_id: str, start_seconds: float) -> str:
-    """The name of a part of a video as AudioSet's strong labels have it: the video, and the start in milliseconds."""
+    """The id of a segment as in AudioSet's strong labels: the video, and the start in milliseconds."""
     return f"{video_id}_{round(start_seconds * 1000)}"
 
 
@@ -66,13 +66,13 @@ def read_vocabulary(path: str) -> Vocabulary:
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A sound category. Its marks say why the authors asked nobody to label it; some such nodes are classes still."""
+    """A sound category. The two marks tell why a category was not labelled; some marked nodes are classes still."""
 
     id: str
     name: str
     children: Tuple[str, ...]
-    is_abstract: bool  # it only holds others together
-    is_blacklisted: bool  # hard to tell for who listens
+    is_abstract: bool  # it only groups other nodes
+    is_blacklisted: bool  # hard to recognize
 
 
 class Ontology:
@@ -81,10 +81,10 @@ class Ontology:
     def __init__(self, nodes: Iterable[Node]) -> None:
         """
         Args:
-            nodes: in the order in which the answers below name them.
+            nodes: in the order of the results of all methods.
 
         Raises:
-            UserError: an id that stands for two nodes or for none, or a node that is its own ancestor.
+            UserError: an id of two nodes, a child that is not defined, or a cycle.
         """
         self.nodes: Dict[str, Node] = {}
         for node in nodes:
@@ -97,7 +97,7 @@ class Ontology:
                 if child not in self.nodes:
                     raise UserError(f"{node.id} has the child {child}, which is not defined")
                 parents[child].append(node.id)
-        self.parents: Mapping[str, Tuple[str, ...]] = {id_: tuple(found) for id_, found in parents.items()}
+        self.parents: Mapping[str, Tuple[str, ...]] = {id_: tuple(ids) for id_, ids in parents.items()}
         try:
             tuple(graphlib.TopologicalSorter(self.parents).static_order())
         except graphlib.CycleError as error:
@@ -110,20 +110,20 @@ class Ontology:
 
     def ancestors(self, id_: str) -> Tuple[str, ...]:
         """All nodes above this one, each once, without itself."""
-        return self._reached(id_, lambda one: self.parents[one])
+        return self._reachable(id_, lambda node: self.parents[node])
 
     def descendants(self, id_: str) -> Tuple[str, ...]:
         """All nodes below this one, each once, without itself."""
-        return self._reached(id_, lambda one: self.nodes[one].children)
+        return self._reachable(id_, lambda node: self.nodes[node].children)
 
-    def _reached(self, start: str, neighbours: Callable[[str], Iterable[str]]) -> Tuple[str, ...]:
-        found, waiting = set(), list(neighbours(start))
-        while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found.add(one)
-                waiting.extend(neighbours(one))
-        return tuple(id_ for id_ in self.nodes if id_ in found)
+    def _reachable(self, start: str, neighbours: Callable[[str], Iterable[str]]) -> Tuple[str, ...]:
+        visited, pending = set(), list(neighbours(start))
+        while pending:
+            node = pending.pop()
+            if node not in visited:
+                visited.add(node)
+                pending.extend(neighbours(node))
+        return tuple(id_ for id_ in self.nodes if id_ in visited)
 
 
 def read_ontology(path: str) -> Ontology:
@@ -154,9 +154,9 @@ def _node(item: Mapping[str, Any]) -> Node:
 
 
 def with_ancestors(labels: Iterable[int], vocabulary: Vocabulary, ontology: Ontology) -> Tuple[int, ...]:
-    """The labels of a clip and all classes above them: what is a dog is an animal.
+    """The labels of a clip and all their ancestors: a dog is an animal.
 
-    A node that is no class is left out; the classes above it are not.
+    Nodes that are no class are left out; their ancestors are not.
 
     Args:
         labels: numbers of `vocabulary`.
@@ -167,14 +167,15 @@ def with_ancestors(labels: Iterable[int], vocabulary: Vocabulary, ontology: Onto
         Ascending, each once.
 
     Raises:
-        UserError: a label that is not in the vocabulary, or a class that the ontology does not know.
+        UserError: a label that is not in the vocabulary, or a class that is not in the ontology.
     """
-    found: Set[int] = set()
+    all_labels: Set[int] = set()
     for label in labels:
         if not 0 <= label < len(vocabulary):
             raise UserError(f"label {label} is not one of the {len(vocabulary)} classes.")
         id_ = vocabulary.ids[label]
         if id_ not in ontology.nodes:
             raise UserError(f"{id_} ({vocabulary.names[label]}) is not in the ontology: are both of one release?")
-        found.update(vocabulary.numbers[one] for one in (id_, *ontology.ancestors(id_)) if one in vocabulary.numbers)
-    return tuple(sorted(found))
+        nodes = (id_, *ontology.ancestors(id_))
+        all_labels.update(vocabulary.numbers[node] for node in nodes if node in vocabulary.numbers)
+    return tuple(sorted(all_labels))

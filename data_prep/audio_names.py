@@ -1,4 +1,4 @@
-"""Which file holds which segment: the ways in which people name their copies of AudioSet.
+"""File names in copies of AudioSet: the conventions in use, and which file holds which segment.
 
     Y<id>.wav                          PANNs
     <id>_<start ms>_<end ms>.flac      audiosetdl
@@ -22,35 +22,35 @@ _NAME = re.compile(rf"(?P<id>{VIDEO_ID.pattern})(?:_(?P<start>{_NUMBER})(?:[_-]{
 
 
 def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
-    """The segment that a file of this name holds.
+    """The segment in a file of this name.
 
     Args:
         stem: the name without its extension.
-        segments: video id -> the segments of it that are wanted.
+        segments: video id -> the listed segments of the video.
 
     Returns:
-        None where the name follows none of the conventions, or where nothing is wanted of its video at its time.
-        A name without a time stands for the only segment of its video.
+        None where the name follows none of the conventions, or no segment of its video and time is listed. A name
+        without a time means the only listed segment of its video.
     """
     for name in (stem, stem[1:]) if stem.startswith("Y") else (stem,):
         parts = _NAME.fullmatch(name)
-        wanted = segments.get(parts["id"], []) if parts else []
-        if parts and parts["start"] is None and len(wanted) == 1:
-            return wanted[0]
+        listed = segments.get(parts["id"], []) if parts else []
+        if parts and parts["start"] is None and len(listed) == 1:
+            return listed[0]
         if parts and parts["start"] is not None:
             start = float(parts["start"])
-            for segment in wanted:
+            for segment in listed:
                 if start in (segment.start_seconds, round(1000 * segment.start_seconds)):
                     return segment
     return None
 
 
 def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location], List[str]]:
-    """Looks for the segments among the sounds of a folder or archive, to any depth.
+    """Searches a folder or archive, to any depth, for the files of segments.
 
     Returns:
-        clip id -> its sound, for each segment that was found. Of several sounds of one segment (one for every label,
-        say) the first in the order of their paths is taken. And in words, how many sounds are not used.
+        clip id -> its file, for each segment that has one. If several files hold a segment (one for every label, say),
+        the first in the order of their paths is taken. And remarks that count the unused files.
 
     Raises:
         UserError: what `audio_sources.find` raises.
@@ -58,17 +58,20 @@ def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location],
     by_video: Dict[str, List[Segment]] = {}
     for segment in segments:
         by_video.setdefault(segment.video_id, []).append(segment)
-    found: Dict[str, Location] = {}
-    strangers, repeated = [], []
-    for sound in audio_sources.find(source):
-        held = match(sound.stem, by_video)
-        if not held:
-            strangers.append(sound)
-        elif found.setdefault(held.clip_id, sound) is not sound:
-            repeated.append(sound)
+    locations: Dict[str, Location] = {}
+    unlisted, repeated = [], []
+    for location in audio_sources.find(source):
+        segment_of_file = match(location.stem, by_video)
+        if not segment_of_file:
+            unlisted.append(location)
+        elif locations.setdefault(segment_of_file.clip_id, location) is not location:
+            repeated.append(location)
     remarks = [
-        f"{source}: {len(unused)} sounds {what}, and are left out, such as {unused[0]}\n"
-        for unused, what in ((strangers, "hold no segment of the lists"), (repeated, "hold what another one holds"))
+        f"{source}: {len(unused)} audio files {text}, and are left out, such as {unused[0]}\n"
+        for unused, text in (
+            (unlisted, "hold no segment of the lists"),
+            (repeated, "repeat the segment of another file"),
+        )
         if unused
     ]
-    return found, remarks
+    return locations, remarks

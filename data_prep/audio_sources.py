@@ -1,7 +1,7 @@
-"""Where a sound lies, and how a decoder gets at it.
+"""Finds audio and video files, and gives each as a plain local file to the decoder.
 
-A sound is a file, or a part of one (`data_prep.containers`), on this machine or on another (gs://, s3://, hdfs://), and
-may be packed with gzip. Whatever it is, `local_file` makes a plain file of it, so that there is one decoder.
+Such a file may be a part of another (`data_prep.containers`), may lie on another machine (gs://, s3://, hdfs://), and
+may be packed with gzip. `local_file` makes a plain file of any of them, so that one decoder is enough.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from data_prep import containers
 _TAR = ".tar"
 _PACKS = (".h5", ".hdf5")
 _GZIP = ".gz"
-# They can only be read from their beginning, or by programs of their own.
+# They can only be read from their beginning, or by other programs.
 _COMPRESSED_ARCHIVES = (
     *(".7z", ".rar", ".tbz2", ".tgz", ".txz", ".zip"),
     *(".tar.bz2", ".tar.gz", ".tar.lz4", ".tar.xz", ".tar.zst"),
@@ -38,16 +38,16 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Location:
-    """A sound: a file, or what lies in one under a name of its own."""
+    """The place of an audio or video file: a path, or a member of a container."""
 
-    path: str  # of the file
-    size: int  # bytes of the sound as it lies there; -1: there is no such file
-    member: str = ""  # its name in the file; empty: the file is the sound
-    start: int = 0  # where in the file it begins: a byte of a tar archive, a row of a pack
-    changed: int = 0  # when it was put there, seconds since 1970; not known of a file
+    path: str  # of the file, or of the container
+    size: int  # bytes in that place; -1: there is no such file
+    member: str = ""  # its name in the container; empty: it is in none
+    start: int = 0  # where in the container it begins: a byte of a tar archive, a row of a pack
+    changed: int = 0  # when it was put in the container, seconds since 1970
 
     def __str__(self) -> str:
-        """As in a folder whose name is that of the archive; bytes that are no text are spelt out."""
+        """As if the container were a folder; bytes that are no text are escaped."""
         path = f"{self.path}/{self.member}" if self.member else self.path
         return path.encode("utf-8", "backslashreplace").decode()
 
@@ -57,28 +57,28 @@ class Location:
 
     @property
     def stem(self) -> str:
-        """The name, without what says of which kind the sound is."""
+        """The name without its extensions."""
         name = _without_gzip(self.name)
         stem, extension = os.path.splitext(name)
         return stem if extension.lower() in audio_files.AUDIO_EXTENSIONS else name
 
     @property
     def identity(self) -> Tuple[str, str, int, int]:
-        """Tells it from another that takes its place, and stays the same where the folder around it moves."""
+        """Changes when another file takes its place, and not when the folder around it moves."""
         return posixpath.basename(self.path), self.member, self.size, self.changed
 
 
 def of_file(path: "os.PathLike[str]") -> Location:
-    """The location of a file that a list names, whether it is there or not."""
-    place = os.path.abspath(path)  # workers may run elsewhere
-    return Location(place, os.path.getsize(place) if os.path.isfile(place) else -1)
+    """The location of a listed file, whether it exists or not."""
+    absolute = os.path.abspath(path)  # workers may run in another folder
+    return Location(absolute, os.path.getsize(absolute) if os.path.isfile(absolute) else -1)
 
 
 def find(source: audio_files.Path) -> Iterator[Location]:
-    """Every sound below a folder, to any depth, in the order of their paths, or in a single file.
+    """Every audio and video file below a folder, to any depth, in the order of their paths, or in a single file.
 
-    Sounds are files by the extensions of `audio_files`, also with .gz behind it, members of .tar archives with such
-    names, and rows of packs in HDF5. Archives that are damaged or compressed are named on stderr.
+    They are files with an extension of `audio_files`, also with .gz after it, members of .tar archives with such names,
+    and rows of packs in HDF5. Damaged and compressed archives are named on stderr.
 
     Args:
         source: a folder or file, here or at gs://, s3:// or hdfs://.
@@ -89,7 +89,7 @@ def find(source: audio_files.Path) -> Iterator[Location]:
     root = _absolute(source)
     compressed = []
     for file in _files(root):
-        if _is_sound(file.path):
+        if _is_audio(file.path):
             yield Location(file.path, file.size)
         elif file.path.lower().endswith((_TAR, *_PACKS)):
             yield from _inside(file)
@@ -99,12 +99,12 @@ def find(source: audio_files.Path) -> Iterator[Location]:
         raise UserError(f"--source={source}: a compressed archive: {_UNPACK}")
     if compressed:
         count = f"{len(compressed)} compressed archives, such as {compressed[0]}"
-        print(f"{count}, are not looked into: {_UNPACK}", file=sys.stderr)
+        print(f"{count}, are not searched: {_UNPACK}", file=sys.stderr)
 
 
-def below(source: audio_files.Path, sound: Location) -> str:
-    """The path of a sound from the folder or archive that was searched for it: `dog/1.wav`, `a.tar/dog/1.wav`."""
-    root, path = str(Location(_absolute(source).rstrip("/") + "/", 0)), str(sound)
+def below(source: audio_files.Path, location: Location) -> str:
+    """The path of a file relative to the folder or archive that was searched: `dog/1.wav`, `a.tar/dog/1.wav`."""
+    root, path = str(Location(_absolute(source).rstrip("/") + "/", 0)), str(location)
     return path[len(root) :] if path.startswith(root) else posixpath.basename(path)
 
 
@@ -113,10 +113,10 @@ def _absolute(source: audio_files.Path) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _is_sound(path: str) -> bool:
+def _is_audio(path: str) -> bool:
     name = posixpath.basename(path)
     extension = os.path.splitext(_without_gzip(name))[1].lower()
-    # macOS puts a file ._NAME beside NAME on foreign disks and in archives, for its own purposes.
+    # macOS puts a file ._NAME with metadata beside NAME on foreign disks and in archives.
     return extension in audio_files.AUDIO_EXTENSIONS and not name.startswith("._")
 
 
@@ -164,8 +164,7 @@ def _inside(file: _File) -> Iterator[Location]:
 
     with _open(file.path) as opened:
         if file.path.lower().endswith(_TAR):
-            found = containers.tar_members(opened, file.size, warn)
-            members = [member for member in found if _is_sound(member.name)]
+            members = [member for member in containers.tar_members(opened, file.size, warn) if _is_audio(member.name)]
         else:
             members = containers.pack_rows(opened, file.changed, warn)
     for member in members:
@@ -174,11 +173,12 @@ def _inside(file: _File) -> Iterator[Location]:
 
 @contextlib.contextmanager
 def local_file(location: Location) -> Iterator[pathlib.Path]:
-    """A plain file on this machine that holds the sound, for as long as the block runs.
+    """A plain file on this machine with the contents of a location, as long as the block runs.
 
     Raises:
-        AudioError: the sound cannot be had from where it lies (`missing`), or is damaged (`unreadable`, `truncated`).
-            One that the block raises for the file is raised again for the location.
+        AudioError: the location cannot be read (`missing`), or is damaged (`unreadable`, `truncated`). One that the
+        block
+            raises for the plain file is raised again for the location.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -196,7 +196,7 @@ def local_file(location: Location) -> Iterator[pathlib.Path]:
 
 
 def _fetched(location: Location, folder: pathlib.Path) -> pathlib.Path:
-    """A copy of the sound as it lies in its place."""
+    """A copy of the bytes of a location."""
     if location.path.lower().endswith(_PACKS):
         return _fetched_row(location, folder)
     path = folder / location.name
@@ -206,15 +206,15 @@ def _fetched(location: Location, folder: pathlib.Path) -> pathlib.Path:
         while num_missing:
             block = source.read(min(_BLOCK_BYTES, num_missing))
             if not block:
-                there = location.size - num_missing
-                raise AudioError(path, "truncated", f"{there} of {location.size} bytes are there")
+                num_read = location.size - num_missing
+                raise AudioError(path, "truncated", f"{num_read} of {location.size} bytes are there")
             target.write(block)
             num_missing -= len(block)
     return path
 
 
 def _fetched_row(location: Location, folder: pathlib.Path) -> pathlib.Path:
-    # AU, because it holds floats exactly and is no format that records keep as it is: a row has no bytes of its own.
+    # AU, because it holds floats exactly and records never keep it encoded: a row is no file that they could keep.
     path = folder / "row.au"
     with _opened(location) as source:
         try:
@@ -226,7 +226,7 @@ def _fetched_row(location: Location, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _unpacked(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """What a file holds that is packed with gzip."""
+    """The unpacked contents of a gzip file."""
     plain = folder / _without_gzip(path.name)
     with open(plain, "wb") as target:
         try:
@@ -253,7 +253,7 @@ def _open(path: str) -> BinaryIO:
 def _opened(location: Location) -> Iterator[BinaryIO]:
     try:
         file = _open(location.path)
-    except Exception as error:  # each file system has errors of its own
+    except Exception as error:  # every file system has other errors
         raise AudioError(location.path, "missing", " ".join(str(error).split())) from error
     with file:
         yield file

@@ -1,4 +1,4 @@
-"""A copy of AudioSet's sound -> the clips that its lists name."""
+"""A copy of AudioSet -> the clips of its lists."""
 
 import pathlib
 import sys
@@ -16,18 +16,18 @@ from data_prep.segments import Segment, read_segments
 def make_requests(
     group: str,
     segments: Sequence[Segment],
-    found: Mapping[str, Location],
+    locations: Mapping[str, Location],
     vocabulary: Vocabulary,
     ontology: Optional[Ontology],
 ) -> List[ClipRequest]:
-    """A request for every segment, also for those of which there is no sound.
+    """A request for every segment, also for those without a file.
 
     Args:
-        group: what the files of records are named after.
+        group: how the names of the files of records begin.
         segments: of a list.
-        found: clip id -> its sound.
+        locations: clip id -> its file.
         vocabulary: the classes.
-        ontology: if given, clips get the classes above theirs too.
+        ontology: if given, clips get the ancestors of their classes too.
 
     Raises:
         UserError: a label that is no class, or a class that the ontology does not know.
@@ -38,7 +38,7 @@ def make_requests(
         requests.append(
             ClipRequest(
                 group=group,
-                location=found.get(segment.clip_id),
+                location=locations.get(segment.clip_id),
                 clip_id=segment.clip_id,
                 recording_id=segment.video_id,
                 start_seconds=segment.start_seconds,
@@ -62,11 +62,10 @@ def _labels(segment: Segment, vocabulary: Vocabulary, ontology: Optional[Ontolog
 def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -> ClipList:
     """The clips to prepare; the arguments are the flags, of which `ontology` may be empty.
 
-    Rows of a list that name no segment, and sounds that are none of its clips, are counted on stderr.
+    Rows without a segment, and files of no listed clip, are counted on stderr.
 
     Raises:
-        UserError: a list that cannot be read, a segment that two lists name, no such folder; what `make_requests`
-            raises.
+        UserError: a list that cannot be read, a segment in two lists, no such folder; what `make_requests` raises.
     """
     segments: Dict[str, List[Segment]] = {}
     remarks = []
@@ -80,14 +79,14 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
             remarks.append(f"{path}: {len(bad)} rows name no segment, such as {first}\n")
     _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
-    known_above = read_ontology(ontology) if ontology else None
-    found, of_sounds = audio_names.find(source, [segment for group in segments.values() for segment in group])
+    graph = read_ontology(ontology) if ontology else None
+    locations, file_remarks = audio_names.find(source, [segment for group in segments.values() for segment in group])
     requests = [
         request
         for group, members in segments.items()
-        for request in make_requests(group, members, found, vocabulary, known_above)
+        for request in make_requests(group, members, locations, vocabulary, graph)
     ]
-    sys.stderr.writelines(remarks + of_sounds)
+    sys.stderr.writelines(remarks + file_remarks)
     return ClipList(requests, {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)})
 
 
@@ -97,4 +96,6 @@ def _require_each_once(segments: Mapping[str, Sequence[Segment]]) -> None:
         for segment in members:
             other = list_of.setdefault(segment.clip_id, group)
             if other != group:
-                raise UserError(f"--segments: {segment.clip_id} stands in {other} and in {group}: prepare them apart")
+                raise UserError(
+                    f"--segments: {segment.clip_id} is in {other} and in {group}: prepare them in two folders"
+                )

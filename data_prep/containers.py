@@ -1,6 +1,6 @@
-"""Sounds that lie inside another file: tar archives, and packs of waveforms in HDF5 as PANNs makes them.
+"""Audio files inside another file: tar archives, and packs of waveforms in HDF5 as PANNs writes them.
 
-A container is read through once for what is in it and where; whoever needs a sound then reads that part alone.
+A container is indexed in one pass; later a worker reads only the bytes of the file that it needs.
 """
 
 import posixpath
@@ -15,28 +15,28 @@ _PACK_SCALE = 32767
 
 
 class Member(NamedTuple):
-    """A sound in a container."""
+    """An audio file in a container."""
 
     name: str
     start: int  # tar: its first byte; pack: its row
     size: int  # bytes
-    changed: int  # seconds since 1970; tar: the time that the member bears; pack: that of the whole file
+    changed: int  # seconds since 1970; tar: the time of the member; pack: that of the whole file
 
 
-Warn = Callable[[str], None]  # is given what is wrong with a container, without its name
+Warn = Callable[[str], None]  # gets a description of the damage, without the name of the container
 
 
 def tar_members(file: BinaryIO, num_bytes: int, warn: Warn) -> List[Member]:
     """The files in a tar archive, in the order of their names.
 
-    Of several files of one name the last counts, as it does for tar; links inside the archive are followed. What
-    stands behind a damaged header is found again at the next sound one. A file that an archive that was cut off holds
-    in part is among the members: whoever reads it sees that it is not whole.
+    Of several files of one name the last counts, as it does for tar; links inside the archive are followed. After a
+    damaged header, the index continues at the next intact one. The incomplete last file of a truncated archive is among
+    the members: reading it gives the error.
 
     Args:
         file: the archive, uncompressed.
         num_bytes: its size.
-        warn: called where there is more, or less, in it than members.
+        warn: called for damage and for members that cannot be read.
     """
     members: Dict[str, Member] = {}
     links: Dict[str, str] = {}
@@ -61,14 +61,14 @@ def tar_members(file: BinaryIO, num_bytes: int, warn: Warn) -> List[Member]:
         if target in members:
             members[name] = members[target]._replace(name=name)
     if num_damaged:
-        warn(f"damaged in {num_damaged} places: files whose headers were there are not found")
+        warn(f"damaged in {num_damaged} places: the files with these headers are lost")
     if end >= num_bytes or not _is_blank(file, end, num_bytes):
-        warn(f"cut off, or damaged, behind {last}: files that may have come after it are not found")
+        warn(f"truncated, or damaged, after {last}: any later files are lost")
     return [members[name] for name in sorted(members, key=lambda name: name.split("/"))]
 
 
 def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[int, tarfile.TarInfo, int]]:
-    """(where its header begins, the header, where the next one should be) of every member whose header is sound."""
+    """(where its header begins, the header, where the next one should be) of every member with an intact header."""
     file.seek(num_bytes)  # `TarFile` reads a header of its own when it is made, and fails if that is damaged
     position = 0
     with tarfile.TarFile(fileobj=file, ignore_zeros=True) as tar:
@@ -76,7 +76,7 @@ def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[int, tarfile.TarI
             file.seek(position)
             try:
                 info = tarfile.TarInfo.fromtarfile(tar)
-            except (tarfile.TarError, ValueError, IndexError):  # zeros, or damage: the next header may be sound
+            except (tarfile.TarError, ValueError, IndexError):  # zeros, or damage: the next header may be intact
                 position += tarfile.BLOCKSIZE
                 continue
             start, position = position, tar.offset
@@ -84,7 +84,7 @@ def _headers(file: BinaryIO, num_bytes: int) -> Iterator[Tuple[int, tarfile.TarI
 
 
 def _is_blank(file: BinaryIO, start: int, stop: int) -> bool:
-    """Whether all bytes of a stretch are zero, as they are where an archive ends."""
+    """Whether all bytes of a range are zero, as at the end of an archive."""
     file.seek(start)
     while start < stop:
         block = file.read(min(1 << 20, stop - start))
@@ -95,14 +95,14 @@ def _is_blank(file: BinaryIO, start: int, stop: int) -> bool:
 
 
 def pack_rows(file: BinaryIO, changed: int, warn: Warn) -> List[Member]:
-    """The sounds in a pack, in the order of their names; of several of one name the last counts.
+    """The waveforms in a pack, in the order of their names; of several with one name the last counts.
 
-    A pack has a row for every clip that was listed when it was made; a row without a name is a clip that was missing.
+    A pack has a row for every clip of the list that it was made from; a row without a name is a missing clip.
 
     Args:
         file: HDF5 with `audio_name` [n], `waveform` [n, L] (int16, or floating) and the attribute `sample_rate`.
         changed: when it was last written.
-        warn: called if it is no such file, and nothing of it can be used.
+        warn: called if the file is no such pack.
     """
     try:
         with h5py.File(file, "r") as pack:
@@ -115,7 +115,7 @@ def pack_rows(file: BinaryIO, changed: int, warn: Warn) -> List[Member]:
                 raise ValueError("its sample_rate is not positive")
             size = waveforms.shape[1] * waveforms.dtype.itemsize
     except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        warn(f"no pack of audio_name, waveform and sample_rate that can be read, and left out: {_line(error)}")
+        warn(f"left out: no readable pack of audio_name, waveform and sample_rate: {_line(error)}")
         return []
     rows = {}
     for row, raw in enumerate(names):
@@ -126,7 +126,7 @@ def pack_rows(file: BinaryIO, changed: int, warn: Warn) -> List[Member]:
 
 
 def read_row(file: BinaryIO, row: int) -> Tuple[int, np.ndarray]:
-    """(rate in Hz, float32 [L]) of a sound in a pack.
+    """(rate in Hz, float32 [L]) of a row of a pack.
 
     Raises:
         ValueError: it cannot be read; with the reason.

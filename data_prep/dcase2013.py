@@ -1,8 +1,8 @@
 """Reading the scenes of DCASE 2013 (formats: Giannoulis et al. 2013; dcase.community/challenge2013).
 
-Two sets of 100 recordings of 30 s, public and private, use the same file names: bus01.wav to tubestation10.wav. There
-is no official split of the public set. Two conventions are in use: to train on the public and test on the private set,
-and the five folds of the challenge, which its key lists for the private set.
+Two sets of 100 recordings of 30 s, public and private, use the same file names: bus01.wav to tubestation10.wav. Two
+splits are in use: to train on the public and test on the private set, and the five folds of the challenge, which its
+key lists for the private set.
 """
 
 import csv
@@ -42,7 +42,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
         folds_of: name of a recording -> its fold.
 
     Raises:
-        UserError: no such folder, no recording in it, one that is there twice or that `folds_of` does not name.
+        UserError: no such folder, no recording in it, a recording twice, or one that `folds_of` lacks.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
@@ -55,9 +55,9 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
             raise UserError(f"{folder}: holds {path.stem} twice; give the folder of one set")
         if folds_of and path.stem not in folds_of:
             raise UserError(f"{path}: the key names no fold for it")
-        fold_of_it = folds_of.get(path.stem, fold)
+        clip_fold = folds_of.get(path.stem, fold)
         requests[path.stem] = ClipRequest(
-            group=f"fold{fold_of_it}",
+            group=f"fold{clip_fold}",
             location=audio_sources.of_file(path),
             clip_id=f"{name}-{path.stem}",
             recording_id=f"{name}-{path.stem}",
@@ -65,7 +65,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
             end_seconds=CLIP_SECONDS,
             labels=(CLASSES.index(parts[1]),),
             label_names=(parts[1],),
-            fold=fold_of_it,
+            fold=clip_fold,
         )
     if not requests:
         raise UserError(f"{folder}: holds no recording such as bus01.wav: is this a set of DCASE 2013's scenes?")
@@ -102,7 +102,7 @@ def clips(public: str, private: str, key: str, folds: Sequence[int]) -> ClipList
     """The clips to prepare; the arguments are the flags, of which `public`, `private` and `key` may be empty.
 
     Raises:
-        UserError: neither set is given, or a key for what it does not list; what reading raises.
+        UserError: neither set is given, or a key without the private set alone; what `read_set` and `read_key` raise.
     """
     if key and (public or not private):
         raise UserError("--key lists the folds of the private set: give it with --private, and without --public.")

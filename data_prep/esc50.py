@@ -1,6 +1,6 @@
 """Reading an ESC-50 folder, as it is downloaded or re-encoded (formats: karolpiczak/ESC-50, README.md).
 
-The file names are taken from the CSV as they stand there, never assumed to be WAV at 44.1 kHz.
+The CSV names the files; they need not be WAV at 44.1 kHz.
 """
 
 import pathlib
@@ -27,7 +27,7 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
             location=audio_sources.of_file(root / "audio" / row["filename"]),
             clip_id=pathlib.PurePath(row["filename"]).stem,
             recording_id=row["src_file"],
-            start_seconds=0.0,  # where in the recording a take lies is not published
+            start_seconds=0.0,  # the positions of takes in their recordings are not published
             end_seconds=CLIP_SECONDS,
             labels=(int(row["target"]),),
             label_names=(row["category"],),

@@ -1,4 +1,4 @@
-"""What importers share: lists in CSV, published folds, and folds for data that has none."""
+"""Shared by importers: lists in CSV, published folds, and folds for data that has none."""
 
 import csv
 import pathlib
@@ -13,18 +13,20 @@ from data_prep.plan import ClipList, ClipRequest
 def fold_of(recording_id: str, num_folds: int) -> int:
     """The fold of a recording of a data set without published folds: 1 to `num_folds`, or `NO_FOLD` if that is 0.
 
-    It depends on the recording's id alone, so that all of its clips are in one fold and other recordings, however many
-    are added, move none. The digest is another than that for the shard, or a fold would fill only some of its shards.
+    It depends on the recording's id alone: all of its clips are in one fold, and new recordings do not move the others.
+    The digest differs from that for the shard; otherwise a fold would fill only some of its shards.
     """
     return 1 + plan.digest(f"fold of {recording_id}") % num_folds if num_folds else NO_FOLD
 
 
-def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> Tuple[pathlib.Path, pathlib.Path]:
+def find_listing(
+    source: pathlib.Path, relative_paths: Sequence[str], data_set: str
+) -> Tuple[pathlib.Path, pathlib.Path]:
     """(root of the data set, its list): the root is `source`, or a folder in it (a zip unpacks to one level more).
 
     Args:
         source: the folder that the user named.
-        places: where below the root the list may stand, the usual one first.
+        relative_paths: where below the root the list may be; an error names the last.
         data_set: its name, for the error.
 
     Raises:
@@ -33,10 +35,10 @@ def find_listing(source: pathlib.Path, places: Sequence[str], data_set: str) -> 
     if not source.is_dir():
         raise UserError(f"--source={source}: no such folder")
     for root in [source, *sorted(source.iterdir())]:
-        for place in places:
-            if (root / place).is_file():
-                return root, root / place
-    raise UserError(f"--source={source}: no {places[-1]} in it: is this {data_set}?")
+        for path in relative_paths:
+            if (root / path).is_file():
+                return root, root / path
+    raise UserError(f"--source={source}: no {relative_paths[-1]} in it: is this {data_set}?")
 
 
 def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[ClipRequest]]) -> List[ClipRequest]:
@@ -44,10 +46,10 @@ def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[Cl
 
     Args:
         path: a file whose first line names its columns.
-        make: a row -> the clip, or None where it is not wanted; may raise KeyError and ValueError.
+        make: a row -> the clip, or None to leave it out; may raise KeyError and ValueError.
 
     Raises:
-        UserError: a column that is missing, a value that cannot be, a clip that is named twice; with the line.
+        UserError: a missing column, an invalid value, or a clip named twice; with the line.
     """
     seen = set()
     requests = []
@@ -75,12 +77,12 @@ def of_folds(requests: Sequence[ClipRequest], folds: Sequence[int], settings: Ma
     Raises:
         UserError: there is no clip, or none of a fold.
     """
-    there = sorted({request.fold for request in requests})
-    if not there:
-        raise UserError("no clips: the list names none that is wanted")
-    wanted = sorted(set(folds)) or there
-    for fold in wanted:
-        if fold not in there:
-            raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, there))}")
-    chosen = [request for request in requests if request.fold in wanted]
-    return ClipList(chosen, {**settings, "folds": wanted})
+    all_folds = sorted({request.fold for request in requests})
+    if not all_folds:
+        raise UserError("no clips: the list is empty")
+    selected = sorted(set(folds)) or all_folds
+    for fold in selected:
+        if fold not in all_folds:
+            raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, all_folds))}")
+    chosen = [request for request in requests if request.fold in selected]
+    return ClipList(chosen, {**settings, "folds": selected})

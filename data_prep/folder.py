@@ -1,8 +1,8 @@
-"""Any folder of sounds, or of videos -> clips: what they are called, their labels, and their folds.
+"""Any folder of audio files or videos -> clips: their ids, labels and folds.
 
-A sound is known by its path below the folder, extension included, so that two files that differ in nothing else stay
-apart; an archive counts as a folder of its name (`data_prep.sounds`). Where a table lists the sounds, they are known as
-it names them, so that what is missing changes nothing of the rest.
+The id of a clip is the path of its file below the folder, with the extension, so that every file has its own id. An
+archive counts as a folder of its name (`data_prep.audio_sources`). Where a table lists the files, its names are the
+ids, so that missing files change nothing about the others.
 """
 
 import dataclasses
@@ -22,27 +22,27 @@ from data_prep.config import FramesConfig
 from data_prep.plan import ClipList, ClipRequest
 
 FROM_FOLDERS, NO_LABELS = "folders", "none"
-_GROUP = "sounds"  # what files of records are named after where there are no folds
+_GROUP = "sounds"  # how the names of files of records begin without folds; existing folders have it
 _SHORTEST_CLIP_SECONDS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelTable:
-    """A CSV file that says what is heard in which file."""
+    """A CSV file with the labels of files."""
 
     path: pathlib.Path
     file_column: str
     labels_column: str
     separator: str  # between several labels of a file
-    fold_column: str = ""  # of published folds; empty: they are made (`Clips.num_folds`)
+    fold_column: str = ""  # of published folds; empty: folds are made (`ClipRules.num_folds`)
 
 
 @dataclasses.dataclass(frozen=True)
-class Clips:
-    """What becomes of a sound."""
+class ClipRules:
+    """How files become clips, recordings and folds."""
 
-    recording: str = ""  # a regular expression: its group, searched for in a sound's id, names the recording
-    seconds: float = 10.0  # 0: the whole sound
+    recording: str = ""  # a regular expression: its group, searched for in the id, is the recording
+    seconds: float = 10.0  # 0: the whole file
     num_folds: int = 0  # 0: none
 
     def __post_init__(self) -> None:
@@ -58,16 +58,16 @@ class Clips:
             raise UserError(f"--recording={self.recording}: needs one group in parentheses, not {num_groups}.")
 
     def request(
-        self, clip_id: str, sound: Optional[Location], label_names: Iterable[str], fold: Optional[int] = None
+        self, clip_id: str, location: Optional[Location], label_names: Iterable[str], fold: Optional[int] = None
     ) -> ClipRequest:
-        """The request for a sound; its labels have names and no numbers yet. `fold` is the published one."""
-        found = re.search(self.recording, clip_id) if self.recording else None
-        recording_id = (found[1] if found else "") or clip_id
+        """The request for a file; its labels have names and no numbers yet. `fold` is the published one."""
+        match = re.search(self.recording, clip_id) if self.recording else None
+        recording_id = (match[1] if match else "") or clip_id
         if fold is None:
             fold = fold_sets.fold_of(recording_id, self.num_folds)
         return ClipRequest(
             group=_GROUP if fold == NO_FOLD else f"fold{fold}",
-            location=sound,
+            location=location,
             clip_id=clip_id,
             recording_id=recording_id,
             start_seconds=0.0,
@@ -89,21 +89,21 @@ def with_label_numbers(requests: Sequence[ClipRequest]) -> List[ClipRequest]:
     ]
 
 
-def top_folder(source: str, sound: Location) -> str:
-    """The first of the folders between `source` and a sound, the folders in an archive included; empty: none.
+def top_folder(source: str, location: Location) -> str:
+    """The first folder between `source` and a file, folders in an archive included; empty: there is none.
 
-    The archive itself is none of them.
+    The archive itself does not count as a folder here.
     """
-    outside = posixpath.dirname(audio_sources.below(source, dataclasses.replace(sound, member="")))
-    return posixpath.join(outside, posixpath.dirname(sound.member)).split("/")[0]
+    outside = posixpath.dirname(audio_sources.below(source, dataclasses.replace(location, member="")))
+    return posixpath.join(outside, posixpath.dirname(location.member)).split("/")[0]
 
 
 class _ByName:
-    """Sounds by what a list may call them: their path, with or without extension, or their name, with or without."""
+    """Files by the names that a table may use: path or file name, each with or without extension."""
 
-    def __init__(self, found: Mapping[str, Location]) -> None:
+    def __init__(self, all_paths: Iterable[str]) -> None:
         self._paths: List[Dict[str, List[str]]] = [{} for _ in self._names("")]
-        for path in found:
+        for path in all_paths:
             for paths, name in zip(self._paths, self._names(path)):
                 paths.setdefault(name, []).append(path)
 
@@ -113,7 +113,7 @@ class _ByName:
         return path, stem, posixpath.basename(path), posixpath.basename(stem)
 
     def path_of(self, name: str) -> str:
-        """The path of the sound of this name; empty where there is none.
+        """The path of the file of this name; empty where there is none.
 
         Raises:
             ValueError: there are several.
@@ -127,20 +127,20 @@ class _ByName:
         return ""
 
 
-def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) -> List[ClipRequest]:
-    """A request for every row of a table, known by the name that stands there, whether there is such a sound or not.
+def read_table(table: LabelTable, locations: Mapping[str, Location], rules: ClipRules) -> List[ClipRequest]:
+    """A request for every row of a table, with the name in the row as its id, whether the file exists or not.
 
-    Sounds without a row are left out, and counted on stderr.
+    Files without a row are left out, and counted on stderr.
 
     Args:
         table: the table.
-        found: path below the folder -> sound.
-        made: what becomes of the sounds.
+        locations: path below the folder -> file.
+        rules: how files become clips.
 
     Raises:
-        UserError: the table cannot be read, lacks a column, or names a sound twice, or so that it may be one of two.
+        UserError: the table cannot be read, lacks a column, or has a name that is repeated or ambiguous.
     """
-    by_name = _ByName(found)
+    by_name = _ByName(locations)
     row_of: Dict[str, str] = {}
 
     def from_row(row: Mapping[str, str]) -> ClipRequest:
@@ -154,7 +154,7 @@ def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) ->
         fold = int(row[table.fold_column]) if table.fold_column else None
         if fold is not None and fold < 1:
             raise ValueError(f"there is no fold {fold}: they are 1, 2 and so on")
-        return made.request(name, found.get(path), filter(None, labels), fold)
+        return rules.request(name, locations.get(path), filter(None, labels), fold)
 
     try:
         requests = fold_sets.read_csv(table.path, from_row)
@@ -162,50 +162,52 @@ def read_table(table: LabelTable, found: Mapping[str, Location], made: Clips) ->
         raise UserError(f"--labels={table.path}: {error.strerror}") from error
     if not requests:
         raise UserError(f"--labels={table.path}: names no file")
-    left_out = sorted(set(found) - set(row_of))
+    left_out = sorted(set(locations) - set(row_of))
     if left_out:
-        text = f"{len(left_out)} sounds have no row in it and are left out, such as {left_out[0]}"
+        text = f"{len(left_out)} files have no row in it and are left out, such as {left_out[0]}"
         print(f"{table.path}: {text}", file=sys.stderr)
     return requests
 
 
-def clips(source: str, labels: Union[str, LabelTable], made: Clips, frames: Optional[FramesConfig] = None) -> ClipList:
-    """The clips to prepare; how many have no label is said on stderr.
+def clips(
+    source: str, labels: Union[str, LabelTable], rules: ClipRules, frames: Optional[FramesConfig] = None
+) -> ClipList:
+    """The clips to prepare; a line on stderr counts those without a label.
 
     Args:
-        source: what `audio_sources.find` takes.
-        labels: `FROM_FOLDERS`, `NO_LABELS`, or the table that has them.
-        made: what becomes of the sounds.
-        frames: only videos are wanted, and these pictures of them.
+        source: as for `audio_sources.find`.
+        labels: `FROM_FOLDERS`, `NO_LABELS`, or a table.
+        rules: how files become clips.
+        frames: take only videos, and these images of them.
 
     Raises:
-        UserError: no sound, or no video; clips too short for a picture; what `audio_sources.find` and `read_table`
-        raise.
+        UserError: no audio file, or no video; clips too short for an image; what `audio_sources.find` and `read_table`
+            raise.
     """
-    if frames and 0 < made.seconds * frames.frames_per_second < 1:
+    if frames and 0 < rules.seconds * frames.frames_per_second < 1:
         raise UserError(
-            f"--clip_seconds={made.seconds:g}: clips of this length would lack pictures at --frames_per_second="
+            f"--clip_seconds={rules.seconds:g}: clips of this length would lack images at --frames_per_second="
             f"{frames.frames_per_second:g}: raise one of them."
         )
-    found = {audio_sources.below(source, sound): sound for sound in audio_sources.find(source)}
+    locations = {audio_sources.below(source, location): location for location in audio_sources.find(source)}
     if frames:
-        found = {path: sound for path, sound in found.items() if _is_video(sound)}
-    if not found:
-        raise UserError(f"--source={source}: no {'video' if frames else 'sound'} in it")
+        locations = {path: location for path, location in locations.items() if _is_video(location)}
+    if not locations:
+        raise UserError(f"--source={source}: no {'video' if frames else 'audio file'} in it")
     if isinstance(labels, LabelTable):
-        requests = read_table(labels, found, made)
+        requests = read_table(labels, locations, rules)
     else:
         requests = []
-        for path, sound in found.items():
-            folder = top_folder(source, sound) if labels == FROM_FOLDERS else ""
-            requests.append(made.request(path, sound, [folder] if folder else []))
+        for path, location in locations.items():
+            folder = top_folder(source, location) if labels == FROM_FOLDERS else ""
+            requests.append(rules.request(path, location, [folder] if folder else []))
     unlabelled = [request.clip_id for request in requests if not request.label_names]
     if unlabelled and labels != NO_LABELS:
-        text = f"{len(unlabelled)} of {len(requests)} sounds have no label, such as {unlabelled[0]}"
+        text = f"{len(unlabelled)} of {len(requests)} files have no label, such as {unlabelled[0]}"
         print(f"{source}: {text}", file=sys.stderr)
-    settings = {"data_set": "folder", "clip_seconds": made.seconds, "num_folds": made.num_folds}
+    settings = {"data_set": "folder", "clip_seconds": rules.seconds, "num_folds": rules.num_folds}
     return ClipList(with_label_numbers(requests), settings, frames)
 
 
-def _is_video(sound: Location) -> bool:
-    return sound.name[len(sound.stem) :].lower().startswith(VIDEO_EXTENSIONS)
+def _is_video(location: Location) -> bool:
+    return location.name[len(location.stem) :].lower().startswith(VIDEO_EXTENSIONS)

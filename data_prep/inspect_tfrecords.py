@@ -1,9 +1,9 @@
-"""Says what is in TFRecords of clips, and what is wrong with them.
+"""Summarizes TFRecords of clips, and lists damaged records.
 
     python -m data_prep.inspect_tfrecords --data='records/esc50/*.tfrecord'
 
-prints counts, durations, folds, a histogram of the labels, the names of silent clips, and every damaged record with
-its file, its place and the reason. The exit code is 1 if anything is damaged.
+prints counts, durations, sample rates and channels, folds, a histogram of the labels, the names of silent clips, and
+every damaged record with its file, its index and the reason. The exit code is 1 if anything is damaged.
 """
 
 from absl import flags
@@ -18,7 +18,7 @@ flags.DEFINE_integer("limit", 20, "Silent clips, repeated ids and damaged record
 
 def main() -> None:
     command_line.require_flags("data")
-    # Behind the flags: TensorFlow takes seconds to load.
+    # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.records import reading
     from data_prep import record_report
 

@@ -1,7 +1,7 @@
-"""Shards on Apache Beam: the one step of the pipeline, and the runners that it runs on.
+"""The Apache Beam pipeline: its only step writes shards, on any runner.
 
-Elements are names of shards; what a shard holds stands in its plan, and what came of it in its report, so that a
-runner carries next to nothing and may do any of it twice.
+The elements are names of shards. A worker reads the plan of a shard and writes the shard and its report, so that a
+runner carries almost no data and may repeat any work.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"  # Beam knows no short
 
 
 class WriteShard(beam.DoFn):
-    """Name of a shard -> the same name, when it is written."""
+    """Name of a shard -> the same name, once it is written."""
 
     def __init__(self, folder: Folder, rules: Rules) -> None:
         self._folder = folder
@@ -43,17 +43,17 @@ class WriteShard(beam.DoFn):
 def run(
     num_clips: Dict[str, int], folder: Folder, rules: Rules, config: RunnerConfig, beam_options: Sequence[str]
 ) -> None:
-    """Writes shards whose plans lie in the folder.
+    """Writes shards whose plans are in the folder.
 
     Args:
-        num_clips: name of a shard -> how many clips it shall have (for the progress bar).
+        num_clips: name of a shard -> the planned number of its clips (for the progress bar).
         folder: of the records.
-        rules: for sounds.
+        rules: how audio files become records.
         config: the runner.
         beam_options: arguments for Beam, such as `--dask_client_address=HOST:8786`.
 
     Raises:
-        UserError: no such runner or option; what `shards.write_shard` raises, in a line.
+        UserError: no such runner or option; the error of `shards.write_shard`, in one line.
     """
     names = list(num_clips)
     if not names:
@@ -69,7 +69,7 @@ def run(
 
 
 def make_options(config: RunnerConfig, beam_options: Sequence[str], most_workers: int = sys.maxsize) -> PipelineOptions:
-    """What Beam is told; its file systems are told at once, so that lists and sounds elsewhere can be read.
+    """The options for Beam; its file systems get them at once, so that remote files can be listed.
 
     Raises:
         UserError: no such runner or option.
@@ -102,7 +102,7 @@ def make_options(config: RunnerConfig, beam_options: Sequence[str], most_workers
 
 
 def _last_line(error: Exception) -> str:
-    """What a worker raised: the last line of the traceback that is the text of a runner's exception."""
+    """The error of a worker: the last line of the traceback in the text of a runner's exception."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     last = lines[-1] if lines else repr(error)
     return last.split(" [while running")[0].split("UserError: ")[-1]
@@ -110,34 +110,34 @@ def _last_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[TextIO]:
-    """Gives the real stderr, and sends what Beam and its workers log there to nowhere: an error is an exception too.
+    """Gives the real stderr, and discards what Beam and its workers log there: an error is an exception too.
 
     Workers of the direct runner are processes that inherit the file descriptor, hence not `contextlib.redirect_stderr`.
     """
     sys.stderr.flush()
     real = os.dup(_STDERR)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, _STDERR)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, _STDERR)
     try:
         with open(real, "w", encoding="utf-8", closefd=False) as stderr:
             yield stderr
     finally:
         os.dup2(real, _STDERR)
         os.close(real)
-        os.close(nowhere)
+        os.close(null)
 
 
 @contextlib.contextmanager
 def _progress(folder: Folder, num_clips: Dict[str, int], stderr: TextIO) -> Iterator[None]:
-    """A bar that follows the reports as they appear, whoever writes them."""
+    """A progress bar that counts the reports as they appear."""
     ended = threading.Event()
     with tqdm(total=sum(num_clips.values()), unit="clip", file=stderr, disable=None) as bar:
 
         def follow() -> None:
             while not ended.wait(_POLL_SECONDS):
                 with contextlib.suppress(BeamIOError, OSError):  # the next time it may answer
-                    there = shards.reported_shards(folder)
-                    bar.update(sum(num for name, num in num_clips.items() if name in there) - bar.n)
+                    reported = shards.reported_shards(folder)
+                    bar.update(sum(num for name, num in num_clips.items() if name in reported) - bar.n)
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()

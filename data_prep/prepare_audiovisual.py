@@ -1,14 +1,13 @@
-r"""Turns any folder of videos into TFRecords of clips with sound and pictures.
+r"""Turns any folder of videos into TFRecords of clips with audio and images.
 
     python -m data_prep.prepare_audiovisual --source=videos --output=records
 
-takes every video below the folder (mp4, m4v, mov, webm, mkv; also with .gz behind the name, or in .tar archives) and
-makes of its sound what prepare_folder makes of sounds: clips, labels from folders or from a table (--labels), folds. To
-each clip come --frames_per_second pictures of it, JPEGs of --image_size pixels a side, with the times at which they are
-shown beside the sound. What the flags that both programs share mean stands in prepare_folder.
+takes every video below the folder (mp4, m4v, mov, webm, mkv; also with .gz after the name, or in .tar archives). Its
+audio becomes the same clips, labels and folds as in prepare_folder, which explains the shared flags. Each clip gets
+--frames_per_second images of the video, JPEGs of --image_size pixels a side, with their times relative to the audio.
 
-A video of sound alone, or of pictures alone, and one that is damaged is left out as a whole, with its reason in
-rejects.csv. A clip behind the last picture, where the sound goes on, has none.
+A video without an audio track or without images, or a damaged one, is left out as a whole, with its reason in
+rejects.csv. A clip after the last image of its video has no images.
 """
 
 import importlib.util
@@ -31,7 +30,7 @@ def list_clips() -> ClipList:
     if importlib.util.find_spec("av") is None:
         raise UserError("videos are decoded by PyAV, which is not installed: pip install -e '.[data_prep]'")
     if FLAGS.audio == "encoded":
-        raise UserError("--audio=encoded: the bytes of a video are no sound that records can hold: leave it at pcm.")
+        raise UserError("--audio=encoded: records cannot hold the bytes of a video: leave it at pcm.")
     return prepare_folder.list_clips(command_line.config_from_flags(FramesConfig()))
 
 

@@ -2,14 +2,14 @@ r"""Turns the scenes of DCASE 2013, as they are downloaded, into TFRecords.
 
     python -m data_prep.prepare_dcase2013 --public=scenes_stereo --private=scenes_stereo_testset --output=records
 
-makes fold 1 of the public and fold 2 of the private set, to train on the one and test on the other. With
+writes the public set as fold 1 and the private set as fold 2, to train on one and test on the other. With
 
     python -m data_prep.prepare_dcase2013 --private=scenes_stereo_testset --key=dcase2013_task1_filenamekey.csv \
         --output=records
 
-the private set is in the five folds of the challenge. A record is 30 s of 16 kHz mono with its class and fold; both
-sets use the same file names, so that clips are called public-bus01 and private-bus01. Clips that cannot be used are
-counted, and listed in rejects.csv.
+the private set is in the five folds of the challenge. A record is 30 s of 16 kHz mono (or --sample_rate_hz and
+--channels) with its class and fold. Both sets use the same file names, so the ids are public-bus01 and private-bus01.
+Clips that cannot be used are counted, and listed in rejects.csv.
 """
 
 from absl import flags

@@ -1,4 +1,4 @@
-"""What the `prepare_*` programs share: their flags, and what they say.
+"""Shared by the `prepare_*` programs: their flags, and the lines that they print.
 
 A program defines the flags of its data set and a function that reads its list:
 
@@ -19,7 +19,7 @@ from data_prep.plan import ClipList
 try:
     from data_prep import pipeline, prepare
 except ImportError as error:
-    sys.exit(f"error: {error}: data preparation stands on Apache Beam: pip install -e '.[data_prep]'")
+    sys.exit(f"error: {error}: data preparation needs Apache Beam: pip install -e '.[data_prep]'")
 
 _NUM_NAMED = 5
 
@@ -30,14 +30,14 @@ command_line.define_flags(RunnerConfig)
 
 
 def run(list_clips: Callable[[], ClipList]) -> None:
-    """Parses the flags, prepares the clips that `list_clips` gives, and says what became of them."""
+    """Parses the flags, prepares the clips of `list_clips`, and prints a summary."""
 
     def main(beam_options: List[str]) -> None:
         command_line.require_flags("output")
         started = time.monotonic()
         config = command_line.config_from_flags(RecordsConfig())
         runner = command_line.config_from_flags(RunnerConfig())
-        pipeline.make_options(runner, beam_options)  # what is wrong with them is said before hours of listing
+        pipeline.make_options(runner, beam_options)  # so that bad ones are refused before hours of listing
         _report(prepare.prepare(list_clips(), FLAGS.output, config, runner, beam_options), time.monotonic() - started)
 
     command_line.run_passing_on(main)
@@ -53,6 +53,6 @@ def _report(summary: prepare.Summary, seconds: float) -> None:
     unused = prepare.counts_text(summary.missing, summary.rejects)
     print(
         f"{summary.num_clips} clips, {summary.hours:.2f} hours, {unused}, "
-        f"{seconds:.1f} s -> {FLAGS.output} ({summary.num_shards} files{before}); how complete they are: "
+        f"{seconds:.1f} s -> {FLAGS.output} ({summary.num_shards} files{before}); how complete the copy is: "
         f"{FLAGS.output}/coverage.html"
     )

@@ -15,7 +15,7 @@ def list_files(source: str) -> List[Tuple[str, int, int]]:
     In the order of their paths.
 
     Raises:
-        UserError: it cannot be listed, or there is nothing.
+        UserError: it cannot be listed, or it is empty.
     """
     root = source.rstrip("/")
     try:
@@ -30,7 +30,7 @@ def list_files(source: str) -> List[Tuple[str, int, int]]:
 
 
 def _walk(folder: str) -> Iterator[FileMetadata]:
-    """HDFS lists one folder at a time, and folders in it as files without bytes; others list all that is below it."""
+    """HDFS lists one folder at a time, and its folders as empty files; other file systems list everything below."""
     for file in FileSystems.match([f"{folder}/**"])[0].metadata_list:
         inside: List[FileMetadata] = []
         if not file.size_in_bytes:
@@ -40,5 +40,5 @@ def _walk(folder: str) -> Iterator[FileMetadata]:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file to be read from any place in it; each file system has exceptions of its own."""
+    """Opens a file for random access; every file system has other exceptions."""
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)

@@ -15,7 +15,7 @@ _NUM_COLUMNS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A part of a video, and what is heard in it."""
+    """A part of a video, and its labels."""
 
     video_id: str
     start_seconds: float
@@ -29,7 +29,7 @@ class Segment:
 
 @dataclasses.dataclass(frozen=True)
 class BadRow:
-    """A row that names no segment: spreadsheets turn ids that begin with a dash into `#NAME?`, for example."""
+    """A row without a segment: spreadsheets turn ids that begin with a dash into `#NAME?`, for example."""
 
     line_number: int
     message: str
@@ -39,11 +39,11 @@ def read_segments(path: str) -> Tuple[List[Segment], List[BadRow]]:
     """Reads a list in any of the dialects in use.
 
     The published lists have three lines of header, a space after each comma, times with three decimals and labels in
-    quotes. Copies of them have one or two lines of header, or one without `#`, no spaces, whole seconds, and quotes
-    only where a comma asks for them.
+    quotes. Copies have one or two lines of header, or one without `#`, no spaces, whole seconds, and quotes only around
+    commas.
 
     Returns:
-        The segments in the order of the list, each once, and the rows that name none.
+        The segments in the order of the list, each once, and the rows without one.
 
     Raises:
         UserError: the file cannot be read, or no row of it names a segment.
@@ -72,7 +72,7 @@ def read_segments(path: str) -> Tuple[List[Segment], List[BadRow]]:
 
 
 def _rows(file: TextIO) -> Iterator[Tuple[int, List[str]]]:
-    """(line number, columns) of what is below the header; the header ends where a row is no comment or title."""
+    """(line number, columns) below the header, which ends at the first row that is no comment or title."""
     reader = csv.reader(file, skipinitialspace=True)
     in_header = True
     for row in reader:
@@ -84,7 +84,7 @@ def _rows(file: TextIO) -> Iterator[Tuple[int, List[str]]]:
 def _segment(row: Sequence[str]) -> Segment:
     """
     Raises:
-        ValueError: with what is wrong with it.
+        ValueError: the row names no segment; with the reason.
     """
     if len(row) != _NUM_COLUMNS:
         raise ValueError(f"{len(row)} columns instead of {_NUM_COLUMNS}")
@@ -96,7 +96,7 @@ def _segment(row: Sequence[str]) -> Segment:
     except ValueError:
         raise ValueError(f"{start!r} to {end!r} are no times") from None
     if not 0 <= start_seconds < end_seconds < math.inf:
-        raise ValueError(f"{start} to {end} is no stretch of time")
+        raise ValueError(f"{start} to {end} is no time interval")
     label_ids = tuple(filter(None, labels.split(",")))
     if not label_ids:
         raise ValueError("no label")

@@ -10,9 +10,9 @@ LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
 
 
 def read_requests(source: pathlib.Path) -> List[ClipRequest]:
-    """The clips of the data set in a folder, or in a folder below it; the list stands in metadata/ or beside it.
+    """The clips of the data set in a folder, or in a folder below it; the list is in metadata/ or in the folder itself.
 
-    Slices of one Freesound recording share its number and lie in one fold.
+    Slices of one Freesound recording share its number and are in one fold.
 
     Raises:
         UserError: what `fold_sets.find_listing` and `fold_sets.read_csv` raise.

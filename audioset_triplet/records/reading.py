@@ -112,8 +112,8 @@ def only_folds(clips: tf.data.Dataset, folds: Sequence[int]) -> tf.data.Dataset:
     """The clips of some folds, or all where none is named."""
     if not folds:
         return clips
-    wanted = tf.constant(list(folds), tf.int64)
-    return clips.filter(lambda clip: tf.reduce_any(clip["fold"] == wanted))
+    selected = tf.constant(list(folds), tf.int64)
+    return clips.filter(lambda clip: tf.reduce_any(clip["fold"] == selected))
 
 
 @dataclasses.dataclass(frozen=True)

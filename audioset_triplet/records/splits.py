@@ -43,8 +43,8 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
     splits = []
     for fold in folds or all_folds[-1:]:
         trained = tuple(train_folds) or tuple(other for other in all_folds if other != fold)
-        for flag, wanted in (("folds", (fold,)), ("train_folds", trained)):
-            unknown = sorted(set(wanted) - set(all_folds))
+        for flag, selected in (("folds", (fold,)), ("train_folds", trained)):
+            unknown = sorted(set(selected) - set(all_folds))
             if unknown:
                 raise UserError(f"{where}, not {unknown[0]}, which --{flag} names.")
         if fold in trained:

@@ -5,7 +5,7 @@ import soundfile
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.pcm import to_pcm
 from data_prep import audio_sources, folder
-from data_prep.folder import FROM_FOLDERS, Clips
+from data_prep.folder import FROM_FOLDERS, ClipRules
 from data_prep.plan import ClipRequest
 from tests.data_prep.packed import noise
 
@@ -23,7 +23,7 @@ def request_for(path):
 
 
 def clips_of(source, labels=FROM_FOLDERS, **made):
-    return folder.clips(str(source), labels, Clips(**made))
+    return folder.clips(str(source), labels, ClipRules(**made))
 
 
 def pcm_of(path):

@@ -79,10 +79,10 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
         clip_id: str(tmp_path / name) for clip_id, name in first.items()
     }
     (tmp_path / "song.mp3").touch()
-    assert remarks == [_left_out(tmp_path, "hold what another one holds", "Zoo/deep/--PJHxphWEs_30-40.wav")]
+    assert remarks == [_left_out(tmp_path, "repeat the segment of another file", "Zoo/deep/--PJHxphWEs_30-40.wav")]
     stranger = _left_out(tmp_path, "hold no segment of the lists", "song.mp3")
     assert audio_names.find(tmp_path, SEGMENTS) == (found, [stranger, *remarks])
 
 
-def _left_out(source, what, name):
-    return f"{source}: 1 sounds {what}, and are left out, such as {source / name}\n"
+def _left_out(source, text, name):
+    return f"{source}: 1 audio files {text}, and are left out, such as {source / name}\n"

@@ -1,4 +1,4 @@
-"""Tar archives and packs as they are met: damaged, cut off, sparse, or something else."""
+"""Tar archives and packs that are damaged, truncated, sparse, or something else."""
 
 import gzip
 import io
@@ -49,7 +49,7 @@ def what_can_be_read(source):
 
 def test_a_damaged_member_costs_that_member_alone(tmp_path, capfd):
     infos = write_tar(tmp_path / "x.tar", THREE)
-    overwrite(tmp_path / "x.tar", infos["b.wav"].offset_data, b"no sound at all")
+    overwrite(tmp_path / "x.tar", infos["b.wav"].offset_data, b"no audio at all")
     assert what_can_be_read(tmp_path / "x.tar") == {"a.wav": "fine", "b.wav": "unreadable", "c.wav": "fine"}
     assert capfd.readouterr().err == ""
 
@@ -61,7 +61,7 @@ def test_a_damaged_header_costs_that_member_alone(tmp_path, capfd, damaged):
     assert what_can_be_read(tmp_path / "x.tar") == dict.fromkeys(set(THREE) - {damaged}, "fine")
     message = capfd.readouterr().err
     assert f"{tmp_path / 'x.tar'}: " in message and message.count("\n") == 1
-    assert ("cut off, or damaged, behind b.wav" if damaged == "c.wav" else "damaged in 1 places") in message
+    assert ("truncated, or damaged, after b.wav" if damaged == "c.wav" else "damaged in 1 places") in message
 
 
 def test_a_header_for_all_members_is_no_damage(tmp_path, capfd):
@@ -75,7 +75,7 @@ def test_a_header_for_all_members_is_no_damage(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_sparse_member_is_said_and_left_out(tmp_path, capfd):
+def test_a_sparse_member_is_named_and_left_out(tmp_path, capfd):
     tar = shutil.which("tar")
     if not tar or "GNU" not in subprocess.run([tar, "--version"], capture_output=True, text=True).stdout:
         pytest.skip("needs GNU tar, which writes sparse files")
@@ -94,7 +94,7 @@ def test_a_sparse_member_is_said_and_left_out(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_a_damaged_header_behind_a_long_name_costs_that_member_alone(tmp_path, capfd, damaged):
+def test_a_damaged_header_after_a_long_name_costs_that_member_alone(tmp_path, capfd, damaged):
     names = [f"{index}/{LONG}" for index in range(3)]
     infos = write_tar(tmp_path / "x.tar", dict.fromkeys(names, audio_bytes(noise(0.2), 16000)))
     start = infos[names[damaged]].offset_data - BLOCK
@@ -103,12 +103,12 @@ def test_a_damaged_header_behind_a_long_name_costs_that_member_alone(tmp_path, c
     assert "damaged in 1 places" in capfd.readouterr().err
 
 
-def test_an_archive_that_was_cut_off(tmp_path, capfd):
+def test_a_truncated_archive(tmp_path, capfd):
     infos = write_tar(tmp_path / "x.tar", THREE)
     whole = (tmp_path / "x.tar").read_bytes()
     b = infos["b.wav"]
     for num_bytes, expected in {
-        b.offset_data + 1000: {"a.wav": "fine", "b.wav": "truncated"},  # in its sound
+        b.offset_data + 1000: {"a.wav": "fine", "b.wav": "truncated"},  # in its audio
         b.offset_data: {"a.wav": "fine", "b.wav": "truncated"},
         b.offset + 100: {"a.wav": "fine"},  # in its header
         b.offset: {"a.wav": "fine"},  # between two members, of which there is no sign but the missing end
@@ -116,13 +116,13 @@ def test_an_archive_that_was_cut_off(tmp_path, capfd):
         (tmp_path / "x.tar").write_bytes(whole[:num_bytes])
         assert what_can_be_read(tmp_path / "x.tar") == expected
         last = list(expected)[-1]
-        assert f"x.tar: cut off, or damaged, behind {last}: files that may" in capfd.readouterr().err
+        assert f"x.tar: truncated, or damaged, after {last}: any later files" in capfd.readouterr().err
     (tmp_path / "x.tar").write_bytes(whole)
     assert what_can_be_read(tmp_path / "x.tar") == dict.fromkeys(THREE, "fine")
     assert capfd.readouterr().err == ""
 
 
-def test_two_archives_one_behind_the_other(tmp_path, capfd):
+def test_two_archives_in_a_row(tmp_path, capfd):
     for name in THREE:
         write_tar(tmp_path / f"{name}.tar", {name: THREE[name]})
     (tmp_path / "all").write_bytes(b"".join((tmp_path / f"{name}.tar").read_bytes() for name in THREE))
@@ -132,9 +132,9 @@ def test_two_archives_one_behind_the_other(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(
-    "contents, message", [(b"", "empty"), (b"no archive" * 200, "behind its beginning")], ids=["empty", "other"]
+    "contents, message", [(b"", "empty"), (b"no archive" * 200, "after its beginning")], ids=["empty", "other"]
 )
-def test_what_is_no_archive_is_said(tmp_path, capfd, contents, message):
+def test_a_file_that_is_no_archive_is_named(tmp_path, capfd, contents, message):
     (tmp_path / "x.tar").write_bytes(contents)
     assert list(audio_sources.find(tmp_path)) == []
     assert message in capfd.readouterr().err
@@ -146,13 +146,13 @@ def test_compressed_archives_are_named(tmp_path, capfd):
     with pytest.raises(UserError, match=r"--source=.*x\.tar\.gz: a compressed archive: unpack it first"):
         list(audio_sources.find(tmp_path / "x.tar.gz"))
     write_files(tmp_path, {"a.wav": b"x"})
-    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["a.wav"]
+    assert [location.name for location in audio_sources.find(tmp_path)] == ["a.wav"]
     assert "1 compressed archives" in capfd.readouterr().err
     write_files(tmp_path, {"y.TGZ": b"x", "deep/z.zip": b"x"})
-    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["a.wav"]
+    assert [location.name for location in audio_sources.find(tmp_path)] == ["a.wav"]
     message = capfd.readouterr().err
     assert message.count("\n") == 1
-    assert "3 compressed archives, such as" in message and "deep/z.zip, are not looked into: unpack" in message
+    assert "3 compressed archives, such as" in message and "deep/z.zip, are not searched: unpack" in message
 
 
 def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):
@@ -166,12 +166,12 @@ def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):
         "other": (b"no gzip file", "unreadable"),
         "no bytes": (b"", "empty"),
         "of no bytes": (gzip.compress(b""), "empty"),
-        "of a damaged sound": (gzip.compress(data[:-1000]), "truncated"),
+        "of a damaged file": (gzip.compress(data[:-1000]), "truncated"),
         "fine": (packed_bytes, "fine"),
     }
     write_files(tmp_path, {f"{name}.wav.gz": contents for name, (contents, _) in damaged.items()})
     assert what_can_be_read(tmp_path) == {f"{name}.wav.gz": reason for name, (_, reason) in damaged.items()}
-    [location] = [sound for sound in audio_sources.find(tmp_path) if sound.stem == "fine"]
+    [location] = [location for location in audio_sources.find(tmp_path) if location.stem == "fine"]
     os.remove(location.path)
     with pytest.raises(AudioError, match="fine.wav.gz: missing"):
         load(location)
@@ -188,12 +188,12 @@ def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):
         (lambda pack: _replace(pack, "waveform", np.zeros(2, np.int16)), r"\(2,\)"),
     ],
 )
-def test_a_file_that_is_no_pack_is_said_and_left_out(tmp_path, capfd, change, message):
+def test_a_file_that_is_no_pack_is_named_and_left_out(tmp_path, capfd, change, message):
     write_pack(tmp_path / "x.h5", ["a", "b"], np.ones([2, 8], np.int16))
     with h5py.File(tmp_path / "x.h5", "r+") as pack:
         change(pack)
     (tmp_path / "y.wav").touch()
-    assert [sound.name for sound in audio_sources.find(tmp_path)] == ["y.wav"]
+    assert [location.name for location in audio_sources.find(tmp_path)] == ["y.wav"]
     error = capfd.readouterr().err
     assert error.count("\n") == 1 and str(tmp_path / "x.h5") in error
     assert message.replace("\\", "") in error
@@ -204,7 +204,7 @@ def _replace(pack, name, values):
     pack[name] = values
 
 
-def test_a_pack_that_was_cut_off_is_said_and_left_out(tmp_path, capfd):
+def test_a_truncated_pack_is_named_and_left_out(tmp_path, capfd):
     write_pack(tmp_path / "x.h5", ["a", "b"], np.ones([2, 8000], np.int16))
     os.truncate(tmp_path / "x.h5", 20000)
     assert list(audio_sources.find(tmp_path)) == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from data_prep import fold_sets, plan
-from data_prep.folder import Clips
+from data_prep.folder import ClipRules
 from tests.data_prep.audio_folders import clips_of, write_noises
 
 
@@ -28,7 +28,7 @@ def test_folds_keep_recordings_together(tmp_path):
 @given(st.lists(st.text(max_size=5), unique=True, max_size=20), st.text(max_size=5), st.integers(1, 9))
 def test_adding_a_recording_moves_no_other(recordings, another, num_folds):
     def folds(ids):
-        made = Clips(num_folds=num_folds)
+        made = ClipRules(num_folds=num_folds)
         return {one: made.request(one, None, ()).fold for one in ids}
 
     before, after = folds(recordings), folds([another, *recordings[::-1]])

@@ -24,7 +24,7 @@ def test_labels_from_folders_in_archives_too(tmp_path, capfd):
     (root / "cow" / "h.wav.gz").write_bytes(gzip.compress(data))
     write_pack(root / "cow" / "i.h5", ["j.wav", ""], np.ones([2, 3200], np.int16), 16000)
     clips = clips_of(root)
-    assert f"{root}: 2 of 10 sounds have no label, such as c.wav" in capfd.readouterr().err
+    assert f"{root}: 2 of 10 files have no label, such as c.wav" in capfd.readouterr().err
     write(clips, tmp_path / "out")
     expected = {
         "dog/a.wav": "dog",
@@ -84,7 +84,7 @@ def test_labels_from_a_table(tmp_path, capfd):
     np.testing.assert_array_equal(clips["deep/a"].pcm, pcm_of(root / "deep" / "a.flac"))
     assert [(reject.clip_id, reject.reason) for reject in summary.missing] == [("gone", "missing")]
     assert not summary.rejects
-    assert "list.csv: 2 sounds have no row in it and are left out, such as e.flac" in capfd.readouterr().err
+    assert "list.csv: 2 files have no row in it and are left out, such as e.flac" in capfd.readouterr().err
     before = contents(tmp_path / "out")
     soundfile.write(root / "gone.wav", noise(0.2), 16000)  # found later: the list is the same, and so are most shards
     summary = write(clips_of(root, listed), tmp_path / "out")

@@ -22,7 +22,7 @@ from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
 from data_prep import folder, frames, prepare, prepare_audiovisual, record_report
 from data_prep.config import FramesConfig, RecordsConfig, RunnerConfig
-from data_prep.folder import NO_LABELS, Clips, LabelTable
+from data_prep.folder import NO_LABELS, ClipRules, LabelTable
 from tests import datasets, processes, video_examples
 from tests.data_prep.packed import write_tar
 from tests.data_prep.written import contents, read, write
@@ -43,7 +43,7 @@ def write_videos(root: pathlib.Path, **seconds: float) -> pathlib.Path:
 
 
 def clips_of(source: pathlib.Path, labels=NO_LABELS, frames: FramesConfig = SMALL, **made):
-    return folder.clips(str(source), labels, Clips(**made), frames)
+    return folder.clips(str(source), labels, ClipRules(**made), frames)
 
 
 def test_clips_hold_the_samples_of_audio_files_and_images_of_their_times(tmp_path: pathlib.Path) -> None:
@@ -169,7 +169,7 @@ def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) 
 
 def test_what_cannot_be_is_one_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_videos(tmp_path / "in", a_mkv=0.2)
-    with pytest.raises(UserError, match="--clip_seconds=0.4: clips of this length would lack pictures at .*=2: raise"):
+    with pytest.raises(UserError, match="--clip_seconds=0.4: clips of this length would lack images at .*=2: raise"):
         clips_of(root, seconds=0.4)
     for name, value in (
         ("frames_per_second", 0.0),
@@ -179,12 +179,14 @@ def test_what_cannot_be_is_one_line(tmp_path: pathlib.Path, monkeypatch: pytest.
     ):
         with pytest.raises(UserError, match=f"--{name} must be .*not {value}"):
             dataclasses.replace(SMALL, **{name: value})  # type: ignore[arg-type]
-    (tmp_path / "sounds").mkdir()
-    (tmp_path / "sounds" / "a.wav").write_bytes(b"")
-    with pytest.raises(UserError, match="sounds: no video in it"):
-        clips_of(tmp_path / "sounds")
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "a.wav").write_bytes(b"")
+    with pytest.raises(UserError, match="audio: no video in it"):
+        clips_of(tmp_path / "audio")
     flags = processes.flags(source=root, output=tmp_path / "out", audio="encoded")
-    assert "--audio=encoded: the bytes of a video" in processes.error_of(processes.run(MODULE, *flags))
+    assert "--audio=encoded: records cannot hold the bytes of a video" in processes.error_of(
+        processes.run(MODULE, *flags)
+    )
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match="PyAV, which is not installed: pip install"):
         prepare_audiovisual.list_clips()

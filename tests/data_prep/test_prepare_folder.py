@@ -50,7 +50,7 @@ def test_what_cannot_be_is_one_line(tmp_path):
     }.items():
         with pytest.raises(UserError, match=message):
             clips_of(root, **dict([made]))
-    with pytest.raises(UserError, match="empty: no sound in it"):
+    with pytest.raises(UserError, match="empty: no audio file in it"):
         clips_of(tmp_path / "empty")
     with pytest.raises(UserError, match=r"--labels=.*nothing\.csv: No such file"):
         clips_of(root, LabelTable(tmp_path / "nothing.csv", "filename", "labels", ","))

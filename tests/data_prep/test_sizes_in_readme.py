@@ -1,4 +1,4 @@
-"""What README says that all of AudioSet takes."""
+"""The sizes of AudioSet in data_prep/README.md."""
 
 import math
 import pathlib
@@ -11,7 +11,7 @@ from audioset_triplet.records import schema
 from audioset_triplet.store import features
 from data_prep.plan import CLIPS_PER_SHARD
 
-README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+README = (pathlib.Path(__file__).parents[2] / "data_prep" / "README.md").read_text()
 LISTED = (22_160, 2_041_789, 20_371)  # rows of the three lists as they are distributed
 FRAMING = 16  # bytes that TFRecord adds to a record
 LABELS = dict(labels=(0, 137, 500), label_names=("Speech", "Music", "Inside, small room"))
@@ -22,8 +22,8 @@ def gigabytes(bytes_per_clip):
 
 
 def stated(pattern):
-    (found,) = re.findall(pattern, README)
-    return found
+    (match,) = re.findall(pattern, README)
+    return match
 
 
 def test_clips_hours_and_files():
