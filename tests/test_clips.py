@@ -20,7 +20,7 @@ TRICKY_IDS = st.lists(st.text("a\n\\n", min_size=1, max_size=4), max_size=5)
         ([], "e3b0c44298fc1c14"),
     ],
 )
-def test_the_digest_is_what_a_shell_makes_of_the_list(ids, expected):
+def test_the_digest_equals_that_of_a_shell(ids, expected):
     assert clips.digest(ids) == expected
 
 

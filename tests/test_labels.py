@@ -42,7 +42,7 @@ def test_a_small_ontology():
     assert ontology.ancestors("music") == ontology.descendants("music") == ()
 
 
-def test_labels_get_the_classes_above_them():
+def test_labels_get_their_ancestors():
     vocabulary, ontology = make_vocabulary(), make_ontology()
     assert labels.with_ancestors([3], vocabulary, ontology) == (1, 3, 4, 5)  # howl: animal, dog, wolf; "wild" is none
     assert labels.with_ancestors([2, 0], vocabulary, ontology) == (0, 1, 2, 3, 4, 5)
@@ -57,7 +57,7 @@ def test_a_label_that_is_no_class_is_refused(label):
         labels.with_ancestors([label], make_vocabulary(), make_ontology())
 
 
-def test_a_class_that_the_ontology_lacks_is_named():
+def test_a_class_that_is_not_in_the_ontology_is_named():
     with pytest.raises(UserError, match=r"cat \(Cat\) is not in the ontology"):
         labels.with_ancestors([0], make_vocabulary(["cat"]), make_ontology())
 
@@ -70,7 +70,7 @@ def test_a_class_that_the_ontology_lacks_is_named():
         ({"a": ["b"]}, "a has the child b, which is not defined"),
     ],
 )
-def test_what_is_no_ontology_is_refused(children, message):
+def test_a_bad_ontology_is_refused(children, message):
     with pytest.raises(UserError, match=message):
         make_ontology(children)
 
@@ -84,7 +84,7 @@ def test_what_is_no_ontology_is_refused(children, message):
         (json.dumps([{"id": "a", "name": "A", "child_ids": [], "restrictions": []}] * 2), "a is defined twice."),
     ],
 )
-def test_a_file_that_is_no_ontology_is_one_clear_line(tmp_path, text, message):
+def test_a_bad_ontology_file_is_one_clear_line(tmp_path, text, message):
     (tmp_path / "ontology.json").write_text(text)
     with pytest.raises(UserError, match=f"ontology.json: {message}"):
         labels.read_ontology(str(tmp_path / "ontology.json"))
@@ -101,14 +101,14 @@ def test_a_file_that_is_no_ontology_is_one_clear_line(tmp_path, text, message):
         ('index,mid,display_name\n0,/m/1,"A"\n1,/m/1,"B"\n', "line 3: /m/1 is named twice"),
     ],
 )
-def test_a_file_that_is_no_vocabulary_is_one_clear_line(tmp_path, text, message):
+def test_a_bad_vocabulary_file_is_one_clear_line(tmp_path, text, message):
     (tmp_path / "classes.csv").write_text(text)
     with pytest.raises(UserError, match=f"classes.csv: {message}"):
         labels.read_vocabulary(str(tmp_path / "classes.csv"))
 
 
 @pytest.mark.parametrize("read", [labels.read_vocabulary, labels.read_ontology])
-def test_a_file_that_is_not_there_is_one_clear_line(read, tmp_path):
+def test_a_missing_file_is_one_clear_line(read, tmp_path):
     with pytest.raises(UserError, match="none: .*No such file"):
         read(str(tmp_path / "none"))
 
@@ -150,7 +150,7 @@ def test_ancestors_and_descendants_of_the_published_ontology(audioset):
         assert set(ontology.ancestors(id_)) == {other for other in ontology.nodes if id_ in below[other]}
 
 
-def test_labels_of_the_published_classes_get_the_classes_above_them(audioset):
+def test_labels_of_the_published_classes_get_their_ancestors(audioset):
     vocabulary, ontology = audioset
 
     def names(*given):

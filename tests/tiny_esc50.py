@@ -1,4 +1,4 @@
-"""A tiny folder in the layout of ESC-50, with synthesised sounds, for tests that need files on disk."""
+"""A tiny folder in the layout of ESC-50, with synthesised audio, for tests that need files on disk."""
 
 import csv
 import pathlib
@@ -20,8 +20,8 @@ def write_tiny_esc50(
 ) -> pathlib.Path:
     """Writes `root`/meta/esc50.csv and `root`/audio/FOLD-RECORDING-A-TARGET.extension, and returns `root`.
 
-    Class k is a harmonic tone of (k + 2) * 110 Hz in noise; every clip has a level, a pulse and noise of its own, made
-    from its name alone. Even classes count as ESC-10.
+    Class k is a harmonic tone of (k + 2) * 110 Hz in noise; every clip has a different loudness, pulse and noise,
+    which depend on its name alone. Even classes count as ESC-10.
     """
     (root / "audio").mkdir(parents=True)
     (root / "meta").mkdir()

@@ -1,4 +1,4 @@
-"""Small videos for tests, encoded as real files, whose pictures say when they are shown."""
+"""Small videos for tests, encoded as real files, whose images show their time."""
 
 import io
 import os
@@ -19,12 +19,12 @@ _DARKEST, _LEVELS_PER_SECOND = 20, 60  # a frame is 2.4 levels brighter than the
 
 
 def grey(seconds: float) -> Image.Image:
-    """A picture whose brightness is its time, up to 3.5 s."""
+    """An image whose brightness is its time, up to 3.5 s."""
     return Image.new("RGB", SIZE, (round(_DARKEST + _LEVELS_PER_SECOND * seconds),) * 3)
 
 
 def time_of(jpeg: bytes) -> float:
-    """The time that a picture of `grey` says."""
+    """The time of an image of `grey`."""
     return (float(np.mean(decoded(jpeg))) - _DARKEST) / _LEVELS_PER_SECOND
 
 
@@ -41,7 +41,7 @@ def clicks(seconds: float, *places: float) -> np.ndarray:
     return waveform
 
 
-def click_place(waveform: np.ndarray) -> float:
+def click_seconds(waveform: np.ndarray) -> float:
     """Where a click begins, in seconds."""
     return float(np.argmax(np.abs(waveform) > 0.3 * np.abs(waveform).max())) / 16000
 
@@ -50,29 +50,29 @@ def write(
     path: pathlib.Path,
     times: Optional[Iterable[float]] = None,
     waveform: Optional[np.ndarray] = None,
-    sound_start: float = 0.0,
-    picture: Callable[[float], Image.Image] = grey,
+    audio_start: float = 0.0,
+    image: Callable[[float], Image.Image] = grey,
     size: Tuple[int, int] = SIZE,
     rotation: int = 0,
     pixel_aspect: int = 1,
 ) -> pathlib.Path:
-    """Writes a video of frames at these times, and of this sound; a track that is None is left out."""
+    """Writes a video with frames at these times and this audio; a track that is None is left out."""
     pytest.importorskip("av", reason="needs the video extra")
     codecs = CODECS[os.path.splitext(path)[1]]
     with video_writing.output(path) as container:
         if times is not None:
-            pictures = video_writing.add_video_track(container, codecs.video, size, codecs.options)
-            pictures.codec_context.sample_aspect_ratio = pixel_aspect
+            video_track = video_writing.add_video_track(container, codecs.video, size, codecs.options)
+            video_track.codec_context.sample_aspect_ratio = pixel_aspect
             if rotation:
-                if not hasattr(pictures, "set_display_rotation"):
+                if not hasattr(video_track, "set_display_rotation"):
                     pytest.skip("this version of PyAV writes no display matrix")
-                pictures.set_display_rotation(rotation)
+                video_track.set_display_rotation(rotation)
         if waveform is not None:
-            sound = video_writing.add_audio_track(container, codecs.audio, 16000)
+            audio_track = video_writing.add_audio_track(container, codecs.audio, 16000)
         if times is not None:
-            video_writing.write_images(container, pictures, ((time, picture(time)) for time in times))
+            video_writing.write_images(container, video_track, ((time, image(time)) for time in times))
         if waveform is not None:
-            video_writing.write_audio(container, sound, waveform, sound_start)
+            video_writing.write_audio(container, audio_track, waveform, audio_start)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Folders of noises, and what `prepare_folder` makes of a folder."""
+"""Folders of noises, and their clips as from `prepare_folder`."""
 
 import soundfile
 
@@ -11,7 +11,7 @@ from tests.data_prep.packed import noise
 
 
 def write_noises(root, lengths, rate_hz=16000):
-    """Name -> seconds; noises, each of its own."""
+    """Name -> seconds; every file holds a different noise."""
     for seed, (name, seconds) in enumerate(lengths.items()):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(root / name, noise(seconds, rate_hz, seed=seed), rate_hz)

@@ -1,4 +1,4 @@
-"""Archives and packs for tests, and a file system that only Beam knows."""
+"""Archives and packs for tests, and a remote file system that only Beam knows."""
 
 import gzip
 import io
@@ -109,5 +109,5 @@ def load(location):
         return audio_files.load(path, sample_rate_hz=16000)
 
 
-def found_below(source):
-    return {audio_sources.below(source, sound): sound for sound in audio_sources.find(source)}
+def locations_below(source):
+    return {audio_sources.below(source, location): location for location in audio_sources.find(source)}

@@ -41,9 +41,9 @@ def ids(generator):
             yield id_
 
 
-def damage(kind, path, sound):
+def damage(kind, path, audio):
     """Puts in the place of `path` what the program is to reject for this reason."""
-    wave, rate = sound
+    wave, rate = audio
     path.unlink()
     extension = path.name.split(".", 1)[1]
     if kind == "empty":
@@ -66,7 +66,7 @@ def damage(kind, path, sound):
 @pytest.mark.slow
 def test_two_thousand_files(tmp_path):
     generator = random.Random(0)
-    sounds = [soundfile.read(path) for path in sorted((datasets.esc50() / "audio").glob("*.flac"))[:40:2]]
+    recordings = [soundfile.read(path) for path in sorted((datasets.esc50() / "audio").glob("*.flac"))[:40:2]]
     listed = [
         (id_, generator.randrange(0, 600), index % CLASSES) for index, id_ in zip(range(NUM_LISTED), ids(generator))
     ]
@@ -80,9 +80,9 @@ def test_two_thousand_files(tmp_path):
         file.write("index,mid,display_name\n")
         file.writelines(f'{label},/m/{label:02d},"Class {label:02d}"\n' for label in range(CLASSES))
 
-    originals = {}  # the 20 sounds in each way of storing them, to be linked to
+    originals = {}  # every clip in each format, to be linked to
     for extension in ("wav", "flac", "wav.gz"):
-        for index, (wave, rate) in enumerate(sounds):
+        for index, (wave, rate) in enumerate(recordings):
             path = tmp_path / f"{index}.{extension}"
             soundfile.write(path.with_name(f"{index}.{extension.split('.')[0]}"), wave, rate)
             if extension.endswith(".gz"):
@@ -97,9 +97,9 @@ def test_two_thousand_files(tmp_path):
             extension = "wav"
         path = tmp_path / "copy" / f"{stem}.{extension}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(originals[extension, index % len(sounds)], path)
+        os.link(originals[extension, index % len(recordings)], path)
         if kind:
-            damage(kind, path, sounds[index % len(sounds)])
+            damage(kind, path, recordings[index % len(recordings)])
             reasons[kind] += 1
     for name in ("readme.txt", "x.json", "abcdefghijk.part", "Yshort.wav", "a_name_that_is_no_id_at_all.wav"):
         (tmp_path / "copy" / name).write_text("not a part of the copy")
@@ -114,11 +114,11 @@ def test_two_thousand_files(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
 
-    wanted = {**reasons, "missing": NUM_LISTED - NUM_THERE}
-    assert sum(wanted.values()) == NUM_LISTED - NUM_THERE + NUM_DAMAGED and set(reasons) == set(DAMAGES)
+    expected = {**reasons, "missing": NUM_LISTED - NUM_THERE}
+    assert sum(expected.values()) == NUM_LISTED - NUM_THERE + NUM_DAMAGED and set(reasons) == set(DAMAGES)
     with open(tmp_path / "out" / "rejects.csv", newline="") as file:
         rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
-    assert collections.Counter(rejects.values()) == wanted
+    assert collections.Counter(rejects.values()) == expected
     starts = {id_: start for id_, start, _ in listed}
     for id_, kind in damaged.items():
         assert rejects[f"{id_}_{1000 * starts[id_]}"] == kind

@@ -75,7 +75,7 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
         (tmp_path / name).touch()
     found, remarks = audio_names.find(tmp_path, SEGMENTS)
     first = {clip_id: name for name, clip_id in reversed(names.items()) if clip_id}
-    assert {clip_id: sound.path for clip_id, sound in found.items()} == {
+    assert {clip_id: location.path for clip_id, location in found.items()} == {
         clip_id: str(tmp_path / name) for clip_id, name in first.items()
     }
     (tmp_path / "song.mp3").touch()

@@ -1,4 +1,4 @@
-"""Sounds in archives, packs and elsewhere are found and read as if they were plain files."""
+"""Files in archives, in packs and on other machines are read like plain files."""
 
 import io
 import json
@@ -23,26 +23,26 @@ from tests.data_prep.packed import (
     LONG,
     FarFileSystem,
     audio_bytes,
-    found_below,
     gzipped,
     load,
+    locations_below,
     noise,
     write_files,
     write_pack,
     write_tar,
 )
 
-SOUNDS = {
+AUDIO = {
     "a.wav": audio_bytes(noise(0.4, 22050, channels=2), 22050),
     "deep/er/b.FLAC": audio_bytes(noise(0.3, 44100), 44100, "FLAC"),
     "deep/c.ogg": audio_bytes(noise(0.5, 48000), 48000, "OGG", "VORBIS"),
     LONG: audio_bytes(noise(0.2), 16000),
 }
-OTHERS = {"notes.txt": b"text", "deep/._c.ogg": b"of macOS", "cover.jpg": b"picture"}
+OTHERS = {"notes.txt": b"text", "deep/._c.ogg": b"of macOS", "cover.jpg": b"image"}
 
 
 def packed(kind, folder, members):
-    """(source, what `below` gives, without the sound's own name) for sounds that are put into a container."""
+    """(source, prefix, suffix of the result of `below`) for files that are put into a container."""
     folder.mkdir()
     if kind == "files":
         return write_files(folder, members), "", ""
@@ -58,17 +58,17 @@ def packed(kind, folder, members):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    folder = write_files(tmp_path_factory.mktemp("plain"), SOUNDS)
-    return {name: audio_files.load(folder / name, sample_rate_hz=16000) for name in SOUNDS}
+    folder = write_files(tmp_path_factory.mktemp("plain"), AUDIO)
+    return {name: audio_files.load(folder / name, sample_rate_hz=16000) for name in AUDIO}
 
 
-@pytest.mark.parametrize("place", ["", "far://"], ids=["here", "elsewhere"])
+@pytest.mark.parametrize("place", ["", "far://"], ids=["local", "remote"])
 @pytest.mark.parametrize("kind", ["files", "gzip", "pax", "pax alone", "gnu", "gzip in tar"])
 def test_every_container_gives_the_samples_of_the_plain_file(tmp_path, plain, kind, place, capfd):
-    source, before, after = packed(kind, tmp_path / "in", {**SOUNDS, **OTHERS})
+    source, before, after = packed(kind, tmp_path / "in", {**AUDIO, **OTHERS})
     source = f"{place}{source}"
-    found = found_below(source)
-    assert list(found) == sorted((f"{before}{name}{after}" for name in SOUNDS), key=lambda name: name.split("/"))
+    found = locations_below(source)
+    assert list(found) == sorted((f"{before}{name}{after}" for name in AUDIO), key=lambda name: name.split("/"))
     for name, samples in plain.items():
         location = found[f"{before}{name}{after}"]
         assert str(location) == (f"{source}/{before}{name}{after}")
@@ -78,18 +78,18 @@ def test_every_container_gives_the_samples_of_the_plain_file(tmp_path, plain, ki
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("place", ["", "far://"], ids=["here", "elsewhere"])
+@pytest.mark.parametrize("place", ["", "far://"], ids=["local", "remote"])
 def test_a_pack(tmp_path, place):
     """Scale 1/32767, and rows without a name are clips that were missing."""
     waveforms = np.random.default_rng(0).integers(-32767, 32768, [4, 1600], np.int16)
     waveforms[1] = 0
     write_pack(tmp_path / "eval.h5", ["Yb.wav", "", "Ya.wav", "no extension"], waveforms, rate_hz=16000)
-    found = found_below(f"{place}{tmp_path}")
+    found = locations_below(f"{place}{tmp_path}")
     assert list(found) == ["eval.h5/Ya.wav", "eval.h5/Yb.wav", "eval.h5/no extension"]
-    assert [sound.stem for sound in found.values()] == ["Ya", "Yb", "no extension"]
-    for sound, row in zip(found.values(), (2, 0, 3)):
-        np.testing.assert_array_equal(load(sound), waveforms[row].astype(np.float32) / np.float32(32767))
-        assert sound.start == row and sound.size == 3200
+    assert [location.stem for location in found.values()] == ["Ya", "Yb", "no extension"]
+    for location, row in zip(found.values(), (2, 0, 3)):
+        np.testing.assert_array_equal(load(location), waveforms[row].astype(np.float32) / np.float32(32767))
+        assert location.start == row and location.size == 3200
 
 
 def test_a_pack_of_another_rate_equals_a_plain_file_of_floats(tmp_path):
@@ -101,13 +101,13 @@ def test_a_pack_of_another_rate_equals_a_plain_file_of_floats(tmp_path):
     np.testing.assert_array_equal(load(in_pack), load(in_file))
 
 
-def test_a_segment_that_was_padded_with_silence_to_ten_seconds_is_trimmed(tmp_path):
+def test_a_segment_padded_with_silence_is_trimmed(tmp_path):
     """As packs hold the segments of AudioSet that are shorter. What goes on after its end is no such segment."""
     waveforms = np.zeros([2, 320000], np.int16)
     waveforms[:, : 7 * 32000] = np.random.default_rng(0).integers(-9999, 9999, 7 * 32000)
     waveforms[1, -1] = 99
     write_pack(tmp_path / "x.h5", ["padded", "other"], waveforms)
-    found = found_below(tmp_path)
+    found = locations_below(tmp_path)
 
     def make(name, audio="pcm"):
         request = ClipRequest("g", found[f"x.h5/{name}"], name, name, 3.0, 10.0, (), (), -1)
@@ -142,12 +142,12 @@ def test_every_naming_convention_is_known_in_every_container(tmp_path, kind, con
     else:
         packed(kind, tmp_path / "in", {f"part00/{name}": b"x" for name in names})
     found, _ = audio_names.find(tmp_path, [Segment(id_, 30.0, 40.0, ("/m/1",)) for id_ in [*ids, "absent_____"]])
-    assert {clip_id: sound.name.replace(".gz", "") for clip_id, sound in found.items()} == {
+    assert {clip_id: location.name.replace(".gz", "") for clip_id, location in found.items()} == {
         f"{id_}_30000": name for id_, name in zip(ids, names)
     }
 
 
-def test_of_one_name_the_last_member_counts_and_links_are_followed(tmp_path):
+def test_the_last_member_of_a_name_counts_and_links_are_followed(tmp_path):
     first, second = (audio_bytes(noise(0.1, seed=seed), 16000) for seed in (1, 2))
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         for name, data in (("./a.wav", first), ("a.wav", second), ("other/b.wav", first)):
@@ -162,14 +162,14 @@ def test_of_one_name_the_last_member_counts_and_links_are_followed(tmp_path):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = type_, target
             tar.addfile(info)
-    found = found_below(tmp_path / "x.tar")
+    found = locations_below(tmp_path / "x.tar")
     assert list(found) == ["a.wav", "hard.wav", "other/b.wav", "other/soft.wav"]
     for name, data in {"a.wav": second, "hard.wav": first, "other/soft.wav": second}.items():
         with audio_sources.local_file(found[name]) as path:
             assert path.read_bytes() == data
 
 
-def test_one_sound_of_a_large_archive_is_read_alone(tmp_path):
+def test_only_the_bytes_of_a_member_of_a_large_archive_are_read(tmp_path):
     """Ten gigabytes of which nothing is stored: a hole in the file."""
     data = audio_bytes(noise(0.1), 16000)
     with open(tmp_path / "x.tar", "wb") as file:
@@ -190,13 +190,13 @@ def test_one_sound_of_a_large_archive_is_read_alone(tmp_path):
 
 def digest(source):
     requests = [
-        ClipRequest("g", sound, clip_id, clip_id, 0.0, None, (), (), -1)
-        for clip_id, sound in found_below(source).items()
+        ClipRequest("g", location, clip_id, clip_id, 0.0, None, (), (), -1)
+        for clip_id, location in locations_below(source).items()
     ]
     return Shard("x", requests).digest
 
 
-def test_a_replaced_sound_is_noticed_and_a_moved_folder_is_not(tmp_path):
+def test_a_replaced_file_changes_the_digest_and_a_moved_folder_does_not(tmp_path):
     folder = write_files(tmp_path / "in", {"a.wav": b"x" * 100})
     write_tar(folder / "x.tar", {"b.wav": b"y" * 100, "c.wav": b"z"})
     write_pack(folder / "x.h5", ["d"], np.ones([1, 8], np.int16))
@@ -235,8 +235,8 @@ def test_a_plan_survives_its_file(tmp_path):
     assert requests[1].is_found and os.path.exists(requests[1].location.path)
 
 
-def test_what_vanishes_elsewhere_is_missing(tmp_path):
-    write_files(tmp_path, {"a.wav": SOUNDS["a.wav"]})
+def test_a_remote_file_that_disappears_is_missing(tmp_path):
+    write_files(tmp_path, {"a.wav": AUDIO["a.wav"]})
     [location] = audio_sources.find(f"far://{tmp_path}/a.wav")
     os.remove(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=f"^far://{tmp_path}/a.wav: missing: "):
@@ -256,7 +256,7 @@ def test_real_clips_in_every_container(tmp_path):
     expected = {name: audio_files.load(clips / name, sample_rate_hz=16000) for name in members}
     for kind in ("files", "gzip", "pax", "gzip in tar"):
         source, before, after = packed(kind, tmp_path / kind, members)
-        found = found_below(source)
+        found = locations_below(source)
         assert set(found) == {f"{before}{name}{after}" for name in members}
         for name, samples in expected.items():
             np.testing.assert_array_equal(load(found[f"{before}{name}{after}"]), samples)

@@ -18,8 +18,8 @@ from tests.data_prep.packed import (
     BLOCK,
     LONG,
     audio_bytes,
-    found_below,
     load,
+    locations_below,
     noise,
     write_files,
     write_pack,
@@ -38,7 +38,7 @@ def overwrite(path, offset, data):
 def what_can_be_read(source):
     """Name -> "fine", or why not."""
     results = {}
-    for name, location in found_below(source).items():
+    for name, location in locations_below(source).items():
         try:
             results[name] = "fine" if len(load(location)) else ""
         except AudioError as error:

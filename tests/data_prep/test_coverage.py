@@ -1,4 +1,4 @@
-"""The copy card: what it counts, what its page shows, and that its digest is the one that evaluations name."""
+"""The copy card: its counts, its page, and its digest, which equals that of evaluations."""
 
 import html
 import json
@@ -41,7 +41,7 @@ def reject(clip_id, reason):
 
 
 def make_card():
-    """Eight clips: three are used, two rejected, three missing; nobody has the emu."""
+    """Eight clips: three are used, two rejected, three missing; no clip of the emu is used."""
     requests = [
         make_request("fold10", "a", [DOG, CAT]),
         make_request("fold10", "b", [DOG]),
@@ -58,7 +58,7 @@ def make_card():
         "fold2-00000-of-00002.tfrecord": make_report(HOUR // 4, {"44100": 1}, silent=["f"]),
         "fold2-00001-of-00002.tfrecord": make_report(),
     }
-    # What vanished after it had been found is a reject; what was never there is not, though rejects.csv names it too.
+    # A file that disappears during preparation is a reject; a missing file is not, though rejects.csv names it too.
     reasons = {"c": "missing", "e": "missing", "g": "missing", "b": "truncated", "h": "missing"}
     rejects = [reject(clip_id, reason) for clip_id, reason in reasons.items()]
     return coverage.describe(requests, reports, rejects, {"data_set": "Birds & <co>", "lists": ["x", "y"]})
@@ -173,7 +173,7 @@ def test_the_page_shows_the_numbers_and_stands_alone():
 @pytest.mark.parametrize(
     "used, whole, shown", [(0, 5, "0%"), (5, 5, "100%"), (1, 2001, "<0.1%"), (1999, 2000, "99.9%")]
 )
-def test_percentages_say_all_and_none_of_nothing_else(used, whole, shown):
+def test_percentages_are_0_and_100_only_for_none_and_all(used, whole, shown):
     assert coverage_page.percent(used, whole) == shown
 
 
@@ -212,11 +212,11 @@ def test_a_page_has_no_row_for_each_clip_and_a_limit_of_classes():
 def records(tmp_path_factory):
     """Records of a tiny ESC-50 of which one file is missing and one is truncated."""
     root = tmp_path_factory.mktemp("card")
-    sounds = write_tiny_esc50(root / "sounds", classes=3, clips_per_class=8, folds=2, rate=16000)
-    (sounds / "audio" / "1-1000-A-0.wav").unlink()
-    broken = sounds / "audio" / "2-1001-A-0.wav"
+    source = write_tiny_esc50(root / "audio", classes=3, clips_per_class=8, folds=2, rate=16000)
+    (source / "audio" / "1-1000-A-0.wav").unlink()
+    broken = source / "audio" / "2-1001-A-0.wav"
     broken.write_bytes(broken.read_bytes()[:1000])
-    clips = esc50.clips(sounds, [], "all")
+    clips = esc50.clips(source, [], "all")
     prepare.prepare(clips, str(root / "records"), RecordsConfig(num_shards=1), RunnerConfig(num_workers=1))
     return root / "records"
 

@@ -128,7 +128,7 @@ def test_published_folds_of_a_table(tmp_path):
         ("filename,labels\n\xff", "line"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_line(tmp_path, text, message):
+def test_a_bad_table_is_one_clear_line(tmp_path, text, message):
     root = write_noises(tmp_path / "in", {"a.wav": 0.1, "deep/b.wav": 0.1, "x/b.wav": 0.1})
     (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
     listed = LabelTable(tmp_path / "list.csv", "filename", "labels", ",")

@@ -1,4 +1,4 @@
-"""What every `prepare_*` program shares: shards that do not depend on how they are made, and go on after a failure."""
+"""The shared work of all `prepare_*` programs: shards depend on clips alone, and a run goes on after a failure."""
 
 import csv
 import dataclasses
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import held_alone
-from data_prep import audio_sources, plan, prepare
+from data_prep import audio_sources, pipeline, plan, prepare
 from data_prep.audio_sources import Location
 from data_prep.config import RecordsConfig, RunnerConfig
 from data_prep.plan import ClipList, ClipRequest
@@ -39,7 +39,7 @@ def clip_list(folder, num_clips=12, num_recordings=6):
             noise = np.random.default_rng(index).uniform(-0.5, 0.5, 16000)
             soundfile.write(path, noise, 16000)
         if index == 5 and not path.exists():
-            path.write_bytes(b"no sound")
+            path.write_bytes(b"no audio")
         requests.append(
             request(f"clip{index}", f"recording{index % num_recordings}", location=audio_sources.of_file(path))
         )
@@ -88,8 +88,8 @@ def test_as_many_shards_as_there_are_clips_for():
     assert [number(n) for n in (1, 1024, 1025, 5120)] == [2, 2, 3, 10]
 
 
-def test_what_is_written_and_said_of_it(tmp_path):
-    summary = write(clip_list(tmp_path / "sounds"), tmp_path / "out", num_shards=2)
+def test_written_files_and_their_description(tmp_path):
+    summary = write(clip_list(tmp_path / "audio"), tmp_path / "out", num_shards=2)
     assert (summary.num_clips, summary.num_shards, summary.num_shards_before) == (10, 2, 0)
     assert summary.hours == pytest.approx(10 / 3600)
     assert {clip.recording_id for clip in read(tmp_path / "out").values()} == {f"recording{i}" for i in range(6)}
@@ -112,17 +112,17 @@ def test_what_is_written_and_said_of_it(tmp_path):
 
 
 def test_the_order_of_the_list_and_the_place_of_the_files_change_nothing(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     write(clips, tmp_path / "out", num_shards=3)
-    (tmp_path / "sounds").rename(tmp_path / "moved")
+    (tmp_path / "audio").rename(tmp_path / "moved")
     moved = clip_list(tmp_path / "moved")
     write(ClipList(moved.requests[::-1], moved.settings), tmp_path / "again", num_shards=3)
     assert shard_bytes(tmp_path / "again") == shard_bytes(tmp_path / "out")
     assert write(moved, tmp_path / "out", num_shards=3).num_shards_before == 3
 
 
-def test_a_second_run_leaves_finished_shards_alone_and_makes_what_is_gone(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+def test_a_second_run_leaves_finished_shards_alone_and_writes_missing_ones(tmp_path):
+    clips = clip_list(tmp_path / "audio")
     write(clips, tmp_path / "out", num_shards=3)
     before = contents(tmp_path / "out")
     times = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in shard_bytes(tmp_path / "out")}
@@ -140,11 +140,11 @@ def test_a_second_run_leaves_finished_shards_alone_and_makes_what_is_gone(tmp_pa
     assert (tmp_path / "out" / third).stat().st_mtime_ns == times[third]
 
 
-def test_a_copy_that_grows_is_taken_up_where_it_grew(tmp_path):
-    write(clip_list(tmp_path / "sounds"), tmp_path / "out", num_shards=6)
-    soundfile.write(tmp_path / "sounds" / "3.wav", np.full(16000, 0.5), 16000)  # the missing one
-    soundfile.write(tmp_path / "sounds" / "5.wav", np.full(16000, 0.5), 16000)  # in place of the damaged one
-    clips = clip_list(tmp_path / "sounds")
+def test_new_files_cost_their_shards_alone(tmp_path):
+    write(clip_list(tmp_path / "audio"), tmp_path / "out", num_shards=6)
+    soundfile.write(tmp_path / "audio" / "3.wav", np.full(16000, 0.5), 16000)  # the missing one
+    soundfile.write(tmp_path / "audio" / "5.wav", np.full(16000, 0.5), 16000)  # in place of the damaged one
+    clips = clip_list(tmp_path / "audio")
     touched = {plan.digest(f"recording{index}") % 6 for index in (3, 5)}
     summary = write(clips, tmp_path / "out", num_shards=6)
     assert (summary.num_clips, summary.missing, summary.rejects) == (12, (), ())
@@ -154,7 +154,7 @@ def test_a_copy_that_grows_is_taken_up_where_it_grew(tmp_path):
 
 
 def test_other_settings_and_other_records_are_refused(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     write(clips, tmp_path / "out", num_shards=2)
     before = contents(tmp_path / "out")
     for change, message in (
@@ -179,7 +179,7 @@ def test_other_settings_and_other_records_are_refused(tmp_path):
 
 
 def test_a_folder_of_before_there_were_other_formats_is_continued(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     write(clips, tmp_path / "out", num_shards=2)
     before = contents(tmp_path / "out")
     path = tmp_path / "out" / "shards" / "settings.json"
@@ -193,7 +193,7 @@ def test_a_folder_of_before_there_were_other_formats_is_continued(tmp_path):
 
 
 def test_the_format_of_the_records_is_shown(tmp_path):
-    summary = write(clip_list(tmp_path / "sounds"), tmp_path / "out", num_shards=2, sample_rate_hz=44100, channels=2)
+    summary = write(clip_list(tmp_path / "audio"), tmp_path / "out", num_shards=2, sample_rate_hz=44100, channels=2)
     assert summary.hours == pytest.approx(10 / 3600)
     settings = json.loads((tmp_path / "out" / "records.json").read_text())["settings"]
     assert (settings["sample_rate_hz"], settings["channels"], settings["schema_version"]) == (44100, 2, 2)
@@ -206,13 +206,13 @@ def test_the_format_of_the_records_is_shown(tmp_path):
 
 
 def test_nothing_usable(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     clips = ClipList([clips.requests[3], clips.requests[5]], clips.settings)
     with pytest.raises(UserError, match=r"none of 2 clips can be used \(1 missing, 1 rejected \(unreadable 1\)\)"):
         write(clips, tmp_path / "out")
     left = {"rejects.csv", "coverage.json", "coverage.html", "shards/settings.json"}
     assert set(contents(tmp_path / "out")) == left
-    (tmp_path / "sounds" / "5.wav").unlink()
+    (tmp_path / "audio" / "5.wav").unlink()
     clips = ClipList([dataclasses.replace(one, location=None) for one in clips.requests], clips.settings)
     with pytest.raises(UserError, match=r"none of 2 clips can be used \(2 missing, 0 rejected\)"):
         write(clips, tmp_path / "out2")
@@ -246,7 +246,7 @@ def test_too_many_rejects_stop_the_run(tmp_path):
     assert (summary.num_clips, len(summary.rejects)) == (20, 10)
 
 
-def test_a_finished_folder_that_is_taken_up_and_not_finished_does_not_say_that_it_is(tmp_path):
+def test_a_finished_folder_is_unfinished_after_a_failed_continuation(tmp_path):
     clips = many(tmp_path, 30, 0)
     write(clips, tmp_path / "out", num_shards=2)
     for one in clips.requests[:20]:
@@ -257,7 +257,7 @@ def test_a_finished_folder_that_is_taken_up_and_not_finished_does_not_say_that_i
     assert not (tmp_path / "out" / "records.json").exists()
 
 
-def test_a_finished_folder_whose_sounds_are_gone_keeps_none_of_its_records(tmp_path):
+def test_a_finished_folder_without_its_audio_files_loses_its_records(tmp_path):
     clips = many(tmp_path, 3, 0)
     write(clips, tmp_path / "out")
     requests = [dataclasses.replace(one, location=None) for one in clips.requests]
@@ -292,7 +292,7 @@ def test_lengths(tmp_path):
 
 
 def test_one_process_prepares_a_folder_at_a_time(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     (tmp_path / "out").mkdir()
     with held_alone(str(tmp_path / "out"), "tests"):
         with pytest.raises(UserError, match="out: another process prepares records there"):
@@ -303,12 +303,12 @@ def test_one_process_prepares_a_folder_at_a_time(tmp_path):
 def test_an_output_that_cannot_be_written(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UserError, match="out: cannot be written"):
-        write(clip_list(tmp_path / "sounds"), tmp_path / "out")
+        write(clip_list(tmp_path / "audio"), tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
 
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_shard(tmp_path):
-    clips = clip_list(tmp_path / "sounds")
+    clips = clip_list(tmp_path / "audio")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))  # a shard has more bytes, all else has fewer
@@ -327,8 +327,8 @@ def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
     arguments = processes.flags(source=root, output=tmp_path / "out")
     result = processes.run("data_prep.prepare_esc50", *arguments, "--", "--no_such_option=1")
     assert "Beam has no option --no_such_option" in processes.error_of(result)
-    result = processes.run("data_prep.prepare_esc50", *arguments, "--runner=abacus")
-    assert "--runner=abacus: there is no such runner: direct, dask, dataflow" in processes.error_of(result)
+    with pytest.raises(UserError, match="--runner=abacus: there is no such runner: direct, dask, dataflow"):
+        pipeline.make_options(RunnerConfig(runner="abacus"), [])
 
 
 def test_the_help_of_every_program_names_its_own_flags_and_those_that_all_share():

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from audioset_triplet.errors import UserError
+from data_prep import audioset
 from tests import datasets, processes
+from tests.data_prep import written
 from tests.data_prep.written import read
 
 MODULE = "data_prep.prepare_audioset"
@@ -44,13 +47,17 @@ def copy(tmp_path):
     return tmp_path
 
 
-def arguments(copy, **options):
-    names = dict(segments="train_segments.csv", class_labels="classes.csv", source="audio", output="out")
-    return processes.flags(**{**{flag: copy / name for flag, name in names.items()}, **options})
+def prepare(copy, ontology="", **names):
+    """In this process."""
+    paths = {"segments": "train_segments.csv", "class_labels": "classes.csv", "source": "audio", **names}
+    segments, class_labels, source = (str(copy / name) for name in paths.values())
+    written.write(audioset.clips([segments], class_labels, ontology and str(copy / ontology), source), copy / "out")
 
 
 def test_an_incomplete_copy(copy):
-    result = processes.run(MODULE, *arguments(copy))
+    names = dict(segments="train_segments.csv", class_labels="classes.csv", source="audio", output="out")
+    paths = {flag: copy / name for flag, name in names.items()}
+    result = processes.run(MODULE, *processes.flags(**paths, num_workers=1))
     assert result.returncode == 0, result.stderr
     assert "3 clips, 0.01 hours, 1 missing, 1 rejected (unreadable 1)" in result.stdout
     assert "ddddddddddd_0: missing" in result.stderr and "eeeeeeeeeee.wav: unreadable" in result.stderr
@@ -79,9 +86,8 @@ def test_an_incomplete_copy(copy):
     assert all(abs(middle[clip_id] - level) <= 1 for clip_id, level in expected.items())
 
 
-def test_clips_get_the_classes_above_theirs(copy):
-    result = processes.run(MODULE, *arguments(copy, ontology=copy / "ontology.json"))
-    assert result.returncode == 0, result.stderr
+def test_clips_get_the_ancestors_of_their_classes(copy):
+    prepare(copy, ontology="ontology.json")
     labels = {clip_id: clip.labels for clip_id, clip in read(copy / "out").items()}
     assert labels == {"--aaaaaaaaa_30000": (0, 1, 2), "YbbbbbbbbbB_0": (0, 1), "c_c_c_c_c_c_5000": (2,)}
 
@@ -90,28 +96,22 @@ def test_bad_calls_are_one_clear_line(copy):
     (copy / "empty").mkdir()
     (copy / "two.csv").write_text('index,mid,display_name\n0,/m/animal,"Animal"\n')
     bad = [
-        (dict(source=copy / "none"), "none: no such folder"),
-        (dict(segments=copy / "classes.csv"), "classes.csv: names no segment"),
-        (dict(class_labels=copy / "two.csv"), "--aaaaaaaaa_30000: /m/rain is none of the 1 classes"),
+        (dict(source="none"), "none: no such folder"),
+        (dict(segments="classes.csv"), "classes.csv: names no segment"),
+        (dict(class_labels="two.csv"), "--aaaaaaaaa_30000: /m/rain is none of the 1 classes"),
+        (dict(source="empty"), r"none of 5 clips can be used \(5 missing, 0 rejected\): see"),
     ]
-    for options, message in bad:
-        assert message in processes.error_of(processes.run(MODULE, *arguments(copy, **options)))
-    result = processes.run(MODULE, *arguments(copy, source=copy / "empty"))
-    assert result.returncode == 1
-    last_line = result.stderr.splitlines()[-1]
-    assert "none of 5 clips can be used (5 missing, 0 rejected): see" in last_line
+    for names, message in bad:
+        with pytest.raises(UserError, match=message):
+            prepare(copy, **names)
     assert not list((copy / "out").glob("*.tfrecord")) and not (copy / "out" / "records.json").exists()
 
 
 def test_the_published_list_and_an_empty_folder(tmp_path):
     folder = datasets.audioset()
     (tmp_path / "audio").mkdir()
-    options = dict(
-        segments=folder / "balanced_train_segments.csv",
-        class_labels=folder / "class_labels_indices.csv",
-        ontology=folder / "ontology.json",
-        source=tmp_path / "audio",
-        output=tmp_path / "out",
-    )
-    line = processes.error_of(processes.run(MODULE, *processes.flags(**options), timeout=60))
-    assert "none of 22160 clips can be used (22160 missing, 0 rejected)" in line
+    lists = [str(folder / "balanced_train_segments.csv")]
+    class_labels, ontology = str(folder / "class_labels_indices.csv"), str(folder / "ontology.json")
+    clips = audioset.clips(lists, class_labels, ontology, str(tmp_path / "audio"))
+    with pytest.raises(UserError, match=r"none of 22160 clips can be used \(22160 missing, 0 rejected\)"):
+        written.write(clips, tmp_path / "out")

@@ -13,6 +13,7 @@ from typing import Dict
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
@@ -126,9 +127,9 @@ def write_rejects(root: pathlib.Path) -> Dict[str, str]:
     }
 
 
-def test_the_program_names_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
-    wanted = write_rejects(tmp_path / "in" / "deep")
-    (tmp_path / "in" / "deep" / "sound.wav").write_bytes(b"no video: not looked at")
+def test_the_program_names_rejected_videos(tmp_path: pathlib.Path) -> None:
+    expected = write_rejects(tmp_path / "in" / "deep")
+    (tmp_path / "in" / "deep" / "audio.wav").write_bytes(b"no video: ignored")
     flags = processes.flags(source=tmp_path / "in", output=tmp_path / "out", num_workers=1, image_size=16, num_folds=0)
     result = processes.run(MODULE, *flags)
     assert result.returncode == 0, result.stderr
@@ -136,7 +137,7 @@ def test_the_program_names_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
     assert list(read(tmp_path / "out")) == ["deep/good.webm"]
     with open(tmp_path / "out" / "rejects.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["clip_id"]: row["reason"] for row in rows} == {f"deep/{name}": why for name, why in wanted.items()}
+    assert {row["clip_id"]: row["reason"] for row in rows} == {f"deep/{name}": why for name, why in expected.items()}
     assert all("\n" not in row["message"] and row["message"].startswith(row["path"]) for row in rows)
     card = json.loads((tmp_path / "out" / "coverage.json").read_text())
     assert card["total"]["reasons"]["no images"] == 1
@@ -154,7 +155,7 @@ def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) 
     clips = [record.clip for record in reading.scan(file) if record.clip]
     clips[0] = dataclasses.replace(clips[0], frames=(b"no image",), frame_seconds=(0.0,))
     clips.append(dataclasses.replace(clips[1], clip_id="other", image_size=64))
-    clips.append(dataclasses.replace(clips[1], clip_id="sound", frames=(), frame_seconds=(), image_size=0))
+    clips.append(dataclasses.replace(clips[1], clip_id="audio", frames=(), frame_seconds=(), image_size=0))
     report = record_report.Report()
     for index, clip in enumerate(clips):
         report.add(reading.Record(file, index, clip))
@@ -167,7 +168,7 @@ def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) 
     assert any("record 3: clip other: " in line for line in lines) and not any("\n" in line for line in lines)
 
 
-def test_what_cannot_be_is_one_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_settings_are_one_clear_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_videos(tmp_path / "in", a_mkv=0.2)
     with pytest.raises(UserError, match="--clip_seconds=0.4: clips of this length would lack images at .*=2: raise"):
         clips_of(root, seconds=0.4)
@@ -183,10 +184,9 @@ def test_what_cannot_be_is_one_line(tmp_path: pathlib.Path, monkeypatch: pytest.
     (tmp_path / "audio" / "a.wav").write_bytes(b"")
     with pytest.raises(UserError, match="audio: no video in it"):
         clips_of(tmp_path / "audio")
-    flags = processes.flags(source=root, output=tmp_path / "out", audio="encoded")
-    assert "--audio=encoded: records cannot hold the bytes of a video" in processes.error_of(
-        processes.run(MODULE, *flags)
-    )
+    with flagsaver.as_parsed(source=str(root), audio="encoded"):
+        with pytest.raises(UserError, match="--audio=encoded: records cannot hold the bytes of a video"):
+            prepare_audiovisual.list_clips()
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match="PyAV, which is not installed: pip install"):
         prepare_audiovisual.list_clips()
@@ -233,7 +233,7 @@ def test_a_real_video(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_write_what_one_does(tmp_path: pathlib.Path) -> None:
+def test_two_processes_write_the_bytes_of_one(tmp_path: pathlib.Path) -> None:
     clips = clips_of(write_videos(tmp_path / "in", a_mp4=2.0, b_webm=1.0, c_mkv=1.0), seconds=1.0)
     for number in (1, 2):
         runner = RunnerConfig(num_workers=number)
@@ -259,18 +259,18 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path: pathli
     )
     result = processes.run(MODULE, *flags, f"--output={tmp_path / 'whole'}")
     assert result.returncode == 0, result.stderr
-    wanted = contents(tmp_path / "whole")
+    expected = contents(tmp_path / "whole")
     output = tmp_path / "killed"
-    names = sorted(name for name in wanted if name.endswith(".tfrecord"))
+    names = sorted(name for name in expected if name.endswith(".tfrecord"))
     for name in (names[0], names[3]):
         path = output / name
         processes.stop_when_there(MODULE, *flags, f"--output={output}", path=path, signal_number=signal.SIGKILL)
         assert not (output / "records.json").exists()
     there = {name: data for name, data in contents(output).items() if name.endswith(".tfrecord")}
-    assert there and there.items() <= wanted.items()
+    assert there and there.items() <= expected.items()
     result = processes.run(MODULE, *flags, f"--output={output}")
     assert result.returncode == 0, result.stderr
-    assert contents(output) == wanted
+    assert contents(output) == expected
 
 
 _PEAK = """
@@ -290,9 +290,9 @@ def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path: pathlib.Path)
 
     def peak_kib(seconds: int) -> int:
         shown = video_examples.grey(0.5).resize((640, 480))
-        sound = np.tile(video_examples.clicks(1.0, 0.5), seconds)
+        waveform = np.tile(video_examples.clicks(1.0, 0.5), seconds)
         path = tmp_path / f"{seconds}.mkv"
-        video_examples.write(path, video_examples.steady(seconds), sound, picture=lambda _: shown, size=shown.size)
+        video_examples.write(path, video_examples.steady(seconds), waveform, image=lambda _: shown, size=shown.size)
         result = subprocess.run(
             [sys.executable, "-c", _PEAK, path, str(seconds)],
             env=processes.environment(),

@@ -1,4 +1,4 @@
-"""An ESC-50 folder becomes records, and what is wrong with it is said."""
+"""An ESC-50 folder becomes records, and its faults are named."""
 
 import csv
 import json
@@ -38,9 +38,9 @@ def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     clip = clips["2-1101-A-1"]
     assert (clip.recording_id, clip.labels, clip.label_names, clip.fold) == ("1101", (1,), ("class_1",), 2)
     assert (clip.start_seconds, clip.end_seconds) == (0.0, 5.0)
-    wanted = to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav", sample_rate_hz=16000))
+    expected = to_pcm(audio_files.load(root / "audio" / "2-1101-A-1.wav", sample_rate_hz=16000))
     assert clip.pcm is not None
-    np.testing.assert_array_equal(clip.pcm, wanted)
+    np.testing.assert_array_equal(clip.pcm, expected)
     for name in names:
         shard = [record.clip for record in reading.scan(str(tmp_path / "out" / name)) if record.clip]
         assert {clip.fold for clip in shard} == {int(name[4])}
@@ -74,12 +74,12 @@ def test_encoded_records_hold_the_files_and_read_like_samples(tmp_path: pathlib.
     )
     prepare(root, tmp_path / "pcm", num_shards=1)
     prepare(root, tmp_path / "encoded", num_shards=1, audio="encoded")
-    clips, wanted = read(tmp_path / "encoded"), read(tmp_path / "pcm")
+    clips, expected = read(tmp_path / "encoded"), read(tmp_path / "pcm")
     assert clips["1-1000-A-0"].encoded == (root / "audio" / "1-1000-A-0.ogg").read_bytes()
     assert clips["1-1001-A-0"].encoded == b""  # the graph cannot decode 64-bit WAV
     for record in reading.read_records([str(tmp_path / "encoded" / "fold1-00000-of-00001.tfrecord")], True):
         parsed = parsing.parse_clip(record)
-        pcm = wanted[parsed["clip_id"].numpy().decode()].pcm
+        pcm = expected[parsed["clip_id"].numpy().decode()].pcm
         assert parsed["pcm"].shape == (80000,)
         assert np.corrcoef(parsed["pcm"], pcm)[0, 1] > 0.999  # two resamplers: see test_decoding
 
@@ -128,7 +128,7 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
     (audio / "cut.flac").write_bytes((audio / "cut.flac").read_bytes()[:50000])
     soundfile.write(add("empty.wav"), np.zeros(0), 16000)
     soundfile.write(add("nan.wav"), np.full(80000, np.nan), 16000, subtype="FLOAT")
-    add("text.wav").write_text("no sound at all")
+    add("text.wav").write_text("no audio at all")
     soundfile.write(add("ten_samples.wav"), np.full(10, 0.5), 16000)
     soundfile.write(add("six_seconds.wav"), np.full(96000, 0.5), 16000)
     soundfile.write(add("stereo.wav"), np.tile([0.5, -0.25], (80000, 1)), 16000)
@@ -136,7 +136,9 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
     soundfile.write(add("96kHz.wav"), np.full(480000, 0.25), 96000)
     write_csv(root, rows)
 
-    result = processes.run("data_prep.prepare_esc50", f"--source={root}", f"--output={tmp_path / 'out'}")
+    result = processes.run(
+        "data_prep.prepare_esc50", *processes.flags(source=root, output=tmp_path / "out", num_workers=1)
+    )
     assert result.returncode == 0, result.stderr
     reasons = "empty 1, not finite 1, too short 1, truncated 1, unreadable 1, wrong duration 1"
     assert f"4 clips, 0.01 hours, 1 missing, 6 rejected ({reasons})" in result.stdout
@@ -163,8 +165,8 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
 
 
 def test_missing_folder_is_one_line_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
-    result = processes.run("data_prep.prepare_esc50", f"--source={tmp_path / 'absent'}", f"--output={tmp_path / 'out'}")
-    assert processes.error_of(result) == f"error: --source={tmp_path / 'absent'}: no such folder"
+    with pytest.raises(UserError, match=f"^--source={tmp_path / 'absent'}: no such folder$"):
+        prepare(tmp_path / "absent", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""Any folder of sounds becomes records, by a program that says what it found."""
+"""Any folder of audio files becomes records."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ def test_priors_count_clips_and_the_card_counts_files(tmp_path):
     assert (report["num_clips"], report["num_samples"]) == (8, 8 * 16000)
 
 
-def test_what_cannot_be_is_one_line(tmp_path):
+def test_bad_settings_are_one_clear_line(tmp_path):
     root = write_noises(tmp_path / "in", {"a.wav": 0.1})
     (tmp_path / "empty").mkdir()
     for made, message in {
@@ -58,7 +58,7 @@ def test_what_cannot_be_is_one_line(tmp_path):
 
 def test_the_program(tmp_path):
     root = write_noises(tmp_path / "in", {"dog/a_1.wav": 2.5, "ant/b_1.wav": 1.0})
-    (root / "ant" / "c.wav").write_bytes(b"no sound")
+    (root / "ant" / "c.wav").write_bytes(b"no audio")
     arguments = processes.flags(
         source=root, output=tmp_path / "out", clip_seconds=1.0, num_folds=2, recording="([^/_]+)_", num_workers=1
     )

@@ -28,7 +28,7 @@ def write_folder(root, listing="metadata/UrbanSound8K.csv"):
     for (name, _, start, end, _, fold, label, _), (rate, channels, subtype) in zip(ROWS, FORMATS):
         folder = root / "audio" / f"fold{fold}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".DS_Store").write_bytes(b"no sound")
+        (folder / ".DS_Store").write_bytes(b"no audio")
         level = np.full((round((end - start) * rate), channels), 0.1 * (1 + label))
         soundfile.write(folder / name, level, rate, subtype=subtype)
     return root

@@ -28,7 +28,7 @@ def prepare(output, *arguments, beam_options=()):
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory):
+def expected(tmp_path_factory):
     """What one process makes of ESC-50."""
     output = tmp_path_factory.mktemp("one") / "out"
     prepare(output, "--num_workers=1")
@@ -37,9 +37,9 @@ def wanted(tmp_path_factory):
     return found
 
 
-def test_two_processes(tmp_path, wanted):
+def test_two_processes(tmp_path, expected):
     prepare(tmp_path / "out", "--num_workers=2")
-    assert contents(tmp_path / "out") == wanted
+    assert contents(tmp_path / "out") == expected
 
 
 @contextlib.contextmanager
@@ -71,17 +71,17 @@ def dask_cluster(folder):
         yield f"tcp://{address}"
 
 
-def test_a_dask_cluster(tmp_path, wanted):
+def test_a_dask_cluster(tmp_path, expected):
     from distributed import Client
 
     with dask_cluster(tmp_path / "scratch") as address:
         with Client(address, timeout=60) as client:
             client.wait_for_workers(2, timeout=60)
         prepare(tmp_path / "out", "--runner=dask", beam_options=[f"--dask_client_address={address}"])
-    assert contents(tmp_path / "out") == wanted
+    assert contents(tmp_path / "out") == expected
 
 
-def test_killed_at_ten_random_moments(tmp_path, wanted):
+def test_killed_at_ten_random_moments(tmp_path, expected):
     generator = random.Random(0)
     output = tmp_path / "out"
     arguments = processes.flags(source=datasets.esc50(), output=output, num_shards=NUM_SHARDS, num_workers=2)
@@ -105,8 +105,8 @@ def test_killed_at_ten_random_moments(tmp_path, wanted):
             os.killpg(process.pid, signal.SIGKILL) if attempt % 2 else process.kill()
         process.wait()
         there = {path.name: path.read_bytes() for path in output.glob("*.tfrecord")}
-        assert there.items() <= wanted.items()  # whatever has its name is whole
+        assert there.items() <= expected.items()  # whatever has its name is whole
         seen.add(len(there))
     assert len(seen) > 2  # it was killed at work, and went on
     prepare(output, "--num_workers=2")
-    assert contents(output) == wanted
+    assert contents(output) == expected

@@ -71,7 +71,7 @@ def test_a_bad_row_costs_that_row_only(tmp_path, row, message):
 
 
 @pytest.mark.parametrize("text", ["", COPIED.splitlines()[0], "index,mid,display_name\n0,/m/1,Speech\n"])
-def test_what_is_no_list_is_refused(tmp_path, text):
+def test_another_file_is_no_list_of_segments(tmp_path, text):
     with pytest.raises(UserError, match="list.csv: names no segment.*: is this a list of segments of AudioSet"):
         read(tmp_path, text)
     with pytest.raises(UserError, match="none: .*No such file"):

@@ -1,4 +1,4 @@
-"""What a `prepare_*` program wrote, read back."""
+"""Prepares clips in this process, and reads records back."""
 
 import pathlib
 from typing import Any, Dict
@@ -20,8 +20,8 @@ def contents(folder: pathlib.Path) -> Dict[str, bytes]:
 
 def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
     """Every clip of a folder, by its id."""
-    found = [record for file in sorted(folder.glob("*.tfrecord")) for record in reading.scan(str(file))]
-    assert not [record for record in found if record.damage]
-    clips = {record.clip.clip_id: record.clip for record in found if record.clip}
-    assert len(clips) == len(found)
+    records = [record for file in sorted(folder.glob("*.tfrecord")) for record in reading.scan(str(file))]
+    assert not [record for record in records if record.damage]
+    clips = {record.clip.clip_id: record.clip for record in records if record.clip}
+    assert len(clips) == len(records)
     return clips

@@ -1,4 +1,4 @@
-"""Pictures of real video files: when they are shown beside the sound, which way up, and what is wrong with a file."""
+"""Images of real video files: their times, their orientation, and the errors of bad files."""
 
 import fractions
 import math
@@ -20,55 +20,55 @@ pytest.importorskip("av", reason="needs the video extra")
 from av.stream import Disposition  # noqa: E402
 
 
-def pictures(path: pathlib.Path, rate: float = 1.0, end: float = 3.0, size: int = 32) -> List[video_files.TimedImage]:
+def images(path: pathlib.Path, rate: float = 1.0, end: float = 3.0, size: int = 32) -> List[video_files.TimedImage]:
     return list(video_files.images(path, end, rate, size, jpeg_quality=90))
 
 
-def times(found: List[video_files.TimedImage]) -> List[float]:
-    return [float(picture.seconds) for picture in found]
+def times(timed_images: List[video_files.TimedImage]) -> List[float]:
+    return [float(image.seconds) for image in timed_images]
 
 
 def reason_of(path: pathlib.Path) -> str:
     with pytest.raises(AudioError) as caught:
-        pictures(path)
+        images(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return caught.value.reason
 
 
 @pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
-@pytest.mark.parametrize("picture_start, sound_start", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6)])
-def test_times_are_those_of_the_sound(
-    tmp_path: pathlib.Path, extension: str, picture_start: float, sound_start: float
+@pytest.mark.parametrize("video_start, audio_start", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6)])
+def test_times_are_relative_to_the_audio(
+    tmp_path: pathlib.Path, extension: str, video_start: float, audio_start: float
 ) -> None:
-    """Brightness is the time on the clock of the file, and so is the place of the click."""
+    """The brightness and the position of the click are the time on the clock of the file."""
     path = tmp_path / f"a{extension}"
-    sound = video_examples.clicks(2.4, 1.2)
-    video_examples.write(path, video_examples.steady(3.0 - picture_start, picture_start), sound, sound_start)
+    waveform = video_examples.clicks(2.4, 1.2)
+    video_examples.write(path, video_examples.steady(3.0 - video_start, video_start), waveform, audio_start)
     # AAC is heard from some samples before its start on, and so counts the time of what it holds.
-    lead = video_examples.click_place(audio_files.load(path, sample_rate_hz=16000)) - 1.2
-    found = pictures(path, rate=4, end=2.4)
-    assert len(found) == 4 * 2.4 // 1 + 1 - 4 * picture_start // 1
-    for picture in found:
-        clock = float(picture.seconds) + sound_start - lead
-        assert abs(video_examples.time_of(picture.jpeg) - clock) < video_examples.FRAME_SECONDS
-    intervals = [math.floor(4 * time) for time in times(found)]
-    assert intervals == list(range(intervals[0], intervals[0] + len(found)))
+    lead = video_examples.click_seconds(audio_files.load(path, sample_rate_hz=16000)) - 1.2
+    result = images(path, rate=4, end=2.4)
+    assert len(result) == 4 * 2.4 // 1 + 1 - 4 * video_start // 1
+    for image in result:
+        clock = float(image.seconds) + audio_start - lead
+        assert abs(video_examples.time_of(image.jpeg) - clock) < video_examples.FRAME_SECONDS
+    intervals = [math.floor(4 * time) for time in times(result)]
+    assert intervals == list(range(intervals[0], intervals[0] + len(result)))
 
 
-def test_of_uneven_times_the_first_of_an_interval_or_the_one_that_stays(tmp_path: pathlib.Path) -> None:
+def test_uneven_times_give_the_first_frame_of_an_interval_or_the_one_on_screen(tmp_path: pathlib.Path) -> None:
     path = video_examples.write(tmp_path / "a.mkv", [0, 0.1, 0.16, 1.7, 1.8, 2.9], video_examples.clicks(3.5, 1))
-    found = pictures(path, rate=2, end=3.5)
-    assert times(found) == pytest.approx([0, 0.5, 1.0, 1.7, 2.0, 2.9])
-    shown = [video_examples.time_of(picture.jpeg) for picture in found]
+    result = images(path, rate=2, end=3.5)
+    assert times(result) == pytest.approx([0, 0.5, 1.0, 1.7, 2.0, 2.9])
+    shown = [video_examples.time_of(image.jpeg) for image in result]
     assert shown == pytest.approx([0, 0.16, 0.16, 1.7, 1.8, 2.9], abs=video_examples.FRAME_SECONDS)
 
 
-def test_at_most_so_many_as_are_asked_for_and_none_behind_the_sound(tmp_path: pathlib.Path) -> None:
+def test_at_most_one_image_per_interval_and_none_after_the_audio(tmp_path: pathlib.Path) -> None:
     path = video_examples.write(tmp_path / "a.mp4", video_examples.steady(3.0), video_examples.clicks(1.5, 1))
-    assert times(pictures(path, rate=1, end=1.5)) == [0, 1]
-    assert times(pictures(path, rate=0.5, end=3)) == [0, 2]
-    assert len(pictures(path, rate=25, end=3)) == 75
-    assert times(pictures(path, rate=50, end=0.09)) == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
+    assert times(images(path, rate=1, end=1.5)) == [0, 1]
+    assert times(images(path, rate=0.5, end=3)) == [0, 2]
+    assert len(images(path, rate=25, end=3)) == 75
+    assert times(images(path, rate=50, end=0.09)) == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
 
 
 @given(
@@ -83,7 +83,7 @@ def test_choice_by_the_definition(begins: set, duration: int, rate: int, end: in
     last = (ordered[-1] if ordered else fractions.Fraction(0)) + fractions.Fraction(duration, 10)
     shown: List[Tuple[fractions.Fraction, Optional[str]]] = [(begin, f"frame {begin}") for begin in ordered]
     limit, width = fractions.Fraction(end, 10), fractions.Fraction(1, rate)
-    wanted = []
+    expected = []
     for k in range(100):
         start = k * width
         inside = [begin for begin in ordered if start <= begin < start + width]
@@ -95,9 +95,9 @@ def test_choice_by_the_definition(begins: set, duration: int, rate: int, end: in
         else:
             continue
         if time < limit:
-            wanted.append((time, f"frame {frame}"))
+            expected.append((time, f"frame {frame}"))
     chosen = video_files._one_per_interval(iter([*shown, (last, None)]), fractions.Fraction(rate), limit)
-    assert list(chosen) == wanted
+    assert list(chosen) == expected
 
 
 def corners(_: float) -> Image.Image:
@@ -110,16 +110,16 @@ def corners(_: float) -> Image.Image:
 
 @pytest.mark.parametrize("extension", [".mp4", ".mkv"])
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])
-def test_pictures_are_the_right_way_up(tmp_path: pathlib.Path, extension: str, rotation: int) -> None:
+def test_images_are_the_right_way_up(tmp_path: pathlib.Path, extension: str, rotation: int) -> None:
     path = tmp_path / f"a{extension}"
     video_examples.write(
-        path, [0, 0.04, 0.08], video_examples.clicks(0.5, 0.2), picture=corners, size=(48, 48), rotation=rotation
+        path, [0, 0.04, 0.08], video_examples.clicks(0.5, 0.2), image=corners, size=(48, 48), rotation=rotation
     )
-    (found,) = pictures(path, end=0.1, size=48)
+    (timed_image,) = images(path, end=0.1, size=48)
     turned = np.rot90(np.asarray(corners(0)), rotation // 90).astype(int)  # counter-clockwise, as the matrix says
     assert (
         np.abs(
-            video_examples.decoded(found.jpeg)[[12, 12, 36, 36], [12, 36, 12, 36]]
+            video_examples.decoded(timed_image.jpeg)[[12, 12, 36, 36], [12, 36, 12, 36]]
             - turned[[12, 12, 36, 36], [12, 36, 12, 36]]
         ).max()
         < 60
@@ -129,44 +129,44 @@ def test_pictures_are_the_right_way_up(tmp_path: pathlib.Path, extension: str, r
 def middle_of(width: int, height: int, part: int):
     """White in the middle square of `part` pixels, black around it."""
 
-    def picture(_: float) -> Image.Image:
+    def image_at(_: float) -> Image.Image:
         image = Image.new("RGB", (width, height))
         left, top = (width - part) // 2, (height - part) // 2
         ImageDraw.Draw(image).rectangle((left, top, left + part - 1, top + part - 1), fill="white")
         return image
 
-    return picture
+    return image_at
 
 
 @pytest.mark.parametrize("size", [(128, 64), (64, 128)])
 def test_the_long_side_is_cropped_in_the_centre(tmp_path: pathlib.Path, size: Tuple[int, int]) -> None:
     path = video_examples.write(
-        tmp_path / "a.mkv", [0, 0.04], video_examples.clicks(0.5, 0.2), picture=middle_of(*size, 64), size=size
+        tmp_path / "a.mkv", [0, 0.04], video_examples.clicks(0.5, 0.2), image=middle_of(*size, 64), size=size
     )
-    (found,) = pictures(path, end=0.1, size=32)
-    image = video_examples.decoded(found.jpeg)
+    (timed_image,) = images(path, end=0.1, size=32)
+    image = video_examples.decoded(timed_image.jpeg)
     assert image.shape == (32, 32, 3) and image[:, 1:-1].min() > 200 and image[1:-1].min() > 200
 
 
-def test_pixels_that_are_not_square(tmp_path: pathlib.Path) -> None:
-    """48 x 96 pixels, each twice as wide as high, are a square picture: nothing of it is cropped."""
+def test_non_square_pixels(tmp_path: pathlib.Path) -> None:
+    """48 x 96 pixels, each twice as wide as high, are a square image: nothing is cropped."""
     path = video_examples.write(
         tmp_path / "a.mp4",
         [0, 0.04],
         video_examples.clicks(0.5, 0.2),
-        picture=middle_of(48, 96, 24),
+        image=middle_of(48, 96, 24),
         size=(48, 96),
         pixel_aspect=2,
     )
-    (found,) = pictures(path, end=0.1, size=32)
-    image = video_examples.decoded(found.jpeg).mean(axis=2)
+    (timed_image,) = images(path, end=0.1, size=32)
+    image = video_examples.decoded(timed_image.jpeg).mean(axis=2)
     # 24 of 48 pixels across are half of the width, 24 of 96 down a quarter of the height.
     assert np.mean(image[16] > 128) == pytest.approx(1 / 2, abs=0.1)
     assert np.mean(image[:, 16] > 128) == pytest.approx(1 / 4, abs=0.1)
 
 
 def test_files_that_lack_a_track(tmp_path: pathlib.Path) -> None:
-    assert reason_of(video_examples.write(tmp_path / "sound.mp4", None, video_examples.clicks(1.0, 0.5))) == "no images"
+    assert reason_of(video_examples.write(tmp_path / "audio.mp4", None, video_examples.clicks(1.0, 0.5))) == "no images"
     late = video_examples.write(tmp_path / "late.mkv", video_examples.steady(1.0, 3.2), video_examples.clicks(3.0, 0.5))
     assert reason_of(late) == "no images"
     silent = video_examples.write(tmp_path / "silent.webm", video_examples.steady(1.0), None)
@@ -179,15 +179,15 @@ def test_the_cover_of_a_piece_of_music_is_no_video(tmp_path: pathlib.Path) -> No
     with video_writing.output(path) as container:
         cover = video_writing.add_video_track(container, "mjpeg", video_examples.SIZE, {})
         cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic
-        sound = video_writing.add_audio_track(container, "aac", 16000)
+        audio_track = video_writing.add_audio_track(container, "aac", 16000)
         video_writing.write_images(container, cover, [(0.0, video_examples.grey(0))])
-        video_writing.write_audio(container, sound, video_examples.clicks(1.0, 0.5))
+        video_writing.write_audio(container, audio_track, video_examples.clicks(1.0, 0.5))
     assert len(audio_files.load(path, sample_rate_hz=16000)) > 15000
     with pytest.raises(AudioError, match="no images: the file has no video track"):
-        pictures(path)
+        images(path)
 
 
-def test_sound_that_jumps(tmp_path: pathlib.Path) -> None:
+def test_a_gap_in_the_audio(tmp_path: pathlib.Path) -> None:
     whole, path = (
         video_examples.write(tmp_path / "whole.mkv", video_examples.steady(3), video_examples.clicks(2.0, 0.5)),
         tmp_path / "a.mkv",
@@ -202,7 +202,7 @@ def test_sound_that_jumps(tmp_path: pathlib.Path) -> None:
             packet.stream = tracks[packet.stream.index]
             target.mux(packet)
     with pytest.raises(AudioError, match=r"broken times: the audio jumps from 1\.0\d s to 2\.0\d s"):
-        pictures(path)
+        images(path)
 
 
 @pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
@@ -228,7 +228,7 @@ def test_damage_is_an_audio_error_and_nothing_else(tmp_path: pathlib.Path, exten
         path = tmp_path / f"{seed}{extension}"
         path.write_bytes(damaged)
         try:
-            pictures(path)
+            images(path)
             outcomes.add("nothing seen")
         except AudioError as error:
             outcomes.add(error.reason)
@@ -236,9 +236,9 @@ def test_damage_is_an_audio_error_and_nothing_else(tmp_path: pathlib.Path, exten
 
 
 def test_a_real_video() -> None:
-    found = pictures(datasets.clips() / "bento.mp4", rate=5, end=1.0, size=64)
-    assert times(found) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])  # its frames are 0.1 s long
-    for picture in found:
-        image = video_examples.decoded(picture.jpeg)
+    result = images(datasets.clips() / "bento.mp4", rate=5, end=1.0, size=64)
+    assert times(result) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])  # its frames are 0.1 s long
+    for timed_image in result:
+        image = video_examples.decoded(timed_image.jpeg)
         assert image.shape == (64, 64, 3)
         assert (image[40:, :, 1] > image[40:, :, 2]).mean() > 0.8  # a dog on grass

@@ -12,7 +12,7 @@ def info(clip_id, recording_id="", labels=()):
     return ClipInfo(clip_id, recording_id or f"recording of {clip_id}", labels, tuple(f"class{i}" for i in labels))
 
 
-def test_all_but_the_sound_is_read(tmp_path):
+def test_all_but_the_audio_is_read(tmp_path):
     made = tiny_records.make_clips(8)
     path = tiny_records.write(tmp_path / "clips.tfrecord", made)
     for folds in ([], [2]):
@@ -49,7 +49,7 @@ def test_a_class_with_two_names_is_refused():
         clip_labels.class_names([info("a", labels=(2,)), other])
 
 
-def test_only_the_clips_of_a_file_are_kept(tmp_path):
+def test_only_the_clips_of_a_file_are_selected(tmp_path):
     clips, path = [info("a"), info("b c"), info("d")], tmp_path / "ids.txt"
     path.write_text("d\n\n  b c \n")
     assert clip_labels.select(clips, str(path)) == clips[1:]
@@ -61,7 +61,7 @@ def test_only_the_clips_of_a_file_are_kept(tmp_path):
         clip_labels.select(clips, str(tmp_path / "none.txt"))
 
 
-def test_a_recording_stands_on_one_side_only():
+def test_a_recording_is_in_one_set_only():
     trained = [info("a", "one"), info("b", "two"), info("c", "three")]
     assert clip_labels.exclude_recordings(trained, [info("d", "two"), info("e", "four")]) == [trained[0], trained[2]]
     with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as b"):

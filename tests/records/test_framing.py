@@ -48,7 +48,7 @@ def test_the_framing_is_tensorflows(tmp_path_factory, records):
     assert (folder / "ours").read_bytes() == (folder / "theirs").read_bytes()
 
 
-def test_writing_records_and_decoding_sounds_need_no_tensorflow():
+def test_writing_records_and_decoding_audio_need_no_tensorflow():
     code = (
         "import sys; from audioset_triplet.media import audio_files, encodings;"
         "from audioset_triplet.records import framing, schema;"

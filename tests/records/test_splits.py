@@ -18,14 +18,14 @@ def folds_of(found):
     return {split.name: (split.train.folds, split.held_out.folds) for split in found}
 
 
-def test_every_fold_is_held_out_in_turn_and_the_others_are_trained_on(data):
+def test_every_fold_is_held_out_in_turn(data):
     found = splits.fold_splits(data, (3, 1), ())
     assert folds_of(found) == {"fold3": ((1, 2), (3,)), "fold1": ((2, 3), (1,))}
     assert all(split.train.data == split.held_out.data == data.data for split in found)
     assert {split.train.shuffle_clips for split in found} == {7}
 
 
-def test_the_last_fold_is_held_out_where_none_is_named(data):
+def test_the_last_fold_is_held_out_by_default(data):
     assert folds_of(splits.fold_splits(data, (), ())) == {"fold3": ((1, 2), (3,))}
 
 
@@ -63,12 +63,12 @@ def test_clips_without_a_fold_are_neither_trained_on_nor_held_out(tmp_path, caps
     assert said == ["1 clips have no fold: they are neither trained on nor held out."]
 
 
-def test_nothing_is_said_where_all_clips_have_a_fold(data, capsys):
+def test_no_warning_where_all_clips_have_a_fold(data, capsys):
     splits.fold_splits(data, (), ())
     assert capsys.readouterr().err == ""
 
 
-def test_records_of_their_own_are_held_out_whole(data, tmp_path):
+def test_separate_records_are_held_out_whole(data, tmp_path):
     held_out = tiny_records.write(tmp_path / "held_out.tfrecord", [tiny_records.make_clip(9)])
     split = splits.eval_split(data, held_out)
     assert (split.name, split.train, split.held_out) == ("split", data, DataConfig(held_out, shuffle_clips=7))
