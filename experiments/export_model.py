@@ -39,19 +39,19 @@ def main() -> None:
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
     progress = ""
-    front_end_name = NetworkConfig().front_end
     if FLAGS.network == "log_mel":
-        network, origin = networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
+        settings, weights = NetworkConfig(), "log_mel"
+        network = networks.build_flat_features(networks.feature_shape(settings), settings.front_end)
     elif FLAGS.network == "trained":
-        network, config, origin = trained_networks.restore_embedding(FLAGS.workdir)
-        front_end_name = config.network.front_end
-        progress = f", step {checkpoints.step_of(origin)} of {config.training.steps} of {FLAGS.workdir}"
+        network, config, weights = trained_networks.restore_embedding(FLAGS.workdir)
+        settings = config.network
+        progress = f", step {checkpoints.step_of(weights)} of {config.training.steps} of {FLAGS.workdir}"
     else:
         config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
-        network, origin = trained_networks.initial_embedding(config), f"seed {config.training.seed}"
-        front_end_name = config.network.front_end
-    front_end = registry.by_name(front_end_name, FLAGS.spectrum)
-    model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": origin})
+        settings, weights = config.network, f"seed {config.training.seed}"
+        network = trained_networks.initial_embedding(config)
+    front_end = registry.by_name(settings.front_end, FLAGS.spectrum)
+    model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": weights})
     print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
 
 

@@ -238,6 +238,13 @@ def test_an_import_inside_a_function_counts():
     assert importers(sources, "tensorflow_io") == ["b"]
 
 
+def test_only_the_registry_knows_the_builder_of_an_architecture():
+    builders = [name for name in _sources() if name.startswith("audioset_triplet.models.resnet")]
+    assert builders
+    for builder in builders:
+        assert importers(_sources(), builder) == ["audioset_triplet.models.registry"]
+
+
 def test_packages_are_plain_namespaces():
     inits = {path: path.read_text() for tree in TREES for path in (ROOT / tree).rglob("__init__.py")}
     assert len(inits) > len(TREES)

@@ -1,4 +1,4 @@
-"""What a network is: its input, its architecture, and what each architecture can be told."""
+"""Networks: their input, their architecture, and the settings of each architecture."""
 
 import dataclasses
 from typing import Tuple
@@ -10,7 +10,7 @@ STEM_STRIDES = (1, 2)
 
 @dataclasses.dataclass(frozen=True)
 class ResNetConfig(Config):
-    """What is particular to ResNets (Hershey et al. 2017, section 3.1)."""
+    """The settings of ResNets (Hershey et al. 2017, section 3.1)."""
 
     stem_stride: int = option(
         1, "Stride of the first convolution of a ResNet: 1 as published, 2 for small machines.", at_least=1, at_most=2

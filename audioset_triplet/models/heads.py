@@ -1,4 +1,4 @@
-"""What stands on embeddings: do two of them coincide, of which class is one, in which cluster is it?"""
+"""Heads on embeddings: coincidence of two of them, classes, clusters (Jansen et al. 2020)."""
 
 import math
 from typing import Any, Callable, Dict, List, Tuple

@@ -97,7 +97,7 @@ def test_a_step_compiled_with_xla_is_the_same_step():
     config = config_of(**ALL_TERMS)
 
     def step(jit_compile):
-        model = build_model(config, places_shape=(8, 1))
+        model = build_model(config, num_rows=8)
         model.compile(tf.keras.optimizers.SGD(0.1), jit_compile=jit_compile)
         logs = model.fit(tf.data.Dataset.from_tensors(batch_of(config)), verbose=0).history
         return logs, model.get_weights()
