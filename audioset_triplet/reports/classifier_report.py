@@ -1,4 +1,4 @@
-"""The evaluation of a trained classifier in its run directory: scores.parquet, results.json, and a headline."""
+"""What a trained classifier leaves beside its checkpoints: scores.parquet, results.json, and a headline."""
 
 import os
 

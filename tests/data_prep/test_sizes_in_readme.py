@@ -37,6 +37,6 @@ def test_bytes():
     record = len(schema.clip_to_example(clip)) + FRAMING
     assert stated(r"512 clips \| [\d,]+ \| (\d+) GB") == f"{gigabytes(record):.0f}"
     info = ClipInfo("--4gqARaEJE_30000", "--4gqARaEJE", **LABELS, start_seconds=30, end_seconds=40)
-    example = features.clip_to_sequence_example(info, np.zeros((10, 128), np.uint8), np.ones(10))
+    example = features.clip_to_sequence_example(info, np.zeros((10, 128), np.uint8), np.ones(10), hop_seconds=0.96)
     assert stated(r"8-bit features .*\| ([\d.]+) GB") == f"{gigabytes(len(example) + FRAMING):.1f}"
     assert stated(r"embeddings \(Parquet.*\| (\d+) GB") == f"{gigabytes(10 * 128 * 4):.0f}"
