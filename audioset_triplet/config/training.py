@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Protocol
 
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.options import Config, option, require
 
 
@@ -84,3 +85,6 @@ class RecordsConfig(RunConfig, Protocol):
 
     @property
     def data(self) -> DataConfig: ...
+
+    @property
+    def network(self) -> NetworkConfig: ...

@@ -29,7 +29,7 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
         folds: only clips of these folds; empty: all.
 
     Raises:
-        UserError: what `trained_networks.restore_classifier` and `clip_labels.read` raise.
+        UserError: what `trained_networks.restore_classifier`, `clip_labels.read` and `windows.require_records` raise.
     """
     trained = trained_networks.restore_classifier(workdir)
     classes = trained.classes
@@ -47,8 +47,9 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
 
     progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
     files = reading.expand_globs(data)
+    windows.require_records(files, front_end)
     stored = reading.read_clips(files, folds, deterministic=True)
-    with progress, reading.named_errors(files):
+    with progress, reading.named_errors(files), windows.naming_unusable_clips():
         for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
             batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
             np.add.at(sums, batch_rows, predict(features).numpy() * weights.numpy()[:, None])

@@ -210,11 +210,14 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
     with_frames = stage.terms.av_weight > 0
     image_size = stage.image.image_size if with_frames else 0
     columns: Dict[str, List[Any]] = collections.defaultdict(list)
-    with reading.named_errors(files, with_frames):
+    front_end = registry.by_name(stage.network.front_end)
+    windows.require_records(files, front_end)
+    with reading.named_errors(files, with_frames), windows.naming_unusable_clips():
         clips = reading.read_clips(files, config.folds, deterministic=True, with_frames=with_frames)
         clips = clips.repeat(config.examples_per_clip)
-        front_end, max_gap_seconds = registry.by_name(stage.network.front_end), stage.terms.coincidence_seconds
-        examples = windows.audio_visual_pairs(clips, front_end, config.seed, max_gap_seconds, image_size)
+        examples = windows.audio_visual_pairs(
+            clips, front_end, config.seed, stage.terms.coincidence_seconds, image_size
+        )
         examples = examples.take(config.num_examples)
         for example in tqdm(examples, desc="drawing examples", unit="", disable=None, leave=False):
             for name, value in example.items():

@@ -202,7 +202,7 @@ def require_format(files: Sequence[str], sample_rate_hz: int, num_channels: int,
         raise UserError(
             f"{files[0]}: records are {schema.format_text(*audio)}, and {user} takes "
             f"{schema.format_text(sample_rate_hz, num_channels)}: prepare them with --sample_rate_hz={sample_rate_hz} "
-            f"--channels={num_channels}."
+            f"--channels={num_channels}, or choose another front end."
         )
 
 

@@ -9,7 +9,7 @@ Shapes: L samples of a clip, S samples of a window, M group ids.
 
 import contextlib
 import re
-from typing import Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -17,15 +17,25 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media import pcm as samples
+from audioset_triplet.records import reading, schema
 from audioset_triplet.records.example_ids import hash_ids
 
 # Wide enough for AudioSet, whose clips have at most a dozen labels.
 MAX_LABELS = 16
-_TOO_MANY_LABELS = f"has more than {MAX_LABELS} labels"
+
+_UNUSABLE = "unusable clip"  # begins the message of a failed check, before the clip's id
 
 _DRAWS = 16  # starts that are drawn, of which the first active one is used
 
 Tensors = Dict[str, tf.Tensor]
+
+
+def require_records(files: Sequence[str], front_end: FrontEnd) -> None:
+    """Raises a UserError where the first record of a file has another sample rate or other channels than a front end.
+
+    Later records are checked when they are read (`naming_unusable_clips`).
+    """
+    reading.require_format(files, front_end.sample_rate_hz, front_end.num_channels, f"front end {front_end.id}")
 
 
 def smallest_gap_samples(front_end: FrontEnd) -> int:
@@ -84,9 +94,24 @@ def draw_starts(
     return anchor, tf.where(has_positive, positive, anchor), has_positive
 
 
-def pad_to_window(pcm: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
-    """Silence after a clip that is shorter than one window: int16 [L] -> [max(L, S)]."""
+def _padded(clip: Tensors, front_end: FrontEnd) -> tf.Tensor:
+    """The samples of a clip, with silence after one that is shorter than a window: int16 [max(L, S)].
+
+    It fails on a clip of another sample rate.
+    """
+    taken = schema.format_text(front_end.sample_rate_hz, front_end.num_channels)
+    advice = (
+        f"Hz, and front end {front_end.id} takes {taken}: prepare it with --sample_rate_hz={front_end.sample_rate_hz}"
+    )
+    has_rate = tf.equal(clip["sample_rate_hz"], front_end.sample_rate_hz)
+    with tf.control_dependencies([_check(has_rate, clip, "has", clip["sample_rate_hz"], advice)]):
+        pcm = tf.identity(clip["pcm"])
     return tf.pad(pcm, [[0, tf.maximum(0, front_end.window_samples - tf.size(pcm))]])
+
+
+def _check(condition: tf.Tensor, clip: Tensors, *message: Any) -> tf.Operation:
+    """Fails where a condition does not hold; `naming_unusable_clips` tells the message."""
+    return tf.debugging.Assert(condition, [_UNUSABLE, clip["clip_id"], *message])
 
 
 def _window_at(pcm: tf.Tensor, start: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
@@ -95,9 +120,9 @@ def _window_at(pcm: tf.Tensor, start: tf.Tensor, front_end: FrontEnd) -> tf.Tens
     return tf.ensure_shape(window, [front_end.window_samples])
 
 
-def _random_window(pcm: tf.Tensor, front_end: FrontEnd, seed: tf.Tensor) -> tf.Tensor:
-    """An active window of a clip, at any start: int16 [L] -> [S]."""
-    pcm = pad_to_window(pcm, front_end)
+def _random_window(clip: Tensors, front_end: FrontEnd, seed: tf.Tensor) -> tf.Tensor:
+    """An active window of a clip, at any start: int16 [S]."""
+    pcm = _padded(clip, front_end)
     num_starts = tf.size(pcm) - front_end.window_samples + 1
     starts = tf.random.stateless_uniform([_DRAWS], seed, 0, num_starts, tf.int32)
     return _window_at(pcm, starts[_most_active(pcm, front_end, starts)], front_end)
@@ -107,7 +132,7 @@ def _window_and_positive(
     clip: Tensors, front_end: FrontEnd, max_gap_seconds: float, seed: tf.Tensor
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """An active anchor and positive window: int16 [2, S], their starts int32 [2], whether there is a positive, bool."""
-    pcm = pad_to_window(clip["pcm"], front_end)
+    pcm = _padded(clip, front_end)
     anchors, positives, have_positive = draw_starts(tf.size(pcm), front_end, max_gap_seconds, seed, _DRAWS)
     best = _most_active(pcm, front_end, anchors, positives)
     starts = anchors[best], positives[best]
@@ -147,7 +172,7 @@ def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: 
     """
 
     def windows_of(clip: Tensors) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        waveform = samples.tensor_to_waveform(pad_to_window(clip["pcm"], front_end))
+        waveform = samples.tensor_to_waveform(_padded(clip, front_end))
         features = front_end.windows(waveform)
         count = tf.shape(features)[0]
         weights = loudness.weights(waveform, front_end.window_starts(count), front_end)
@@ -164,7 +189,7 @@ def random_windows(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-        pcm = _random_window(clip["pcm"], front_end, _seed_of(seed, index))
+        pcm = _random_window(clip, front_end, _seed_of(seed, index))
         return {"pcm": pcm, "labels": clip["labels"], "example_id": hash_ids(clip["clip_id"])}
 
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -273,13 +298,15 @@ def label_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.da
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
         window_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(_seed_of(seed, index), 2))
         labels = clip["labels"]
-        few_enough = tf.debugging.Assert(tf.size(labels) <= MAX_LABELS, ["clip", clip["clip_id"], _TOO_MANY_LABELS])
+        few_enough = _check(
+            tf.size(labels) <= MAX_LABELS, clip, f"has more than {MAX_LABELS} labels: --method=labels cannot use it"
+        )
         with tf.control_dependencies([few_enough]):
             labels = tf.identity(labels)
         recording = -1 - hash_ids(clip["recording_id"])  # negative: no class index
         drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
         return {
-            "pcm": _random_window(clip["pcm"], front_end, window_seed),
+            "pcm": _random_window(clip, front_end, window_seed),
             "group_ids": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
             "example_id": hash_ids(clip["clip_id"]),
@@ -305,14 +332,18 @@ def label_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.da
 
 @contextlib.contextmanager
 def naming_unusable_clips() -> Iterator[None]:
-    """Around code that reads `label_pairs`: a clip with more labels than there is room for becomes a UserError."""
+    """Around code that reads windows: a clip that cannot be used becomes a UserError that names it.
+
+    That is one with another sample rate than the front end, or, in `label_pairs`, with more labels than there is room
+    for.
+    """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        match = re.search(rf"\[clip\] \[(.*?)\] \[({_TOO_MANY_LABELS})\]", error.message)
+        match = re.search(rf"\[{_UNUSABLE}\]((?: \[[^\[\]]*\])+)", error.message)
         if not match:
             raise
-        raise UserError(f"clip {match[1]} {match[2]}: --method=labels cannot use it") from error
+        raise UserError(f"clip {' '.join(re.findall(r'[^][ ][^][]*', match[1]))}") from error
 
 
 def _seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:

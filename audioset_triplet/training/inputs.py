@@ -16,7 +16,6 @@ from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.frontend import registry
-from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import image_augmentation, windows
@@ -97,7 +96,9 @@ def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
     windows = {name: getattr(batch, name) for name in ("pcm", "group_ids", "has_positive_window", "example_id")}
     with_negatives = config.loss.negatives == "sampled"
-    return sample_triplets(windows, config.sampling, _front_end(config), batch.seed[0], with_negatives)
+    return sample_triplets(
+        windows, config.sampling, registry.by_name(config.network.front_end), batch.seed[0], with_negatives
+    )
 
 
 def labelled_batches(
@@ -114,7 +115,8 @@ def labelled_batches(
     Raises:
         UserError: no file matches.
     """
-    pipeline, front_end = Pipeline(config, feed, clip_ids), _front_end(config)
+    pipeline = Pipeline(config, feed, clip_ids)
+    front_end = pipeline.front_end
     columns = tf.constant(list(classes), tf.int64)
 
     def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -145,7 +147,8 @@ def moment_batches(
     Raises:
         UserError: no file matches, or no clip.
     """
-    pipeline, front_end = Pipeline(config, feed), _front_end(config)
+    pipeline = Pipeline(config, feed)
+    front_end = pipeline.front_end
     with_pictures = config.terms.av_weight > 0
     num_windows = 2 if config.terms.aa_weight > 0 else 1
     target = _targets_of(weak_labels) if weak_labels else None
@@ -200,14 +203,12 @@ def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     return target
 
 
-def _front_end(config: Union[TripletConfig, ClassifierConfig, CoincidenceConfig]) -> FrontEnd:
-    return registry.by_name(config.network.front_end)
-
-
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:
     if config.sampling.method == "labels":
-        return windows.label_pairs(clips, _front_end(config), seed)
-    pairs = windows.recording_pairs(clips, _front_end(config), seed, config.sampling.proximity_seconds)
+        return windows.label_pairs(clips, registry.by_name(config.network.front_end), seed)
+    pairs = windows.recording_pairs(
+        clips, registry.by_name(config.network.front_end), seed, config.sampling.proximity_seconds
+    )
     if set(rows_per_method(config.training.batch_size, config.sampling)) == {"proximity"}:
         return pairs.filter(lambda pair: pair["has_positive_window"])
     return pairs

@@ -17,8 +17,10 @@ import tensorflow as tf
 from audioset_triplet.config import options
 from audioset_triplet.config.training import RecordsConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import registry
 from audioset_triplet.records import reading, skipping
 from audioset_triplet.records.example_ids import hash_ids
+from audioset_triplet.sampling import windows
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
 _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
@@ -47,6 +49,7 @@ class Pipeline:
     """The steps of one pipeline, in the order in which an objective's input calls them.
 
     Attributes:
+        front_end: of the windows.
         seed: of all that is drawn.
         first_batch: how many batches a resumed deterministic run skips.
     """
@@ -59,6 +62,7 @@ class Pipeline:
             clip_ids: only these clips; None: all.
         """
         self._config, self._feed, self._clip_ids = config, feed, clip_ids
+        self.front_end = registry.by_name(config.network.front_end)
         seed = config.training.seed + feed.context.input_pipeline_id * _SEED_STRIDE
         deterministic = config.training.deterministic
         self.first_batch, self.seed = (feed.first_step, seed) if deterministic else (0, seed + feed.first_step)
@@ -72,14 +76,16 @@ class Pipeline:
         """The clips of this pipeline, once.
 
         Raises:
-            UserError: no file matches.
+            UserError: no file matches, or records have a sample rate that the front end does not take.
         """
         config, context = self._config, self._feed.context
+        files = reading.expand_globs(config.data.data)
+        windows.require_records(files, self.front_end)
         shard = (context.num_input_pipelines, context.input_pipeline_id)
         if config.data.data_service:  # which divides the files itself
             shard = (1, 0)
         clips = skipping.read_clips(
-            reading.expand_globs(config.data.data),
+            files,
             config.data.folds,
             config.training.deterministic,
             self._feed.skipped,

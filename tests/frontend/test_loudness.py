@@ -2,6 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.frontend import loudness, registry
+from tests.toy_front_end import TOY
 
 FRONT_END = registry.FRONT_ENDS["log_mel"]
 WINDOW_SAMPLES = FRONT_END.window_samples
@@ -35,6 +36,14 @@ def test_a_window_of_20_decibels_less_weighs_a_third_and_silence_next_to_nothing
     louder = loudness.weights(tf.constant(10 * waveform, tf.float32), tf.constant(starts), FRONT_END).numpy()
     np.testing.assert_allclose(louder[[0, 1, 3]], 10**0.5 * found[[0, 1, 3]], rtol=1e-5)
     assert louder[2] == found[2] > 0  # digital silence, however loud the rest is
+
+
+def test_windows_and_blocks_are_those_of_the_front_end():
+    waveform = np.concatenate([np.zeros(4000), at_loudness(-20, 4000)])
+    starts = np.array([0, 3900, 5000], np.int32)
+    squares = loudness.mean_squares(tf.constant(waveform, tf.float32), tf.constant(starts), TOY).numpy()
+    blocks_of_window = TOY.window_samples // 80  # of 10 ms
+    np.testing.assert_allclose(squares, 0.01 * np.array([0, (blocks_of_window - 2) / blocks_of_window, 1]), atol=2e-4)
 
 
 def test_the_loudness_is_that_of_the_window_to_within_ten_milliseconds():
