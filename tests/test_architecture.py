@@ -54,6 +54,15 @@ BENCHMARKS = "experiments.benchmarks"  # programs that time things: they may loo
 TEMPLATE_ENGINE = "jinja2"
 JSON_WRITERS = ("json.dump", "json.dumps", "files.write_json")
 PAGE_BUILDERS = (TEMPLATE_ENGINE, "audioset_triplet.reports.page")
+FRONT_END = "audioset_triplet.frontend"
+# Sample rate, samples and hop of a log-mel window, which a FrontEnd says. The allowed ones belong to formats and to the
+# synthetic world.
+LOG_MEL_NUMBERS = (16000, 15600, 15360, 0.96)
+LOG_MEL_NUMBERS_ALLOWED = {
+    "audioset_triplet.records.schema": 16000,  # rate of records of version 1
+    "audioset_triplet.store.features": 0.96,  # hop of AudioSet's released features
+    "audioset_triplet.synthetic.sounds": 16000,  # rate of the synthetic audio
+}
 # The roots under which people and machines keep their files.
 MACHINE_PATH = re.compile(r"(?<![\w.~<{-])/(?:root|home|work|mnt|Users|private|workspace)/\w")
 
@@ -114,8 +123,31 @@ def faults(module: str, source: str) -> List[str]:
         found.append(f"{module} is not a program: move it into the library")
     if _is_binary(source) and not _within(module, BENCHMARKS):
         found += [f"{module}: {fault}" for fault in work_in_a_binary(source)]
+    if not _within(module, FRONT_END):
+        found += [f"{module}: {fault}" for fault in constants_of_a_front_end(module, source)]
     if own == "audioset_triplet.evaluation":
         found += [f"{module}: {fault}" for fault in more_than_numbers(source)]
+    return found
+
+
+def constants_of_a_front_end(module: str, source: str) -> List[str]:
+    """What a module takes from one front end instead of from a FrontEnd: an import of its module, or its numbers.
+
+    Programs, and defaults of configs, may hold such numbers.
+    """
+    public_modules = ("front_end", "registry", "loudness")  # a FrontEnd, where to get it, and what takes one
+    shared = [f"{FRONT_END}.{name}" for name in public_modules]
+    found = [
+        f"imports {name}, which only the registry does"
+        for name in _imports(source)
+        if name.startswith(f"{FRONT_END}.") and not _is_one_of(name, shared)
+    ]
+    if _package(module) == "audioset_triplet.config" or not _within(module, "audioset_triplet"):
+        return found
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value in LOG_MEL_NUMBERS:
+            if node.value != LOG_MEL_NUMBERS_ALLOWED.get(module):
+                found.append(f"line {node.lineno}: {node.value} is a number of log-mel: take it from a FrontEnd")
     return found
 
 
@@ -206,6 +238,11 @@ def test_a_library_that_may_go_is_imported_in_one_module(library):
             "over data",
         ),
         ("data_prep.a", f"while queue:\n    queue.pop()\n\n{MAIN}\n    pass", "loop over data"),
+        ("audioset_triplet.training.a", "from audioset_triplet.frontend import log_mel", "only the registry"),
+        ("experiments.a", f"from audioset_triplet.frontend.log_mel import NUM_BANDS\n\n{MAIN}\n    pass", "registry"),
+        ("audioset_triplet.store.a", "hop_seconds = 0.96", "0.96 is a number of log-mel"),
+        ("audioset_triplet.records.a", "num_samples = round(seconds * 16_000)", "16000 is a number of log-mel"),
+        ("audioset_triplet.records.schema", "window = 15600", "15600 is a number of log-mel"),
         ("audioset_triplet.evaluation.a", "import jinja2", "imports jinja2"),
         ("audioset_triplet.evaluation.a", "from audioset_triplet.reports import page", "not below"),
         ("audioset_triplet.evaluation.a", "def f():\n    print(1)", "prints or writes"),
@@ -222,6 +259,10 @@ def test_a_module_that_breaks_a_rule_is_named(module, source, fault):
     [
         ("audioset_triplet.records.a", "from audioset_triplet.records import b\nfrom audioset_triplet import frontend"),
         ("audioset_triplet.training.a", "import tensorflow as tf\nfrom audioset_triplet.losses import b"),
+        ("audioset_triplet.training.a", "from audioset_triplet.frontend import loudness, registry"),
+        ("audioset_triplet.frontend.registry", "from audioset_triplet.frontend import log_mel\nRATE_HZ = 16000"),
+        ("audioset_triplet.records.schema", "DEFAULT_FORMAT = (16000, 1)"),
+        ("audioset_triplet.config.a", "sample_rate_hz: int = 16000"),
         ("experiments.a", f"from absl import flags\nfrom audioset_triplet import command_line\n\n{MAIN}\n    pass"),
         ("experiments.a", f"for name in FLAGS.names:\n    f(name)\nfor x in NAMES:\n    f(x)\n\n{MAIN}\n    pass"),
         ("experiments.a", f"for line in lines:\n    print(line)\njson.load(open(path))\n\n{MAIN}\n    pass"),

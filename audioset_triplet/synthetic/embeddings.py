@@ -1,42 +1,56 @@
-"""Stored embeddings with a structure that is known: directions (modes) and windows around them, to try clusterings on.
+"""Synthetic embeddings of known clusters: windows around modes, to try clusterings on.
 
 Shapes: W windows of a clip, D embedding size.
 """
 
+import dataclasses
 from typing import Iterator, Tuple
 
 import numpy as np
 
 from audioset_triplet.clips import ClipInfo
 
-_BLOCK = 4096  # clips drawn at once
+_BLOCK_CLIPS = 4096  # that are drawn at once
 
 
-def planted_clips(
-    num_clips: int, num_windows: int, num_modes: int, embedding_size: int, noise: float, seed: int
-) -> Iterator[Tuple[ClipInfo, np.ndarray]]:
-    """Clips with their windows, [W, D] of unit length; the label of a clip is its mode.
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """Modes, which are uniform directions, and windows around them; the label of a clip is its mode.
 
-    Modes are directions drawn uniformly, taken in turn. A window is its mode plus a Gaussian of the length `noise` (its
-    expected norm), brought back to unit length: the cosine of two windows is about 1 / (1 + noise^2) if they are of one
-    mode, and else 0, give or take 1 / sqrt(D).
+    A window is its mode plus a Gaussian whose expected norm is `noise`, at unit length: the cosine of two windows is
+    about 1 / (1 + noise^2) within a mode and 0 ± 1 / sqrt(D) else.
 
-    Args:
-        num_clips, num_windows: clips, and W.
-        num_modes: modes; no more than clips.
+    Attributes:
+        num_windows: W.
+        num_modes: at least 1; clip i belongs to mode i modulo `num_modes`.
         embedding_size: D.
         noise: at least 0.
-        seed: of everything; the same clips come first if there are more.
+        seed: of everything.
     """
-    modes = _unit(np.random.default_rng([seed, 0]).standard_normal((num_modes, embedding_size)))
-    random = np.random.default_rng([seed, 1])
-    for start in range(0, num_clips, _BLOCK):
-        of_block = np.arange(start, min(start + _BLOCK, num_clips)) % num_modes
-        drawn = random.standard_normal((_BLOCK, num_windows, embedding_size), np.float32)[: len(of_block)]
-        windows = _unit(modes[of_block, None] + noise / np.sqrt(embedding_size) * drawn).astype(np.float32)
-        for row, mode in enumerate(of_block.tolist()):
-            clip_id = f"planted{start + row:08d}"
-            yield ClipInfo(clip_id, clip_id, (mode,), (f"mode {mode}",)), windows[row]
+
+    num_windows: int
+    num_modes: int
+    embedding_size: int
+    noise: float
+    seed: int
+
+    @property
+    def model_id(self) -> str:
+        """Tells the embeddings of two mixtures apart, as that of a model does."""
+        return "planted-{}-{}-{}-{:g}-{}".format(*dataclasses.astuple(self))
+
+    def clips(self, num_clips: int) -> Iterator[Tuple[ClipInfo, np.ndarray]]:
+        """Clips with their windows, float32 [W, D] of unit length. More clips begin with the same ones."""
+        modes = _unit(np.random.default_rng([self.seed, 0]).standard_normal((self.num_modes, self.embedding_size)))
+        random = np.random.default_rng([self.seed, 1])
+        shape, scale = (_BLOCK_CLIPS, self.num_windows, self.embedding_size), self.noise / np.sqrt(self.embedding_size)
+        for start in range(0, num_clips, _BLOCK_CLIPS):
+            modes_of_block = np.arange(start, min(start + _BLOCK_CLIPS, num_clips)) % self.num_modes
+            drawn = random.standard_normal(shape, np.float32)[: len(modes_of_block)]
+            windows = _unit(modes[modes_of_block, None] + scale * drawn).astype(np.float32)
+            for row, mode in enumerate(modes_of_block.tolist()):
+                clip_id = f"planted{start + row:08d}"
+                yield ClipInfo(clip_id, clip_id, (mode,), (f"mode {mode}",)), windows[row]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

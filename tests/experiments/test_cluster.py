@@ -16,9 +16,9 @@ def run(*arguments, module=MODULE, **options):
 @pytest.mark.slow
 def test_from_planted_embeddings_to_a_report(tmp_path):
     planted = dict(clips=4000, windows=5, modes=1000, embedding_size=64)
-    made = run(module="experiments.plant_embeddings", output=tmp_path / "planted", **planted)
+    made = run(module="experiments.synthesize_embeddings", output=tmp_path / "planted", **planted)
     assert made.returncode == 0, made.stderr
-    fewer = run(module="experiments.plant_embeddings", output=tmp_path / "planted", **{**planted, "clips": 2000})
+    fewer = run(module="experiments.synthesize_embeddings", output=tmp_path / "planted", **{**planted, "clips": 2000})
     assert "4000 clips already, more than --clips=2000" in processes.error_of(fewer)
     embeddings = tmp_path / "planted"
     training = dict(num_clusters=1000, batch_size=2000, steps=150, learning_rate=0.2, schedule="cosine", gamma=1.5)

@@ -19,7 +19,7 @@ from audioset_triplet.models import heads
 from audioset_triplet.runs import checkpoints, metrics_log, run_config, run_directory, trained_networks
 from audioset_triplet.store import assignments, stored_clips
 from audioset_triplet.store.embeddings import EmbeddingWriter
-from audioset_triplet.synthetic.embeddings import planted_clips
+from audioset_triplet.synthetic.embeddings import Mixture
 from audioset_triplet.training import cluster_embeddings
 from tests import example_clips, processes
 
@@ -32,7 +32,7 @@ def planted(tmp_path_factory):
     """A folder of 600 windows of 20 modes."""
     folder = tmp_path_factory.mktemp("planted")
     with EmbeddingWriter(str(folder), "planted", "front-end", 32, rows_per_part=150) as writer:
-        for clip, windows in planted_clips(200, 3, MODES, 32, noise=0.5, seed=0):
+        for clip, windows in Mixture(3, MODES, 32, noise=0.5, seed=0).clips(200):
             writer.write(clip, 0.96 * np.arange(3), windows)
     return folder
 

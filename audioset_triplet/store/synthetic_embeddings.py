@@ -1,0 +1,30 @@
+"""A folder of synthetic embeddings (`synthetic.embeddings`)."""
+
+import numpy as np
+from tqdm import tqdm
+
+from audioset_triplet.errors import UserError
+from audioset_triplet.store.embeddings import EmbeddingWriter
+from audioset_triplet.synthetic.embeddings import Mixture
+
+_NO_FRONT_END = "none"
+
+
+def write(folder: str, mixture: Mixture, num_clips: int) -> None:
+    """Writes clips of a mixture, a window a second. A folder that has some of them is continued.
+
+    Raises:
+        UserError: modes without clips; the folder holds more clips, or other embeddings.
+    """
+    if mixture.num_modes > num_clips:
+        raise UserError(f"--clips={num_clips} is less than --modes={mixture.num_modes}: a mode needs a clip.")
+    starts = np.arange(mixture.num_windows, dtype=np.float64)
+    with EmbeddingWriter(folder, mixture.model_id, _NO_FRONT_END, mixture.embedding_size) as writer:
+        if len(writer.clip_ids_done) > num_clips:
+            raise UserError(
+                f"{folder} holds {len(writer.clip_ids_done)} clips already, more than --clips={num_clips}: name another "
+                "folder."
+            )
+        for clip, windows in tqdm(mixture.clips(num_clips), total=num_clips, unit=" clips", disable=None):
+            if clip.clip_id not in writer.clip_ids_done:
+                writer.write(clip, starts, windows)
