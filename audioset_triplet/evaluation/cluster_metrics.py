@@ -156,7 +156,7 @@ class ClusterComparison:
     results: List[SetResult[ClusterMetrics]]
 
     def numbers(self) -> Dict[str, Any]:
-        """All numbers under flat keys (cluster/nmi, cluster/NAME/nmi), and what was assigned by what."""
+        """All numbers under flat keys (cluster/nmi, cluster/NAME/nmi), and the metadata of the assignments."""
         evaluated, *compared = self.results
         numbers: Dict[str, Any] = flat_numbers(evaluated.result)
         for other in compared:

@@ -80,7 +80,7 @@ class CoincidenceResult:
     pairs: Dict[str, PairMetrics]  # head (av: window and image, aa: two windows) -> its metrics
 
     def numbers(self) -> Dict[str, Any]:
-        """All numbers under flat keys (coincidence/av/auc), and what they were measured on."""
+        """All numbers under flat keys (coincidence/av/auc), with the number of clips and examples, and the seed."""
         metrics = {
             f"coincidence/{head}/{name}": value
             for head, pairs in self.pairs.items()

@@ -209,7 +209,7 @@ def _evaluate(
     """The split of the model, and the result of each set on the same clips."""
     model, *compared = sets
     model_split = _read_split(config, model)
-    for other in compared:  # all of them before the first is evaluated; none is kept, since ids take memory too
+    for other in compared:  # checked before the first is evaluated; read again for it, since ids take memory
         split = _read_split(config, other)
         stored_clips.require_same_clips(model_split.evaluated, model.folder, split.evaluated, other.folder)
         stored_clips.require_same_clips(model_split.train, model.train_folder, split.train, other.train_folder)

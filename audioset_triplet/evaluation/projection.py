@@ -38,7 +38,7 @@ def project(vectors: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     spread = np.ptp(vectors, axis=0)
-    if len(vectors) < 3 or not spread.any():  # t-SNE needs three points, not all at one place
+    if len(vectors) < 3 or not spread.any():  # t-SNE needs three points, not all equal
         return np.random.default_rng(seed).normal(size=(len(vectors), 2))
     # Principal components keep the large distances meaningful, which a random start does not.
     start = "pca" if np.count_nonzero(spread) >= 2 else "random"

@@ -1,6 +1,7 @@
 """The map of the clips in pixels: a dot for each clip, a colour for each class, and names where there is room."""
 
 import dataclasses
+import functools
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -18,13 +19,13 @@ _GAP_PER_DOT = 12  # pixels that a name moves away rather than cover one dot mor
 # Relative luminance (Rec. 709) of the colours of successive classes, on a light page and on a dark one: with one for
 # all, yellow is unreadable on white, and blue on black.
 _LUMINANCES = ((0.09, 0.17, 0.26), (0.28, 0.42, 0.58))
-_CHROMA = 90.0  # of CIE LCh; lower where sRGB has no such colour
-_GOLDEN_ANGLE = 137.508  # degrees
+_CHROMA = 90  # of CIE Lab; lower where sRGB has no such colour
+_GOLDEN_RATIO = 0.381966
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassOnMap:
-    """The clips of a class on the map, and the place of its name."""
+    """The clips of a class on the map, and the position of its name."""
 
     label: int  # NO_CLASS: clips without a class
     rows: List[int]  # of the clips
@@ -56,34 +57,35 @@ def lay_out(clips: Clips, projection: Projection, class_titles: Dict[int, str]) 
 
 
 def class_colours(index: int) -> Tuple[str, str]:
-    """The colours of a class on a light page and on a dark one.
+    """The colours of a class on a light page and on a dark one: hues in steps of the golden ratio, of three luminances.
 
-    Hues by the golden angle on the circle of CIE LCh, where equal angles look about equally different (in HSL a third
-    of the circle is green), with three steps of luminance.
+    Hues are at equal distances on the circle of the most saturated colours in CIE Lab, where equal distances look about
+    equally different; in HSL a third of the circle is green.
     """
-    hue, step = index * _GOLDEN_ANGLE % 360, index % 3
-    light, dark = (_lch_to_hex(_lightness(luminances[step]), hue) for luminances in _LUMINANCES)
+    light, dark = (_colour(index * _GOLDEN_RATIO % 1, luminances[index % 3]) for luminances in _LUMINANCES)
     return light, dark
 
 
-def _lightness(luminance: float) -> float:
-    """CIE L*, 0 to 100, of a relative luminance."""
-    return 116 * luminance ** (1 / 3) - 16
-
-
-def _lch_to_hex(lightness: float, hue_degrees: float) -> str:
-    """The colour with the highest chroma up to _CHROMA that sRGB has."""
-    angle = np.radians(hue_degrees)
-    for chroma in np.arange(_CHROMA, -1, -2):
-        y = (lightness + 16) / 116
-        lab = np.array([y + chroma * np.cos(angle) / 500, y, y - chroma * np.sin(angle) / 200])
-        xyz = np.where(lab > 6 / 29, lab**3, 3 * (6 / 29) ** 2 * (lab - 4 / 29)) * [0.95047, 1.0, 1.08883]
-        linear = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]) @ xyz
-        if ((linear >= -1e-3) & (linear <= 1 + 1e-3)).all():
-            break
-    linear = np.clip(linear, 0, 1)
+def _colour(position: float, luminance: float) -> str:
+    """The colour at a position in [0, 1) of the circle of a relative luminance, as #rrggbb."""
+    linear, lengths = _circle(luminance)
+    linear = linear[np.searchsorted(lengths, position * lengths[-1], side="right") - 1]
     channels = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
+
+
+@functools.cache
+def _circle(luminance: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Linear RGB [360, 3] of the highest chroma, up to _CHROMA, at each degree of hue; and the arc lengths [360]."""
+    y = luminance ** (1 / 3)  # CIE L* is 116 y - 16
+    hues = np.radians(np.arange(360))[:, None]
+    chromas = np.arange(0, _CHROMA + 1)[None]
+    lab = np.stack(np.broadcast_arrays(y + chromas * np.cos(hues) / 500, y, y - chromas * np.sin(hues) / 200), axis=-1)
+    xyz = np.where(lab > 6 / 29, lab**3, 3 * (6 / 29) ** 2 * (lab - 4 / 29)) * [0.95047, 1.0, 1.08883]
+    linear = xyz @ np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]).T
+    is_displayable = ((linear >= -1e-3) & (linear <= 1 + 1e-3)).all(axis=-1)
+    highest = is_displayable.cumprod(axis=1).sum(axis=1) - 1
+    return np.clip(linear[np.arange(360), highest], 0, 1), np.cumsum(highest)
 
 
 def _fit(points: np.ndarray) -> np.ndarray:

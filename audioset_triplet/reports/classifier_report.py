@@ -1,4 +1,4 @@
-"""What a trained classifier leaves beside its checkpoints: scores.parquet, results.json, and a headline."""
+"""The evaluation of a trained classifier in its run directory: scores.parquet, results.json, and a headline."""
 
 import os
 

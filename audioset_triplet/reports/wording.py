@@ -1,4 +1,4 @@
-"""What headlines and pages of different evaluations say alike: tables of text, counts, and the footer."""
+"""Text that headlines and pages of several evaluations share: tables, counts, and the footer."""
 
 import dataclasses
 from typing import Any, List, Sequence, Tuple

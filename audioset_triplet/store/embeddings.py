@@ -22,7 +22,7 @@ import contextlib
 import dataclasses
 import glob
 import os
-from typing import Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -148,6 +148,17 @@ class EmbeddingWriter:
         self._rows_in_part += len(embeddings)
         if self._buffer_bytes > _BUFFER_BYTES:
             self._flush()
+
+    def write_missing(self, clips: Iterable[Tuple[ClipInfo, np.ndarray]], window_start_seconds: np.ndarray) -> None:
+        """Writes those of these clips that the folder does not hold yet.
+
+        Args:
+            clips: pairs of a clip and its embeddings [W, D], as for `write`.
+            window_start_seconds: [W], of every clip.
+        """
+        for clip, embeddings in clips:
+            if clip.clip_id not in self.clip_ids_done:
+                self.write(clip, window_start_seconds, embeddings)
 
     def _begin_clip(self, clip_id: str) -> None:
         if clip_id in self.clip_ids_done or clip_id in self._clip_ids_in_part:

@@ -45,13 +45,13 @@ class Totals:
     num_clips: int = 0
     num_windows: int = 0
     num_skipped: int = 0  # imported by an earlier run
-    num_unwanted: int = 0  # not among the clips to import
+    num_not_selected: int = 0  # not among the clips to import
     num_zero_windows: int = 0  # left out: they have no direction
     clips_left_out: List[str] = dataclasses.field(default_factory=list)  # no window left
 
 
 def import_features(
-    files: Sequence[str], additions: Additions, output: str, wanted: Optional[AbstractSet[str]] = None
+    files: Sequence[str], additions: Additions, output: str, clip_ids: Optional[AbstractSet[str]] = None
 ) -> Totals:
     """Writes the clips of feature records to a folder of embeddings, in the order of the files.
 
@@ -62,7 +62,7 @@ def import_features(
         files: of one model; all of this project, with features.json beside them, or none.
         additions: what the files do not contain.
         output: the folder.
-        wanted: ids of the clips to import; None: all.
+        clip_ids: the clips to import; None: all.
 
     Raises:
         UserError: what `features.read_file` and `EmbeddingWriter` raise; files of several models, or of one without a
@@ -88,8 +88,8 @@ def import_features(
                 if clip.clip_id in seen:
                     raise UserError(f"clip {clip.clip_id} comes twice: every clip needs an id of its own")
                 seen.add(clip.clip_id)
-                if wanted is not None and clip.clip_id not in wanted:
-                    totals.num_unwanted += 1
+                if clip_ids is not None and clip.clip_id not in clip_ids:
+                    totals.num_not_selected += 1
                 elif clip.clip_id not in done:
                     _write(writer, clip, content, totals)
                 elif done[clip.clip_id] == (clip.labels, clip.fold):

@@ -41,7 +41,7 @@ class ShuffledVectors:
             UserError: the temporary file cannot be written.
         """
         self._buffer_rows = max(1, in_memory_bytes // (_FLOAT_BYTES * size))
-        self._order = (-1, np.empty(0, np.int64))  # the last pass that was asked for, and its order
+        self._order = (-1, np.empty(0, np.int64))  # the latest pass, and its order
         keys: List[np.ndarray] = [np.empty(0, np.int64)]
         try:
             with tempfile.TemporaryFile() as file:

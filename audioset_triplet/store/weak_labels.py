@@ -61,8 +61,8 @@ def read(path: str) -> WeakLabels:
                 raise UserError(f"{path}: has no column {missing[0]}; experiments.label_clusters writes weak labels.")
             for row in reader:
                 where = f"{path}: line {reader.line_num}"
-                whole = None not in row.values() and row["clip_id"] and row["annotated"] in ("0", "1")
-                if not whole or not row["label"].isdecimal():
+                is_complete = None not in row.values() and row["clip_id"] and row["annotated"] in ("0", "1")
+                if not is_complete or not row["label"].isdecimal():
                     raise UserError(f"{where}: not a clip id with the index and the name of a class; propagate again.")
                 label = int(row["label"])
                 add_class_names(names, [(label, row["label_name"])], where)
