@@ -1,4 +1,4 @@
-"""Published settings: one function each, every value with the place that it comes from."""
+"""Published settings: a function for each, with the source of every value."""
 
 import dataclasses
 from typing import Callable, Dict
@@ -15,9 +15,9 @@ def jansen2018() -> TripletConfig:
     """Jansen et al. 2018, "Unsupervised Learning of Semantic Audio Representations", joint model.
 
     The authors' slides give the network, the embedding size and equal shares of the four methods; others who read the
-    paper report the margin and semi-hard mining (section 4.2). The optimiser, the batch size and the learning rate are
-    in neither: Adam and 128 are those of Hershey et al. 2017, section 3 (same group), 1e-4 is the rate of the VGGish
-    trainer. The length is a choice: 10 passes over two million clips.
+    paper report the margin and semi-hard mining (section 4.2). Neither gives the optimizer, the batch size and the
+    learning rate: Adam and 128 are those of Hershey et al. 2017, section 3 (same group), 1e-4 is the rate of the VGGish
+    trainer. The number of steps is a choice: 10 epochs of two million clips.
     """
     return TripletConfig(
         sampling=SamplingConfig(
@@ -44,8 +44,9 @@ def small() -> TripletConfig:
 def esc50() -> TripletConfig:
     """The method on 1,200 clips of five seconds (ESC-50, three folds), in about 20 minutes on one CPU core.
 
-    Not published elsewhere: the network of `small`, the rest chosen on fold 3 (experiments/results/ablations.md), not
-    on the fold of the table (experiments/results/jansen2018-esc50.md). Only contrastive uses the temperature.
+    Not published elsewhere: the network of `small`; the other values are from trials on another fold
+    (experiments/results/ablations.md) than that of the table (experiments/results/jansen2018-esc50.md). The temperature
+    is for the contrastive row of that table.
     """
     return TripletConfig(
         sampling=SamplingConfig(shift_bands=8, mixing_alpha=0.5),
@@ -58,9 +59,9 @@ def esc50() -> TripletConfig:
 def jansen2020() -> CoincidenceConfig:
     """Jansen et al. 2020, "Coincidence, Categorization, and Consolidation", one stage.
 
-    The authors' slides give the two ResNet-50s, 128 dimensions, all pairs of the batch and a million clusters. What
-    they do not give (batch, optimiser, rate, lengths of stages, dT, the prediction network, the size of pictures,
-    gamma) is chosen: as in `jansen2018`, or the defaults.
+    The authors' slides give the two ResNet-50s, 128 dimensions, all pairs of the batch and a million clusters. Batch
+    size, optimizer, learning rate, steps, dT, the prediction network, the size of images and gamma are not published:
+    they are as in `jansen2018`, or the defaults.
     """
     return CoincidenceConfig(
         image=ImageConfig(image_size=128, image_stem_stride=2),
@@ -73,8 +74,8 @@ def jansen2020() -> CoincidenceConfig:
 def small_coincidence() -> CoincidenceConfig:
     """The same curriculum on two CPU cores, for some thousand videos: a stage takes about a quarter of an hour.
 
-    Not published elsewhere: one block in each stage of the networks, where `small` has those of the ResNet-50, small
-    images, a few hundred clusters. Chosen for speed; results: experiments/results/coincidence.md.
+    Not published elsewhere: ResNets of one block in each stage, small images, a few hundred clusters
+    (experiments/results/coincidence.md).
     """
     return CoincidenceConfig(
         image=ImageConfig(image_size=64, image_stem_stride=2),
@@ -91,7 +92,7 @@ def topline(base: TripletConfig) -> TripletConfig:
 
 
 def contrastive(base: TripletConfig) -> TripletConfig:
-    """Beyond the paper: its four constraints at once on both windows of a pair, under NT-Xent.
+    """Beyond the paper: its four methods at once on both windows of a pair, with NT-Xent.
 
     The loss is that of Chen et al. 2020 (SimCLR, equation 1).
     """
@@ -103,7 +104,7 @@ def contrastive(base: TripletConfig) -> TripletConfig:
 
 
 def from_scratch(base: TripletConfig) -> ClassifierConfig:
-    """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, under the budget of `base`."""
+    """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, with the training of `base`."""
     return ClassifierConfig(
         data=base.data,
         network=NetworkConfig(width=base.network.width, resnet=base.network.resnet),
@@ -120,7 +121,7 @@ def esc50_contrastive() -> TripletConfig:
 
 
 def small_classifier() -> ClassifierConfig:
-    """`from_scratch` under the budget of `small`: a quarter of the channels, batch 64, Adam 1e-3 with cosine decay.
+    """`from_scratch` with the training of `small`: a quarter of the channels, batch 64, Adam 1e-3 with cosine decay.
 
     Not published elsewhere.
     """
