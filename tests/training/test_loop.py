@@ -120,7 +120,7 @@ def test_what_is_restored_of_a_run_with_an_average_is_the_average(data, tmp_path
     reader = tf.train.load_checkpoint(path)
     key = "/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
     average, weight = (reader.get_tensor(name + key) for name in ("average_network", "network"))
-    np.testing.assert_array_equal(network.get_layer("stem_conv").kernel, average)
+    np.testing.assert_array_equal(network.get_layer("hidden").kernel, average)
     assert np.abs(average - weight).max() > 1e-4
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from audioset_triplet.config.network import EmbeddingNetworkConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.frontend import registry
@@ -14,8 +15,9 @@ from audioset_triplet.training.precision import precision
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests.tiny_network import build_tiny_network
 from tests.training.test_triplet import batch_of
-from tests.training.tiny_runs import tiny_config
+from tests.training.tiny_runs import TINY_BACKBONE
 
+RESNET = EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8)
 HEAD = ("average_pool", "embedding")
 HALF = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
@@ -33,7 +35,7 @@ def extreme_windows():
 def model_in(name, loss="triplet"):
     """The beginning of the network, which is traced in a tenth of the time."""
     with precision(name):
-        whole = networks.build_embedding(tiny_config("").network, (96, 64))
+        whole = networks.build_embedding(RESNET, (96, 64))
         pool, dense = (whole.get_layer(layer).from_config(whole.get_layer(layer).get_config()) for layer in HEAD)
         features = dense(pool(whole.get_layer("stage1_block1_relu").output))
         network = tf.keras.Model(whole.input, tf.keras.layers.UnitNormalization(dtype="float32")(features))
@@ -51,7 +53,7 @@ def steps(model, batch, count):
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_only_the_network_is_in_half_precision(name):
     with precision(name):
-        network = networks.build_embedding(tiny_config("").network, (96, 64))
+        network = networks.build_embedding(RESNET, (96, 64))
     assert network.get_layer("stage4_block1_relu").output.dtype == HALF[name]
     assert network.get_layer("average_pool").output.dtype == network.output.dtype == tf.float32
     assert {variable.dtype for variable in network.variables} == {tf.float32}
