@@ -38,7 +38,7 @@ def train(config: CoincidenceConfig, workdir: str) -> None:
     front_end = registry.by_name(config.network.front_end)
     windows.require_gap("coincidence_seconds", config.terms.coincidence_seconds, front_end)
     labels = weak_labels.read(config.labels.weak_labels) if config.terms.class_weight else None
-    read_batches = functools.partial(inputs.moment_batches, config, labels)
+    read_batches = functools.partial(inputs.audio_visual_batches, config, labels)
     source = run_inputs.Records(config, read_batches, with_frames=config.terms.av_weight > 0)
     loop.train(config, workdir, functools.partial(build_model, config, labels, workdir), source)
 
@@ -84,7 +84,7 @@ _METRICS: Dict[str, Sequence[str]] = {
 
 
 class CoincidenceModel(ObjectiveModel):
-    """Trains `submodels` (`build_submodels`) on `MomentBatch`es.
+    """Trains `submodels` (`build_submodels`) on `AudioVisualBatch`es.
 
     Pairs are those of the batch of all devices: each device scores its own windows with the images and the positive
     windows of all devices.
@@ -103,7 +103,7 @@ class CoincidenceModel(ObjectiveModel):
         names = [f"{name}_{metric}" for name in active for metric in ("loss", *_METRICS[name])]
         super().__init__(submodels, names, **options)
 
-    def terms(self, batch: inputs.MomentBatch) -> Terms:
+    def terms(self, batch: inputs.AudioVisualBatch) -> Terms:
         embeddings = self._embeddings(batch)
         compute = {"av": self._av, "aa": self._aa, "cluster": self._cluster, "class": self._class}
         terms: Dict[str, Tuple[float, Terms]] = {
@@ -128,17 +128,17 @@ class CoincidenceModel(ObjectiveModel):
         num_windows = 2 if self._weights["aa"] else 1
         return self._config.clustering.num_clusters, num_windows * self._config.training.batch_size
 
-    def _embeddings(self, batch: inputs.MomentBatch) -> List[tf.Tensor]:
+    def _embeddings(self, batch: inputs.AudioVisualBatch) -> List[tf.Tensor]:
         """[B, D] of the windows and, with term aa, of their positive windows, as one batch for batch normalization."""
         windows = tf.unstack(batch.windows, axis=1)
         return tf.split(self.submodels["network"](tf.concat(windows, axis=0), training=True), len(windows))
 
-    def _av(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
+    def _av(self, batch: inputs.AudioVisualBatch, embeddings: List[tf.Tensor]) -> Terms:
         images = self.submodels["image_network"](batch.images, training=True)
         image_times = Timestamps(batch.recordings, batch.image_seconds, batch.has_image)
         return self._coincidence("av_head", embeddings[0], _window_times(batch, 0), images, image_times)
 
-    def _aa(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
+    def _aa(self, batch: inputs.AudioVisualBatch, embeddings: List[tf.Tensor]) -> Terms:
         times = [_window_times(batch, which) for which in (0, 1)]
         return self._coincidence("aa_head", embeddings[0], times[0], embeddings[1], times[1])
 
@@ -154,20 +154,20 @@ class CoincidenceModel(ObjectiveModel):
         }
         return Terms(terms.loss, tf.ones_like(terms.loss), metrics)
 
-    def _cluster(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
+    def _cluster(self, batch: inputs.AudioVisualBatch, embeddings: List[tf.Tensor]) -> Terms:
         exists = [tf.ones_like(batch.has_positive_window), batch.has_positive_window][: len(embeddings)]
         weights = tf.cast(tf.concat(exists, axis=0), tf.float32)
         head, gamma = self.submodels[heads.CLUSTER_HEAD], self._config.clustering.gamma
         return clustering_terms.terms(tf.concat(embeddings, axis=0), weights, head, gamma, bool(self.jit_compile))
 
-    def _class(self, batch: inputs.MomentBatch, embeddings: List[tf.Tensor]) -> Terms:
+    def _class(self, batch: inputs.AudioVisualBatch, embeddings: List[tf.Tensor]) -> Terms:
         logits = self.submodels["class_head"](embeddings[0], training=True)
         loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.reduce_max(batch.targets, axis=1), {"accuracy": is_right})
 
 
-def _window_times(batch: inputs.MomentBatch, which: int) -> Timestamps:
+def _window_times(batch: inputs.AudioVisualBatch, which: int) -> Timestamps:
     """The times of the windows (0) or of their positive windows (1)."""
     exists = batch.has_positive_window if which else tf.ones_like(batch.has_positive_window)
     return Timestamps(batch.recordings, batch.seconds[:, which], exists)

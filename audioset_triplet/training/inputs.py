@@ -42,8 +42,8 @@ class WindowBatch(NamedTuple):
     seed: tf.Tensor  # int64 [B, 2], the same in every row, so that a part of a batch has it too
 
 
-class MomentBatch(NamedTuple):
-    """B moments of recordings: a window, another one near it, and a picture that is shown near it.
+class AudioVisualBatch(NamedTuple):
+    """B audio-visual pairs: a window of a recording, a positive window near it, and an image that is shown near it.
 
     Windows are features of T frames by F bands. What a run does not use is (), as in `TripletBatch`.
     """
@@ -134,13 +134,13 @@ def labelled_batches(
     return pipeline.delivered(pipeline.batched(examples).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
 
 
-def moment_batches(
+def audio_visual_batches(
     config: CoincidenceConfig, weak_labels: Optional[WeakLabels] = None, feed: Feed = ONE_PIPELINE
 ) -> tf.data.Dataset:
-    """An endless stream of `MomentBatch`es, of each clip one moment on every pass.
+    """An endless stream of `AudioVisualBatch`es: from each clip one audio-visual pair at random on every pass.
 
     Args:
-        config: what to read; terms of weight 0 say what is not needed.
+        config: what to read; what only terms of weight 0 need is left out.
         weak_labels: the labels of some clips; None: there are no targets.
         feed: as for `triplet_batches`.
 
@@ -149,38 +149,38 @@ def moment_batches(
     """
     pipeline = Pipeline(config, feed)
     front_end = pipeline.front_end
-    with_pictures = config.terms.av_weight > 0
+    with_images = config.terms.av_weight > 0
     num_windows = 2 if config.terms.aa_weight > 0 else 1
     target = _targets_of(weak_labels) if weak_labels else None
-    clips = pipeline.clips(with_frames=with_pictures)
+    clips = pipeline.clips(with_frames=with_images)
     require_any(clips, f"--data={config.data.data} holds no clip of --folds={','.join(map(str, config.data.folds))}.")
 
-    def compute(batch: dict) -> MomentBatch:
+    def compute(batch: dict) -> AudioVisualBatch:
         pcm = batch["pcm"][:, :num_windows]
-        return MomentBatch(
+        return AudioVisualBatch(
             windows=front_end.features(samples.tensor_to_waveform(pcm)),
             has_positive_window=batch["has_positive_window"],
             recordings=batch["recording"],
             seconds=batch["seconds"],
-            images=batch["image"] if with_pictures else (),
-            has_image=batch["has_image"] if with_pictures else (),
-            image_seconds=batch["image_seconds"] if with_pictures else (),
+            images=batch["image"] if with_images else (),
+            has_image=batch["has_image"] if with_images else (),
+            image_seconds=batch["image_seconds"] if with_images else (),
             targets=batch["targets"] if target else (),
             example_id=batch["example_id"],
         )
 
-    def finished(moment: dict) -> dict:
-        clip_id, _, own_seed = (moment.pop(name) for name in ("clip_id", "labels", "seed"))
-        if with_pictures and config.image.augment_images:
-            moment["image"] = image_augmentation.augment(moment["image"], own_seed)
-        return {**moment, "targets": target(clip_id)} if target else moment
+    def finished(pair: dict) -> dict:
+        clip_id, _, augmentation_seed = (pair.pop(name) for name in ("clip_id", "labels", "seed"))
+        if with_images and config.image.augment_images:
+            pair["image"] = image_augmentation.augment(pair["image"], augmentation_seed)
+        return {**pair, "targets": target(clip_id)} if target else pair
 
-    image_size = config.image.image_size if with_pictures else 0
-    moments = windows.audio_visual_pairs(
+    image_size = config.image.image_size if with_images else 0
+    pairs = windows.audio_visual_pairs(
         pipeline.repeated(clips), front_end, pipeline.seed, config.terms.coincidence_seconds, image_size
     )
-    moments = pipeline.separated(moments.map(finished, num_parallel_calls=tf.data.AUTOTUNE))
-    return pipeline.delivered(pipeline.batched(moments).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
+    pairs = pipeline.separated(pairs.map(finished, num_parallel_calls=tf.data.AUTOTUNE))
+    return pipeline.delivered(pipeline.batched(pairs).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
 
 
 def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -189,16 +189,15 @@ def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     clip_ids = list(weak_labels.labels)
     hashes = hash_ids(tf.constant(clip_ids, tf.string)).numpy()
     order = np.argsort(hashes)
-    lists = [[columns[label] for label in weak_labels.labels[clip_ids[row]]] for row in order]
-    values = tf.constant([column for one in lists for column in one], tf.int32)
-    ends = tf.constant(np.cumsum([0, *map(len, lists)]), tf.int32)
+    columns_of_clips = [[columns[label] for label in weak_labels.labels[clip_ids[row]]] for row in order]
+    values = tf.constant([column for clip_columns in columns_of_clips for column in clip_columns], tf.int32)
+    starts = tf.constant(np.cumsum([0, *map(len, columns_of_clips)]), tf.int32)
     hashes = tf.constant(hashes[order])
 
     def target(clip_id: tf.Tensor) -> tf.Tensor:
-        own = hash_ids(clip_id)[tf.newaxis]
-        place, behind = (tf.searchsorted(hashes, own, side)[0] for side in ("left", "right"))
-        found = values[ends[place] : ends[behind]]
-        return tf.reduce_max(tf.one_hot(tf.concat([found, [-1]], 0), len(columns)), axis=0)
+        first, end = (tf.searchsorted(hashes, hash_ids(clip_id)[tf.newaxis], side)[0] for side in ("left", "right"))
+        clip_columns = values[starts[first] : starts[end]]
+        return tf.reduce_max(tf.one_hot(tf.concat([clip_columns, [-1]], 0), len(columns)), axis=0)
 
     return target
 

@@ -1,4 +1,4 @@
-"""Batches of moments and small networks for them, the same every time."""
+"""Audio-visual batches and small networks for them, the same every time."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ from audioset_triplet.config.coincidence import (
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.models.heads import CLUSTER_HEAD, ClusterHead, CoincidenceHead, build_class_head
 from audioset_triplet.training.coincidence import CoincidenceModel
-from audioset_triplet.training.inputs import MomentBatch
+from audioset_triplet.training.inputs import AudioVisualBatch
 from tests.tiny_network import build_tiny_network
 
 BATCH_SIZE, SIZE, CLASSES, CLUSTERS, EMBEDDING_SIZE = 8, 32, 3, 5, 8
@@ -33,7 +33,7 @@ def config_of(**weights):
 
 
 def batch_of(config, seed=0):
-    """Eight moments of seven recordings: two of one recording, near each other; some parts do not exist."""
+    """Eight pairs of seven recordings: two of one recording, near each other; some parts do not exist."""
     rng = np.random.default_rng(seed)
     terms = config.terms
     targets = np.eye(CLASSES)[rng.integers(0, CLASSES, BATCH_SIZE)] * (np.arange(BATCH_SIZE) % 4 > 0)[:, np.newaxis]
@@ -45,7 +45,7 @@ def batch_of(config, seed=0):
         "has_image": tf.constant(has_picture),
         "image_seconds": tf.constant(rng.uniform(0, 3, BATCH_SIZE), tf.float32),
     }
-    return MomentBatch(
+    return AudioVisualBatch(
         windows=tf.constant(rng.normal(size=[BATCH_SIZE, num_windows, 96, 64]), tf.float32),
         has_positive_window=tf.constant(np.arange(BATCH_SIZE) != 1),
         recordings=tf.constant([3, 1, 2, 3, 4, 5, 6, 7], tf.int64),

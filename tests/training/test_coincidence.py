@@ -155,7 +155,7 @@ def test_every_preset_builds_and_takes_a_step(videos, name):
     model = coincidence.build_model(config, None, "")
     before = model.submodels["network"].get_layer("embedding").kernel.numpy()
     model.compile(tf.keras.optimizers.SGD(0.01))
-    [batch] = inputs.moment_batches(config).take(1)
+    [batch] = inputs.audio_visual_batches(config).take(1)
     logs = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
     assert np.isfinite(logs["loss"]).all()
     assert (model.submodels["network"].get_layer("embedding").kernel.numpy() != before).any()
@@ -165,7 +165,7 @@ def test_every_preset_builds_and_takes_a_step(videos, name):
 def test_batches_of_audio_visual_pairs(videos):
     config = tiny_config(videos, class_weight=0.0)
     labels = WeakLabels({"clip0": (7,), "clip3": (7, 9), "elsewhere": (9,)}, {9: "nine", 7: "seven"})
-    [batch] = inputs.moment_batches(config, labels).take(1)
+    [batch] = inputs.audio_visual_batches(config, labels).take(1)
     assert batch.windows.shape == (8, 2, 96, 64) and batch.images.shape == (8, 32, 32, 3)
     assert np.isfinite(batch.windows).all() and np.all(batch.has_image) and np.all(batch.has_positive_window)
     clips = tiny_videos.make_clips()
@@ -176,7 +176,7 @@ def test_batches_of_audio_visual_pairs(videos):
         np.testing.assert_array_equal(picture, expected)
         own = labels.labels.get(clip.clip_id, ())
         assert target.numpy().tolist() == [float(7 in own), float(9 in own)]
-    [audio_only] = inputs.moment_batches(tiny_config(videos, av_weight=0.0, aa_weight=0.0)).take(1)
+    [audio_only] = inputs.audio_visual_batches(tiny_config(videos, av_weight=0.0, aa_weight=0.0)).take(1)
     assert audio_only.images == () and audio_only.targets == () and audio_only.windows.shape == (8, 1, 96, 64)
 
 

@@ -15,9 +15,9 @@ from audioset_triplet.training.precision import precision
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests.tiny_network import build_tiny_network
 from tests.training.test_triplet import batch_of
-from tests.training.tiny_runs import TINY_BACKBONE
+from tests.training.tiny_runs import TINY_RESNET
 
-RESNET = EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8)
+RESNET = EmbeddingNetworkConfig(width=0.0625, resnet=TINY_RESNET, embedding_size=8)
 HEAD = ("average_pool", "embedding")
 HALF = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 

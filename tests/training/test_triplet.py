@@ -163,6 +163,7 @@ def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
 @functools.cache
 def built(config):
     """Presets share their networks, which only differ in the loss."""
+    tf.keras.utils.set_random_seed(0)  # of some weights no triplet of two is active
     return networks.build_embedding(config, (96, 64))
 
 

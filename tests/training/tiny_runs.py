@@ -19,7 +19,8 @@ from tests.toy_network import TOY
 ARCHITECTURES.setdefault("toy", TOY)
 
 # The ResNet with a block in each stage: 17 convolutions to trace instead of 53.
-TINY_BACKBONE = dict(width=0.0625, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
+TINY_RESNET = ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1))
+TINY_BACKBONE = dict(width=0.0625, resnet=TINY_RESNET)
 
 
 def tiny_config(data, method="joint", **training):
