@@ -162,15 +162,17 @@ def test_candidates_exclude_everything_that_is_heard_in_the_triplet():
 
 @functools.cache
 def built(config):
-    """Presets share their networks, which only differ in the loss."""
-    tf.keras.utils.set_random_seed(0)  # of some weights no triplet of two is active
-    return networks.build_embedding(config, (96, 64))
+    """A network and its initial weights: presets that only differ in the loss share it."""
+    tf.keras.utils.set_random_seed(0)  # with some weights neither of two triplets is active
+    network = networks.build_embedding(config, (96, 64))
+    return network, network.get_weights()
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_builds_and_takes_a_step(name):
     config = PRESETS[name]()
-    network = built(config.network)
+    network, weights = built(config.network)
+    network.set_weights(weights)
     before = network.get_layer("embedding").kernel.numpy()
     logs = trained(network, config.loss, batch_of(2), optimizers.build(config.training))
     assert np.isfinite(float(logs["loss"]))
