@@ -8,9 +8,9 @@ neighbours. The table also has two classifiers on log-mel, one of them a ResNet-
 paper the row `contrastive`. After every cell the program writes OUTPUT/table.json, table.md and report.html; recovery
 is how far a method comes from log-mel to the topline.
 
-Stop it at any time; the same command goes on, and what is finished is never computed again. More --seeds and --folds
+Stop it at any time; the same command resumes, and no finished cell is computed again. More --seeds and --folds
 extend the table. --only=joint,topline/retrieval picks rows and cells; --dry_run lists what there is to do.
---eval_data=GLOB takes records of their own for evaluation instead of a fold.
+--eval_data=GLOB evaluates on other records instead of a fold.
 """
 
 from absl import flags

@@ -35,9 +35,9 @@ class ClipClusters:
             "digest": digest,
         }
 
-    def of_clips(self, wanted: Set[str]) -> "ClipClusters":
+    def of_clips(self, clip_ids: Set[str]) -> "ClipClusters":
         """The clusters of some clips alone; a UserError if none of them has one."""
-        rows = [row for row, clip_id in enumerate(self.clip_ids) if clip_id in wanted]
+        rows = [row for row, clip_id in enumerate(self.clip_ids) if clip_id in clip_ids]
         if not rows:
             raise UserError(f"{self.folder}: none of its clips can be queried: choose other --train_folds.")
         return self.at(np.array(rows))

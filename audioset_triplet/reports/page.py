@@ -6,6 +6,7 @@ light or dark scheme, and embedded PNG images and MP3 audio. It refers to no oth
 
 import base64
 import dataclasses
+import functools
 import os
 from typing import Any, Dict, List, Protocol, Sequence, Tuple
 
@@ -53,16 +54,21 @@ def render(template: str, sets: Sequence[NamedSet], facts: Facts, templates: str
         templates: folder of the template, where it is not that of the reports.
         values: the other variables of the template.
     """
-    environment = jinja2.Environment(
+    coloured = [{**vars(one), "colour": colour} for one, colour in zip(sets, colours(len(sets)))]
+    model = next(iter(coloured), None)
+    return _environment(templates).get_template(template).render(facts=facts, sets=coloured, model=model, **values)
+
+
+@functools.lru_cache
+def _environment(templates: str) -> jinja2.Environment:
+    """Compiles a template once, however often its page is written anew."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader([templates, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    coloured = [{**vars(one), "colour": colour} for one, colour in zip(sets, colours(len(sets)))]
-    model = next(iter(coloured), None)
-    return environment.get_template(template).render(facts=facts, sets=coloured, model=model, **values)
 
 
 def colours(count: int) -> List[str]:

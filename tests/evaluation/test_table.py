@@ -54,7 +54,7 @@ def test_recovery_is_of_the_means_over_runs():
     table = Table(ROWS, [], results)
     assert table.recovery("joint", "retrieval") == pytest.approx((0.625 - 0.5) / (0.875 - 0.5))
     assert table.recovery("contrastive", "retrieval") is None  # has no result
-    assert table.recovery("joint", "classification") is None  # nobody has
+    assert table.recovery("joint", "classification") is None  # no row has
 
 
 def test_recovery_is_over_the_splits_that_the_three_rows_have_in_common():
@@ -115,7 +115,7 @@ def test_a_planned_cell_is_missing_until_it_has_a_result():
     table = Table(ROWS, planned, [make_result("joint", "retrieval", [0.5])])
     missing = {str(cell) for cell in table.missing}
     assert "fold4/log_mel/retrieval" in missing and "fold4-seed0/joint/knn" in missing
-    assert "fold4-seed0/topline/knn" in missing  # not planned, but the table has a place for it
+    assert "fold4-seed0/topline/knn" in missing  # not planned, but a cell of the table
     assert "fold4-seed0/joint/retrieval" not in missing
     assert len(table.cells) == 4 * 4 + 2 and not table.numbers()["complete"]
 

@@ -14,13 +14,13 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.studies.jansen2018 import study
 from audioset_triplet.synthetic import recordings
 from data_prep import esc50
-from tests import processes, tiny_architecture
+from tests import processes
 from tests.data_prep import written
 
 MODULE = "experiments.reproduce_jansen2018"
 HEAD = dict(hidden_units=8, head_epochs=1, head_min_steps=10)
 TRAINING = dict(steps=2, batch_size=4, log_every_steps=1, checkpoint_every_steps=1, deterministic=True)
-NETWORK = dict(architecture=tiny_architecture.NAME, width=0.0625, embedding_size=8)
+NETWORK = dict(architecture="toy", width=0.0625, embedding_size=8)
 BLOCKS = (1, 1, 1, 1)
 ROWS = "log_mel untrained noise translation mixing proximity joint topline log_mel_fc4 resnet50 contrastive".split()
 
@@ -34,10 +34,10 @@ def data(tmp_path_factory):
 
 
 def program(data, output, **options):
-    """The program that knows the tiny architecture, and its flags."""
+    """The program that knows the toy network, and its flags."""
     budget = dict(preset="small", blocks=",".join(map(str, BLOCKS)), labels_per_class="1,2", trials=1)
     flags = processes.flags(data=data, output=output, **{**budget, **HEAD, **TRAINING, **NETWORK, **options})
-    return ["tests.tiny_architecture", MODULE, *flags]
+    return ["tests.toy_network", MODULE, *flags]
 
 
 def configs(data, output, **options):

@@ -221,7 +221,7 @@ def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path):
         log = annotation_log.read(str(tmp_path))
         assert known <= len(log.answers) <= len(log.questions) <= len(log.answers) + 1
         assert [*log.questions] == [f"clip {row}" for row in range(len(log.questions))]
-        lost = len(log.answers) - known  # kept, and killed before anybody was told
+        lost = len(log.answers) - known  # written, and killed before the report
         assert 0 <= lost <= 1
         known += lost
         if len(log.questions) > len(log.answers):

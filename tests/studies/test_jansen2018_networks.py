@@ -13,30 +13,35 @@ from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.evaluation import semi_supervised, splits
 from audioset_triplet.export import saved_model
+from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import manifest, trained_networks
 from audioset_triplet.studies.jansen2018 import evaluations, networks, scratch
 from audioset_triplet.training import triplet
-from tests import example_clips, tiny_architecture, tiny_records
+from tests import example_clips, tiny_records
+from tests.toy_network import TOY
 
-tiny_architecture.register()
+
+@pytest.fixture(autouse=True)
+def toy_network(monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row, method", [("topline", "labels"), ("joint", "joint")])
 def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, method):
-    apart = [tiny_records.make_clip(i, i % 2) for i in range(8)]
+    others = [tiny_records.make_clip(i, i % 2) for i in range(8)]
     shared = [
         tiny_records.make_clip(8, 0, recording="shared"),
         tiny_records.make_clip(9, 1, fold=2, recording="shared"),
     ]
-    path = tiny_records.write(tmp_path / "all.tfrecord", [*apart[:3], *shared, *apart[3:]])
+    path = tiny_records.write(tmp_path / "all.tfrecord", [*others[:3], *shared, *others[3:]])
 
     def config_of(data):
         return TripletConfig(
             data=data,
             sampling=SamplingConfig(method=method),
-            network=EmbeddingNetworkConfig(architecture=tiny_architecture.NAME, embedding_size=8),
+            network=EmbeddingNetworkConfig(architecture="toy", embedding_size=8),
             training=TrainingConfig(batch_size=8, steps=2, learning_rate=0.01, deterministic=True),
         )
 
@@ -46,7 +51,7 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
     model_id = json.loads((tmp_path / row / "embeddings.json").read_text())["model_id"]
     assert not list((tmp_path / row).glob(".export-*"))
 
-    alone = DataConfig(tiny_records.write(tmp_path / "apart.tfrecord", apart))  # as if there were no such recording
+    alone = DataConfig(tiny_records.write(tmp_path / "others.tfrecord", others))  # as if there were no such recording
     triplet.train(config_of(alone), str(tmp_path / "alone"))
     assert model_id == saved_model.model_id_of(trained_networks.restore_embedding(str(tmp_path / "alone"))[0])
 
@@ -62,7 +67,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
         example_clips.write(folder, infos)
     config = ClassifierConfig(
         data=split.train,
-        network=NetworkConfig(architecture=tiny_architecture.NAME),
+        network=NetworkConfig(architecture="toy"),
         training=TrainingConfig(batch_size=4, steps=1),
     )
     how = evaluations.Evaluations(HeadConfig(), labels_per_class=(2,), trials=2)
@@ -73,7 +78,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
     for trial in range(2):
         shown = semi_supervised.labelled(clips, semi_supervised.ranked_clips(clips, how.seed, trial), 2)
         ids = [clip_id for clip_id, is_shown in zip(clips.train.clip_ids, shown) if is_shown]
-        kept = json.loads((tmp_path / "row" / f"run-2-labels-trial{trial}" / "data.json").read_text())
-        assert kept == manifest.describe(path, ids) and kept["clips"] == 4
-        digests.append(kept["clips_digest"])
+        learned_from = json.loads((tmp_path / "row" / f"run-2-labels-trial{trial}" / "data.json").read_text())
+        assert learned_from == manifest.describe(path, ids) and learned_from["clips"] == 4
+        digests.append(learned_from["clips_digest"])
     assert digests[0] != digests[1]

@@ -130,7 +130,7 @@ def test_clips_with_a_larger_weight_decide(tmp_path):
     example_clips.write(tmp_path / "all", INFOS, noise=0.3)
     split = splits.read_split(str(tmp_path / "all"), [1], str(tmp_path / "all"), [2])
     is_right = np.arange(24) // 4 % 2 == 0  # half of each class
-    labels = [own if right else ((own[0] + 1) % 4,) for own, right in zip(split.train.labels, is_right)]
+    labels = [true if right else ((true[0] + 1) % 4,) for true, right in zip(split.train.labels, is_right)]
     train = dataclasses.replace(split.train, labels=labels)
 
     def accuracy(weights):

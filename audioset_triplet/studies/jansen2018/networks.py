@@ -65,9 +65,9 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
     saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # frees the networks of other rows
-        network, origin = _network(os.path.join(folder, "run"), row, split, config)
+        network, weights_source = _network(os.path.join(folder, "run"), row, split, config)
         front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
-        saved_model.export(network, path, front_end, {"weights": origin})
+        saved_model.export(network, path, front_end, {"weights": weights_source})
     return embedder.LoadedModel(path)
 
 
