@@ -13,8 +13,8 @@ the N largest of its clusters. A name for several takes for each N the clusterin
 with at least N.
 
 It writes OUTPUT/results.json (label_curve/NAME/N/map, .../map_std, label_curve/NAME/reduction_at_80_percent, ...) and
-report.html, again after every classifier. Stop it at any time; the same command resumes, and no finished cell (OUTPUT/cells) is
-computed again. More --budgets, --trials and --clusterings extend it.
+report.html, again after every classifier. Stop it at any time; the same command resumes, and computes no finished cell
+(OUTPUT/cells) again. More --budgets, --trials and --clusterings extend it.
 """
 
 from audioset_triplet import command_line
