@@ -1,11 +1,12 @@
-"""From a folder of sounds to an evaluated SavedModel, in one command.
+"""From a folder of audio clips to an evaluated SavedModel, in one command.
 
-  python -m experiments.quickstart --output=demo                           # sounds that the project synthesises
+  python -m experiments.quickstart --output=demo                           # synthetic clips
   python -m experiments.quickstart --output=demo --esc50=ESC-50-master     # the ESC-50 data set, as downloaded
 
 It runs the project's own commands one after the other, shows each, and stops at the first that fails: prepare ->
-inspect -> train -> export -> embed -> evaluate, with the log-mel input and the untrained network beside the model. The
-last fold is held out. Run it again to go on where it was stopped. It takes six to thirty minutes on two CPU cores.
+inspect -> train -> export -> embed -> evaluate. The log-mel input and the untrained network are evaluated beside the
+model. The last fold is held out. Run it again to go on where it was stopped. On two CPU cores the synthetic clips take
+less than five minutes, ESC-50 half an hour.
 """
 
 import json
@@ -27,8 +28,8 @@ from data_prep import esc50
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "demo", "Folder for everything that is made.")
-flags.DEFINE_string("esc50", "", "ESC-50 folder to use instead of synthetic sounds.")
-flags.DEFINE_integer("steps", 0, "Training steps; 0: as many as the preset `small` has.", lower_bound=0)
+flags.DEFINE_string("esc50", "", "ESC-50 folder to use instead of synthetic clips.")
+flags.DEFINE_integer("steps", 0, "Training steps; 0: as many as the preset has.", lower_bound=0)
 flags.DEFINE_integer("seed", 0, "Seed of the training.")
 flags.DEFINE_integer("clips_per_class", 40, "Synthetic clips per class, a fifth of them in each fold.", lower_bound=10)
 
@@ -71,8 +72,8 @@ def main() -> None:
     if not source:
         source = os.path.join(FLAGS.output, "sounds")
         if not os.path.isdir(source):
-            print(f"Synthesising sounds into {source}", flush=True)
-            recordings.write_world(source, clips_per_class=FLAGS.clips_per_class)
+            print(f"Synthesising audio clips into {source}", flush=True)
+            recordings.write_world(source, clips_per_class=FLAGS.clips_per_class, num_processes=os.cpu_count() or 1)
     *train_folds, held_out = folds_of(source)
     folder = {name: os.path.join(FLAGS.output, name) for name in ("records", "run", "models", "embeddings", "report")}
     records = os.path.join(folder["records"], "*.tfrecord")
@@ -80,9 +81,11 @@ def main() -> None:
 
     run("data_prep.prepare_esc50", source=source, output=folder["records"])
     run("data_prep.inspect_tfrecords", data=records)
-    steps = {"steps": FLAGS.steps} if FLAGS.steps else {}
+    settings = {"preset": "small" if FLAGS.esc50 else "demo", "seed": FLAGS.seed}
+    if FLAGS.steps:
+        settings["steps"] = FLAGS.steps
     train_data = {"data": records, "folds": ",".join(map(str, train_folds))}
-    run("experiments.train_triplet", **train_data, workdir=folder["run"], preset="small", seed=FLAGS.seed, **steps)
+    run("experiments.train_triplet", **train_data, workdir=folder["run"], **settings)
     require_trained(folder["run"])
     embeddings = {}
     for network in NETWORKS:
@@ -106,7 +109,7 @@ def main() -> None:
     print(f"\nRetrieval mAP on fold {held_out} of {source}: {values}.")
     print(f"Open {folder['report']}/report.html; the model is {folder['models']}/trained.")
     if not FLAGS.esc50:
-        print("These numbers are about synthetic sounds: they say that everything works, not how well it hears.")
+        print("The clips are synthetic: the numbers show that every step works, not how good the method is.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import csv
 import os
 from typing import Dict, Iterator, List, NamedTuple
 
+import joblib
 import numpy as np
 import soundfile
 import tqdm
@@ -36,12 +37,17 @@ class Recording(NamedTuple):
 
 
 def write_world(
-    folder: str, num_classes: int = 12, clips_per_class: int = 40, seconds: float = 5.0, seed: int = 0
+    folder: str,
+    num_classes: int = 12,
+    clips_per_class: int = 40,
+    seconds: float = 5.0,
+    seed: int = 0,
+    num_processes: int = 1,
 ) -> None:
     """Writes audio/{fold}-{recording}-{take}-{target}.wav (16 kHz, int16, mono) and meta/esc50.csv.
 
     Folds 1 to 5 are balanced over classes; all takes of a recording lie in one fold. The same arguments write the same
-    bytes. The folder appears when it is complete.
+    bytes, whatever `num_processes`. The folder appears when it is complete.
 
     Raises:
         UserError: a count that cannot be, or a folder that holds something already.
@@ -55,8 +61,11 @@ def write_world(
         os.makedirs(os.path.join(temporary, "meta"))
         rows: List[Dict[str, object]] = []
         recordings = plan(num_classes, clips_per_class, seed)
-        for recording in tqdm.tqdm(recordings, desc="synthesise", unit="recording", disable=None):
-            rows += _write_recording(temporary, recording, seconds, seed)
+        written = joblib.Parallel(num_processes, return_as="generator")(
+            joblib.delayed(_write_recording)(temporary, recording, seconds, seed) for recording in recordings
+        )
+        for clips in tqdm.tqdm(written, desc="synthesise", unit="recording", total=len(recordings), disable=None):
+            rows += clips
         rows.sort(key=lambda row: str(row["filename"]))
         write_table(os.path.join(temporary, "meta", "esc50.csv"), rows)
 
@@ -98,24 +107,29 @@ def plan(num_classes: int, clips_per_class: int, seed: int) -> List[Recording]:
     return recordings
 
 
-def _write_recording(folder: str, recording: Recording, seconds: float, seed: int) -> Iterator[Dict[str, object]]:
+def _write_recording(folder: str, recording: Recording, seconds: float, seed: int) -> List[Dict[str, object]]:
+    """Writes the clips of a recording; returns a row of the table for each."""
     rng = np.random.default_rng([seed, recording.number])
     name = list(SOUNDS)[recording.target]
     num_samples = round(seconds * SAMPLE_RATE_HZ)
     pcm = np.round(render(rng, name, recording.num_takes * num_samples) * PCM_SCALE).astype(np.int16)
+    rows: List[Dict[str, object]] = []
     for place, samples in enumerate(np.split(pcm, recording.num_takes)):
         take = "ABC"[place]
         filename = f"{recording.fold}-{recording.number}-{take}-{recording.target}.wav"
         soundfile.write(os.path.join(folder, "audio", filename), samples, SAMPLE_RATE_HZ, subtype="PCM_16")
-        yield {
-            "filename": filename,
-            "fold": recording.fold,
-            "target": recording.target,
-            "category": name,
-            "esc10": recording.target < ESC10_CLASSES,
-            "src_file": recording.number,
-            "take": take,
-        }
+        rows.append(
+            {
+                "filename": filename,
+                "fold": recording.fold,
+                "target": recording.target,
+                "category": name,
+                "esc10": recording.target < ESC10_CLASSES,
+                "src_file": recording.number,
+                "take": take,
+            }
+        )
+    return rows
 
 
 def render(rng: np.random.Generator, name: str, num_samples: int) -> np.ndarray:

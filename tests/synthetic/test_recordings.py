@@ -85,8 +85,9 @@ def test_the_default_folds_are_equal_and_hold_whole_recordings():
 
 
 def test_the_same_arguments_write_the_same_bytes_and_another_seed_others(world, tmp_path):
-    for seed in (5, 6):
-        recordings.write_world(str(tmp_path / str(seed)), num_classes=3, clips_per_class=12, seconds=1.0, seed=seed)
+    made = dict(num_classes=3, clips_per_class=12, seconds=1.0)
+    recordings.write_world(str(tmp_path / "5"), seed=5, num_processes=2, **made)
+    recordings.write_world(str(tmp_path / "6"), seed=6, **made)
     assert _bytes(tmp_path / "5") == _bytes(world)
     again, other = _rows(tmp_path / "5"), _rows(tmp_path / "6")
     assert [row["filename"] for row in again] != [row["filename"] for row in other]
