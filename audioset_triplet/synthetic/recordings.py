@@ -6,12 +6,14 @@ background do, and part of the recordings has another class quietly in the backg
 synthetic sounds.
 """
 
+import concurrent.futures
 import contextlib
 import csv
+import functools
+import multiprocessing
 import os
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
-import joblib
 import numpy as np
 import soundfile
 import tqdm
@@ -61,11 +63,11 @@ def write_world(
         os.makedirs(os.path.join(temporary, "meta"))
         rows: List[Dict[str, object]] = []
         recordings = plan(num_classes, clips_per_class, seed)
-        written = joblib.Parallel(num_processes, return_as="generator")(
-            joblib.delayed(_write_recording)(temporary, recording, seconds, seed) for recording in recordings
-        )
-        for clips in tqdm.tqdm(written, desc="synthesise", unit="recording", total=len(recordings), disable=None):
-            rows += clips
+        write = functools.partial(_write_recording, temporary, seconds, seed)
+        with _mapping(num_processes) as map_:
+            written = map_(write, recordings)
+            for clips in tqdm.tqdm(written, desc="synthesise", unit="recording", total=len(recordings), disable=None):
+                rows += clips
         rows.sort(key=lambda row: str(row["filename"]))
         write_table(os.path.join(temporary, "meta", "esc50.csv"), rows)
 
@@ -107,7 +109,19 @@ def plan(num_classes: int, clips_per_class: int, seed: int) -> List[Recording]:
     return recordings
 
 
-def _write_recording(folder: str, recording: Recording, seconds: float, seed: int) -> List[Dict[str, object]]:
+@contextlib.contextmanager
+def _mapping(num_processes: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """`map`, in this process or in others."""
+    if num_processes == 1:
+        yield map
+        return
+    # Not forks: a caller may have threads.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(num_processes, context) as pool:
+        yield pool.map
+
+
+def _write_recording(folder: str, seconds: float, seed: int, recording: Recording) -> List[Dict[str, object]]:
     """Writes the clips of a recording; returns a row of the table for each."""
     rng = np.random.default_rng([seed, recording.number])
     name = list(SOUNDS)[recording.target]

@@ -20,7 +20,8 @@ def stop_the_training(arguments, folder):
     program = processes.Program(MODULE, *arguments)
     while not (folder / "run" / "config.json").exists() and program.poll() is None:
         time.sleep(0.1)
-    [training] = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    children = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    [training] = [pid for pid in children if "train_triplet" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
     os.kill(int(training), signal.SIGTERM)
     assert program.wait() == 1
     return program.output()[1]

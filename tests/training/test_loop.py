@@ -4,8 +4,6 @@ import dataclasses
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -142,35 +140,9 @@ def test_sigterm_saves_and_exits_with_0(data, tmp_path):
     assert trained_networks.restore_embedding(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
 
 
-MIRRORED = """
-import sys
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-from audioset_triplet.errors import UserError
-from audioset_triplet.training import triplet
-from tests.training.tiny_runs import tiny_config
-
-triplet.train(tiny_config(sys.argv[1], strategy="mirrored"), sys.argv[2])
-for options in (dict(batch_size=5), dict(jit_compile=True)):
-    try:
-        triplet.train(tiny_config(sys.argv[1], strategy="mirrored", **options), sys.argv[2] + "-odd")
-    except UserError as error:
-        print(error)
-"""
-
-
 @pytest.mark.slow
 def test_a_run_on_two_devices(data, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-c", MIRRORED, data, str(tmp_path / "run")],
-        cwd=processes.ROOT,
-        env=processes.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = processes.run("tests.training.mirrored_run", data, tmp_path / "run")
     assert result.returncode == 0, result.stderr
     assert "--batch_size=5 does not divide into 2 devices" in result.stdout
     assert "--jit_compile is for one device, and --strategy=mirrored has 2" in result.stdout
