@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import shutil
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 from audioset_triplet.errors import UserError
 
@@ -25,6 +25,11 @@ def atomic_path(path: str) -> Iterator[str]:
             shutil.rmtree(temporary)
         elif os.path.exists(temporary):
             os.remove(temporary)
+
+
+def is_newer(path: str, made_from: Iterable[str]) -> bool:
+    """Whether there is a file that is not older than any of those that it is made from."""
+    return os.path.exists(path) and os.path.getmtime(path) >= max(map(os.path.getmtime, made_from))
 
 
 def write_text(path: str, text: str) -> None:

@@ -9,6 +9,7 @@ model. The last fold is held out. Run it again to go on where it was stopped. On
 less than five minutes, ESC-50 half an hour.
 """
 
+import glob
 import json
 import os
 import pathlib
@@ -20,7 +21,7 @@ from typing import List
 
 from absl import flags
 
-from audioset_triplet import command_line
+from audioset_triplet import command_line, files
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.synthetic import recordings
@@ -56,6 +57,18 @@ def require_trained(workdir: str) -> None:
         raise UserError(f"{workdir}: the training was stopped before step {config.training.steps}: run this again.")
 
 
+def embed_with(network: str, workdir: str, records: str, model: str, embeddings: str) -> None:
+    """Exports one of NETWORKS and embeds the records with it, unless an earlier call did so from the same files."""
+    made = f"{embeddings}.made"  # empty, written last
+    made_from = [*glob.glob(records), os.path.join(workdir, "checkpoints", "checkpoint")]
+    if os.path.isdir(model) and os.path.isdir(embeddings) and files.is_newer(made, made_from):
+        print(f"\n{model} and {embeddings} are there already", flush=True)
+        return
+    run("experiments.export_model", network=network, workdir=workdir, output=model)
+    run("experiments.embed", model=model, input=records, output=embeddings)
+    pathlib.Path(made).touch()
+
+
 def folds_of(source: str) -> List[int]:
     """The folds of an ESC-50 style folder, ascending."""
     requests = esc50.read_requests(pathlib.Path(source), esc10_only=False)
@@ -87,19 +100,18 @@ def main() -> None:
     train_data = {"data": records, "folds": ",".join(map(str, train_folds))}
     run("experiments.train_triplet", **train_data, workdir=folder["run"], **settings)
     require_trained(folder["run"])
-    embeddings = {}
-    for network in NETWORKS:
-        model = os.path.join(folder["models"], network)
-        embeddings[network] = os.path.join(folder["embeddings"], network)
-        run("experiments.export_model", network=network, workdir=folder["run"], output=model)
-        run("experiments.embed", model=model, input=held_out_records, output=embeddings[network])
+    model, embeddings = (
+        {name: os.path.join(folder[kind], name) for name in NETWORKS} for kind in ("models", "embeddings")
+    )
+    for name in NETWORKS:
+        embed_with(name, folder["run"], held_out_records, model[name], embeddings[name])
     run(
         "experiments.evaluate",
         task="retrieval",
         embeddings=embeddings["trained"],
         compare=f"log-mel={embeddings['log_mel']},untrained={embeddings['untrained']}",
         data=held_out_records,
-        model=os.path.join(folder["models"], "trained"),
+        model=model["trained"],
         output=folder["report"],
     )
     with open(os.path.join(folder["report"], "results.json"), encoding="utf-8") as file:
@@ -107,7 +119,7 @@ def main() -> None:
     rows = {"model": "map", "log-mel": "log-mel/map", "untrained": "untrained/map", "prior": "prior"}
     values = ", ".join(f"{name} {numbers[f'retrieval/{key}']:.3f}" for name, key in rows.items())
     print(f"\nRetrieval mAP on fold {held_out} of {source}: {values}.")
-    print(f"Open {folder['report']}/report.html; the model is {folder['models']}/trained.")
+    print(f"Open {folder['report']}/report.html; the model is {model['trained']}.")
     if not FLAGS.esc50:
         print("The clips are synthetic: the numbers show that every step works, not how good the method is.")
 

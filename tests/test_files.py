@@ -31,6 +31,18 @@ def test_a_block_that_raises_leaves_nothing(tmp_path, make):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_is_made_anew_where_it_is_missing_or_older_than_what_it_is_made_from(tmp_path):
+    made, *made_from = (str(tmp_path / name) for name in ("made", "first", "second"))
+    for seconds, path in enumerate(made_from):
+        files.write_text(path, "")
+        os.utime(path, (seconds, seconds))
+    assert not files.is_newer(made, made_from)
+    files.write_text(made, "")
+    for seconds, expected in ((0, False), (1, True), (2, True)):
+        os.utime(made, (seconds, seconds))
+        assert files.is_newer(made, made_from) is expected
+
+
 def test_text_replaces_the_old_one(tmp_path):
     path = str(tmp_path / "text")
     files.write_text(path, "old")

@@ -24,15 +24,15 @@ FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(shared)
 flags.DEFINE_integer("clips", 1024, "How many clips of ten seconds the records hold.", 64)
 flags.DEFINE_float("seconds", 8.0, "Of each measurement.")
+flags.DEFINE_integer("warm_up_batches", 20, "Batches before each measurement: they fill the buffers.", 0)
 flags.DEFINE_list("windows_per_clip", ["1", "4"], "How many examples are cut from a clip each time it is read.")
 
 MODULE = "experiments.benchmarks.input"  # also where it runs as a program
 BATCH_SIZE = 128
-WARM_UP_BATCHES = 20  # fill the buffers
 
 
-def _rate(batches: Iterator[Any], seconds: float) -> Dict[str, float]:
-    for _ in range(WARM_UP_BATCHES):
+def _rate(batches: Iterator[Any], warm_up_batches: int, seconds: float) -> Dict[str, float]:
+    for _ in range(warm_up_batches):
         next(batches)
     count, started = 0, time.monotonic()
     while time.monotonic() - started < seconds:
@@ -41,15 +41,15 @@ def _rate(batches: Iterator[Any], seconds: float) -> Dict[str, float]:
     return {"rate": count / (time.monotonic() - started)}
 
 
-def reading(folder: str, seconds: float) -> Dict[str, float]:
+def reading(folder: str, warm_up_batches: int, seconds: float) -> Dict[str, float]:
     """Records per second."""
     from audioset_triplet.records import reading
 
     found = reading.read_records(reading.expand_globs(f"{folder}/*.tfrecord"), deterministic=False)
-    return _rate(iter(found.repeat().batch(BATCH_SIZE).prefetch(2)), seconds)
+    return _rate(iter(found.repeat().batch(BATCH_SIZE).prefetch(2)), warm_up_batches, seconds)
 
 
-def ours(folder: str, seconds: float, windows_per_clip: int) -> Dict[str, float]:
+def ours(folder: str, warm_up_batches: int, seconds: float, windows_per_clip: int) -> Dict[str, float]:
     """Triplets per second."""
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.config.training import TrainingConfig
@@ -60,14 +60,14 @@ def ours(folder: str, seconds: float, windows_per_clip: int) -> Dict[str, float]
     data = DataConfig(data=f"{folder}/*.tfrecord", windows_per_clip=windows_per_clip, shuffle_clips=256)
     config = TripletConfig(data=data, training=TrainingConfig(batch_size=BATCH_SIZE))
     skipped = skipping.SkippedRecords(reading.expand_globs(data.data))
-    return _rate(iter(inputs.triplet_batches(config, feed=pipeline.Feed(skipped=skipped))), seconds)
+    return _rate(iter(inputs.triplet_batches(config, feed=pipeline.Feed(skipped=skipped))), warm_up_batches, seconds)
 
 
-def librosa_and_numpy(folder: str, seconds: float) -> Dict[str, float]:
+def librosa_and_numpy(folder: str, warm_up_batches: int, seconds: float) -> Dict[str, float]:
     """Triplets per second."""
     from experiments.benchmarks import librosa_triplets
 
-    return _rate(iter(librosa_triplets.batches(f"{folder}/*.tfrecord", BATCH_SIZE)), seconds)
+    return _rate(iter(librosa_triplets.batches(f"{folder}/*.tfrecord", BATCH_SIZE)), warm_up_batches, seconds)
 
 
 def main() -> None:
@@ -76,13 +76,14 @@ def main() -> None:
     repeats: Dict[str, list] = {str(number): [] for number in cuts}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * (len(cuts) + 2), disable=None) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
+        how = (folder, FLAGS.warm_up_batches, FLAGS.seconds)
         for _ in range(FLAGS.repeats):
-            read = shared.call(MODULE, "reading", folder, FLAGS.seconds)["rate"]
+            read = shared.call(MODULE, "reading", *how)["rate"]
             bar.update()
-            theirs = shared.call(MODULE, "librosa_and_numpy", folder, FLAGS.seconds)["rate"]
+            theirs = shared.call(MODULE, "librosa_and_numpy", *how)["rate"]
             bar.update()
             for number in cuts:
-                made = shared.call(MODULE, "ours", folder, FLAGS.seconds, number)["rate"]
+                made = shared.call(MODULE, "ours", *how, number)["rate"]
                 bar.update()
                 repeats[str(number)].append(
                     {

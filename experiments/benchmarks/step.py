@@ -10,7 +10,7 @@ turn.
 import dataclasses
 import tempfile
 import time
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 from absl import flags
 from tqdm import tqdm
@@ -22,13 +22,14 @@ FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(shared)
 flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNet-50.", 2)
 flags.DEFINE_integer("small_batch_size", 64, "Triplets per step of `small`.", 2)
+flags.DEFINE_list("blocks", [], "Blocks of the four stages of both networks; empty: those of the presets.")
 flags.DEFINE_float("seconds", 45.0, "Of measuring each network with each feed, at least.")
 
 MODULE = "experiments.benchmarks.step"  # also where it runs as a program
 TURNS = 3
 
 
-def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[str, float]:
+def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], seconds: float) -> Dict[str, float]:
     """Seconds of a step on real and on kept batches."""
     import tensorflow as tf
 
@@ -38,6 +39,11 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
     from audioset_triplet.training import inputs, optimizers, pipeline, triplet
 
     config = PRESETS[preset]()
+    if blocks:
+        network = dataclasses.replace(
+            config.network, resnet=dataclasses.replace(config.network.resnet, blocks=tuple(blocks))
+        )
+        config = dataclasses.replace(config, network=network)
     config = dataclasses.replace(
         config,
         data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=256),
@@ -75,13 +81,14 @@ def measure(preset: str, folder: str, batch_size: int, seconds: float) -> Dict[s
 
 def main() -> None:
     command_line.require_flags("output")
+    blocks = command_line.integers("blocks")
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
     repeats: Dict[str, list] = {preset: [] for preset in sizes}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(sizes), disable=None) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, 1024)
         for _ in range(FLAGS.repeats):
             for preset, batch_size in sizes.items():
-                spent = shared.call(MODULE, "measure", preset, folder, batch_size, FLAGS.seconds)
+                spent = shared.call(MODULE, "measure", preset, folder, batch_size, blocks, FLAGS.seconds)
                 bar.update()
                 row = {"batch": batch_size, "kept batch: ms": 1000 * spent["kept"], "records: ms": 1000 * spent["real"]}
                 repeats[preset].append({**row, "slower by %": 100 * (spent["real"] / spent["kept"] - 1)})

@@ -22,7 +22,8 @@ def test_mining_beside_tensorflow_addons(tmp_path):
 
 @pytest.mark.slow
 def test_input_beside_reading_and_librosa(tmp_path):
-    arguments = processes.flags(output=tmp_path / "out", clips=64, windows_per_clip=2, repeats=1, seconds=0.5)
+    sizes = dict(clips=64, windows_per_clip=2, repeats=1, seconds=0.5, warm_up_batches=1)
+    arguments = processes.flags(output=tmp_path / "out", **sizes)
     result = processes.run("experiments.benchmarks.input", *arguments)
     assert result.returncode == 0, result.stderr
     row = json.loads((tmp_path / "out" / "benchmark.json").read_text())["2"]
@@ -33,7 +34,8 @@ def test_input_beside_reading_and_librosa(tmp_path):
 
 @pytest.mark.slow
 def test_steps_beside_a_kept_batch(tmp_path):
-    arguments = processes.flags(output=tmp_path / "out", full_batch_size=2, small_batch_size=4, seconds=1, repeats=1)
+    sizes = dict(blocks="1,1,1,1", full_batch_size=2, small_batch_size=4, seconds=1, repeats=1)
+    arguments = processes.flags(output=tmp_path / "out", **sizes)
     result = processes.run("experiments.benchmarks.step", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
