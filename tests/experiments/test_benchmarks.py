@@ -46,11 +46,11 @@ def test_steps_beside_a_kept_batch(tmp_path):
 
 @pytest.mark.slow
 def test_clustering_beside_three_products(tmp_path):
-    arguments = processes.flags(output=tmp_path / "out", clusters=20_000, embedding_size=32, batches="16,64", repeats=1)
+    arguments = processes.flags(output=tmp_path / "out", clusters=20_000, embedding_size=32, batches="16", repeats=1)
     result = processes.run("experiments.benchmarks.clustering", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
-    assert list(rows) == ["16", "64"]
+    assert list(rows) == ["16"]
     for row in rows.values():
         assert row["times three products"] == pytest.approx(row["s"] / row["three products: s"])
         assert row["step of Adam: s"] > 0 and row["step of Adam: MiB in all"] > row["MiB"] > 0

@@ -15,13 +15,13 @@ def run(*arguments, module=MODULE, **options):
 
 @pytest.mark.slow
 def test_from_planted_embeddings_to_a_report(tmp_path):
-    planted = dict(clips=4000, windows=5, modes=1000, embedding_size=64)
+    planted = dict(clips=1000, windows=5, modes=250, embedding_size=64)
     made = run(module="experiments.synthesize_embeddings", output=tmp_path / "planted", **planted)
     assert made.returncode == 0, made.stderr
-    fewer = run(module="experiments.synthesize_embeddings", output=tmp_path / "planted", **{**planted, "clips": 2000})
-    assert "4000 clips already, more than --clips=2000" in processes.error_of(fewer)
+    fewer = run(module="experiments.synthesize_embeddings", output=tmp_path / "planted", **{**planted, "clips": 500})
+    assert "1000 clips already, more than --clips=500" in processes.error_of(fewer)
     embeddings = tmp_path / "planted"
-    training = dict(num_clusters=1000, batch_size=2000, steps=150, learning_rate=0.2, schedule="cosine", gamma=1.5)
+    training = dict(num_clusters=250, batch_size=500, steps=150, learning_rate=0.2, schedule="cosine", gamma=1.5)
     for method in ("entropy", "kmeans"):
         places = dict(workdir=tmp_path / method, embeddings=embeddings)
         for task, options in (
@@ -36,7 +36,7 @@ def test_from_planted_embeddings_to_a_report(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "report" / "results.json").read_text())
-    assert results["cluster/num_units"] == 20_000 and results["cluster/num_classes"] == 1000
+    assert results["cluster/num_units"] == 5000 and results["cluster/num_classes"] == 250
     assert results["cluster/nmi"] >= 0.95 and results["cluster/k-means/nmi"] >= 0.95
     assert len(list((tmp_path / "report" / "clusters").iterdir())) == 2
 

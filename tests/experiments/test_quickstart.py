@@ -55,9 +55,11 @@ def test_from_nothing_to_a_report_and_again(tmp_path):
     assert other.returncode == 1 and "prepare_esc50 failed" in other.stderr.splitlines()[-1]
     assert str(tmp_path / "demo" / "records") in other.stderr.splitlines()[0]
 
+    os.remove(tmp_path / "demo" / "embeddings" / "trained.made")  # as of a run that was killed there
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0, again.stderr
-    assert "is trained: step 4 of 4" in again.stderr and "clips were embedded before" in again.stdout
+    assert "is trained: step 4 of 4" in again.stderr and "24 clips were embedded before" in again.stdout
+    assert again.stdout.count(" are there already") == 2 and again.stdout.count("experiments.embed") == 1
     assert json.loads((tmp_path / "demo" / "report" / "results.json").read_text()) == numbers
 
 
