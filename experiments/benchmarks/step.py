@@ -23,6 +23,7 @@ flags.adopt_module_key_flags(shared)
 flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNet-50.", 2)
 flags.DEFINE_integer("small_batch_size", 64, "Triplets per step of `small`.", 2)
 flags.DEFINE_list("blocks", [], "Blocks of the four stages of both networks; empty: those of the presets.")
+flags.DEFINE_integer("clips", 1024, "How many clips of ten seconds the records hold.", 64)
 flags.DEFINE_float("seconds", 45.0, "Of measuring each network with each feed, at least.")
 
 MODULE = "experiments.benchmarks.step"  # also where it runs as a program
@@ -72,7 +73,7 @@ def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], se
         return times
 
     for name in feeds:
-        turn(name, 1.0)  # traces
+        turn(name, min(1.0, seconds))  # traces
     for _ in range(TURNS):
         for name in feeds:
             spent[name] += turn(name, seconds / TURNS)
@@ -85,7 +86,7 @@ def main() -> None:
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
     repeats: Dict[str, list] = {preset: [] for preset in sizes}
     with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(sizes), disable=None) as bar:
-        shared.call("experiments.benchmarks.shared", "write_records", folder, 1024)
+        shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         for _ in range(FLAGS.repeats):
             for preset, batch_size in sizes.items():
                 spent = shared.call(MODULE, "measure", preset, folder, batch_size, blocks, FLAGS.seconds)

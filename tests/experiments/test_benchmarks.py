@@ -34,7 +34,7 @@ def test_input_beside_reading_and_librosa(tmp_path):
 
 @pytest.mark.slow
 def test_steps_beside_a_kept_batch(tmp_path):
-    sizes = dict(blocks="1,1,1,1", full_batch_size=2, small_batch_size=4, seconds=1, repeats=1)
+    sizes = dict(blocks="1,1,1,1", full_batch_size=2, small_batch_size=4, clips=64, seconds=0.3, repeats=1)
     arguments = processes.flags(output=tmp_path / "out", **sizes)
     result = processes.run("experiments.benchmarks.step", *arguments)
     assert result.returncode == 0, result.stderr
