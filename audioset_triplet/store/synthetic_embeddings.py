@@ -21,9 +21,9 @@ def write(folder: str, mixture: Mixture, num_clips: int) -> None:
     starts = np.arange(mixture.num_windows, dtype=np.float64)
     with EmbeddingWriter(folder, mixture.model_id, _NO_FRONT_END, mixture.embedding_size) as writer:
         if len(writer.clip_ids_done) > num_clips:
+            count = len(writer.clip_ids_done)
             raise UserError(
-                f"{folder} holds {len(writer.clip_ids_done)} clips already, more than --clips={num_clips}: name another "
-                "folder."
+                f"{folder} holds {count} clips already, more than --clips={num_clips}: name another folder."
             )
         for clip, windows in tqdm(mixture.clips(num_clips), total=num_clips, unit=" clips", disable=None):
             if clip.clip_id not in writer.clip_ids_done:

@@ -1,8 +1,8 @@
-"""What the kinds of synthetic sounds look like: one drawing per class of `synthetic_sounds`.
+"""Images of the objects that make the synthetic sounds: one drawing per class of `synthetic.sounds`.
 
-Every drawing takes a pen, a turn and colours. The pen draws in a square from -1 to 1, y down; the turn, which goes
-from 0 to 1 again and again, says where in its own motion the object is (a hand of the clock, a wing of the bird). What
-belongs to the recording rather than to the kind (size, place, time) is up to `synthetic_videos`.
+Every drawing takes a pen, a turn and colours. The pen draws in a square from -1 to 1, y down; the turn is the phase of
+the object's own motion (a hand of the clock, a wing of the bird), from 0 to 1. Size, position and time belong to a
+video (`synthetic.videos`).
 """
 
 import colorsys
@@ -21,7 +21,7 @@ Point = Tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Colours:
-    """Of one object."""
+    """The colours of one object."""
 
     main: Colour
     second: Colour
@@ -30,7 +30,7 @@ class Colours:
 
 
 class Pen:
-    """Draws on a transparent square picture."""
+    """Draws on a transparent square image."""
 
     def __init__(self, size: int) -> None:
         """`size`: pixels of a side."""
@@ -69,7 +69,7 @@ def _around(x: float, y: float, radius: float, turn: float) -> Point:
 
 
 def siren(pen: Pen, turn: float, colours: Colours) -> None:
-    """A lamp on a box, whose light goes round."""
+    """A lamp with a rotating light, on a box."""
     lit = _swing(turn) > 0
     pen.oval(0, -0.1, 0.5, 0.7, colours.main if lit else colours.second)
     pen.oval(0.25 * _swing(turn), -0.2, 0.18, 0.4, colours.light)
@@ -230,12 +230,12 @@ def applause(pen: Pen, turn: float, colours: Colours) -> None:
         pen.line([(side * (gap + 0.3), 0.35), (side * (gap + 0.55), -0.2)], 0.14, palm)
 
 
-# In the order of the sounds; a sound without a drawing is an error at once.
+# In the order of the sounds; a sound without a drawing is an error on import.
 DRAWINGS: Dict[str, Drawing] = {name: globals()[name] for name in SOUNDS}
 
 
 def choose_colours(rng: np.random.Generator, kind: str) -> Colours:
-    """Colours of one object of a kind: near the kind's own, which all kinds together spread over the hues."""
+    """Random colours of one object, near those of its kind; the kinds are spread over the hues."""
     hue = list(DRAWINGS).index(kind) * 7 / 16 + rng.normal(0, 0.04)  # neighbours in the list are far apart
 
     def colour(turn: float, saturation: float, value: float) -> Colour:

@@ -1,9 +1,8 @@
-"""A labelled world of synthetic sounds, written as a folder that looks like ESC-50.
+"""A labelled data set of synthetic sounds, written as a folder in the format of ESC-50.
 
-For machines that hold no recordings: the whole pipeline runs on it. It is made so that an embedding has something to
-learn. Inside a class pitch, tempo, timbre and the places of events vary; over all classes level, room, microphone and
-background do, and part of the recordings has another class quietly in the background. Numbers measured on it are about
-synthetic sounds.
+The whole pipeline runs on it where there are no real recordings. Within a class pitch, tempo, timbre and times of
+events vary; over all classes level, room, microphone and background do, and some recordings have another class at a low
+level in the background. Results on it are results on synthetic sounds.
 """
 
 import concurrent.futures
@@ -26,7 +25,7 @@ from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ, SOUNDS, coloured_n
 
 NUM_FOLDS = 5
 MAX_TAKES = 3
-ESC10_CLASSES = 10  # the first ten carry the mark of the small subset
+ESC10_CLASSES = 10  # the first ten are marked as the small subset
 
 
 class Recording(NamedTuple):
@@ -48,11 +47,11 @@ def write_world(
 ) -> None:
     """Writes audio/{fold}-{recording}-{take}-{target}.wav (16 kHz, int16, mono) and meta/esc50.csv.
 
-    Folds 1 to 5 are balanced over classes; all takes of a recording lie in one fold. The same arguments write the same
+    Folds 1 to 5 are balanced over classes; all takes of a recording are in one fold. The same arguments write the same
     bytes, whatever `num_processes`. The folder appears when it is complete.
 
     Raises:
-        UserError: a count that cannot be, or a folder that holds something already.
+        UserError: an impossible count, or a folder that is not empty.
     """
     if not 2 <= num_classes <= len(SOUNDS):
         raise UserError(f"A synthetic world has 2 to {len(SOUNDS)} classes, not {num_classes}.")
@@ -77,7 +76,7 @@ def new_world(folder: str) -> Iterator[str]:
     """A folder to write a world into, which gets the name `folder` when the block ends.
 
     Raises:
-        UserError: that folder holds something already.
+        UserError: that folder is not empty.
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
         raise UserError(f"{folder} exists already: name another folder for the synthetic world, or remove it.")
@@ -96,16 +95,16 @@ def write_table(path: str, rows: List[Dict[str, object]]) -> None:
 
 
 def plan(num_classes: int, clips_per_class: int, seed: int) -> List[Recording]:
-    """Which recordings there are: each class gives each fold its share of clips, in recordings of 1 to 3 takes."""
+    """All recordings: every class has an equal share of clips in every fold, in recordings of 1 to 3 takes."""
     rng = np.random.default_rng([seed])
     recordings: List[Recording] = []
     for target in range(num_classes):
         for fold in range(1, NUM_FOLDS + 1):
-            left = (clips_per_class + fold - 1) // NUM_FOLDS  # the remainder goes to the last folds
-            while left:
-                num_takes = min(left, int(rng.integers(1, MAX_TAKES + 1)))
+            remaining = (clips_per_class + fold - 1) // NUM_FOLDS  # the last folds have one more
+            while remaining:
+                num_takes = min(remaining, int(rng.integers(1, MAX_TAKES + 1)))
                 recordings.append(Recording(100_001 + len(recordings), target, fold, num_takes))
-                left -= num_takes
+                remaining -= num_takes
     return recordings
 
 
@@ -128,8 +127,8 @@ def _write_recording(folder: str, seconds: float, seed: int, recording: Recordin
     num_samples = round(seconds * SAMPLE_RATE_HZ)
     pcm = np.round(render(rng, name, recording.num_takes * num_samples) * PCM_SCALE).astype(np.int16)
     rows: List[Dict[str, object]] = []
-    for place, samples in enumerate(np.split(pcm, recording.num_takes)):
-        take = "ABC"[place]
+    for index, samples in enumerate(np.split(pcm, recording.num_takes)):
+        take = "ABC"[index]
         filename = f"{recording.fold}-{recording.number}-{take}-{recording.target}.wav"
         soundfile.write(os.path.join(folder, "audio", filename), samples, SAMPLE_RATE_HZ, subtype="PCM_16")
         rows.append(
@@ -147,7 +146,7 @@ def _write_recording(folder: str, seconds: float, seed: int, recording: Recordin
 
 
 def render(rng: np.random.Generator, name: str, num_samples: int) -> np.ndarray:
-    """One recording of a class as a microphone would give it: [L] in (-1, 1), float64, 16 kHz."""
+    """One recording of a class, with room, background and microphone: [L] in (-1, 1), float64, 16 kHz."""
     sound = _at_level(SOUNDS[name](rng, num_samples), 0.0)
     if rng.uniform() < 0.3:
         other = rng.choice([candidate for candidate in SOUNDS if candidate != name])
@@ -160,7 +159,7 @@ def render(rng: np.random.Generator, name: str, num_samples: int) -> np.ndarray:
 
 
 def _at_level(sound: np.ndarray, decibels: float) -> np.ndarray:
-    """The sound with this root mean square (0 dB: 1); digital silence stays what it is."""
+    """The sound with this root mean square (0 dB: 1); digital silence stays silent."""
     return sound * 10 ** (decibels / 20) / max(float(np.sqrt(np.mean(sound**2))), 1e-9)
 
 
@@ -174,7 +173,7 @@ def _in_a_room(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
 
 
 def _through_a_microphone(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
-    """A frequency response that goes up and down by some decibels, smoothly over the octaves."""
+    """A frequency response that varies by some decibels, smoothly over the octaves."""
     corners_hz = np.geomspace(60, SAMPLE_RATE_HZ / 2, 6)
     frequencies_hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ)
     decibels = np.interp(np.log(np.maximum(frequencies_hz, 60)), np.log(corners_hz), rng.normal(0, 3, 6))

@@ -1,9 +1,9 @@
-"""Sounds made of nothing but arithmetic: one function per class, each with a wide choice inside the class.
+"""Synthetic sounds: one function per class, with large variation within the class.
 
-Every function takes a random generator and a length and gives a waveform [L], float64, at 16 kHz, at whatever level:
-`audioset_triplet.synthetic.recordings` sets the level and adds room and background. What belongs to a recording (pitch,
-tempo, timbre) is drawn once at the top of each function, what belongs to an event is drawn per event, so that two parts
-of one waveform sound like one recording. No silence is longer than about two seconds.
+Every function takes a random generator and a length and returns a waveform [L], float64, at 16 kHz, at any level:
+`synthetic.recordings` sets the level and adds room and background. Properties of a recording (pitch, tempo, timbre) are
+drawn once at the top of each function, those of an event once per event, so that two parts of one waveform sound like
+one recording. No silence is longer than about two seconds.
 """
 
 from typing import Callable, Dict
@@ -36,8 +36,8 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 def _wander(rng: np.random.Generator, num_samples: int, seconds: float) -> np.ndarray:
     """A smooth random curve in [0, 1] that turns about every `seconds`."""
     knots = rng.uniform(0, 1, int(num_samples / SAMPLE_RATE_HZ / seconds) + 3)
-    places = np.arange(len(knots)) * seconds * SAMPLE_RATE_HZ
-    straight = np.interp(np.arange(num_samples), places, knots)
+    positions = np.arange(len(knots)) * seconds * SAMPLE_RATE_HZ
+    straight = np.interp(np.arange(num_samples), positions, knots)
     return 0.5 - 0.5 * np.cos(np.pi * straight)
 
 
@@ -47,10 +47,10 @@ def _band(noise: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
 
 
 def _formants(source: np.ndarray, centres_hz: np.ndarray, quality: float) -> np.ndarray:
-    """The sum of resonances, each at 0.6 of the strength of the one before."""
+    """The sum of resonances, each with 0.6 of the amplitude of the previous one."""
     return sum(
-        0.6**place * signal.lfilter(*signal.iirpeak(centre, quality, fs=SAMPLE_RATE_HZ), source)
-        for place, centre in enumerate(centres_hz)
+        0.6**index * signal.lfilter(*signal.iirpeak(centre, quality, fs=SAMPLE_RATE_HZ), source)
+        for index, centre in enumerate(centres_hz)
     )
 
 
@@ -66,20 +66,20 @@ def _harmonics(frequency_hz: np.ndarray, slope: float, count: int) -> np.ndarray
 def _ringing(
     frequencies_hz: np.ndarray, amplitudes: np.ndarray, decays_seconds: np.ndarray, seconds: float
 ) -> np.ndarray:
-    """Decaying partials, as of a struck body."""
+    """Decaying partials, as of a body that is struck."""
     time = _times(int(seconds * SAMPLE_RATE_HZ))[:, None]
     return (np.sin(2 * np.pi * frequencies_hz * time) * np.exp(-time / decays_seconds)) @ amplitudes
 
 
 def _hump(num_samples: int, attack: float = 0.3) -> np.ndarray:
-    """An envelope from 0 over 1 to 0 with its top at the share `attack` of the length."""
+    """An envelope from 0 to 1 to 0 with its maximum at the share `attack` of the length."""
     return np.interp(np.linspace(0, 1, num_samples), [0, attack, 1], [0, 1, 0])
 
 
 def _scatter(
     rng: np.random.Generator, num_samples: int, gap: Callable[[], float], event: Callable[[], np.ndarray]
 ) -> np.ndarray:
-    """Events one after the other, each `gap()` seconds after the start of the one before, at unlike strengths."""
+    """Successive events of random amplitude, each `gap()` seconds after the start of the previous one."""
     waveform = np.zeros(num_samples)
     start = rng.uniform(0, 0.5)
     while start * SAMPLE_RATE_HZ < num_samples:
@@ -91,7 +91,7 @@ def _scatter(
 
 
 def siren(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """A tone that goes up and down, or between two pitches."""
+    """A tone that rises and falls, or alternates between two pitches."""
     low, span = _log_uniform(rng, 350, 900), rng.uniform(1.3, 2.6)
     turns = _log_uniform(rng, 0.2, 3) * _times(num_samples) + rng.uniform()
     shapes = (0.5 - 0.5 * np.cos(2 * np.pi * turns), np.abs(2 * (turns % 1) - 1), (turns % 1 < 0.5) * 1.0)
@@ -155,7 +155,7 @@ def engine(rng: np.random.Generator, num_samples: int) -> np.ndarray:
 
 
 def rain(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Many drops on something, over a hiss."""
+    """Many drops on a surface, over a hiss."""
     drops = rng.uniform(size=num_samples) < _log_uniform(rng, 60, 1500) / SAMPLE_RATE_HZ
     strengths = drops * rng.exponential(1, num_samples) * rng.choice([-1, 1], num_samples)
     surface = _ringing(
@@ -167,7 +167,7 @@ def rain(rng: np.random.Generator, num_samples: int) -> np.ndarray:
 
 
 def wind(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Gusts: noise whose strength and colour wander together."""
+    """Gusts: noise whose amplitude and colour vary together."""
     gusts = _wander(rng, num_samples, rng.uniform(0.5, 2.0))
     low = _band(coloured_noise(rng, num_samples, 1), 60, rng.uniform(300, 700))
     centre = _log_uniform(rng, 400, 1500)
@@ -176,7 +176,7 @@ def wind(rng: np.random.Generator, num_samples: int) -> np.ndarray:
 
 
 def sea_waves(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Surf: a rumble that swells, and a hiss that breaks after it and dies slowly."""
+    """Surf: a rumble that swells, and a hiss that follows and decays slowly."""
     period, sharpness = rng.uniform(2.0, 6.0), rng.uniform(2, 5)
     phase = (_times(num_samples) / period + rng.uniform() + 0.2 * _wander(rng, num_samples, period)) % 1
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * phase)
@@ -201,13 +201,13 @@ def door_knock(rng: np.random.Generator, num_samples: int) -> np.ndarray:
     """Groups of knocks on a board."""
     modes, gap, knocks = np.sort(rng.uniform(90, 900, 6)), rng.uniform(0.1, 0.3), int(rng.integers(2, 6))
     decays = _log_uniform(rng, 0.01, 0.05) * modes[0] / modes
-    loudness = rng.uniform(0.2, 1, 6) * (modes[0] / modes) ** 0.5
+    amplitudes = rng.uniform(0.2, 1, 6) * (modes[0] / modes) ** 0.5
 
     def group() -> np.ndarray:
         waveform = np.zeros(int((knocks * gap * 1.1 + 0.3) * SAMPLE_RATE_HZ))
         for k in range(knocks):
             start = int(k * gap * rng.uniform(0.95, 1.05) * SAMPLE_RATE_HZ)
-            knock = _ringing(modes, loudness * rng.uniform(0.6, 1, 6), decays, 0.25)
+            knock = _ringing(modes, amplitudes * rng.uniform(0.6, 1, 6), decays, 0.25)
             waveform[start : start + len(knock)] += knock
         return waveform
 
@@ -259,8 +259,8 @@ def glass_chimes(rng: np.random.Generator, num_samples: int) -> np.ndarray:
 
     def strike() -> np.ndarray:
         partials = ratios[ratios * pitches.max() < 24000] * rng.choice(pitches)
-        audible = partials[partials < 7500]
-        return _ringing(audible, 0.5 ** np.arange(len(audible)), decay * audible[0] / audible, min(4 * decay, 2.0))
+        partials = partials[partials < 7500]
+        return _ringing(partials, 0.5 ** np.arange(len(partials)), decay * partials[0] / partials, min(4 * decay, 2.0))
 
     return _scatter(rng, num_samples, lambda: rng.exponential(density) + 0.02, strike)
 
@@ -275,16 +275,16 @@ def alarm_beep(rng: np.random.Generator, num_samples: int) -> np.ndarray:
 
 
 def applause(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Many hands, each with a sound of its own, clapping at their own pace."""
+    """Many hands that clap, each with its own timbre and pace."""
     waveform = np.zeros(num_samples)
     swell = 0.4 + _wander(rng, num_samples, 1.5)
     for _ in range(rng.integers(4, 40)):
         length = int(rng.uniform(0.01, 0.03) * SAMPLE_RATE_HZ)
         centre = _log_uniform(rng, 700, 2500)
         clap = _band(rng.standard_normal(length), centre / 1.6, centre * 1.6) * np.exp(-np.linspace(0, 5, length))
-        places = np.cumsum(rng.uniform(0.17, 0.33) * rng.normal(1, 0.08, num_samples // 2000)) + rng.uniform(0, 0.3)
+        onsets = np.cumsum(rng.uniform(0.17, 0.33) * rng.normal(1, 0.08, num_samples // 2000)) + rng.uniform(0, 0.3)
         train = np.zeros(num_samples)
-        train[(places[(places * SAMPLE_RATE_HZ) < num_samples] * SAMPLE_RATE_HZ).astype(int)] = rng.uniform(0.3, 1)
+        train[(onsets[(onsets * SAMPLE_RATE_HZ) < num_samples] * SAMPLE_RATE_HZ).astype(int)] = rng.uniform(0.3, 1)
         waveform += signal.oaconvolve(train, clap)[:num_samples]
     return swell * waveform
 

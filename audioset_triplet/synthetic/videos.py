@@ -1,10 +1,9 @@
-"""A world of synthetic videos: objects that make the sounds of their kind, as files that are read like anybody's.
+"""A data set of synthetic videos: objects that make the sounds of their kind, as video files.
 
-What an object looks like (`synthetic_objects`) and what it sounds like (`synthetic_sounds`) belong together; nothing
-else does. Background, camera, size, place, motion, codec and shape of the picture are drawn by lot, and so is when the
-object can be seen: part of the time, or all of it, it is only heard. Other objects may be seen that make no sound, and
-other kinds be heard that are never seen. An object swells a little with its sound. Numbers measured on this world are
-about synthetic videos.
+The look of an object (`synthetic.objects`) and its sound (`synthetic.sounds`) belong together; all else is independent.
+Background, camera, size, position, motion, codec and frame size are random, and so is when the object is visible: it
+may be off screen part of the time, or always. Other visible objects may be silent, and other kinds audible but never
+visible. An object swells a little with its loudness. Results on this data set are results on synthetic videos.
 """
 
 import colorsys
@@ -25,58 +24,58 @@ from audioset_triplet.synthetic.objects import DRAWINGS, Colours
 from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ
 
 FRAMES_PER_SECOND = 10
-SHAPES = ((160, 120), (160, 120), (192, 108), (120, 160))  # width and height of pictures
-DISTRACTOR_SHARE = 0.3  # of the videos: an object of another kind is seen, which makes no sound
+SHAPES = ((160, 120), (160, 120), (192, 108), (120, 160))  # width and height of frames
+DISTRACTOR_SHARE = 0.3  # of the videos: a silent object of another kind is visible
 TABLE = "videos.csv"
 
-_OVERSAMPLING = 2  # drawn so many times larger, against jagged edges
+_OVERSAMPLING = 2  # frames are drawn larger and reduced, for smooth edges
 _MARGIN = 0.2  # of the background that the camera can move over
 _SWELLING = 0.25
 _FOREVER = 1e6  # seconds; longer than any video
-_LEAVING_SECONDS = 0.6  # that it takes an object to go or to come back
+_LEAVING_SECONDS = 0.6  # an object takes to leave or to come back
 
 
 @dataclasses.dataclass(frozen=True)
 class _Actor:
-    """An object in one video. Lengths are parts of the short side of the picture."""
+    """An object in one video. Lengths are relative to the short side of a frame."""
 
     kind: str
     colours: Colours
     size: float
     is_mirrored: bool
     turns_per_second: float
-    centre: np.ndarray  # [2] from the corner of the picture, in parts of its width and height
-    reach: np.ndarray  # [2] how far it moves from there
+    centre: np.ndarray  # [2] from the corner of the frame, relative to its width and height
+    reach: np.ndarray  # [2] amplitude of its motion
     cycles_per_second: np.ndarray  # [2]
     phase: np.ndarray  # [2]
-    exit: np.ndarray  # [2] which way it goes when it leaves
-    away: Tuple[float, float]  # from when to when it is out of the picture, in seconds
+    exit: np.ndarray  # [2] direction in which it leaves
+    away: Tuple[float, float]  # begin and end of its time out of the frame, in seconds
 
-    def place(self, seconds: float, shape: np.ndarray) -> np.ndarray:
-        """[2] where its middle is, in pixels of a picture of this shape."""
+    def position(self, seconds: float, shape: np.ndarray) -> np.ndarray:
+        """[2] its centre in pixels of a frame of this shape."""
         swing = np.sin(2 * np.pi * (self.cycles_per_second * seconds + self.phase))
         inside = (self.centre + self.reach * swing) * shape
         begin, end = self.away
         gone = np.interp(seconds, [begin - _LEAVING_SECONDS, begin, end, end + _LEAVING_SECONDS], [0, 1, 1, 0])
         return inside + gone * self.exit * (shape + self.size * shape.min())
 
-    def is_seen(self, seconds: float) -> bool:
-        """Whether it is in the picture, or more in than out."""
+    def is_visible(self, seconds: float) -> bool:
+        """Whether it is in the frame, at least by half."""
         return not self.away[0] - _LEAVING_SECONDS / 2 < seconds < self.away[1] + _LEAVING_SECONDS / 2
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What all videos of a world have in common; of the videos, the shares say in which the object is not always seen.
+    """The common settings of all videos; the shares are of videos in which the object is not always visible.
 
     Raises:
-        UserError: a number that cannot be.
+        UserError: an impossible number.
     """
 
     num_kinds: int = 8
     seconds: float = 10.0
-    off_screen_share: float = 0.15  # it is never seen
-    leaving_share: float = 0.35  # it goes away for a while
+    off_screen_share: float = 0.15  # it is never visible
+    leaving_share: float = 0.35  # it leaves for a while
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +90,7 @@ class World:
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-    """One video of the world: what is drawn by lot before anything is rendered."""
+    """One video: its random choices, before anything is rendered."""
 
     number: int
     kind: str
@@ -110,16 +109,16 @@ class Video:
 def write_world(folder: str, num_videos: int = 200, world: World = World(), num_workers: int = 1) -> None:
     """Writes videos/NUMBER.mp4 (and .webm, .mkv) and videos.csv, the table of them.
 
-    Its columns are filename, labels (the kind that sounds), fold (1 to 5, which share all kinds evenly), on_screen (the
-    part of the time in which the object can be seen), distractor (the kind of a silent object that can be seen; empty:
-    none) and background. The same arguments make the same sounds and pictures, whatever the number of processes. The
-    folder appears when it is complete.
+    Its columns are filename, labels (the kind that sounds), fold (1 to 5, balanced over kinds), on_screen (the share of
+    the time in which the object is visible), distractor (the kind of a visible silent object; empty: none) and
+    background. The same arguments give the same audio and frames, whatever the number of processes. The folder appears
+    when it is complete.
 
     Args:
-        num_workers: Processes that make them; 0: one for each core.
+        num_workers: number of processes; 0: one for each core.
 
     Raises:
-        UserError: a number that cannot be, a folder that holds something, an encoder that PyAV lacks.
+        UserError: an impossible number, a folder that is not empty, an encoder that PyAV lacks.
     """
     if num_videos < 1:
         raise UserError(f"A world of videos has at least one video, not {num_videos}.")
@@ -143,7 +142,7 @@ def _write(folder: str, world: World, video: Video) -> Dict[str, object]:
 
 
 def plan(number: int, world: World) -> Video:
-    """The video of a number: kinds take turns, and folds after every kind had one."""
+    """The video of a number: kinds in turn, then folds in turn."""
     rng = np.random.default_rng([world.seed, number, 0])
     kinds, seconds = list(DRAWINGS)[: world.num_kinds], world.seconds
     kind = kinds[number % world.num_kinds]
@@ -155,8 +154,8 @@ def plan(number: int, world: World) -> Video:
         begin = rng.uniform(0, 0.6 * seconds)
         away = (begin, begin + rng.uniform(0.2, 0.5) * seconds)
     sounding = _choose_actor(rng, kind, away)
-    others = [other for other in kinds if other != kind]
-    silent = _choose_actor(rng, others[rng.integers(len(others))], (_FOREVER, _FOREVER))
+    other_kinds = [other for other in kinds if other != kind]
+    silent = _choose_actor(rng, other_kinds[rng.integers(len(other_kinds))], (_FOREVER, _FOREVER))
     return Video(
         number=number,
         kind=kind,
@@ -170,27 +169,26 @@ def plan(number: int, world: World) -> Video:
 
 
 def sound(video: Video, world: World) -> np.ndarray:
-    """[L] float64, 16 kHz: what a microphone hears (`synthetic.render`)."""
+    """The audio of a video, [L] float64, 16 kHz (`recordings.render`)."""
     rng = np.random.default_rng([world.seed, video.number, 1])
     return recordings.render(rng, video.kind, round(world.seconds * SAMPLE_RATE_HZ))
 
 
 def frames(video: Video, waveform: np.ndarray, world: World) -> Iterator[Tuple[float, Image.Image]]:
-    """(time in seconds, RGB picture) for as long as the waveform lasts."""
+    """(time in seconds, RGB image) of every frame, as long as the waveform lasts."""
     rng = np.random.default_rng([world.seed, video.number, 2])
     shape = _OVERSAMPLING * np.array(video.shape)
     scenery = _BACKGROUNDS[video.background](rng, np.ceil(shape * (1 + _MARGIN)).astype(int))
     pan = rng.uniform(0, 1, 2), rng.uniform(0.02, 0.1, 2)
     exposure = rng.uniform(0.7, 1.15)
-    loudness = _loudness(waveform)
-    for index, level in enumerate(loudness):
+    for index, loudness in enumerate(_loudness(waveform)):
         seconds = index / FRAMES_PER_SECOND
         left, top = (0.5 + 0.5 * np.sin(2 * np.pi * (pan[0] + pan[1] * seconds))) * (np.array(scenery.size) - shape)
-        picture = scenery.crop((int(left), int(top), int(left) + shape[0], int(top) + shape[1]))
+        frame = scenery.crop((int(left), int(top), int(left) + shape[0], int(top) + shape[1]))
         if video.distractor:
-            _paste(picture, video.distractor, seconds, 1.0)
-        _paste(picture, video.sounding, seconds, 1 + _SWELLING * level)
-        yield seconds, picture.reduce(_OVERSAMPLING).point(lambda value: int(min(255, exposure * value)))
+            _paste(frame, video.distractor, seconds, 1.0)
+        _paste(frame, video.sounding, seconds, 1 + _SWELLING * loudness)
+        yield seconds, frame.reduce(_OVERSAMPLING).point(lambda value: int(min(255, exposure * value)))
 
 
 def _row(video: Video, seconds: float) -> Dict[str, object]:
@@ -199,7 +197,7 @@ def _row(video: Video, seconds: float) -> Dict[str, object]:
         "filename": video.filename,
         "labels": video.kind,
         "fold": video.fold,
-        "on_screen": round(float(np.mean([video.sounding.is_seen(time) for time in times])), 2),
+        "on_screen": round(float(np.mean([video.sounding.is_visible(time) for time in times])), 2),
         "distractor": video.distractor.kind if video.distractor else "",
         "background": video.background,
     }
@@ -223,36 +221,36 @@ def _choose_actor(rng: np.random.Generator, kind: str, away: Tuple[float, float]
 
 
 def _loudness(waveform: np.ndarray) -> np.ndarray:
-    """[number of frames]: how loud the sound is while each frame is shown; 1 is the loudest."""
+    """[number of frames]: the loudness of the audio during each frame, at most 1."""
     size = SAMPLE_RATE_HZ // FRAMES_PER_SECOND
     blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    level = np.sqrt(np.mean(blocks**2, axis=1))
-    return level / max(level.max(), 1e-9)
+    rms = np.sqrt(np.mean(blocks**2, axis=1))
+    return rms / max(rms.max(), 1e-9)
 
 
-def _paste(picture: Image.Image, actor: _Actor, seconds: float, swelling: float) -> None:
-    """Draws an object where it is; swelling 1 is its own size."""
-    size = int(actor.size * swelling * min(picture.size))
+def _paste(frame: Image.Image, actor: _Actor, seconds: float, swelling: float) -> None:
+    """Draws an object at its position; with swelling 1 at its own size."""
+    size = int(actor.size * swelling * min(frame.size))
     drawing = objects.draw(actor.kind, size, actor.turns_per_second * seconds, actor.colours)
     if actor.is_mirrored:
         drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    left, top = (actor.place(seconds, np.array(picture.size)) - size / 2).astype(int)
-    picture.paste(drawing, (int(left), int(top)), drawing)
+    left, top = (actor.position(seconds, np.array(frame.size)) - size / 2).astype(int)
+    frame.paste(drawing, (int(left), int(top)), drawing)
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
-    """[3] any hue, rather pale."""
+    """[3] a random hue of low saturation."""
     return 255 * np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.6), rng.uniform(0.25, 0.95)))
 
 
 def _mixed(rng: np.random.Generator, weight: np.ndarray) -> Image.Image:
-    """A picture of two colours; the weight [height, width], 0 to 1, is that of the second."""
+    """An image of two colours; the weight [height, width], 0 to 1, is that of the second."""
     colours = _colour(rng), _colour(rng)
     return Image.fromarray((colours[0] + weight[..., None] * (colours[1] - colours[0])).astype(np.uint8))
 
 
 def _across(rng: np.random.Generator, size: np.ndarray) -> np.ndarray:
-    """[height, width]: distance from the middle along a direction drawn by lot, in parts of the picture."""
+    """[height, width]: distance from the centre along a random direction, relative to the size of the image."""
     angle = rng.uniform(0, 2 * np.pi)
     x, y = np.meshgrid(*(np.linspace(-0.5, 0.5, length) for length in size))
     return x * np.cos(angle) + y * np.sin(angle)

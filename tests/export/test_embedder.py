@@ -1,6 +1,7 @@
 """`experiments.embed` and the library call behind it, on real files in real formats."""
 
 import csv
+import dataclasses
 import shutil
 import tracemalloc
 
@@ -15,10 +16,12 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
+from audioset_triplet.models.networks import build_flat_features
 from audioset_triplet.store import embeddings, feature_import, features
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import datasets, processes, tiny_records
 from tests.tiny_network import build_tiny_network
+from tests.toy_front_end import TOY
 
 MODULE = "experiments.embed"
 
@@ -73,7 +76,7 @@ def test_windows_are_those_of_the_whole_signal_whatever_the_blocks(model, block,
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 1000])
-def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_size):
+def test_the_model_s_embeddings_are_written(folder, model, tmp_path, batch_size):
     waveforms = [sound(seconds, seed=i)[:, 0] for i, seconds in enumerate([2.5, 0.2, 6.0, 1.0])]
     waveforms[2][30000:] *= 0.01
     totals = embed_to(tmp_path, model, sounds_of(*waveforms), batch_size)
@@ -82,16 +85,18 @@ def test_what_is_written_is_what_the_model_says(folder, model, tmp_path, batch_s
     stored = rows(tmp_path)
     plain = tf.saved_model.load(folder)
     for index, waveform in enumerate(waveforms):
-        own = [row for row in stored if row["clip_id"] == f"clip{index}"]
+        rows_of_clip = [row for row in stored if row["clip_id"] == f"clip{index}"]
         result = plain(waveform[None])
-        np.testing.assert_allclose([row["embedding"] for row in own], result["window_embeddings"][0], atol=1e-5)
-        np.testing.assert_allclose([r["window_start_seconds"] for r in own], result["window_start_seconds"])
-        np.testing.assert_allclose([r["weight"] for r in own], result["window_weights"][0], rtol=1e-5)
+        np.testing.assert_allclose(
+            [row["embedding"] for row in rows_of_clip], result["window_embeddings"][0], atol=1e-5
+        )
+        np.testing.assert_allclose([r["window_start_seconds"] for r in rows_of_clip], result["window_start_seconds"])
+        np.testing.assert_allclose([r["weight"] for r in rows_of_clip], result["window_weights"][0], rtol=1e-5)
         vectors = clip_vectors(str(tmp_path)).vectors
         np.testing.assert_allclose(vectors[index], result["embedding"][0], atol=1e-5)
 
 
-def test_a_model_of_before_windows_had_weights_is_refused(tmp_path):
+def test_a_model_of_an_older_version_is_refused(tmp_path):
     class Older(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None, 8], name="waveform")])
         def serve(self, waveform):
@@ -109,7 +114,7 @@ def test_a_model_of_before_windows_had_weights_is_refused(tmp_path):
         embedder.LoadedModel(str(tmp_path))
 
 
-def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
+def test_a_long_file_takes_no_more_memory_than_a_short_one(model, tmp_path):
     def noise(minutes):
         random = np.random.default_rng(0)
         return audio_clips.AudioClip(
@@ -125,18 +130,18 @@ def test_a_long_sound_takes_no_more_memory_than_a_short_one(model, tmp_path):
         tracemalloc.stop()
         return used
 
-    peak(1)  # whatever is made once
-    short, long = peak(5), peak(40)
-    assert long < short + 20e6  # the 35 minutes between them are 134 MB
-    stored = rows(tmp_path / "40")
+    peak(1)  # allocates all that is allocated once
+    short, long = peak(2), peak(20)  # more than the windows that are held
+    assert long < short + 20e6  # the 18 minutes between them are 69 MB
+    stored = rows(tmp_path / "20")
     np.testing.assert_allclose(
         [row["window_start_seconds"] for row in stored], np.arange(len(stored)) * LOG_MEL.hop_seconds, rtol=1e-5
     )
-    assert len(stored) == (40 * 60 * 16000 - LOG_MEL.window_samples) // LOG_MEL.hop_samples + 1
+    assert len(stored) == (20 * 60 * 16000 - LOG_MEL.window_samples) // LOG_MEL.hop_samples + 1
 
 
 @pytest.mark.parametrize("good_blocks", [1, 150])
-def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
+def test_a_file_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
     def broken():
         for seed in range(good_blocks):
             yield sound(10, seed=seed)[:, 0]
@@ -154,7 +159,7 @@ def test_a_sound_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
     assert len(rows(tmp_path)) == 6
 
 
-def test_a_long_sound_that_changes_while_it_is_read_stops_the_run_and_leaves_no_row(model, tmp_path):
+def test_a_long_file_that_changes_while_it_is_read_stops_the_run_and_leaves_no_row(model, tmp_path):
     reads = []
 
     def changing():
@@ -181,7 +186,7 @@ def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """Sounds as people have them, some of them damaged."""
+    """Audio files of many formats, some of them damaged."""
     root = tmp_path_factory.mktemp("archive")
     (root / "deep" / "er").mkdir(parents=True)
     soundfile.write(root / "stereo.wav", sound(3, 44100, 2), 44100)
@@ -198,7 +203,7 @@ def archive(tmp_path_factory):
     return root
 
 
-def test_a_folder_of_sounds_good_and_bad(folder, archive, tmp_path):
+def test_a_folder_of_good_and_bad_files(folder, archive, tmp_path):
     arguments = processes.flags(model=folder, input=archive, output=tmp_path / "out")
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
@@ -254,6 +259,33 @@ def test_records_keep_their_labels_folds_and_times(model, tmp_path):
                 2,
             )
     assert not stored
+
+
+def test_a_model_of_another_front_end_embeds_files_and_records_at_its_rate(archive, tmp_path):
+    folder = str(tmp_path / "toy")
+    saved_model.export(build_flat_features(TOY.feature_shape, "toy"), folder, TOY, {})
+    toy = embedder.LoadedModel(folder)
+    assert (toy.front_end_id, toy.sample_rate_hz, toy.num_channels) == ("toy-8000", 8000, 1)
+    assert (toy.window_samples, toy.hop_samples, toy.hop_seconds) == (TOY.window_samples, TOY.hop_samples, 0.125)
+    path = archive / "stereo.wav"
+    totals = embed_to(tmp_path / "files", toy, audio_clips.file_clips([str(path)], ["stereo.wav"], toy))
+    waveform = audio_files.load(path, sample_rate_hz=8000)
+    result = tf.saved_model.load(folder)(waveform[None])
+    stored = rows(tmp_path / "files")
+    assert len(stored) == int(TOY.num_windows(len(waveform))) and totals.audio_seconds == pytest.approx(3.0)
+    np.testing.assert_allclose([row["embedding"] for row in stored], result["window_embeddings"][0], atol=1e-5)
+    np.testing.assert_allclose([row["window_start_seconds"] for row in stored], np.arange(len(stored)) * 0.125)
+    assert embeddings.read_info(str(tmp_path / "files")).front_end_id == "toy-8000"
+    records = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(2))
+    with pytest.raises(UserError, match="records are 16 kHz mono, and front end toy-8000 takes 8 kHz mono"):
+        list(audio_clips.record_clips([records], [], toy))
+
+
+def test_a_later_record_of_another_rate_is_refused(model, tmp_path):
+    made = tiny_records.make_clips(2)
+    path = tiny_records.write(tmp_path / "a.tfrecord", [made[0], dataclasses.replace(made[1], sample_rate_hz=8000)])
+    with pytest.raises(UserError, match="clip clip1: is 8 kHz mono, and front end .* takes 16 kHz mono: prepare it"):
+        list(audio_clips.record_clips([path], [], model))
 
 
 def test_feature_records_hold_the_same_embeddings(model, tmp_path):

@@ -100,6 +100,22 @@ def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
     np.testing.assert_allclose(features.dequantize(codes), vectors, atol=0.0079)
 
 
+def test_a_hop_that_is_not_audioset_s_is_stored(tmp_path):
+    def context_and_hop(hop_seconds):
+        folder = tmp_path / str(hop_seconds)
+        with features.FeatureWriter(str(folder), "model", "front-end", 128, hop_seconds) as writer:
+            writer.write(CLIP, np.arange(3) * hop_seconds, embeddings(3))
+        path = folder / "features-00000.tfrecord"
+        (record,) = map(feature_records.from_bytes, feature_records.from_file(path.read_bytes()))
+        ((_, read),) = features.read_file(str(path))
+        return record.context, read.hop_seconds
+
+    context, hop_seconds = context_and_hop(0.96)
+    assert "hop_seconds" not in context and hop_seconds == 0.96
+    context, hop_seconds = context_and_hop(0.125)
+    assert context["hop_seconds"] == [0.125] and hop_seconds == 0.125
+
+
 def test_our_files_are_read_by_a_parser_written_from_the_format_alone(tmp_path):
     vectors, other = embeddings(3), dataclasses.replace(CLIP, clip_id="c", labels=(), label_names=(), fold=4)
     with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:

@@ -47,9 +47,9 @@ def _log_spectrum(waveform: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def spectra() -> np.ndarray:
-    """Of eight recordings of every class, each by two takes: [class, recording, take, 80]."""
+    """Of six recordings of every class, each by two takes: [class, recording, take, 80]."""
     takes = [
-        [np.split(recordings.render(np.random.default_rng([1, k, i]), name, 2 * NUM_SAMPLES), 2) for i in range(8)]
+        [np.split(recordings.render(np.random.default_rng([1, k, i]), name, 2 * NUM_SAMPLES), 2) for i in range(6)]
         for k, name in enumerate(SOUNDS)
     ]
     return np.apply_along_axis(_log_spectrum, -1, np.array(takes))
@@ -96,7 +96,7 @@ def test_the_same_arguments_write_the_same_bytes_and_another_seed_others(world, 
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_a_sound_is_finite_and_never_silent_for_long(name):
-    for seed in range(6):
+    for seed in range(3):
         waveform = SOUNDS[name](np.random.default_rng(seed), 80_000)
         assert waveform.shape == (80_000,) and np.isfinite(waveform).all()
         blocks = np.sqrt(np.mean(waveform.reshape(2, 40_000) ** 2, axis=1))  # 2.5 s each
@@ -104,8 +104,8 @@ def test_a_sound_is_finite_and_never_silent_for_long(name):
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_a_recording_is_heard_and_does_not_clip(name):
-    for seed in range(4):
+def test_a_recording_is_loud_enough_and_does_not_clip(name):
+    for seed in range(2):
         recording = recordings.render(np.random.default_rng(seed), name, NUM_SAMPLES)
         assert np.abs(recording).max() < 0.99
         level = 10 * np.log10(np.mean(recording**2))
