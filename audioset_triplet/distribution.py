@@ -1,4 +1,4 @@
-"""Devices: which tf.distribute strategy runs a training, and what its replicas tell each other."""
+"""Devices: the tf.distribute strategy of a run, and the exchange of tensors between its replicas."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def num_workers() -> int:
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     except ValueError as error:
-        raise UserError(f"the environment variable TF_CONFIG is no JSON: {error}.") from error
+        raise UserError(f"the environment variable TF_CONFIG is not JSON: {error}.") from error
     return sum(map(len, cluster.values()))
 
 
@@ -81,15 +81,15 @@ def gather(tensor: tf.Tensor) -> tf.Tensor:
     """The rows of all replicas, the first replica's first: [B, ...] -> [R B, ...]. To be called in each replica.
 
     Gradients flow back to the replica that a row came from, from the losses of all replicas. It is a sum of tensors
-    that are zero but for a replica's own rows: all strategies can do that, with gradients and for all numeric types,
-    which cannot be said of `all_gather` (of workers it has no device, of several types no gradient).
+    that are zero but for a replica's own rows: all strategies support that, with gradients and for all numeric types,
+    unlike `all_gather` (it fails for workers, and has no gradient for several types).
     """
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if num_replicas == 1:
         return tensor
-    own = tf.distribute.get_replica_context().replica_id_in_sync_group
-    apart = tf.scatter_nd([[own]], tensor[tf.newaxis], tf.concat([[num_replicas], tf.shape(tensor)], 0))
-    rows = tf.reshape(sum_over_replicas(apart), tf.concat([[-1], tf.shape(tensor)[1:]], 0))
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    scattered = tf.scatter_nd([[replica]], tensor[tf.newaxis], tf.concat([[num_replicas], tf.shape(tensor)], 0))
+    rows = tf.reshape(sum_over_replicas(scattered), tf.concat([[-1], tf.shape(tensor)[1:]], 0))
     return _with_dense_gradient(tf.ensure_shape(rows, [None, *tensor.shape[1:]]))
 
 

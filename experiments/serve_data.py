@@ -1,12 +1,12 @@
-"""A tf.data service: machines that make the batches of a training that runs elsewhere.
+"""A tf.data service: machines that make the batches of a run on another machine.
 
   python -m experiments.serve_data --role=dispatcher --port=5050
   python -m experiments.serve_data --role=worker --dispatcher=HOST:5050
   python -m experiments.train_triplet --data='records/*.tfrecord' --workdir=run --data_service=grpc://HOST:5050
 
-One dispatcher and any number of workers, which may come and go while a training runs. Every worker reads files of
---data under the names that the training has given, and every file is read by one of them; so there should be more files
-than workers. A damaged record ends the training instead of being skipped. SIGTERM ends either program.
+One dispatcher and any number of workers, which may come and go during a run. Workers read the files of --data by the
+names that the run gives, each file by one worker: there should be more files than workers. A damaged record ends the
+run instead of being skipped. SIGTERM ends either program.
 """
 
 import os
@@ -21,13 +21,11 @@ from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("role", "", ["", "dispatcher", "worker"], "What this process is: dispatcher or worker.")
-flags.DEFINE_string("dispatcher", "", "Of a worker: HOST:PORT of the dispatcher.")
+flags.DEFINE_enum("role", "", ["", "dispatcher", "worker"], "Dispatcher or worker.")
+flags.DEFINE_string("dispatcher", "", "HOST:PORT of the dispatcher, for a worker.")
 flags.DEFINE_integer("port", 0, "Port to listen at; 0: any that is free, which is printed.", 0, 65535)
 flags.DEFINE_string("host", "", "Name under which other machines reach this one; empty: its host name.")
-flags.DEFINE_string(
-    "state", "", "Of the dispatcher: a folder in which it keeps who does what, so that it can be started again."
-)
+flags.DEFINE_string("state", "", "Folder for the state of a dispatcher, so that it can be restarted.")
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def test_the_workers_of_a_cluster_are_counted(monkeypatch, cluster, expected):
     assert distribution.num_workers() == expected
 
 
-@pytest.mark.parametrize("tf_config, problem", [(None, "needs the environment variable"), ("{bad", "is no JSON")])
+@pytest.mark.parametrize("tf_config, problem", [(None, "needs the environment variable"), ("{bad", "is not JSON")])
 def test_a_cluster_that_is_not_described_is_one_clear_line(monkeypatch, tf_config, problem):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if tf_config:

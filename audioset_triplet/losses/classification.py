@@ -6,8 +6,8 @@ import tensorflow as tf
 def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, one_per_clip: bool) -> tf.Tensor:
     """[B, C] logits, [B, C] targets of 0 and 1 -> [B].
 
-    Where every example belongs to exactly one class, the classes exclude each other: softmax. Else each class is a
-    question of its own: sigmoid, and the mean over the classes (Hershey et al. 2017, section 3).
+    Where every example has exactly one class it is that of a softmax, else the mean over the classes of that of a
+    sigmoid (Hershey et al. 2017, section 3).
     """
     if one_per_clip:
         return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -15,5 +15,5 @@ def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, one_per_clip: bool) -> 
 
 
 def probabilities(logits: tf.Tensor, one_per_clip: bool) -> tf.Tensor:
-    """[B, C] logits -> what they mean under the same loss, between 0 and 1."""
+    """[B, C] logits -> probabilities under the same loss."""
     return tf.nn.softmax(logits) if one_per_clip else tf.sigmoid(logits)

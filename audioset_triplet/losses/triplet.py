@@ -4,7 +4,7 @@ from typing import Callable, Tuple
 
 import tensorflow as tf
 
-# Distances that are held at once: 64 MB, and about as much again in each of half a dozen steps of the search.
+# Distances that are in memory at once: 64 MB, and about as much again in each of half a dozen steps of the search.
 _BLOCK_DISTANCES = 1 << 24
 
 
@@ -19,9 +19,9 @@ def semi_hard_choice(
 ) -> Tuple[tf.Tensor, tf.Tensor]:
     """The semi-hard negative of each anchor.
 
-    That is the closest negative that is still further away than the positive: the very closest is prone to be of the
-    same kind (section 4.2). Where every negative is closer than the positive, the furthest is taken, the one that
-    violates the least. Departure: the paper does not say what it does there; this is what tfa's loss does.
+    That is the closest negative that is further away than the positive: the very closest is prone to be of the same
+    class (section 4.2). Where every negative is closer than the positive, it is the furthest, which violates the least.
+    Departure: the paper does not specify this case; this is the choice of tfa's loss.
 
     Args:
         positive_distances: [B], anchor to positive.
@@ -56,7 +56,7 @@ def semi_hard_distances(
         anchors: [B, D].
         positive_distances: [B], anchor to positive.
         candidates: [M, D].
-        is_negative: numbers of anchors, int32 [b] -> the candidates that may serve them as a negative, bool [b, M].
+        is_negative: rows of anchors, int32 [b] -> the candidates that may serve them as a negative, bool [b, M].
         block_distances: how many distances are held at once, or those of one anchor if these are more.
 
     Returns:
@@ -74,7 +74,7 @@ def semi_hard_distances(
 
     blocks = tf.range(num_blocks)
     chosen, exists = tf.map_fn(choose, blocks, fn_output_signature=(tf.int32, tf.bool), parallel_iterations=1)
-    chosen, exists = (tf.reshape(one, [-1])[:num_anchors] for one in (chosen, exists))
+    chosen, exists = (tf.reshape(values, [-1])[:num_anchors] for values in (chosen, exists))
     distances = tf.reduce_sum(tf.square(anchors - tf.gather(candidates, chosen)), axis=1)
     return tf.where(exists, distances, 0.0), exists
 

@@ -16,7 +16,9 @@ def progress_bars() -> List[tf.keras.callbacks.Callback]:
 
 
 def semi_hard_loss(ids: tf.Tensor, embeddings: tf.Tensor, margin: float) -> tf.Tensor:
-    """Its triplet loss on squared distances, which takes memory and time by the cube of the batch: for comparison.
+    """The semi-hard triplet loss of tensorflow-addons, on squared distances: for comparison.
+
+    Memory and time grow with the cube of the batch size.
 
     Args:
         ids: int [B], windows of one id are positives of each other.
@@ -32,7 +34,7 @@ def lamb(learning_rate: Any, weight_decay: float, not_decayed: Sequence[str]) ->
     Args:
         learning_rate: a schedule.
         weight_decay: decoupled from the gradient.
-        not_decayed: parts of the names of the weights that do not decay, nor are their steps scaled.
+        not_decayed: substrings of the names of weights that do not decay and whose steps are not scaled.
     """
     return _import().optimizers.LAMB(
         learning_rate, weight_decay=weight_decay, exclude_from_weight_decay=list(not_decayed)
@@ -41,6 +43,6 @@ def lamb(learning_rate: Any, weight_decay: float, not_decayed: Sequence[str]) ->
 
 def _import() -> types.ModuleType:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the end of its development is known, and pinned for
+        warnings.simplefilter("ignore")  # it is no longer developed; its version is pinned
         import tensorflow_addons
     return tensorflow_addons

@@ -51,7 +51,7 @@ class Steps:
         return self.first + batch + 1
 
     def is_due(self, step: int, every_steps: int) -> bool:
-        """Whether something is due that is done every so many steps, and after the last one."""
+        """Whether something that is done every so many steps, and after the last one, is due."""
         return step % every_steps == 0 or step == self.last
 
 
@@ -103,7 +103,7 @@ class MetricsWriter(tf.keras.callbacks.Callback):
     ) -> None:
         """
         Args:
-            workdir: the work directory.
+            workdir: the run directory.
             steps: of the run.
             every_steps: `TrainingConfig.log_every_steps`.
             derived_metrics: `ObjectiveModel.derived_metrics`.
@@ -167,7 +167,7 @@ class WarningPrinter(tf.keras.callbacks.Callback):
 
 
 class CheckpointSaver(tf.keras.callbacks.Callback):
-    """Saves a checkpoint every some steps, after the last one, and when the run is to stop.
+    """Saves a checkpoint every so many steps, after the last one, and when the run is to stop.
 
     After the step in which `stop` is set it saves and raises `Terminated`. A checkpoint that cannot be written is a
     UserError.

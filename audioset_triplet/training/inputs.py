@@ -1,4 +1,4 @@
-"""What each objective learns from: batches of triplets, of labelled windows or of audio-visual pairs.
+"""The input of each objective: batches of triplets, of labelled windows or of audio-visual pairs.
 
 files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch
 
@@ -127,7 +127,7 @@ def labelled_batches(
         return LabelledBatch(features, tf.cast(targets, tf.float32), example_id)
 
     clips = pipeline.clips()
-    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway: a few of many are found once
+    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
         clips = clips.cache()
     examples = windows.random_windows(pipeline.repeated(clips), front_end, pipeline.seed)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))

@@ -1,10 +1,10 @@
-"""One training run in a work directory, whatever its objective: build, resume, fit, record.
+"""One training run in a run directory, whatever its objective: build, resume, fit, record.
 
 An objective brings its config, a Keras model and the input of its run (`train`); `training/triplet.py` is one.
 
-A work directory holds config.json (what is trained), data.json (on what), run.json (by what: versions, devices, command
-line, and which clips there are in the splits that are read), metrics.jsonl, tensorboard/ and checkpoints/. The same
-command in the same directory goes on where it was.
+A run directory holds config.json (the settings), data.json (the input), run.json (versions, devices, command line and
+the clips of the splits that are read), metrics.jsonl, tensorboard/ and checkpoints/. The same command in the same
+directory resumes the run.
 """
 
 import contextlib
@@ -44,13 +44,13 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
 
     Args:
         config: the settings.
-        workdir: the work directory.
+        workdir: the run directory.
         build_model: the objective.
         run_input: what it learns from.
 
     Raises:
         Terminated: SIGTERM came.
-        UserError: bad or damaged input, a work directory with another run's settings or input, or a loss that is
+        UserError: bad or damaged input, a run directory with another run's settings or input, or a loss that is
             not finite.
     """
     training = config.training
@@ -106,7 +106,7 @@ def _described(run_input: RunInput, example_ids: Set[int]) -> str:
 
 @contextlib.contextmanager
 def _output_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]:
-    """Where this process writes: every worker takes part in saving, one keeps what is saved."""
+    """The folder that this process writes to: all workers take part in saving, the chief alone writes to `workdir`."""
     if distribution.is_chief(strategy):
         yield workdir
     else:
@@ -125,7 +125,7 @@ def _stop_event(strategy: tf.distribute.Strategy) -> Iterator[threading.Event]:
 
 
 def _set_up(training: TrainingConfig, num_replicas: int) -> None:
-    """What holds for the whole process; a UserError where the settings do not suit the devices."""
+    """Settings of the whole process; a UserError where the settings do not suit the devices."""
     if training.batch_size % num_replicas:
         raise UserError(f"--batch_size={training.batch_size} does not divide into {num_replicas} devices.")
     if training.jit_compile and num_replicas > 1:
@@ -149,7 +149,7 @@ def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[Objective
 
 @contextlib.contextmanager
 def _lost_workers_named(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[None]:
-    """Around the steps of a run: that another worker has gone, which TensorFlow notices in time, is a UserError."""
+    """Around the steps of a run: the loss of another worker, which TensorFlow notices in time, is a UserError."""
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:

@@ -1,4 +1,4 @@
-"""A moving average of a network's weights, which is smoother than what a step leaves (Polyak & Juditsky 1992)."""
+"""A moving average of a network's weights, smoother than the weights themselves (Polyak & Juditsky 1992)."""
 
 from typing import Any, Dict, Optional
 
@@ -19,13 +19,13 @@ class MovingAverage(tf.keras.callbacks.Callback):
     """After each step t = 1, 2, ...: average = d average + (1 - d) weight, d = min(decay, (1 + t) / (10 + t)).
 
     Of all weights, those of batch normalization too. The decay of the first steps is that of
-    tf.train.ExponentialMovingAverage: what a network begins with is soon forgotten.
+    tf.train.ExponentialMovingAverage: the initial weights soon lose their influence.
     """
 
     def __init__(self, networks: Networks, averages: Networks, decay: float, first_step: int) -> None:
         """
         Args:
-            networks: what is trained.
+            networks: those that are trained.
             averages: copies of them, which hold the averages; {}: nothing is averaged.
             decay: d, in [0, 1).
             first_step: steps that were done before.

@@ -1,4 +1,4 @@
-"""What every objective shares: one step down the gradient of a weighted mean of terms, and its metrics."""
+"""The training step that all objectives share: down the gradient of a weighted mean of terms, with metrics."""
 
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Set, Tuple
 
@@ -11,7 +11,7 @@ _NO_EXAMPLE = np.int64(-1)  # ids are hashes, at least 0
 
 
 class Terms(NamedTuple):
-    """What an objective makes of a batch of B examples."""
+    """Loss, weight and metrics of each of the B examples of a batch."""
 
     loss: tf.Tensor  # float32 [B]
     weight: tf.Tensor  # float32 [B], 0 for an example that does not count
@@ -92,7 +92,7 @@ class ObjectiveModel(tf.keras.Model):
         )
 
     def compile(self, optimizer: tf.keras.optimizers.Optimizer, clip_norm: float = 0.0, **options: Any) -> None:
-        """As of Keras; gradients whose norm over all weights is above `clip_norm` are shortened to it, 0: none are."""
+        """As in Keras; gradients are clipped to a norm over all weights of `clip_norm`; 0: they are not."""
         super().compile(optimizer, **options)
         self._clip_norm = clip_norm
 
@@ -104,11 +104,11 @@ class ObjectiveModel(tf.keras.Model):
         raise NotImplementedError
 
     def derived_metrics(self, means: Dict[str, float]) -> Dict[str, float]:
-        """What a line of metrics has besides the means, computed from them."""
+        """Further metrics, computed from the means of a line of metrics."""
         return {}
 
     def warning(self, means: Dict[str, float]) -> str:
-        """What is wrong with a run that can go on, as one line; empty: nothing. Not called in the warm-up."""
+        """A line about a problem with which the run can go on; empty: there is none. Not called in the warm-up."""
         return ""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -154,9 +154,9 @@ class ObjectiveModel(tf.keras.Model):
 
 
 def part_of_mean(terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """What a replica's terms add to the weighted mean over all replicas; 0 where all weights are 0; [B], [B] -> scalar.
+    """A replica's share of the weighted mean over all replicas; 0 where all weights are 0; [B], [B] -> scalar.
 
-    On one device it is that mean. The one place where a loss is divided by what all replicas have together.
+    On one device it is that mean. This is the only place where a loss is divided by a sum over replicas.
     """
     total = tf.stop_gradient(distribution.sum_over_replicas(tf.reduce_sum(weights)))
     return tf.math.divide_no_nan(tf.reduce_sum(weights * terms), total)

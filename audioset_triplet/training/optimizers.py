@@ -14,10 +14,10 @@ _NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """The rate in a step (counted from 0) of a run: up to the peak in equal steps, then as `schedule` says.
+    """The rate in a step (counted from 0) of a run: a linear warm-up to the peak, then by `schedule`.
 
     constant: the peak. cosine: along half a cosine to 0 at the end of the run (Loshchilov & Hutter 2017, equation 5,
-    without restarts). step: a tenth from half of what is left after the warm-up, a hundredth from three quarters (He
+    without restarts). step: a tenth from half of the steps after the warm-up, a hundredth from three quarters (He
     et al. 2015, section 4.2).
     """
 
@@ -29,14 +29,14 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
         config = self._config
         step = tf.cast(step, tf.float32)
         warm_up = tf.minimum(1.0, (step + 1.0) / (config.warmup_steps + 1.0))
-        part = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
-        part = tf.clip_by_value(part, 0.0, 1.0)
+        progress = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
+        progress = tf.clip_by_value(progress, 0.0, 1.0)
         if config.schedule == "cosine":
-            shape = 0.5 * (1.0 + tf.cos(math.pi * part))
+            shape = 0.5 * (1.0 + tf.cos(math.pi * progress))
         elif config.schedule == "step":
-            shape = tf.where(part < 0.5, 1.0, tf.where(part < 0.75, 0.1, 0.01))
+            shape = tf.where(progress < 0.5, 1.0, tf.where(progress < 0.75, 0.1, 0.01))
         else:
-            shape = tf.ones_like(part)
+            shape = tf.ones_like(progress)
         return config.learning_rate * warm_up * shape
 
     def get_config(self) -> Dict[str, Any]:
@@ -46,7 +46,7 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
 class FusedAdam(tf.keras.optimizers.Adam):
     """Adam in one pass over each weight and in place, without temporaries as large as the weights.
 
-    Keras writes the same update as a dozen operations: of a head of a million clusters each makes 488 MiB anew.
+    Keras writes the same update as a dozen operations: for a head of a million clusters each allocates 488 MiB.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:

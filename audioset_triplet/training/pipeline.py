@@ -1,4 +1,4 @@
-"""What the input pipelines of all objectives share: clips of records come in, batches of a device go out.
+"""The steps that the input pipelines of all objectives share, from clips of records to batches of a device.
 
 files -> interleave -> parse -> shuffle -> repeat -> windows -> batch -> features -> prefetch
 
@@ -28,11 +28,11 @@ _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """Which part of a run's input one pipeline makes, and from where on.
+    """The part of a run's input that one pipeline makes.
 
     Attributes:
-        first_step: where a resumed run goes on. A deterministic run replays the windows of the steps before, without
-            computing on them; any other run starts its data anew with another seed.
+        first_step: the step with which a resumed run begins. A deterministic run replays the windows before that step,
+            without computing on them; any other run starts its data anew with another seed.
         context: how many pipelines there are (one for each host), which of them this is, and for how many devices.
         skipped: notes the damaged records that are skipped. None: they end the run.
     """
@@ -128,7 +128,7 @@ class Pipeline:
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def _service(self) -> tf.data.Dataset:
-        """What has a data set made by the workers of the tf.data service; all hosts of a run take from one job."""
+        """The transformation by which the tf.data service makes a data set; all hosts of a run take from one job."""
         described = options.to_json(self._config), self._clip_ids, self._feed.first_step
         job = hashlib.sha256(repr(described).encode()).hexdigest()[:16]
         service = tf.data.experimental.service

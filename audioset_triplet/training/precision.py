@@ -1,4 +1,4 @@
-"""What a network computes in."""
+"""The precision in which a network computes."""
 
 import contextlib
 from typing import Iterator
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Layers that are made in the block compute in this precision (`TrainingConfig.precision`), unless they say which.
+    """Layers that are built in the block compute in this precision (`TrainingConfig.precision`) by default.
 
     Their weights are float32.
     """

@@ -1,4 +1,4 @@
-"""What a run learns from, as `loop.train` sees it: a description to compare, batches, and names for failing examples.
+"""The input of a run as `loop.train` uses it: a description to compare, batches, and names for failing examples.
 
 Records are one input, stored embeddings (`training.stored_embeddings`) another.
 """
@@ -17,18 +17,18 @@ from audioset_triplet.runs import manifest
 from audioset_triplet.sampling import windows
 from audioset_triplet.training import pipeline
 
-# The part of a pipeline -> an endless stream of what `train_step` takes.
+# The part of a pipeline -> an endless stream of batches for `train_step`.
 ReadBatches = Callable[[pipeline.Feed], tf.data.Dataset]
 
 
 class RunInput(Protocol):
-    """What a run learns from. Nothing is read before `describe` is called."""
+    """The input of a run. Nothing is read before `describe` is called."""
 
     def describe(self) -> Dict[str, Any]:
-        """What tells it from others, kept as data.json: a run goes on with the same or not at all."""
+        """The data manifest, kept as data.json: a run resumes with the same input or not at all."""
 
     def splits(self) -> List[Dict[str, Any]]:
-        """What run.json says of the splits that it consists of (`manifest.splits`)."""
+        """The splits of the input, for run.json (`manifest.splits`)."""
 
     def check(self, training: TrainingConfig) -> None:
         """Raises a UserError where batches cannot be made as this run needs them."""
@@ -37,7 +37,7 @@ class RunInput(Protocol):
         """The batches of one pipeline, endless; each has `example_id`, int64 [B] (`records.example_ids`)."""
 
     def names(self, ids: Collection[int], limit: int) -> List[str]:
-        """In words, where some examples come from: at most so many, each once."""
+        """The sources of some examples, as text: at most `limit`, each once."""
 
     def reading(self) -> ContextManager[None]:
         """Around all steps: damaged input is a UserError; at the end a line tells how much was skipped."""

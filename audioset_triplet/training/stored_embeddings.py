@@ -1,4 +1,4 @@
-"""Stored embeddings as what a run learns from, shuffled each pass (`store.shuffled`).
+"""Stored embeddings as the input of a run, shuffled each pass (`store.shuffled`).
 
 A resumed run goes on with the batch that comes next, and reads nothing of those before.
 

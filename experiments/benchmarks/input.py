@@ -45,8 +45,8 @@ def reading(folder: str, warm_up_batches: int, seconds: float) -> Dict[str, floa
     """Records per second."""
     from audioset_triplet.records import reading
 
-    found = reading.read_records(reading.expand_globs(f"{folder}/*.tfrecord"), deterministic=False)
-    return _rate(iter(found.repeat().batch(BATCH_SIZE).prefetch(2)), warm_up_batches, seconds)
+    records = reading.read_records(reading.expand_globs(f"{folder}/*.tfrecord"), deterministic=False)
+    return _rate(iter(records.repeat().batch(BATCH_SIZE).prefetch(2)), warm_up_batches, seconds)
 
 
 def ours(folder: str, warm_up_batches: int, seconds: float, windows_per_clip: int) -> Dict[str, float]:
@@ -94,7 +94,7 @@ def main() -> None:
                         "times librosa": made / theirs,
                     }
                 )
-    shared.write({name: shared.medians(rows) for name, rows in repeats.items()}, "cuts per clip")
+    shared.write({name: shared.medians(rows) for name, rows in repeats.items()}, "windows per clip")
 
 
 if __name__ == "__main__":

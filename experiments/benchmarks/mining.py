@@ -1,4 +1,4 @@
-"""How fast semi-hard negatives are found, and in how much memory, beside tensorflow-addons.
+"""Time and memory of mining semi-hard negatives, compared with tensorflow-addons.
 
     python -m experiments.benchmarks.mining --output=benchmark
 
@@ -26,7 +26,7 @@ flags.DEFINE_list("pairs_alone", ["4096", "16384"], "Sizes that are measured wit
 MODULE = "experiments.benchmarks.mining"  # also where it runs as a program
 EMBEDDING_SIZE = 128
 MARGIN = 0.1
-LEAST_SECONDS = 1.0  # short steps are repeated until this has passed
+MIN_SECONDS = 1.0  # short steps are repeated until this has passed
 
 
 def measure(way: str, num_pairs: int) -> Dict[str, float]:
@@ -66,7 +66,7 @@ def measure(way: str, num_pairs: int) -> Dict[str, float]:
     value, _ = compiled(embeddings, ids)
     memory = shared.highest_memory() - before
     num_steps, started = 0, time.monotonic()
-    while not num_steps or time.monotonic() - started < LEAST_SECONDS:
+    while not num_steps or time.monotonic() - started < MIN_SECONDS:
         compiled(embeddings, ids)[1].numpy()
         num_steps += 1
     return {"seconds": (time.monotonic() - started) / num_steps, "MiB": memory, "loss": float(value)}

@@ -1,6 +1,6 @@
-"""What the `benchmark_*` programs share: measuring in processes of their own, and the table that they leave.
+"""What the benchmarks share: measurements in separate processes, and the table that they write.
 
-Ratios within one run are what to compare; seconds depend on the machine. Nothing else should run beside a benchmark.
+Compare ratios within one run; seconds depend on the machine. Nothing else should run beside a benchmark.
 """
 
 import json

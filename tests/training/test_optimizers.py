@@ -97,7 +97,7 @@ def test_an_optimizer_that_is_restored_goes_on_as_if_nothing_had_been(name, tmp_
     def start():
         network, optimizer = build_tiny_network(), optimizers.build(config)
         model = TripletModel(network, LossConfig(margin=0.5))
-        model.compile(optimizer)
+        model.compile(optimizer, run_eagerly=True)  # a few steps: tracing takes longer
         return model, network, tf.train.Checkpoint(network=network, optimizer=optimizer)
 
     def fit(model, steps):
