@@ -131,7 +131,14 @@ def run(module: str, *arguments: object, timeout: float = 480) -> "subprocess.Co
 def run_afresh(module: str, *arguments: object, timeout: float = 480) -> "subprocess.CompletedProcess[str]":
     """The same in a process that shares nothing with any other, not even the order of its sets."""
     return subprocess.run(
-        command(module, *arguments), env=environment(), capture_output=True, text=True, timeout=timeout, check=False
+        command(module, *arguments),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        # A shell lets its background jobs, and so what they start, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

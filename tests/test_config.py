@@ -3,6 +3,7 @@ import importlib
 import json
 import math
 import pkgutil
+import typing
 from typing import Any, Iterator, Tuple
 
 import pytest
@@ -148,9 +149,9 @@ def _violations() -> Iterator[Tuple[type, str, Any]]:
                 values += [] if limits.at_most is None else [limits.at_most + 1]
                 values += ["no such choice"] if limits.choices else []
                 for value in values:
-                    default: Any = field.default
-                    value = type(default[0] if isinstance(default, tuple) else default)(value)
-                    is_tuple = isinstance(field.default, tuple)
+                    hint = typing.get_type_hints(config_class)[field.name]
+                    is_tuple = typing.get_origin(hint) is tuple
+                    value = (typing.get_args(hint)[0] if is_tuple else hint)(value)
                     yield config_class, field.name, (value,) * (limits.length or 1) if is_tuple else value
 
 

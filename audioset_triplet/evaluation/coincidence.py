@@ -86,7 +86,7 @@ class CoincidenceResult:
             for head, pairs in self.pairs.items()
             for name, value in pairs.numbers().items()
         }
-        about = {"clips": self.num_clips, "clips_digest": self.clips_digest, "moments": len(self.clip_ids)}
+        about = {"clips": self.num_clips, "clips_digest": self.clips_digest, "examples": len(self.clip_ids)}
         return {**metrics, **about, "seed": self.config.seed}
 
     @property

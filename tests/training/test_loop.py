@@ -11,12 +11,13 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, metrics_log, run_config, trained_networks
 from audioset_triplet.training import triplet
 from tests import processes, tiny_records
-from tests.training.tiny_runs import check_killed_run, tiny_config
+from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run, tiny_config
 
 MODULE = "experiments.train_triplet"
 TINY = dict(preset="small", width=0.0625, blocks="1,1,1,1", embedding_size=8, batch_size=8)
@@ -103,6 +104,7 @@ def test_damaged_records_are_skipped_and_a_loss_that_is_not_finite_names_its_cli
     damaged = tmp_path / "damaged.tfrecord"
     damaged.write_bytes(open(data, "rb").read()[:-1000])
     settings = tiny_config(str(damaged), optimizer="sgd", learning_rate=1e38, checkpoint_every_steps=1)
+    settings = dataclasses.replace(settings, network=EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8))
     message = rf"is nan at step 2, in a batch of {damaged}: record \d+ \(clip clip\d+\); .*and \d more. Norms: .*ckpt-1"
     with pytest.raises(UserError, match=message):
         triplet.train(settings, str(tmp_path / "run"))
