@@ -235,13 +235,13 @@ def test_a_stage_is_evaluated(curriculum_run, videos, tmp_path):
     for stage, kinds in ((1, {"av"}), (3, {"av", "aa"})):
         folder = tmp_path / f"report{stage}"
         arguments = processes.flags(workdir=curriculum_run / f"stage{stage}", data=videos, folds=2, output=folder)
-        result = processes.run("experiments.evaluate_coincidence", *arguments, "--moments_per_clip=2")
+        result = processes.run("experiments.evaluate_coincidence", *arguments, "--examples_per_clip=2")
         assert result.returncode == 0, result.stderr
         numbers = json.loads((folder / "results.json").read_text())
         assert {name.split("/")[1] for name in numbers if "/" in name} == kinds
-        assert numbers["clips"] == 8 and numbers["moments"] == 16
+        assert numbers["clips"] == 8 and numbers["examples"] == 16
         assert all(0 <= value <= 1 for name, value in numbers.items() if "/" in name)
-        assert "Which picture goes with this sound" in (folder / "report.html").read_text()
+        assert "which image belongs to this audio" in (folder / "report.html").read_text()
 
 
 @pytest.mark.slow
