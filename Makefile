@@ -2,7 +2,7 @@
 #
 #   make demo                      install, then prepare -> train -> export -> embed -> evaluate -> report
 #   make demo ESC50_DIR=FOLDER     the same on ESC-50 instead of synthetic sounds, in demo-esc50/
-#   make test                      the unit tests (3 to 7 minutes);  make test-all adds the slow ones
+#   make test                      the unit tests (3 minutes on two cores);  make test-all adds the slow ones
 #   make lint                      ruff and mypy
 #   make .venv                     only install;  PYTHON=python3.10 chooses the Python
 #   make clean                     remove what these made, .venv included

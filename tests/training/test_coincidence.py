@@ -154,10 +154,9 @@ def test_every_preset_builds_and_takes_a_step(videos, name):
     config = dataclasses.replace(config, clustering=dataclasses.replace(config.clustering, num_clusters=256))
     model = coincidence.build_model(config, None, "")
     before = model.submodels["network"].get_layer("embedding").kernel.numpy()
-    model.compile(tf.keras.optimizers.SGD(0.01))
+    model.compile(tf.keras.optimizers.SGD(0.01), run_eagerly=True)
     [batch] = inputs.audio_visual_batches(config).take(1)
-    logs = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
-    assert np.isfinite(logs["loss"]).all()
+    assert np.isfinite(model.train_step(batch)["loss"])
     assert (model.submodels["network"].get_layer("embedding").kernel.numpy() != before).any()
 
 
