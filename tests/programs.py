@@ -14,6 +14,7 @@ MAIN = 'if __name__ == "__main__":'
 # Programs share the names of their flags, so that each is imported in a process of its own: a fork of one.
 _DESCRIBE = """
 import importlib, json, os, sys
+import data_prep, apache_beam, joblib, numpy, pyarrow.parquet, scipy.signal, soundfile, soxr  # once, not in each fork
 from absl import flags
 from audioset_triplet import command_line, config
 for module in sys.argv[1:]:

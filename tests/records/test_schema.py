@@ -102,7 +102,7 @@ def test_python_round_trip(clip: schema.Clip) -> None:
 
 
 @hypothesis.given(clips())
-@hypothesis.settings(deadline=None)  # the first example traces the graph
+@hypothesis.settings(deadline=None, max_examples=50)  # the first example traces the graph
 def test_graph_round_trip(clip: schema.Clip) -> None:
     parse = parse_mono if clip.num_channels == 1 else parse_stereo
     parsed = {key: value.numpy() for key, value in parse(schema.clip_to_example(clip)).items()}
@@ -116,7 +116,7 @@ def test_graph_round_trip(clip: schema.Clip) -> None:
 
 
 @hypothesis.given(clips())
-@hypothesis.settings(deadline=None)
+@hypothesis.settings(deadline=None, max_examples=50)
 def test_graph_round_trip_of_frames(clip: schema.Clip) -> None:
     record = schema.clip_to_example(clip)
     is_mono = clip.num_channels == 1
