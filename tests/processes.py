@@ -114,7 +114,7 @@ def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_
     """
     program = Program(module, *arguments)
     while not path.exists() and program.poll() is None:
-        time.sleep(0.02)
+        time.sleep(0.005)
     if program.poll() is not None:
         raise AssertionError(f"{module} ended with exit code {program.returncode}:\n{''.join(program.output())}")
     program.send_signal(signal_number)

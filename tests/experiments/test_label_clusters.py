@@ -33,7 +33,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_query_goes_on(folder):
         budget=5,
         data=folder / "*.tfrecord",
     )
-    for path in (workdir / annotation_log.NAME, workdir / "round-1" / "audio", workdir / "round-1" / "questions.csv"):
+    for path in (workdir / annotation_log.NAME, workdir / "round-1" / "audio"):
         processes.stop_when_there("experiments.label_clusters", *flags, path=path, signal_number=signal.SIGKILL)
         if (workdir / annotation_log.NAME).exists():
             annotation_log.read(str(workdir))  # whole, wherever it was
