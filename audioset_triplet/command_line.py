@@ -168,7 +168,7 @@ def _fail(message: str) -> None:
 
 
 def preset_flag(presets: Dict[str, Callable[[], Any]]) -> None:
-    """Defines `--preset`, whose values are the names of the published settings."""
+    """Defines `--preset`, whose values are the names of the presets."""
     flags.DEFINE_enum(
         "preset",
         None,

@@ -1,6 +1,6 @@
 """Summarizes TFRecords of clips, and lists damaged records.
 
-    python -m data_prep.inspect_tfrecords --data='records/esc50/*.tfrecord'
+    python -m data_prep.inspect_tfrecords --data='records/*.tfrecord'
 
 prints counts, durations, sample rates and channels, folds, a histogram of the labels, the names of silent clips, and
 every damaged record with its file, its index and the reason. The exit code is 1 if anything is damaged.

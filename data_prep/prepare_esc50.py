@@ -1,9 +1,9 @@
 """Turns an ESC-50 folder, as it is downloaded, into TFRecords.
 
-    python -m data_prep.prepare_esc50 --source=ESC-50-master --output=records/esc50
+    python -m data_prep.prepare_esc50 --source=ESC-50-master --output=records
 
 reads meta/esc50.csv and the files that it names in audio/ (WAV, FLAC, OGG, ..., any rate, any number of channels) and
-writes records/esc50/fold1-00000-of-00002.tfrecord and so on: a record per clip, 5 s of 16 kHz mono (or --sample_rate_hz
+writes records/fold1-00000-of-00002.tfrecord and so on: a record per clip, 5 s of 16 kHz mono (or --sample_rate_hz
 and --channels), with its class, fold and Freesound recording. Clips that cannot be used are counted, and listed in
 rejects.csv.
 """

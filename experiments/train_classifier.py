@@ -4,8 +4,8 @@ r"""Trains a classifier from scratch on the labels of clips: the supervised comp
       --workdir=runs/classifier --preset=small_classifier
 
 The network is that of the embedding, with the classes as its output. --clips=FILE, with one clip id per line, restricts
-training to these clips, as in the paper's semi-supervised comparison. --preset sets a published setting; any other flag
-overrides it. The same command resumes a stopped run.
+training to these clips, as in the paper's semi-supervised comparison. --preset starts from a named setting; any other
+flag overrides it. The same command resumes a stopped run.
 
 With --eval_data or --eval_folds the trained classifier scores these clips: WORKDIR/scores.parquet has the scores,
 WORKDIR/results.json the same metrics as experiments.evaluate --task=classification. Training leaves out the clips of

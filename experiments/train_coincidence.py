@@ -13,7 +13,7 @@ Records without images have stages 2 to 4, without the first term: --images=fals
 term of weight 0 is left out. To give a stage settings of its own, train it alone: --stages=2 starts from the last stage
 before it that WORKDIR has.
 
---preset sets a published setting; any other flag overrides it. The same command resumes a stopped run.
+--preset starts from a named setting; any other flag overrides it. The same command resumes a stopped run.
 experiments.export_model --workdir=WORKDIR/stageN exports a stage; experiments.evaluate_coincidence evaluates its
 coincidence heads. With --eval_data or --eval_folds the classifier of stage 4 scores these clips: scores.parquet in its
 folder has the scores, results.json the same metrics as experiments.evaluate --task=classification.

@@ -2,8 +2,8 @@
 
   python -m experiments.train_triplet --data='records/*.tfrecord' --workdir=runs/joint --preset=small
 
---preset sets a published setting; any other flag overrides it. WORKDIR receives config.json, metrics.jsonl, TensorBoard
-logs and checkpoints. The same command resumes a stopped run. experiments.export_model exports the result.
+--preset starts from a named setting; any other flag overrides it. WORKDIR receives config.json, metrics.jsonl, logs of
+TensorBoard and checkpoints. The same command resumes a stopped run. experiments.export_model exports the result.
 """
 
 from absl import flags

@@ -17,7 +17,13 @@ COMPOSABLE_METHODS = ("joint", "labels")  # for which --combination=composed has
 class SamplingConfig(Config):
     """How triplets are sampled (Jansen et al. 2018, section 3)."""
 
-    method: str = option("joint", "How positives are made.", METHODS)
+    method: str = option(
+        "joint",
+        "How a positive is made from an anchor. noise: Gaussian, on the energies. translation: in time and frequency. "
+        "mixing: with another clip. proximity: another window of the recording. labels: another clip of the class. "
+        "joint: one of the first four, drawn for each triplet by --shares.",
+        METHODS,
+    )
     shares: Tuple[float, ...] = option(
         (1.0, 1.0, 1.0, 1.0),
         "Relative shares of noise, translation, mixing and proximity in the joint method.",
