@@ -19,11 +19,11 @@ from typing import List, Tuple
 from absl import flags
 
 from audioset_triplet import command_line, files
+from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.audio_files import AudioError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", "", "SavedModel from experiments.export_model.")
 flags.DEFINE_string("input", "", "Audio file, folder of audio files, glob, or TFRecords (several separated by commas).")
 flags.DEFINE_string(
     "output",
@@ -33,16 +33,17 @@ flags.DEFINE_string(
 flags.DEFINE_enum("format", "parquet", ["parquet", "tfrecord"], "How the embeddings are written.")
 flags.DEFINE_list("folds", [], "Only clips of these folds (of TFRecords).")
 flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", lower_bound=1)
+command_line.define_flags(EmbeddingModelConfig)
 
 
 def main() -> None:
     command_line.require_flags("model", "input", "output")
     # Behind the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.export import audio_clips, embedder
+    from audioset_triplet.export import audio_clips, embedder, loaded_model
     from audioset_triplet.store.embeddings import EmbeddingWriter
     from audioset_triplet.store.features import FeatureWriter
 
-    model = embedder.LoadedModel(FLAGS.model)
+    model = loaded_model.load(command_line.config_from_flags(EmbeddingModelConfig()))
     audio = audio_clips.find(FLAGS.input, command_line.integers("folds"), model)
     about = (FLAGS.output, model.model_id, model.front_end_id, model.embedding_size)
     started = time.monotonic()

@@ -12,7 +12,7 @@ from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import comparisons
-from audioset_triplet.export import audio_clips, embedder, saved_model
+from audioset_triplet.export import audio_clips, embedder, loaded_model, saved_model
 from audioset_triplet.frontend import registry as front_ends
 from audioset_triplet.models import registry as architectures
 from audioset_triplet.runs import trained_networks
@@ -73,7 +73,7 @@ def test_a_new_front_end_and_a_new_architecture_go_all_the_way(source, data, tmp
     front_end = front_ends.by_name(config.network.front_end)
     saved_model.export(network, str(output / "model"), front_end, {"weights": checkpoint})
 
-    model = embedder.LoadedModel(str(output / "model"))
+    model = loaded_model.ExportedModel(str(output / "model"))
     assert (model.front_end_id, model.sample_rate_hz) == ("toy-8000", 8000)
     for name, audio in (("of-records", data), ("of-files", str(source))):
         clips = audio_clips.find(audio, (), model)

@@ -1,4 +1,4 @@
-"""Audio clips + SavedModel -> window embeddings in a store, in constant memory.
+"""Audio clips + model -> window embeddings in a store, in constant memory.
 
 A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. A clip is written
 after its last block has been read, so that a damaged file leaves no row. A long clip would be held in memory for too
@@ -9,15 +9,14 @@ import contextlib
 import dataclasses
 import queue
 import threading
-from typing import FrozenSet, Iterable, Iterator, List, Optional, Protocol, Sequence, Set, Tuple, Union
+from typing import FrozenSet, Iterable, Iterator, List, Optional, Protocol, Set, Tuple, Union
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from audioset_triplet.clips import ClipInfo
-from audioset_triplet.errors import UserError
 from audioset_triplet.export.audio_clips import AudioClip
+from audioset_triplet.export.loaded_model import EmbeddingModel
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media.audio_files import AudioError
 
@@ -73,7 +72,7 @@ class _Reject:
 _Item = Union[_Window, _ReadableClip, _Reject]
 
 
-def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, "LoadedModel"]) -> Iterator[_Window]:
+def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, EmbeddingModel]) -> Iterator[_Window]:
     """Successive windows of a signal that comes in blocks; a signal shorter than a window is padded with silence.
 
     An incomplete last window is dropped, as in `FrontEnd.windows`.
@@ -91,13 +90,13 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, "Loaded
 
 
 def embed(
-    clips: Iterable[AudioClip], model: "LoadedModel", writer: Writer, batch_size: int, num_clips: Optional[int]
+    clips: Iterable[AudioClip], model: EmbeddingModel, writer: Writer, batch_size: int, num_clips: Optional[int]
 ) -> Totals:
     """Embeds every clip that the writer does not have yet.
 
     Args:
         clips: the clips to embed.
-        model: the SavedModel.
+        model: maps windows to embeddings.
         writer: where window embeddings go.
         batch_size: windows per call of the model.
         num_clips: how many clips there are, for the progress bar; None: not known.
@@ -132,45 +131,6 @@ def embed(
                 num_windows = 0
         flush()
     return totals
-
-
-class LoadedModel:
-    """An exported SavedModel: what it takes and gives is read from it, not from the registry of front ends.
-
-    Raises:
-        UserError: the folder holds none, or one that does not map waveforms to embeddings of windows.
-    """
-
-    def __init__(self, folder: str) -> None:
-        if not tf.saved_model.contains_saved_model(folder):
-            raise UserError(f"{folder} holds no SavedModel: experiments.export_model writes one.")
-        try:
-            self._model = tf.saved_model.load(folder)
-        except (OSError, LookupError, tf.errors.OpError) as error:  # LookupError: a file that ends too soon
-            raise UserError(f"{folder}: the SavedModel is damaged ({error}); export it again.") from error
-        try:
-            self._serve = self._model.signatures["serving_default"]
-            self.model_id = self._model.model_id().numpy().decode()
-            self.front_end_id = self._model.front_end_id().numpy().decode()
-            front_end = {name: int(value) for name, value in self._model.front_end().items()}
-            self.sample_rate_hz, self.num_channels = front_end["sample_rate_hz"], front_end["num_channels"]
-            self.window_samples, self.hop_samples = front_end["window_samples"], front_end["hop_samples"]
-            self.embedding_size = int(self._serve.structured_outputs["embedding"].shape[-1])
-            self._serve.structured_outputs["window_weights"]
-        except (AttributeError, KeyError) as error:
-            raise UserError(
-                f"{folder} holds a SavedModel that this version of experiments.export_model did not write; export it "
-                "again."
-            ) from error
-        self.hop_seconds = self.hop_samples / self.sample_rate_hz
-
-    def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-        """R windows, float32 [window_samples] each -> unit embeddings [R, D] and weights [R]."""
-        if not windows:
-            return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
-        lengths = tf.fill([len(windows)], self.window_samples)
-        result = self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)
-        return result["embedding"].numpy(), result["window_weights"].numpy()[:, 0]
 
 
 class _Assembler:
@@ -211,7 +171,7 @@ class _Assembler:
             self._windows = []
 
 
-def _items(clips: Iterable[AudioClip], done: FrozenSet[str], model: LoadedModel, totals: Totals) -> Iterator[_Item]:
+def _items(clips: Iterable[AudioClip], done: FrozenSet[str], model: EmbeddingModel, totals: Totals) -> Iterator[_Item]:
     for audio in clips:
         if audio.clip.clip_id in done:
             totals.num_skipped += 1
@@ -219,7 +179,7 @@ def _items(clips: Iterable[AudioClip], done: FrozenSet[str], model: LoadedModel,
             yield from _items_of(audio, model)
 
 
-def _items_of(audio: AudioClip, model: LoadedModel) -> Iterator[_Item]:
+def _items_of(audio: AudioClip, model: EmbeddingModel) -> Iterator[_Item]:
     counter = _SampleCounter()
     try:
         for index, window in enumerate(cut_windows(counter.count(audio.read()), model)):

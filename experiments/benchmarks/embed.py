@@ -49,9 +49,9 @@ def export(folder: str, config: str) -> Dict[str, float]:
 
 def measure(model_folder: str, sound_folders: Sequence[str], batch_size: int) -> Dict[str, Any]:
     """Windows per second by folder of sounds: [bare, embed]."""
-    from audioset_triplet.export import embedder
+    from audioset_triplet.export import loaded_model
 
-    model = embedder.LoadedModel(model_folder)
+    model = loaded_model.ExportedModel(model_folder)
     _bare(model, batch_size, batch_size)  # the first call is slow
     rates = {}
     for sounds in sound_folders:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import audio_clips, embedder, saved_model
+from audioset_triplet.export import audio_clips, embedder, loaded_model, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
 from audioset_triplet.models.networks import build_flat_features
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return embedder.LoadedModel(folder)
+    return loaded_model.ExportedModel(folder)
 
 
 def sound(seconds, rate=16000, channels=1, seed=0):
@@ -111,7 +111,7 @@ def test_a_model_of_an_older_version_is_refused(tmp_path):
     older = Older()
     tf.saved_model.save(older, str(tmp_path), signatures={"serving_default": older.serve})
     with pytest.raises(UserError, match="this version .* did not write; export it again"):
-        embedder.LoadedModel(str(tmp_path))
+        loaded_model.ExportedModel(str(tmp_path))
 
 
 def test_a_long_file_takes_no_more_memory_than_a_short_one(model, tmp_path):
@@ -264,7 +264,7 @@ def test_records_keep_their_labels_folds_and_times(model, tmp_path):
 def test_a_model_of_another_front_end_embeds_files_and_records_at_its_rate(archive, tmp_path):
     folder = str(tmp_path / "toy")
     saved_model.export(build_flat_features(TOY.feature_shape, "toy"), folder, TOY, {})
-    toy = embedder.LoadedModel(folder)
+    toy = loaded_model.ExportedModel(folder)
     assert (toy.front_end_id, toy.sample_rate_hz, toy.num_channels) == ("toy-8000", 8000, 1)
     assert (toy.window_samples, toy.hop_samples, toy.hop_seconds) == (TOY.window_samples, TOY.hop_samples, 0.125)
     path = archive / "stereo.wav"
@@ -343,7 +343,7 @@ def test_a_damaged_model_is_one_clear_line(folder, tmp_path):
     (path,) = (tmp_path / "model" / "variables").glob("*.data*")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="model: the SavedModel is damaged"):
-        embedder.LoadedModel(str(tmp_path / "model"))
+        loaded_model.ExportedModel(str(tmp_path / "model"))
 
 
 def test_another_model_s_folder_is_refused(model, tmp_path):

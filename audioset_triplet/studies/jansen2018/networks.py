@@ -18,6 +18,7 @@ from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, saved_model
+from audioset_triplet.export.loaded_model import ExportedModel
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels, reading
@@ -60,7 +61,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     return Embeddings(train, held_out)
 
 
-def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> embedder.LoadedModel:
+def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> ExportedModel:
     path = os.path.join(folder, "model")
     saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
@@ -68,7 +69,7 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
         network, weights_source = _network(os.path.join(folder, "run"), row, split, config)
         front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
         saved_model.export(network, path, front_end, {"weights": weights_source})
-    return embedder.LoadedModel(path)
+    return ExportedModel(path)
 
 
 def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
@@ -86,7 +87,7 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
     return network, checkpoint
 
 
-def _embed(model: embedder.LoadedModel, data: DataConfig, folder: str) -> Set[str]:
+def _embed(model: ExportedModel, data: DataConfig, folder: str) -> Set[str]:
     """Embeds the clips that the folder does not have yet; returns the ids of all that it has."""
     clips = audio_clips.record_clips(reading.expand_globs(data.data), data.folds, model)
     with embeddings.EmbeddingWriter(folder, model.model_id, model.front_end_id, model.embedding_size) as writer:
