@@ -3,6 +3,7 @@
 import dataclasses
 
 from audioset_triplet.config.options import Config, option, require
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.media import encodings
 
 
@@ -61,15 +62,9 @@ class FramesConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class RunnerConfig(Config):
-    """Where and how records are prepared; it does not change them."""
+class PreparationConfig(RunnerConfig):
+    """Where records are prepared, and what stops it; it does not change them."""
 
-    runner: str = option(
-        "direct",
-        "direct: processes on this machine. Or a runner of Apache Beam: dataflow, flink, spark, dask, ...; its own "
-        "options follow after --, for example -- --dask_client_address=HOST:8786.",
-    )
-    num_workers: int = option(0, "Processes of the direct runner; 0: one per core.", at_least=0)
     max_reject_fraction: float = option(
         0.5,
         "Stop if more than this fraction of the files is rejected (and more than nine of them).",

@@ -67,6 +67,9 @@ class Shard:
     name: str
     requests: List[ClipRequest]  # in the order of the records
 
+    def __len__(self) -> int:
+        return len(self.requests)
+
     @property
     def digest(self) -> str:
         """Of everything that its records depend on: changes when an audio file is replaced, not when it moves."""

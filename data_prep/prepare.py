@@ -11,28 +11,25 @@ are the same.
 """
 
 import collections
-import contextlib
 import csv
 import dataclasses
+import functools
 import io
 import json
-import os
-import posixpath
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from apache_beam.io.filesystem import BeamIOError, FileMetadata
-from apache_beam.io.filesystems import FileSystems
-
-from audioset_triplet import files
 from audioset_triplet.errors import UserError
+from audioset_triplet.jobs import runner as runners
+from audioset_triplet.jobs import storage
+from audioset_triplet.jobs.folder import SETTINGS, Folder
+from audioset_triplet.jobs.job import Job
 from audioset_triplet.records import schema
-from data_prep import coverage, coverage_page, pipeline, plan, shards
-from data_prep.config import RecordsConfig, RunnerConfig
+from data_prep import coverage, coverage_page, plan, shards
+from data_prep.config import PreparationConfig, RecordsConfig
 from data_prep.plan import ClipList, ClipRequest, Shard
-from data_prep.shards import Folder, Reject, Rules, ShardReport
+from data_prep.shards import Reject, Rules, ShardReport
 
 DESCRIPTION = "records.json"
-SETTINGS = "shards/settings.json"  # written first
 # Settings that older folders lack, with the values that their records have.
 _OLD_SETTINGS = dict(zip(("sample_rate_hz", "channels"), schema.DEFAULT_FORMAT))
 _ADVICE = "choose another --output, or delete that folder first"
@@ -51,7 +48,7 @@ class Summary:
 
 
 def prepare(
-    clips: ClipList, output: str, config: RecordsConfig, runner: RunnerConfig, beam_options: Sequence[str] = ()
+    clips: ClipList, output: str, config: RecordsConfig, runner: PreparationConfig, beam_options: Sequence[str] = ()
 ) -> Summary:
     """Writes the records of a list of clips.
 
@@ -66,7 +63,7 @@ def prepare(
         UserError: no clip can be used (rejects.csv and coverage.json say why), or too few; the folder holds other
             records or cannot be written; another process prepares it.
     """
-    folder = Folder(output if "://" in output else os.path.abspath(output))
+    folder = Folder(storage.absolute(output))
     settings = {
         **clips.settings,
         **dataclasses.asdict(config),
@@ -75,24 +72,21 @@ def prepare(
         "clips": plan.digest_of_clips(clips.requests),
     }
     planned = plan.make_shards(clips.requests, config.num_shards)
-    with _written_to(folder):
+    with folder.held("prepares records there"):
         _refuse_other_records(folder, settings, planned)
         folder.make()
-        _write_json(folder, SETTINGS, settings)
+        folder.write_json(SETTINGS, settings)
         rules = Rules(config, runner.max_reject_fraction, clips.frames)
         reports: Dict[str, ShardReport] = {}
-        todo = [shard for shard in planned if not shards.is_written(folder, shard)]
+        todo = [shard for shard in planned if not folder.is_done(shard.name, shard.digest)]
         if todo:
-            _delete([file.path for file in _match(folder.shard(DESCRIPTION))])  # now the folder is unfinished
+            storage.delete([folder.path(DESCRIPTION)])  # now the folder is unfinished
         if any(shard.requests for shard in planned):
-            _write_plans(folder, todo)
-            pipeline.run({shard.name: len(shard.requests) for shard in todo}, folder, rules, runner, beam_options)
+            storage.delete([folder.report_path(shard.name) for shard in todo])
+            job = Job(folder, functools.partial(shards.write_shard, rules=rules))
+            runners.run(job, todo, runner, beam_options)
             reports = {shard.name: shards.read_report(folder, shard.name) for shard in planned}
-        try:
-            return _finish(folder, clips.requests, reports, rules, settings, len(planned) - len(todo))
-        finally:
-            with contextlib.suppress(BeamIOError):  # in object stores the folder vanishes with its last file
-                FileSystems.delete([FileSystems.join(folder.root, "plan")])
+        return _finish(folder, clips.requests, reports, rules, settings, len(planned) - len(todo))
 
 
 def counts_text(missing: Sequence[Reject], rejects: Sequence[Reject]) -> str:
@@ -117,11 +111,11 @@ def _finish(
     num_clips = sum(report.num_clips for report in reports.values())
     _write_card(folder, requests, reports, rejects, settings)
     if not num_clips:
-        written = [file.path for file in _match(folder.shard("*.tfrecord"))]
-        _delete(written + [folder.report(name) for name in shards.reported_shards(folder)])
+        storage.delete([folder.path(name) for name in storage.sizes(folder.root, "*.tfrecord")])
+        storage.delete([folder.report_path(name) for name in folder.reported("*.tfrecord")])
         raise UserError(
             f"none of {len(requests)} clips can be used ({counts_text(missing, unusable)}): see "
-            f"{folder.shard('coverage.html')} and rejects.csv; there are no records"
+            f"{folder.path('coverage.html')} and rejects.csv; there are no records"
         )
     if unusable:
         num_files = sum(request.is_found for request in requests)
@@ -145,7 +139,7 @@ def _finish(
             for name, report in reports.items()
         },
     }
-    _write_json(folder, DESCRIPTION, description)
+    folder.write_json(DESCRIPTION, description)
     num_samples = sum(report.num_samples for report in reports.values())
     hours = num_samples / rules.records.sample_rate_hz / 3600
     return Summary(num_clips, hours, len(reports), num_before, tuple(missing), tuple(unusable))
@@ -173,38 +167,18 @@ def _write_card(
     writer = csv.writer(table)
     writer.writerow([field.name for field in dataclasses.fields(Reject)])
     writer.writerows(dataclasses.astuple(reject) for reject in rejects)
-    _write(folder, "rejects.csv", table.getvalue())
+    folder.write("rejects.csv", table.getvalue().encode())
     card = coverage.describe(requests, reports, rejects, settings)
-    _write_json(folder, "coverage.json", card)
-    _write(folder, "coverage.html", coverage_page.render(card))
-
-
-def _write_plans(folder: Folder, planned: Sequence[Shard]) -> None:
-    stale = shards.reported_shards(folder)
-    _delete([folder.report(shard.name) for shard in planned if shard.name in stale])
-    for shard in planned:
-        shards.write_bytes(folder.temporary(shard.name), folder.plan(shard.name), shard.to_json_lines())
-
-
-def _delete(paths: Sequence[str]) -> None:
-    if paths:
-        FileSystems.delete(list(paths))
-
-
-def _write(folder: Folder, name: str, text: str) -> None:
-    shards.write_bytes(folder.temporary(name), FileSystems.join(folder.root, name), text.encode())
-
-
-def _write_json(folder: Folder, name: str, values: Mapping[str, Any]) -> None:
-    _write(folder, name, json.dumps(values, indent=2) + "\n")
+    folder.write_json("coverage.json", card)
+    folder.write("coverage.html", coverage_page.render(card).encode())
 
 
 def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: Sequence[Shard]) -> None:
     """Records of two runs in one folder would be read as one data set."""
-    path = FileSystems.join(folder.root, SETTINGS)
-    if FileSystems.exists(path):
+    path = folder.path(SETTINGS)
+    if storage.exists(path):
         try:
-            before = {**_OLD_SETTINGS, **json.loads(shards.read_bytes(path))}
+            before = {**_OLD_SETTINGS, **json.loads(storage.read_bytes(path))}
             different = sorted(key for key in {**before, **settings} if before.get(key) != settings.get(key))
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not the settings of records: {_ADVICE}") from error
@@ -212,8 +186,7 @@ def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: 
             changes = ", ".join(_change(key, before.get(key), settings.get(key)) for key in different)
             raise UserError(f"{folder.root}: holds other records ({changes}): {_ADVICE}")
     names = {shard.name for shard in planned}
-    present = {posixpath.basename(match.path) for match in _match(folder.shard("*.tfrecord"))}
-    others = sorted(present - names)
+    others = sorted(set(storage.sizes(folder.root, "*.tfrecord")) - names)
     if others:
         raise UserError(f"{folder.root}: holds other records ({others[0]}): {_ADVICE}")
 
@@ -222,32 +195,3 @@ def _change(key: str, before: Any, now: Any) -> str:
     if key == "clips":
         return "clips were added to the list or taken from it, or have other labels or folds"
     return f"{key} {before!r}, now {now!r}"
-
-
-def _match(pattern: str) -> List[FileMetadata]:
-    return FileSystems.match([pattern])[0].metadata_list
-
-
-@contextlib.contextmanager
-def _written_to(folder: Folder) -> Iterator[None]:
-    """Makes the folder for the block, and removes it again if the block raises before it writes anything.
-
-    Raises:
-        UserError: it cannot be written, or another process on this machine prepares it.
-    """
-    try:
-        with contextlib.ExitStack() as stack:
-            if "://" not in folder.root:
-                is_new = not os.path.exists(folder.root)
-                os.makedirs(folder.root, exist_ok=True)
-                if is_new:
-                    stack.callback(_remove_if_empty, folder.root)
-                stack.enter_context(files.held_alone(folder.root, "prepares records there"))
-            yield
-    except (OSError, BeamIOError) as error:
-        raise UserError(f"{folder.root}: cannot be written: {error}") from error
-
-
-def _remove_if_empty(folder: str) -> None:
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)

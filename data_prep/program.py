@@ -13,11 +13,12 @@ from typing import Callable, List
 from absl import flags
 
 from audioset_triplet import command_line
-from data_prep.config import RecordsConfig, RunnerConfig
+from audioset_triplet.jobs import runner as runners
+from data_prep.config import PreparationConfig, RecordsConfig
 from data_prep.plan import ClipList
 
 try:
-    from data_prep import pipeline, prepare
+    from data_prep import prepare
 except ImportError as error:
     sys.exit(f"error: {error}: data preparation needs Apache Beam: pip install -e '.[data_prep]'")
 
@@ -26,7 +27,7 @@ _NUM_NAMED = 5
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the records, on this machine or at gs://, s3:// or hdfs://.")
 command_line.define_flags(RecordsConfig)
-command_line.define_flags(RunnerConfig)
+command_line.define_flags(PreparationConfig)
 
 
 def run(list_clips: Callable[[], ClipList]) -> None:
@@ -36,8 +37,8 @@ def run(list_clips: Callable[[], ClipList]) -> None:
         command_line.require_flags("output")
         started = time.monotonic()
         config = command_line.config_from_flags(RecordsConfig())
-        runner = command_line.config_from_flags(RunnerConfig())
-        pipeline.make_options(runner, beam_options)  # so that bad ones are refused before hours of listing
+        runner = command_line.config_from_flags(PreparationConfig())
+        runners.check(runner, beam_options)  # so that bad ones are refused before hours of listing
         _report(prepare.prepare(list_clips(), FLAGS.output, config, runner, beam_options), time.monotonic() - started)
 
     command_line.run_passing_on(main)

@@ -5,18 +5,13 @@ at once, or one that is killed, do no harm.
 """
 
 import collections
-import contextlib
 import dataclasses
 import hashlib
-import json
-import posixpath
-import uuid
-from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Set
-
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.jobs import storage
+from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.records import schema
 from audioset_triplet.records.framing import write_record
@@ -53,43 +48,13 @@ class ShardReport:
     cut: Dict[str, int]  # id of a request whose file gave several clips -> their number
     rejects: List[Reject]
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
-
     @classmethod
-    def from_json(cls, text: str) -> "ShardReport":
+    def from_json(cls, values: Dict[str, Any]) -> "ShardReport":
         """
         Raises:
-            ValueError, TypeError, KeyError: not what `to_json` gives.
+            TypeError, KeyError: not the fields of a report.
         """
-        values = json.loads(text)
         return cls(**{**values, "rejects": [Reject(**reject) for reject in values["rejects"]]})
-
-
-@dataclasses.dataclass(frozen=True)
-class Folder:
-    """The paths in a folder of records, on this machine or another (gs://, s3://, hdfs://)."""
-
-    root: str
-
-    def make(self) -> None:
-        """Makes the folder and those in it, where the file system has such a thing."""
-        for name in ("shards", "plan"):
-            # If it fails, the folder exists, or the first file in it fails too, with the reason.
-            with contextlib.suppress(BeamIOError, OSError):
-                FileSystems.mkdirs(FileSystems.join(self.root, name))
-
-    def shard(self, name: str) -> str:
-        return FileSystems.join(self.root, name)
-
-    def report(self, name: str) -> str:
-        return FileSystems.join(self.root, "shards", f"{name}.json")
-
-    def plan(self, name: str) -> str:
-        return FileSystems.join(self.root, "plan", f"{name}.jsonl")
-
-    def temporary(self, name: str) -> str:
-        return FileSystems.join(self.root, "plan", f"{name}.tmp-{uuid.uuid4().hex}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,36 +74,15 @@ class Rules:
             )
 
 
-def read_bytes(path: str) -> bytes:
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read()
-
-
 def read_report(folder: Folder, name: str) -> ShardReport:
     """
     Raises:
         LookupError: there is none, or it cannot be read.
     """
     try:
-        return ShardReport.from_json(read_bytes(folder.report(name)).decode())
-    except (BeamIOError, OSError, ValueError, TypeError, KeyError) as error:
+        return ShardReport.from_json(folder.read_report(name))
+    except (ValueError, TypeError, KeyError) as error:
         raise LookupError(name) from error
-
-
-def reported_shards(folder: Folder) -> Set[str]:
-    """The names of the shards that have a report."""
-    matches = FileSystems.match([folder.report("*.tfrecord")])[0].metadata_list
-    return {posixpath.basename(match.path)[: -len(".json")] for match in matches}
-
-
-def is_written(folder: Folder, shard: Shard) -> bool:
-    """Whether a shard is written as planned, judged by its report and the size of its file."""
-    try:
-        report = read_report(folder, shard.name)
-        [file] = FileSystems.match([folder.shard(shard.name)])[0].metadata_list
-    except (LookupError, BeamIOError, ValueError):
-        return False
-    return report.plan == shard.digest and report.num_bytes == file.size_in_bytes
 
 
 def write_shard(folder: Folder, name: str, rules: Rules) -> None:
@@ -148,12 +92,13 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
         UserError: too many rejects.
         OSError: a full disk, for example.
     """
-    shard = Shard.from_json_lines(name, read_bytes(folder.plan(name)))
-    if is_written(folder, shard):
+    shard = Shard.from_json_lines(name, folder.read_plan(name))
+    if folder.is_done(name, shard.digest):
         return
     outcomes: List[_Outcome] = []
     rejects: List[Reject] = []
-    with _appearing(folder.temporary(name), folder.shard(name)) as file:
+    with storage.appearing(folder.temporary(name), folder.path(name)) as plain:
+        file = _HashedFile(plain)
         for request in shard.requests:
             try:
                 outcomes.append(_write_clips(file, request, rules))
@@ -173,7 +118,7 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
         cut={outcome.clip_id: outcome.num_clips for outcome in outcomes if outcome.num_clips > 1},
         rejects=rejects,
     )
-    write_bytes(folder.temporary(name), folder.report(name), report.to_json().encode())
+    folder.write_report(name, dataclasses.asdict(report))
 
 
 class _Outcome(NamedTuple):
@@ -215,28 +160,3 @@ class _HashedFile:
         self._file.write(data)
         self.sha256.update(data)
         self.num_bytes += len(data)
-
-
-@contextlib.contextmanager
-def _appearing(temporary: str, path: str) -> Iterator[_HashedFile]:
-    """A file that gets its name when the block ends; if the block raises, nothing is left."""
-    try:
-        with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            yield _HashedFile(file)
-        try:
-            FileSystems.rename([temporary], [path])
-        except BeamIOError:
-            if not FileSystems.exists(path):
-                raise
-            FileSystems.delete([path])  # HDFS does not replace a file
-            FileSystems.rename([temporary], [path])
-    except BaseException:
-        with contextlib.suppress(BeamIOError):
-            FileSystems.delete([temporary])
-        raise
-
-
-def write_bytes(temporary: str, path: str, data: bytes) -> None:
-    """Writes a small file so that a reader sees the old one or the whole new one."""
-    with _appearing(temporary, path) as file:
-        file.write(data)

@@ -33,6 +33,7 @@ RANKS = {
     "audioset_triplet.synthetic": 3,
     "audioset_triplet.media": 2,
     "audioset_triplet.frontend": 2,
+    "audioset_triplet.jobs": 1,
     "audioset_triplet.distribution": 1,
     "audioset_triplet.presets": 1,
     "audioset_triplet.command_line": 1,

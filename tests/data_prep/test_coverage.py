@@ -14,7 +14,7 @@ from audioset_triplet.evaluation import comparisons
 from audioset_triplet.reports import evaluation_report
 from data_prep import coverage, coverage_page, esc50, plan, prepare
 from data_prep.audio_sources import Location
-from data_prep.config import RecordsConfig, RunnerConfig
+from data_prep.config import PreparationConfig, RecordsConfig
 from data_prep.plan import ClipRequest
 from data_prep.shards import Reject, ShardReport
 from tests import example_clips
@@ -217,7 +217,7 @@ def records(tmp_path_factory):
     broken = source / "audio" / "2-1001-A-0.wav"
     broken.write_bytes(broken.read_bytes()[:1000])
     clips = esc50.clips(source, [], "all")
-    prepare.prepare(clips, str(root / "records"), RecordsConfig(num_shards=1), RunnerConfig(num_workers=1))
+    prepare.prepare(clips, str(root / "records"), RecordsConfig(num_shards=1), PreparationConfig(num_workers=1))
     return root / "records"
 
 

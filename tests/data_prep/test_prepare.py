@@ -14,11 +14,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import held_alone
-from data_prep import audio_sources, pipeline, plan, prepare
+from audioset_triplet.jobs import runner
+from data_prep import audio_sources, plan, prepare
 from data_prep.audio_sources import Location
-from data_prep.config import RecordsConfig, RunnerConfig
+from data_prep.config import PreparationConfig, RecordsConfig
 from data_prep.plan import ClipList, ClipRequest
 from tests import processes
 from tests.data_prep.written import contents, read, write
@@ -235,7 +237,7 @@ def test_too_many_rejects_stop_the_run(tmp_path):
     clips = many(tmp_path, 20, 10)
 
     def run(output, fraction):
-        config = RunnerConfig(num_workers=1, max_reject_fraction=fraction)
+        config = PreparationConfig(num_workers=1, max_reject_fraction=fraction)
         return prepare.prepare(clips, str(tmp_path / output), RecordsConfig(num_shards=1), config)
 
     with pytest.raises(UserError, match=r"10 of 30 files cannot be used, .*max_reject_fraction=0.3 allows; the last"):
@@ -267,7 +269,7 @@ def test_a_finished_folder_without_its_audio_files_loses_its_records(tmp_path):
 
 
 def test_few_rejects_never_stop_a_run(tmp_path):
-    config = RunnerConfig(num_workers=1, max_reject_fraction=0.0)
+    config = PreparationConfig(num_workers=1, max_reject_fraction=0.0)
     summary = prepare.prepare(many(tmp_path, 1, 9), str(tmp_path / "out"), RecordsConfig(), config)
     assert (summary.num_clips, len(summary.rejects)) == (1, 9)
 
@@ -328,7 +330,7 @@ def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
     result = processes.run("data_prep.prepare_esc50", *arguments, "--", "--no_such_option=1")
     assert "Beam has no option --no_such_option" in processes.error_of(result)
     with pytest.raises(UserError, match="--runner=abacus: there is no such runner: direct, dask, dataflow"):
-        pipeline.make_options(RunnerConfig(runner="abacus"), [])
+        runner.check(RunnerConfig(runner="abacus"), [])
 
 
 def test_the_help_of_every_program_names_its_own_flags_and_those_that_all_share():

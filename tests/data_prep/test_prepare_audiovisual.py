@@ -22,7 +22,7 @@ from audioset_triplet.records import parsing, reading
 from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
 from data_prep import folder, frames, prepare, prepare_audiovisual, record_report
-from data_prep.config import FramesConfig, RecordsConfig, RunnerConfig
+from data_prep.config import FramesConfig, PreparationConfig, RecordsConfig
 from data_prep.folder import NO_LABELS, ClipRules, LabelTable
 from tests import datasets, processes, video_examples
 from tests.data_prep.packed import write_tar
@@ -236,7 +236,7 @@ def test_a_real_video(tmp_path: pathlib.Path) -> None:
 def test_two_processes_write_the_bytes_of_one(tmp_path: pathlib.Path) -> None:
     clips = clips_of(write_videos(tmp_path / "in", a_mp4=2.0, b_webm=1.0, c_mkv=1.0), seconds=1.0)
     for number in (1, 2):
-        runner = RunnerConfig(num_workers=number)
+        runner = PreparationConfig(num_workers=number)
         prepare.prepare(clips, str(tmp_path / str(number)), RecordsConfig(num_shards=2), runner)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 

@@ -5,12 +5,12 @@ from typing import Any, Dict
 
 from audioset_triplet.records import reading, schema
 from data_prep import plan, prepare
-from data_prep.config import RecordsConfig, RunnerConfig
+from data_prep.config import PreparationConfig, RecordsConfig
 
 
 def write(clips: plan.ClipList, output: pathlib.Path, **options: Any) -> prepare.Summary:
     """Prepares clips in this process."""
-    return prepare.prepare(clips, str(output), RecordsConfig(**options), RunnerConfig(num_workers=1))
+    return prepare.prepare(clips, str(output), RecordsConfig(**options), PreparationConfig(num_workers=1))
 
 
 def contents(folder: pathlib.Path) -> Dict[str, bytes]:
