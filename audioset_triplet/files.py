@@ -5,8 +5,9 @@ import fcntl
 import json
 import os
 import shutil
-from typing import Any, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator
 
+from audioset_triplet import text_files
 from audioset_triplet.errors import UserError
 
 
@@ -45,17 +46,29 @@ def write_json(path: str, values: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Reads a JSON file.
+    """Reads a JSON file, with or without a byte order mark.
 
     Raises:
         FileNotFoundError: there is none.
-        UserError: it is damaged.
+        UserError: it is empty, damaged or no JSON; with the line.
     """
-    with open(path, encoding="utf-8") as file:
-        try:
-            return json.load(file)
-        except ValueError as error:
-            raise UserError(f"{path}: damaged ({error}).") from error
+    with open(path, "rb") as file:
+        data = file.read()
+    text = text_files.decode(data, path, "put it back from a copy, or make it again")
+    if not text.strip():
+        raise UserError(f"{path}: damaged: it is empty.")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged ({error}).") from error
+
+
+def read_json_object(path: str) -> Dict[str, Any]:
+    """As `read_json`, of a file that holds an object; a UserError where it holds something else."""
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: damaged: it holds a {type(values).__name__}, not an object.")
+    return values
 
 
 @contextlib.contextmanager

@@ -4,13 +4,12 @@ Gemmeke et al. 2017, "Audio Set: an ontology and human-labeled dataset for audio
 set: class_labels_indices.csv (527 classes) and ontology.json (632 nodes, some of which are no class).
 """
 
-import csv
 import dataclasses
 import functools
 import graphlib
-import json
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
 
+from audioset_triplet import files, tables
 from audioset_triplet.errors import UserError
 
 _COLUMNS = ("index", "mid", "display_name")
@@ -44,21 +43,13 @@ def read_vocabulary(path: str) -> Vocabulary:
         UserError: the file cannot be read, has no column of a name, or does not number its classes 0, 1, 2, ….
     """
     ids: Dict[str, str] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            absent = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-            if absent:
-                raise UserError(f"{path}: no column {absent[0]}: is this class_labels_indices.csv?")
-            for row in reader:
-                where = f"{path}: line {reader.line_num}"
-                if None in row.values() or row["index"] != str(len(ids)):
-                    raise UserError(f"{where}: expected class {len(ids)} with its id and name, not {row['index']!r}")
-                if row["mid"] in ids:
-                    raise UserError(f"{where}: {row['mid']} is named twice")
-                ids[row["mid"]] = row["display_name"]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: {error}") from error
+    for row in tables.read(path, _COLUMNS, "is this class_labels_indices.csv?"):
+        id_, name = row["mid"].strip(), row["display_name"].strip()
+        if row.integer("index") != len(ids) or not id_ or not name:
+            raise UserError(f"{row.where}: expected class {len(ids)} with its id and name, not {row['index']!r}")
+        if id_ in ids:
+            raise UserError(f"{row.where}: {id_} is named twice")
+        ids[id_] = name
     if not ids:
         raise UserError(f"{path}: names no class.")
     return Vocabulary(tuple(ids), tuple(ids.values()))
@@ -133,21 +124,25 @@ def read_ontology(path: str) -> Ontology:
         UserError: the file cannot be read, or is no ontology.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return Ontology([_node(item) for item in json.load(file)])
+        items = files.read_json(path)
+        if not isinstance(items, list):
+            raise TypeError("not a list of nodes")
+        return Ontology([_node(item) for item in items])
     except UserError as error:
-        raise UserError(f"{path}: {error}.") from error
+        raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except OSError as error:
-        raise UserError(f"{path}: {error}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path}: not the ontology ({type(error).__name__}: {error}).") from error
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not the ontology ({type(error).__name__}: {error}): is this ontology.json?"
+        ) from error
 
 
 def _node(item: Mapping[str, Any]) -> Node:
     return Node(
         id=item["id"],
         name=item["name"],
-        children=tuple(item["child_ids"]),
+        children=tuple(map(str, item["child_ids"])),
         is_abstract="abstract" in item["restrictions"],
         is_blacklisted="blacklist" in item["restrictions"],
     )

@@ -5,11 +5,12 @@ splits are in use: to train on the public and test on the private set, and the f
 key lists for the private set.
 """
 
-import csv
+import itertools
 import pathlib
 import re
 from typing import Dict, List, Mapping, Sequence
 
+from audioset_triplet import tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
 from data_prep import audio_sources, fold_sets
@@ -81,18 +82,12 @@ def read_key(path: pathlib.Path) -> Dict[str, int]:
         UserError: the file cannot be read, or is no such key.
     """
     folds: Dict[str, int] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            next(reader, None)
-            for row in filter(None, reader):
-                number = re.match(r"fold([1-5])", row[0])
-                stem = pathlib.PurePath(row[-1].strip()).stem
-                if len(row) != 4 or not number or not _NAME.fullmatch(stem) or stem in folds:
-                    raise UserError(f"{path}: line {reader.line_num}: not a fold and a recording: {', '.join(row)}")
-                folds[stem] = int(number[1])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: {error}") from error
+    for line in itertools.islice(tables.lines(path), 1, None):
+        number = re.match(r"fold([1-5])", line.values[0])
+        stem = pathlib.PurePath(line.values[-1].strip()).stem
+        if len(line.values) != 4 or not number or not _NAME.fullmatch(stem) or stem in folds:
+            raise UserError(f"{path}: line {line.number}: not a fold and a recording: {', '.join(line.values)}")
+        folds[stem] = int(number[1])
     if not folds:
         raise UserError(f"{path}: names no recording")
     return folds

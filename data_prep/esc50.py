@@ -4,13 +4,15 @@ The CSV names the files; they need not be WAV at 44.1 kHz.
 """
 
 import pathlib
-from typing import List, Mapping, Optional, Sequence
+from typing import List, Optional, Sequence
 
+from audioset_triplet.tables import Row
 from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
 LISTING = "meta/esc50.csv"
 CLIP_SECONDS = 5.0
+_COLUMNS = ("filename", "fold", "target", "category", "src_file")
 
 
 def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
@@ -21,21 +23,22 @@ def read_requests(source: pathlib.Path, esc10_only: bool) -> List[ClipRequest]:
     """
     root, listing = fold_sets.find_listing(source, [LISTING], "an ESC-50 folder")
 
-    def make(row: Mapping[str, str]) -> Optional[ClipRequest]:
+    def make(row: Row) -> Optional[ClipRequest]:
+        fold = row.integer("fold")
         request = ClipRequest(
-            group=f"fold{int(row['fold'])}",
+            group=f"fold{fold}",
             location=audio_sources.of_file(root / "audio" / row["filename"]),
             clip_id=pathlib.PurePath(row["filename"]).stem,
             recording_id=row["src_file"],
             start_seconds=0.0,  # the positions of takes in their recordings are not published
             end_seconds=CLIP_SECONDS,
-            labels=(int(row["target"]),),
+            labels=(row.integer("target"),),
             label_names=(row["category"],),
-            fold=int(row["fold"]),
+            fold=fold,
         )
-        return request if not esc10_only or row["esc10"].lower() == "true" else None
+        return request if not esc10_only or row["esc10"].strip().lower() == "true" else None
 
-    return fold_sets.read_csv(listing, make)
+    return fold_sets.read_csv(listing, [*_COLUMNS, *(["esc10"] if esc10_only else [])], make)
 
 
 def clips(source: pathlib.Path, folds: Sequence[int], subset: str) -> ClipList:

@@ -1,11 +1,12 @@
 """Shared by importers: lists in CSV, published folds, and folds for data that has none."""
 
-import csv
 import pathlib
-from typing import Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from audioset_triplet import tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.records.schema import NO_FOLD
+from audioset_triplet.tables import Row
 from data_prep import plan
 from data_prep.plan import ClipList, ClipRequest
 
@@ -41,33 +42,35 @@ def find_listing(
     raise UserError(f"--source={source}: no {relative_paths[-1]} in it: is this {data_set}?")
 
 
-def read_csv(path: pathlib.Path, make: Callable[[Mapping[str, str]], Optional[ClipRequest]]) -> List[ClipRequest]:
-    """The clips that a CSV file names, in its order.
+def read_csv(
+    path: pathlib.Path, columns: Sequence[str], make: Callable[[Row], Optional[ClipRequest]], advice: str = ""
+) -> List[ClipRequest]:
+    """The clips that a table names, in its order.
 
     Args:
-        path: a file whose first line names its columns.
-        make: a row -> the clip, or None to leave it out; may raise KeyError and ValueError.
+        path: the table.
+        columns: those that `make` needs.
+        make: a row -> the clip, or None to leave it out; may raise ValueError.
+        advice: what to do about a missing column.
 
     Raises:
-        UserError: a missing column, an invalid value, or a clip named twice; with the line.
+        UserError: what `tables.read` raises, an invalid value, or a clip named twice; with the line.
     """
-    seen = set()
+    row_of: Dict[str, Row] = {}
     requests = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    for row in tables.read(path, columns, advice):
         try:
-            for row in reader:
-                request = make(row)
-                if request is None:
-                    continue
-                if request.clip_id in seen:
-                    raise UserError(f"{path}: line {reader.line_num}: {request.clip_id} is named twice")
-                seen.add(request.clip_id)
-                requests.append(request)
-        except KeyError as error:
-            raise UserError(f"{path}: no column {error}, only {', '.join(reader.fieldnames or [])}") from error
-        except (csv.Error, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{path}: line {reader.line_num}: {error}") from error
+            request = make(row)
+        except ValueError as error:
+            raise UserError(f"{row.where}: {error}") from error
+        if request is None:
+            continue
+        before = row_of.setdefault(request.clip_id, row)
+        if before is not row:
+            raise UserError(
+                f"{row.where}: {request.clip_id} is named twice, before on line {before.line}: keep one row"
+            )
+        requests.append(request)
     return requests
 
 

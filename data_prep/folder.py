@@ -7,15 +7,19 @@ ids, so that missing files change nothing about the others.
 
 import dataclasses
 import math
+import os
 import pathlib
 import posixpath
 import re
 import sys
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from audioset_triplet import tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.video_files import VIDEO_EXTENSIONS
 from audioset_triplet.records.schema import NO_FOLD
+from audioset_triplet.tables import Row
+from audioset_triplet.text_files import composed
 from data_prep import audio_sources, fold_sets
 from data_prep.audio_sources import Location
 from data_prep.config import FramesConfig
@@ -101,72 +105,114 @@ def top_folder(source: str, location: Location) -> str:
 class _ByName:
     """Files by the names that a table may use: path or file name, each with or without extension."""
 
-    def __init__(self, all_paths: Iterable[str]) -> None:
-        self._paths: List[Dict[str, List[str]]] = [{} for _ in self._names("")]
+    def __init__(self, source: str, all_paths: Iterable[str]) -> None:
+        self._root = posixpath.join(_slashes(os.path.abspath(source)), "")
+        self._paths: List[Dict[str, List[str]]] = [{} for _ in _names("")]
+        self._alike: Dict[str, List[str]] = {}
         for path in all_paths:
-            for paths, name in zip(self._paths, self._names(path)):
+            for paths, name in zip(self._paths, _names(composed(path))):
                 paths.setdefault(name, []).append(path)
+            self._alike.setdefault(_alike(path), []).append(path)
 
-    @staticmethod
-    def _names(path: str) -> Tuple[str, ...]:
-        stem = posixpath.join(posixpath.dirname(path), Location(path, 0).stem)
-        return path, stem, posixpath.basename(path), posixpath.basename(stem)
+    def id_of(self, name: str) -> str:
+        """A name of a table as an id: its characters composed (NFC), and a path below the source where it was none."""
+        name = composed(name.strip())
+        if "\\" in name and not self._find(name):  # as Windows writes paths
+            name = _slashes(name)
+        return posixpath.normpath(name.removeprefix(self._root) or ".")
 
     def path_of(self, name: str) -> str:
-        """The path of the file of this name; empty where there is none.
+        """The path of the file of this name, an id; empty where there is none.
 
         Raises:
             ValueError: there are several.
         """
-        for paths in self._paths:
-            several = paths.get(name, [])
-            if several[1:]:
-                raise ValueError(f"{name} may be {several[0]} or {several[1]}: give its path")
-            if several:
-                return several[0]
-        return ""
+        several = self._find(name)
+        if several[1:]:
+            raise ValueError(f"{name} may be {several[0]} or {several[1]}: give its path")
+        return several[0] if several else ""
+
+    def alike(self, name: str) -> Sequence[str]:
+        """Files that may be meant by a name without a file: with another case, extension or folder."""
+        return self._alike.get(_alike(name), ())
+
+    def _find(self, name: str) -> Sequence[str]:
+        return next((paths[name] for paths in self._paths if name in paths), ())
 
 
-def read_table(table: LabelTable, locations: Mapping[str, Location], rules: ClipRules) -> List[ClipRequest]:
+def _slashes(path: str) -> str:
+    return path.replace("\\", "/")
+
+
+def _names(path: str) -> Tuple[str, ...]:
+    stem = posixpath.join(posixpath.dirname(path), Location(path, 0).stem)
+    return path, stem, posixpath.basename(path), posixpath.basename(stem)
+
+
+def _alike(path: str) -> str:
+    """The same for files whose names differ by case, extension and folder alone."""
+    return tables.folded(_names(path)[-1])
+
+
+def read_table(
+    table: LabelTable, source: str, locations: Mapping[str, Location], rules: ClipRules
+) -> List[ClipRequest]:
     """A request for every row of a table, with the name in the row as its id, whether the file exists or not.
 
-    Files without a row are left out, and counted on stderr.
+    Files without a row are left out, and counted on stderr; so are names without a file, with one that may be meant.
 
     Args:
         table: the table.
+        source: the folder.
         locations: path below the folder -> file.
         rules: how files become clips.
 
     Raises:
         UserError: the table cannot be read, lacks a column, or has a name that is repeated or ambiguous.
     """
-    by_name = _ByName(locations)
-    row_of: Dict[str, str] = {}
+    by_name = _ByName(source, locations)
+    row_of: Dict[str, Tuple[str, Row]] = {}
+    missing: List[Tuple[str, Row]] = []
 
-    def from_row(row: Mapping[str, str]) -> ClipRequest:
-        name = posixpath.normpath((row[table.file_column] or "").strip() or ".")
-        labels = map(str.strip, (row[table.labels_column] or "").split(table.separator))
+    def from_row(row: Row) -> ClipRequest:
+        name = by_name.id_of(row[table.file_column])
+        labels = [composed(label.strip()) for label in row[table.labels_column].split(table.separator)]
         if name == ".":
             raise ValueError(f"the column {table.file_column} is empty")
         path = by_name.path_of(name)
-        if path and row_of.setdefault(path, name) != name:
-            raise ValueError(f"{path} is named twice, as {row_of[path]} and as {name}")
-        fold = int(row[table.fold_column]) if table.fold_column else None
+        before, its_row = row_of.setdefault(path or name, (name, row))
+        if its_row is not row:
+            names = "" if before == name else f", as {before} and as {name}"
+            raise ValueError(
+                f"{path or name} is named twice{names}, before on line {its_row.line} with the labels "
+                f"{its_row[table.labels_column]!r}: give all labels of a file in one row"
+            )
+        if not path:
+            missing.append((name, row))
+        fold = row.integer(table.fold_column) if table.fold_column else None
         if fold is not None and fold < 1:
             raise ValueError(f"there is no fold {fold}: they are 1, 2 and so on")
         return rules.request(name, locations.get(path), filter(None, labels), fold)
 
-    try:
-        requests = fold_sets.read_csv(table.path, from_row)
-    except OSError as error:
-        raise UserError(f"--labels={table.path}: {error.strerror}") from error
+    columns = [table.file_column, table.labels_column, *filter(None, [table.fold_column])]
+    requests = fold_sets.read_csv(table.path, columns, from_row, "name them by --file_column, --labels_column")
     if not requests:
         raise UserError(f"--labels={table.path}: names no file")
+    if missing:
+        print(f"{table.path}: {_missing_text(missing, len(requests), by_name)}", file=sys.stderr)
     left_out = sorted(set(locations) - set(row_of))
     if left_out:
         text = f"{len(left_out)} files have no row in it and are left out, such as {left_out[0]}"
         print(f"{table.path}: {text}", file=sys.stderr)
     return requests
+
+
+def _missing_text(missing: Sequence[Tuple[str, Row]], num_rows: int, by_name: _ByName) -> str:
+    """How many names of a table have no file, and what may be meant by the first that is like the name of a file."""
+    name, row = next((one for one in missing if by_name.alike(one[0])), missing[0])
+    text = f"{len(missing)} of {num_rows} files are not there, such as {name} (line {row.line})"
+    alike = by_name.alike(name)
+    return f"{text}; is it {alike[0]}?" if alike else text
 
 
 def clips(
@@ -195,7 +241,7 @@ def clips(
     if not locations:
         raise UserError(f"--source={source}: no {'video' if frames else 'audio file'} in it")
     if isinstance(labels, LabelTable):
-        requests = read_table(labels, locations, rules)
+        requests = read_table(labels, source, locations, rules)
     else:
         requests = []
         for path, location in locations.items():

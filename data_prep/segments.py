@@ -1,13 +1,14 @@
 """AudioSet's lists of segments, such as balanced_train_segments.csv: which part of which video has which labels."""
 
-import csv
 import dataclasses
 import math
 import re
-from typing import Iterator, List, Sequence, TextIO, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
+from audioset_triplet import tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import segment_id
+from audioset_triplet.tables import Line
 
 VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _NUM_COLUMNS = 4
@@ -51,34 +52,29 @@ def read_segments(path: str) -> Tuple[List[Segment], List[BadRow]]:
     segments: List[Segment] = []
     bad: List[BadRow] = []
     seen = set()
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            for line_number, row in _rows(file):
-                try:
-                    segment = _segment(row)
-                    if segment.clip_id in seen:
-                        raise ValueError(f"{segment.clip_id} is named twice")
-                except ValueError as error:
-                    bad.append(BadRow(line_number, str(error)))
-                    continue
-                seen.add(segment.clip_id)
-                segments.append(segment)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: {error}") from error
+    for line in _rows(path):
+        try:
+            segment = _segment(line.values)
+            if segment.clip_id in seen:
+                raise ValueError(f"{segment.clip_id} is named twice")
+        except ValueError as error:
+            bad.append(BadRow(line.number, str(error)))
+            continue
+        seen.add(segment.clip_id)
+        segments.append(segment)
     if not segments:
         reason = f" (line {bad[0].line_number}: {bad[0].message})" if bad else ""
         raise UserError(f"{path}: names no segment{reason}: is this a list of segments of AudioSet?")
     return segments, bad
 
 
-def _rows(file: TextIO) -> Iterator[Tuple[int, List[str]]]:
-    """(line number, columns) below the header, which ends at the first row that is no comment or title."""
-    reader = csv.reader(file, skipinitialspace=True)
+def _rows(path: str) -> Iterator[Line]:
+    """The lines below the header, which ends at the first that is no comment or title."""
     in_header = True
-    for row in reader:
-        in_header = in_header and (not row or row[0].startswith("# ") or row[0] == "YTID")
-        if row and not in_header:
-            yield reader.line_num, row
+    for line in tables.lines(path):
+        in_header = in_header and (line.values[0].startswith("# ") or line.values[0] == "YTID")
+        if not in_header:
+            yield line
 
 
 def _segment(row: Sequence[str]) -> Segment:
@@ -86,9 +82,10 @@ def _segment(row: Sequence[str]) -> Segment:
     Raises:
         ValueError: the row names no segment; with the reason.
     """
-    if len(row) != _NUM_COLUMNS:
-        raise ValueError(f"{len(row)} columns instead of {_NUM_COLUMNS}")
-    video_id, start, end, labels = row
+    values = [value.strip() for value in row]
+    if len(values) < _NUM_COLUMNS or any(values[_NUM_COLUMNS:]):
+        raise ValueError(f"{len(values)} columns instead of {_NUM_COLUMNS}")
+    video_id, start, end, labels = values[:_NUM_COLUMNS]
     if not VIDEO_ID.fullmatch(video_id):
         raise ValueError(f"{video_id!r} is not the id of a video")
     try:
@@ -97,7 +94,7 @@ def _segment(row: Sequence[str]) -> Segment:
         raise ValueError(f"{start!r} to {end!r} are no times") from None
     if not 0 <= start_seconds < end_seconds < math.inf:
         raise ValueError(f"{start} to {end} is no time interval")
-    label_ids = tuple(filter(None, labels.split(",")))
+    label_ids = tuple(filter(None, map(str.strip, labels.split(","))))
     if not label_ids:
         raise ValueError("no label")
     return Segment(video_id, start_seconds, end_seconds, label_ids)

@@ -1,12 +1,14 @@
 """Reading an UrbanSound8K folder, as it is downloaded (formats: Salamon et al. 2014, UrbanSound8K_README.txt)."""
 
 import pathlib
-from typing import List, Mapping, Sequence
+from typing import List, Sequence
 
+from audioset_triplet.tables import Row
 from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
 LISTINGS = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
+_COLUMNS = ("slice_file_name", "fsID", "start", "end", "fold", "classID", "class")
 
 
 def read_requests(source: pathlib.Path) -> List[ClipRequest]:
@@ -19,9 +21,10 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
     """
     root, listing = fold_sets.find_listing(source, LISTINGS, "an UrbanSound8K folder")
 
-    def make(row: Mapping[str, str]) -> ClipRequest:
-        fold = f"fold{int(row['fold'])}"
-        start, end = float(row["start"]), float(row["end"])
+    def make(row: Row) -> ClipRequest:
+        number = row.integer("fold")
+        fold = f"fold{number}"
+        start, end = row.number("start"), row.number("end")
         if not 0 <= start < end <= start + 60:
             raise ValueError(f"{start} to {end} is no slice of a few seconds")
         return ClipRequest(
@@ -31,12 +34,12 @@ def read_requests(source: pathlib.Path) -> List[ClipRequest]:
             recording_id=row["fsID"],
             start_seconds=start,
             end_seconds=end,
-            labels=(int(row["classID"]),),
+            labels=(row.integer("classID"),),
             label_names=(row["class"],),
-            fold=int(row["fold"]),
+            fold=number,
         )
 
-    return fold_sets.read_csv(listing, make)
+    return fold_sets.read_csv(listing, _COLUMNS, make)
 
 
 def clips(source: pathlib.Path, folds: Sequence[int]) -> ClipList:

@@ -38,13 +38,16 @@ RANKS = {
     "audioset_triplet.presets": 1,
     "audioset_triplet.command_line": 1,
     "audioset_triplet.results": 1,
+    "audioset_triplet.labels": 1,
     "audioset_triplet.config": 0,
-    "audioset_triplet.labels": 0,
     "audioset_triplet.clips": 0,
     "audioset_triplet.files": 0,
     "audioset_triplet.settings": 0,
-    "audioset_triplet.errors": -1,
-    "audioset_triplet": -2,  # the version
+    "audioset_triplet.tables": 0,
+    "audioset_triplet.text_files": -1,
+    "audioset_triplet.file_kinds": -2,
+    "audioset_triplet.errors": -2,
+    "audioset_triplet": -3,  # the version
 }
 BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
 SHARED_BY_BINARIES = ("data_prep.program", "experiments.benchmarks.shared")  # flags that several of them have

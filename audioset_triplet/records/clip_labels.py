@@ -5,6 +5,7 @@ from typing import Dict, Iterable, List, Sequence
 
 from tqdm import tqdm
 
+from audioset_triplet import tables
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import reading
@@ -54,24 +55,23 @@ def class_names(clips: Iterable[ClipInfo]) -> Dict[int, str]:
 
 
 def select(clips: Sequence[ClipInfo], path: str) -> List[ClipInfo]:
-    """The clips whose ids stand in a text file, one on each line.
+    """The clips whose ids are in a file: one on each line, or the column clip_id of a table.
 
     Raises:
         UserError: the file cannot be read, is empty, or names a clip that is not there.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            clip_ids = {line.strip() for line in file} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--clips={path} cannot be read: {error}") from error
-    missing = sorted(clip_ids - {clip.clip_id for clip in clips})
+    line_of = {line.values[0]: line.number for line in tables.read_list(path, "clip_id")}
+    known = {clip.clip_id for clip in clips}
+    missing = [clip_id for clip_id in line_of if clip_id not in known]
     if missing:
+        close = tables.closest(missing[0], known)
         raise UserError(
-            f"--clips={path}: {len(missing)} of {len(clip_ids)} clips are not in the records: {missing[0]!r}."
+            f"--clips={path}: {len(missing)} of {len(line_of)} clips are not in the records: {missing[0]!r} on line "
+            f"{line_of[missing[0]]}{f'; is it {close!r}?' if close else ''}"
         )
-    if not clip_ids:
+    if not line_of:
         raise UserError(f"--clips={path} names no clip: it needs one clip id per line.")
-    return [clip for clip in clips if clip.clip_id in clip_ids]
+    return [clip for clip in clips if clip.clip_id in line_of]
 
 
 def exclude_recordings(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo]) -> List[ClipInfo]:

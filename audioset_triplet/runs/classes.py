@@ -34,7 +34,7 @@ def write(workdir: str, classes: Classes) -> None:
 def read(workdir: str) -> Classes:
     """The classes of the classifier of a run; a UserError where there is none."""
     try:
-        values = files.read_json(_path(workdir))
+        values = files.read_json_object(_path(workdir))
         names = {int(index): name for index, name in values["names"].items()}
         return Classes(names, values["one_per_clip"], values["num_clips"])
     except FileNotFoundError as error:

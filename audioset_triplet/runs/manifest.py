@@ -75,7 +75,7 @@ def require_same(workdir: str, learned_from: Mapping[str, Any]) -> None:
 def read(workdir: str) -> Dict[str, Any]:
     """The data manifest of a run; a UserError where it is missing or damaged."""
     try:
-        return files.read_json(_path(workdir))
+        return files.read_json_object(_path(workdir))
     except FileNotFoundError as error:
         raise UserError(f"{_path(workdir)} is missing; train in another --workdir.") from error
 

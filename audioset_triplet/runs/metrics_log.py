@@ -5,15 +5,23 @@ import os
 from typing import Dict, List, Mapping
 
 from audioset_triplet import files
+from audioset_triplet.errors import UserError
 
 
 def read(workdir: str) -> List[Dict[str, float]]:
-    """The lines; a last line that a killed process left half-written is ignored."""
+    """The lines; a last line that a killed process left half-written is ignored.
+
+    Raises:
+        UserError: another line is damaged.
+    """
     path = _path(workdir)
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]
+        try:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+        except ValueError as error:
+            raise UserError(f"{path}: damaged ({error}); remove the damaged line, or the file.") from error
 
 
 def append(workdir: str, line: Mapping[str, float]) -> None:

@@ -42,8 +42,8 @@ def read(workdir: str) -> Any:
         stages = sorted(glob.glob(path_of(os.path.join(glob.escape(workdir), "*"))))
         hint = f" {os.path.dirname(stages[-1])} is one." if stages else ""
         raise UserError(f"{workdir} is not a run directory: it has no config.json.{hint}")
-    values = files.read_json(path)
-    if not isinstance(values, dict) or "objective" not in values:
+    values = files.read_json_object(path)
+    if "objective" not in values:
         raise UserError(
             f"{path} names no objective: an older version of this project wrote it, or it is not of a run; train again "
             "in another --workdir."

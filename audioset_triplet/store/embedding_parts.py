@@ -6,14 +6,15 @@ Shapes: R rows (windows), W windows of a clip, D embedding size.
 import contextlib
 import dataclasses
 import glob
-import json
 import os
+import typing
 from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audioset_triplet import files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 
@@ -152,11 +153,12 @@ def read_features_info(folder: str) -> Optional[StoreInfo]:
     path = os.path.join(folder, FEATURES_INFO)
     if not os.path.exists(path):
         return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            return StoreInfo(**json.load(file))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}); choose another folder.") from error
+    values = files.read_json_object(path)
+    types = typing.get_type_hints(StoreInfo)
+    if values.keys() != types.keys() or not all(isinstance(values[name], kind) for name, kind in types.items()):
+        expected = ", ".join(f"{name} ({kind.__name__})" for name, kind in types.items())
+        raise UserError(f"{path}: damaged: expected {expected}; choose another folder, or make the features again.")
+    return StoreInfo(**values)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import dataclasses
 import io
 from typing import Dict, FrozenSet, Iterable, List, Set, Tuple
 
-from audioset_triplet import files
+from audioset_triplet import files, tables
 from audioset_triplet.clips import add_class_names
 from audioset_triplet.errors import UserError
 
@@ -53,24 +53,14 @@ def read(path: str) -> WeakLabels:
     labels: Dict[str, List[int]] = {}
     names: Dict[int, str] = {}
     annotated: Set[str] = set()
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise UserError(f"{path}: has no column {missing[0]}; experiments.label_clusters writes weak labels.")
-            for row in reader:
-                where = f"{path}: line {reader.line_num}"
-                is_complete = None not in row.values() and row["clip_id"] and row["annotated"] in ("0", "1")
-                if not is_complete or not row["label"].isdecimal():
-                    raise UserError(f"{where}: not a clip id with the index and the name of a class; propagate again.")
-                label = int(row["label"])
-                add_class_names(names, [(label, row["label_name"])], where)
-                labels.setdefault(row["clip_id"], []).append(label)
-                if row["annotated"] == "1":
-                    annotated.add(row["clip_id"])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as weak labels: {error}") from error
+    for row in tables.read(path, COLUMNS, "experiments.label_clusters --task=propagate writes weak labels"):
+        if not row["clip_id"] or row["annotated"] not in ("0", "1") or not row["label"].isdecimal():
+            raise UserError(f"{row.where}: not a clip id with the index and the name of a class; propagate again.")
+        label = int(row["label"])
+        add_class_names(names, [(label, row["label_name"])], row.where)
+        labels.setdefault(row["clip_id"], []).append(label)
+        if row["annotated"] == "1":
+            annotated.add(row["clip_id"])
     if not labels:
         raise UserError(f"{path}: labels no clip: answer a question and propagate again.")
     unique = {clip_id: tuple(sorted(set(indices))) for clip_id, indices in labels.items()}

@@ -73,7 +73,7 @@ def extended_settings(study: Study) -> Dict[str, Any]:
         UserError: the folder holds a study with other settings.
     """
     path = _settings_path(study.output)
-    before = {"format": 1, **files.read_json(path)} if os.path.exists(path) else {}
+    before = {"format": 1, **files.read_json_object(path)} if os.path.exists(path) else {}
     now = {"format": FORMAT, **study.settings}
     return settings.extended(f"{study.output} holds a {study.kind} with other settings", before, now)
 

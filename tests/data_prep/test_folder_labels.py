@@ -101,8 +101,9 @@ def test_published_folds_of_a_table(tmp_path):
     assert [(one.clip_id, one.fold, one.group) for one in requests] == [("a", 2, "fold2"), ("b", 11, "fold11")]
     for bad, message in (
         ("0", "there is no fold 0: they are 1, 2 and so on"),
-        ("x", "invalid literal"),
-        ("", "invalid"),
+        ("x", "part is 'x', not a number"),
+        ("2.5", "part is '2.5', not a whole number"),
+        ("", "part is '', not a number"),
     ):
         listed = table(tmp_path / "bad.csv", text.replace("11", bad), fold_column="part")
         with pytest.raises(UserError, match=rf"bad\.csv: line 3: {message}"):
@@ -117,15 +118,18 @@ def test_published_folds_of_a_table(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("filename,labels\na,x\na,y\n", "line 3: a is named twice"),
+        ("filename,labels\na,x\na,y\n", r"line 3: a\.wav is named twice, before on line 2 with the labels 'x'"),
         ("filename,labels\na,x\na.wav,y\n", r"line 3: a\.wav is named twice, as a and as a\.wav"),
+        ("filename,labels\ngone,x\nGONE,y\ngone,y\n", "line 4: gone is named twice, before on line 2"),
         ("filename,labels\nb,x\n", r"line 2: b may be deep/b\.wav or x/b\.wav: give its path"),
         ("filename,labels\n,x\n", "line 2: the column filename is empty"),
         ("file,labels\na,x\n", "no column 'filename', only file, labels"),
         ("filename,label\na,x\n", "no column 'labels'"),
         ("filename,labels\n", "names no file"),
-        ("", "names no file"),
-        ("filename,labels\n\xff", "line"),
+        ("", "is empty"),
+        ("filename,labels\n\xff", "line 2: not UTF-8"),
+        ("filename,labels\na.wav,x,y\n", "line 2: has 3 values, and there are 2 columns"),
+        ('filename,labels\na.wav,"x\nb,y\n', "line 2: a quote opens"),
     ],
 )
 def test_a_bad_table_is_one_clear_line(tmp_path, text, message):
@@ -134,3 +138,28 @@ def test_a_bad_table_is_one_clear_line(tmp_path, text, message):
     listed = LabelTable(tmp_path / "list.csv", "filename", "labels", ",")
     with pytest.raises(UserError, match=rf"list\.csv: .*{message}"):
         clips_of(root, listed)
+
+
+def test_names_of_other_systems_find_their_files(tmp_path, capfd):
+    composed, apart = "\u00e9.wav", "e\u0301.wav"  # NFC and NFD
+    root = write_noises(tmp_path / "in", {"dog/1.wav": 0.1, "dog/2.wav": 0.1, "cat/" + apart: 0.1, "a\\b.wav": 0.1})
+    rows = ["dog\\1.wav,x", f"cat\\{composed},x", f"{root}/dog/2.wav,x", "a\\b.wav , y"]
+    listed = table(tmp_path / "list.csv", "\n".join(["filename,labels", *rows]))
+    found = {one.clip_id: (one.location is not None, one.label_names) for one in clips_of(root, listed).requests}
+    assert found == {
+        "dog/1.wav": (True, ("x",)),
+        f"cat/{composed}": (True, ("x",)),
+        "dog/2.wav": (True, ("x",)),
+        "a\\b.wav": (True, ("y",)),
+    }
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["A.WAV", "a.flac", "/elsewhere/deep/a.wav", "C:\\data\\a.wav", "a .wav"])
+def test_a_name_without_a_file_is_counted_with_what_may_be_meant(tmp_path, capfd, name):
+    root = write_noises(tmp_path / "in", {"a.wav": 0.1, "b.wav": 0.1})
+    listed = table(tmp_path / "list.csv", f"filename,labels\nb.wav,x\n{name},y\ngone,y\n")
+    requests = clips_of(root, listed).requests
+    assert [one.location is None for one in requests] == [False, True, True]
+    said = capfd.readouterr().err
+    assert "list.csv: 2 of 3 files are not there, such as " in said and "(line 3); is it a.wav?" in said

@@ -96,13 +96,13 @@ def test_real_clips() -> None:
 @pytest.mark.parametrize(
     "text, problem",
     [
-        ("filename,fold\na.wav,1\n", "no column 'src_file'"),
+        ("filename,fold\na.wav,1\n", "no column 'target', only filename, fold"),
         (",".join(HEADER) + "\na.wav,one,0,dog,True,7,A\n", "line 2: .*'one'"),
         (",".join(HEADER) + "\na.wav,1\n", "line 2"),
         (",".join(HEADER) + "\na.wav,1,0,dog,True,7,A\na.flac,1,0,dog,True,7,A\n", "line 3: a is named twice"),
-        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "field larger"),
+        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "line 2: has 1 values"),
         (",".join(HEADER) + "\n", "no clips"),
-        ("", "no clips"),
+        ("", "is empty"),
     ],
 )
 def test_bad_csv(tmp_path: pathlib.Path, text: str, problem: str) -> None:

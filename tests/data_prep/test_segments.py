@@ -74,7 +74,7 @@ def test_a_bad_row_costs_that_row_only(tmp_path, row, message):
 def test_another_file_is_no_list_of_segments(tmp_path, text):
     with pytest.raises(UserError, match="list.csv: names no segment.*: is this a list of segments of AudioSet"):
         read(tmp_path, text)
-    with pytest.raises(UserError, match="none: .*No such file"):
+    with pytest.raises(UserError, match="none: no such file"):
         segments.read_segments(str(tmp_path / "none"))
 
 

@@ -53,11 +53,11 @@ def test_only_the_clips_of_a_file_are_selected(tmp_path):
     clips, path = [info("a"), info("b c"), info("d")], tmp_path / "ids.txt"
     path.write_text("d\n\n  b c \n")
     assert clip_labels.select(clips, str(path)) == clips[1:]
-    for text, message in [("a\nx\ny\n", "2 of 3 clips are not in the records: 'x'"), ("\n", "names no clip")]:
+    for text, message in [("a\nx\ny\n", "2 of 3 clips are not in the records: 'x' on line 2"), ("\n", "names no clip")]:
         path.write_text(text)
         with pytest.raises(UserError, match=message):
             clip_labels.select(clips, str(path))
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="no such file"):
         clip_labels.select(clips, str(tmp_path / "none.txt"))
 
 

@@ -45,7 +45,8 @@ def test_a_run_of_an_older_version_is_refused(tmp_path: pathlib.Path) -> None:
     "text, message",
     [
         ("{", "config.json: damaged"),
-        ("[]", "config.json names no objective"),
+        ("[]", "config.json: damaged: it holds a list, not an object"),
+        ("{}", "config.json names no objective"),
         ('{"objective": "new"}', "'new' is not one of the objectives triplet, classifier"),
         ('{"objective": "triplet", "margin": 1}', "config.json: TripletConfig has no field margin"),
         ('{"objective": "triplet", "loss": {"margin": 0}}', "config.json: --margin must be above 0"),
