@@ -6,8 +6,8 @@ the annotation log (annotations.jsonl). The examples below name the flags that e
   query      selects a clip of each of the --budget largest clusters and writes them to WORKDIR/round-N to be annotated:
              CSV, JSON and Label Studio tasks, with audio files if there is --data. A larger --budget queries the
              clusters that follow, in another round; no clip is queried twice.
-  annotate   reads --answers=FILE,...: a filled-in questions.csv or questions.json, or Label Studio's JSON export, whole
-             or in part; --answers=oracle takes the labels that are stored with --embeddings.
+  annotate   reads --answers=FILE,...: a filled-in questions.csv or questions.json, or Label Studio's export as JSON,
+             JSON-MIN or CSV, whole or in part; --answers=oracle takes the labels that are stored with --embeddings.
   propagate  gives every clip of a cluster the labels of its annotated clip: WORKDIR/weak_labels.csv.
   train      trains the classifier of experiments.evaluate --task=classification on these, with cross-entropy, and
              evaluates it on other clips, which need true labels: WORKDIR/results.json and report.html.

@@ -9,22 +9,23 @@ A round of questions is a folder. Each of these files holds the same questions:
     label_studio_config.xml  the project's labelling interface
     audio/                   the clips as WAV, if records were given; the column `audio` has paths from this folder on
 
-Any of them may be filled in partly, read, filled in further and read again. An existing file is never overwritten.
+Any of them may be filled in partly, read (`answer_files`), filled in further and read again. An existing file is never
+overwritten.
 """
 
 import csv
 import io
 import json
 import os
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence
 from xml.sax import saxutils
 
-from audioset_triplet import files, labels
+from audioset_triplet import files, labels, tables, text_files
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling.annotation_log import SEPARATOR, UNKNOWN, Answer, Question
+from audioset_triplet.labelling.annotation_log import UNKNOWN, Question
 
 COLUMNS = ("clip_id", "cluster", "cluster_size", "audio", "answer")
-_CONTROL, _OBJECT = "label", "audio"  # names in Label Studio's interface
+CONTROL, _OBJECT = "label", "audio"  # names in Label Studio's interface
 
 
 def audio_paths(questions: Sequence[Question]) -> Dict[str, str]:
@@ -80,7 +81,7 @@ def _interface(classes: Sequence[str]) -> str:
             "<View>",
             f'  <Audio name="{_OBJECT}" value="$audio"/>',
             '  <Header value="Which sounds are in this clip? Choose all that apply."/>',
-            f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="multiple" showInline="true">',
+            f'  <Choices name="{CONTROL}" toName="{_OBJECT}" choice="multiple" showInline="true">',
             *choices,
             f'    <Choice value="{UNKNOWN}" hint="I do not know"/>',
             "  </Choices>",
@@ -89,115 +90,17 @@ def _interface(classes: Sequence[str]) -> str:
     )
 
 
-def read(path: str) -> List[Answer]:
-    """The answers in a file; questions without an answer are skipped.
-
-    Args:
-        path: a filled in questions.csv or questions.json, or what Label Studio exports as "JSON".
-
-    Raises:
-        UserError: the file cannot be read or has another format, or an answer is not valid; with its line or entry.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets begin CSV with a byte order mark
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    answers = []
-    for clip_id, names, by in _read_csv(path, text) if path.lower().endswith(".csv") else _read_json(path, text):
-        if UNKNOWN in names and len(names) > 1:
-            raise UserError(f"{path}: clip {clip_id} is annotated with {UNKNOWN!r} and with a class: keep one of them.")
-        if names:
-            answers.append(Answer(clip_id, () if names == [UNKNOWN] else tuple(names), by))
-    return answers
-
-
 def read_classes(path: str) -> Dict[int, str]:
     """The classes that an answer may have, index -> name: AudioSet's list, or the name of a class on each line.
 
     Raises:
-        UserError: a file that cannot be read, or one that `labels.read_vocabulary` refuses.
+        UserError: a file that cannot be read, one that `labels.read_vocabulary` refuses, or a name that is repeated.
     """
-    if path.lower().endswith(".csv"):
+    if path.lower().endswith((".csv", ".tsv")):
         return dict(enumerate(labels.read_vocabulary(path).names))
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return dict(enumerate(_names(file.read().split("\n"))))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-
-
-def _read_csv(path: str, text: str) -> Iterator[Tuple[str, List[str], str]]:
-    dialect = csv.excel()
-    header = text.split("\n", 1)[0]
-    if ";" in header and "," not in header:  # as spreadsheets save it where the comma is the decimal point
-        dialect.delimiter = ";"
-    reader = csv.DictReader(io.StringIO(text), dialect=dialect)
-    _require_columns(path, reader.fieldnames or ())
-    try:
-        for row in reader:
-            if None in (row["clip_id"], row["answer"]):
-                raise UserError(f"{path}: line {reader.line_num}: has fewer columns than the first line.")
-            yield row["clip_id"], _names(row["answer"].split(SEPARATOR)), "file"
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: {error}") from error
-
-
-def _read_json(path: str, text: str) -> Iterator[Tuple[str, List[str], str]]:
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: is not a list of questions (questions.json) or tasks (Label Studio's export “JSON”).")
-    for number, entry in enumerate(entries, start=1):
-        where = f"{path}: entry {number}"
-        if "annotations" in entry:
-            yield from _read_task(where, entry)
-            continue
-        if "data" in entry:
-            raise UserError(
-                f"{where}: a task without annotations: give what Label Studio exports, not what it imports."
-            )
-        _require_columns(where, tuple(entry))
-        answer = entry["answer"]
-        names = [answer] if isinstance(answer, str) else answer or []
-        yield _text(where, entry["clip_id"]), _names([_text(where, name) for name in _list(where, names)]), "file"
-
-
-def _read_task(where: str, task: Dict[str, Any]) -> Iterator[Tuple[str, List[str], str]]:
-    """The annotations of a task of Label Studio that were not cancelled, each an answer of one person."""
-    try:
-        clip_id = _text(where, task["data"]["clip_id"])
-        for annotation in _list(where, task["annotations"]):
-            if not annotation.get("was_cancelled"):
-                chosen = [region for region in annotation["result"] if region.get("from_name") == _CONTROL]
-                names = [_text(where, name) for region in chosen for name in region["value"]["choices"]]
-                yield clip_id, _names(names), "label-studio"
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{where}: is not a task of the project that label_studio_tasks.json and label_studio_config.xml make "
-            f"({type(error).__name__}: {error})."
-        ) from error
-
-
-def _require_columns(where: str, names: Sequence[str]) -> None:
-    missing = [column for column in ("clip_id", "answer") if column not in names]
-    if missing:
-        raise UserError(f"{where}: has no {missing[0]!r}: give a filled questions.csv or questions.json, or an export.")
-
-
-def _names(texts: Sequence[str]) -> List[str]:
-    return [text.strip() for text in texts if text.strip()]
-
-
-def _list(where: str, value: Any) -> List[Any]:
-    if not isinstance(value, list):
-        raise UserError(f"{where}: {value!r} is not a list.")
-    return value
-
-
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"{where}: {value!r} is not a text.")
-    return value
+    line_of: Dict[str, int] = {}
+    for line in tables.read_list(path, "display_name"):
+        name = text_files.composed(line.values[0])
+        if line_of.setdefault(name, line.number) != line.number:
+            raise UserError(f"{path}: line {line.number}: {name} is named twice, before on line {line_of[name]}")
+    return dict(enumerate(line_of))

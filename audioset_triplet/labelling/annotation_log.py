@@ -22,7 +22,7 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
-from audioset_triplet import files
+from audioset_triplet import files, tables, text_files
 from audioset_triplet.errors import UserError
 
 NAME = "annotations.jsonl"
@@ -105,16 +105,17 @@ class AnnotationLog:
         """
         new: Dict[str, Answer] = {}
         order = {name: index for index, name in self.classes.items()}
+        clip_ids = {text_files.composed(clip_id): clip_id for clip_id in self.questions}
         for answer in answers:
-            if answer.clip_id not in self.questions:
-                raise UserError(f"{source}: clip {answer.clip_id} was not queried by {self._path}.")
-            unknown = [name for name in answer.labels if name not in order]
-            if unknown:
-                raise UserError(
-                    f"{source}: clip {answer.clip_id} is annotated with {unknown[0]!r}, which is none of the "
-                    f"{len(order)} classes of {self._path}."
-                )
-            answer = dataclasses.replace(answer, labels=tuple(sorted(set(answer.labels), key=order.__getitem__)))
+            clip_id = clip_ids.get(text_files.composed(answer.clip_id))
+            clip_id = answer.clip_id if answer.clip_id in self.questions else clip_id
+            if clip_id is None:
+                close = tables.closest(answer.clip_id, self.questions)
+                hint = f"; is it {close}?" if close else ""
+                raise UserError(f"{source}: clip {answer.clip_id} was not queried by {self._path}{hint}")
+            names = {self._class_of(name, f"{source}: clip {clip_id}") for name in answer.labels}
+            labels = tuple(sorted(names, key=order.__getitem__))
+            answer = dataclasses.replace(answer, clip_id=clip_id, labels=labels)
             known = self.answers.get(answer.clip_id) or new.get(answer.clip_id)
             if known is None:
                 new[answer.clip_id] = answer
@@ -127,6 +128,21 @@ class AnnotationLog:
         self._append([{"event": "annotated", **dataclasses.asdict(answer)} for answer in new.values()])
         self.answers.update(new)
         return len(new)
+
+    def _class_of(self, name: str, where: str) -> str:
+        """The class that a name means, in another case perhaps; a UserError for a name of none."""
+        classes = list(self.classes.values())
+        known = tables.meant(name, classes)
+        if known is None:
+            close = tables.closest(name, classes)
+            hint = f"; is it {close!r}?" if close else ""
+            parts = [part.strip() for part in name.split(",")]
+            if len(parts) > 1 and all(tables.meant(part, classes) for part in parts):
+                hint = f"; several classes have {SEPARATOR!r} between them"
+            raise UserError(
+                f"{where} is annotated with {name!r}, which is none of the {len(classes)} classes of {self._path}{hint}"
+            )
+        return known
 
     def _append(self, events: Sequence[Dict[str, Any]]) -> None:
         time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -8,7 +8,15 @@ import os
 
 from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling import annotation_files, annotation_log, clip_clusters, oracle, propagation, selection
+from audioset_triplet.labelling import (
+    annotation_files,
+    annotation_log,
+    answer_files,
+    clip_clusters,
+    oracle,
+    propagation,
+    selection,
+)
 from audioset_triplet.labelling.annotation_log import AnnotationLog
 from audioset_triplet.store import stored_clips
 
@@ -62,7 +70,7 @@ def annotate(config: LabellingConfig) -> str:
         for source in config.answers:
             if source == ORACLE and not config.embeddings:
                 raise UserError("--answers=oracle needs --embeddings: the folder with the labels.")
-            answers = oracle.answers(log, config.embeddings) if source == ORACLE else annotation_files.read(source)
+            answers = oracle.answers(log, config.embeddings) if source == ORACLE else answer_files.read(source)
             lines.append(f"{source}: {log.add_answers(answers, source)} new answers of {len(answers)}")
         lines.append(f"{config.workdir}: {_num_open(log)} questions are open")
     return "\n".join(lines)

@@ -42,6 +42,15 @@ def test_a_log_is_read_as_it_was_written(tmp_path):
     assert [question.clip_id for question in log.open_questions()] == ["clip 1", "clip 2", "clip 4"]
 
 
+def test_names_are_understood_in_another_case_and_form(tmp_path):
+    question = dataclasses.replace(QUESTIONS[0], clip_id="cl\u00e9")
+    make(tmp_path, [question], [])
+    with annotation_log.open_to_annotate(str(tmp_path)) as log:
+        answer = Answer("cle\u0301", ("Dog", "SPEECH,  male", "Ba\u0308r\u2028sleeping"), "file")
+        assert log.add_answers([answer], "f") == 1
+    assert content(tmp_path)[1] == [Answer("cl\u00e9", tuple(CLASSES[index] for index in sorted(CLASSES)), "file")]
+
+
 def test_do_not_know_is_an_answer(tmp_path):
     make(tmp_path, answers=[Answer("clip 1", (), "file")])
     log = annotation_log.read(str(tmp_path))
@@ -55,8 +64,10 @@ def test_do_not_know_is_an_answer(tmp_path):
     "answer, named",
     [
         (Answer("clip 0", ("Speech, male",), "file"), "clip 0 is annotated with Speech, male, before with dog"),
-        (Answer("clip 8", ("dog",), "file"), "clip 8 was not queried"),
-        (Answer("clip 1", ("dgo",), "file"), "clip 1 is annotated with 'dgo', which is none of the 3 classes"),
+        (Answer("clip 8", ("dog",), "file"), "clip 8 was not queried .*; is it clip "),
+        (Answer("clip 1", ("dgo",), "file"), "clip 1 is annotated with 'dgo', which is none of the 3 .*; is it 'dog'"),
+        (Answer("clip 1", ("dog, Speech, male",), "file"), "'dog, Speech, male', which is none of"),
+        (Answer("clip 1", ("dog,dog",), "file"), "several classes have ';' between them"),
     ],
 )
 def test_a_contradiction_is_refused_and_nothing_is_written(tmp_path, answer, named):
