@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import shutil
-from typing import Any, Dict, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator, Union
 
 from audioset_triplet import text_files
 from audioset_triplet.errors import UserError
@@ -69,6 +69,21 @@ def read_json_object(path: str) -> Dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: damaged: it holds a {type(values).__name__}, not an object.")
     return values
+
+
+def printable(path: Union[str, "os.PathLike[str]"]) -> str:
+    """A path as one line of valid text: bytes that are not UTF-8, and control characters, are escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def is_text(path: Union[str, "os.PathLike[str]"]) -> bool:
+    """Whether a path is valid Unicode, as Parquet, TFRecords and JSON need it."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ An id has 11 characters, among them `_` and `-`, and may itself begin with Y: na
 import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
+from audioset_triplet.media.folder_walk import LeftOut
 from data_prep import audio_sources
 from data_prep.audio_sources import Location
 from data_prep.segments import VIDEO_ID, Segment
@@ -45,12 +46,13 @@ def match(stem: str, segments: Dict[str, List[Segment]]) -> Optional[Segment]:
     return None
 
 
-def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location], List[str]]:
+def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location], List[str], LeftOut]:
     """Searches a folder or archive, to any depth, for the files of segments.
 
     Returns:
         clip id -> its file, for each segment that has one. If several files hold a segment (one for every label, say),
-        the first in the order of their paths is taken. And remarks that count the unused files.
+        the first in the order of their paths is taken. Then remarks that count the unused files, and what is left out
+        of the search.
 
     Raises:
         UserError: what `audio_sources.find` raises.
@@ -60,7 +62,8 @@ def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location],
         by_video.setdefault(segment.video_id, []).append(segment)
     locations: Dict[str, Location] = {}
     unlisted, repeated = [], []
-    for location in audio_sources.find(source):
+    left_out = LeftOut()
+    for location in audio_sources.find(source, left_out):
         segment_of_file = match(location.stem, by_video)
         if not segment_of_file:
             unlisted.append(location)
@@ -74,4 +77,6 @@ def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location],
         )
         if unused
     ]
-    return locations, remarks
+    if left_out.kinds:
+        remarks.append(f"{source}: left out: {left_out.text()}\n")
+    return locations, remarks, left_out

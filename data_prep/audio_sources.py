@@ -15,13 +15,15 @@ import shutil
 import sys
 import tempfile
 import zlib
-from typing import BinaryIO, Iterator, NamedTuple, Tuple
+from typing import BinaryIO, Iterator, Optional, Tuple
 
 import soundfile
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.media import audio_files
+from audioset_triplet.media import audio_files, folder_walk
 from audioset_triplet.media.audio_files import AudioError
+from audioset_triplet.media.extensions import AUDIO_EXTENSIONS
+from audioset_triplet.media.folder_walk import File, LeftOut
 from data_prep import containers
 
 _TAR = ".tar"
@@ -49,7 +51,7 @@ class Location:
     def __str__(self) -> str:
         """As if the container were a folder; bytes that are no text are escaped."""
         path = f"{self.path}/{self.member}" if self.member else self.path
-        return path.encode("utf-8", "backslashreplace").decode()
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
 
     @property
     def name(self) -> str:
@@ -59,8 +61,13 @@ class Location:
     def stem(self) -> str:
         """The name without its extensions."""
         name = _without_gzip(self.name)
-        stem, extension = os.path.splitext(name)
-        return stem if extension.lower() in audio_files.AUDIO_EXTENSIONS else name
+        return name[: len(name) - len(self.extension)]
+
+    @property
+    def extension(self) -> str:
+        """That of an audio or video file, in lower case, without .gz; empty: the name has none."""
+        extension = os.path.splitext(_without_gzip(self.name))[1].lower()
+        return extension if extension in AUDIO_EXTENSIONS else ""
 
     @property
     def identity(self) -> Tuple[str, str, int, int]:
@@ -74,32 +81,33 @@ def of_file(path: "os.PathLike[str]") -> Location:
     return Location(absolute, os.path.getsize(absolute) if os.path.isfile(absolute) else -1)
 
 
-def find(source: audio_files.Path) -> Iterator[Location]:
+def find(source: audio_files.Path, left_out: Optional[LeftOut] = None) -> Iterator[Location]:
     """Every audio and video file below a folder, to any depth, in the order of their paths, or in a single file.
 
-    They are files with an extension of `audio_files`, also with .gz after it, members of .tar archives with such names,
-    and rows of packs in HDF5. Damaged and compressed archives are named on stderr.
+    They are files with an extension of `media.extensions`, also with .gz after it, members of .tar archives with such
+    names, and rows of packs in HDF5. Damaged archives are named on stderr. What `media.folder_walk` leaves out of a
+    folder is left out of an archive too.
 
     Args:
         source: a folder or file, here or at gs://, s3:// or hdfs://.
+        left_out: counts what is left out.
 
     Raises:
         UserError: there is no such folder, or the file is a compressed archive.
     """
     root = _absolute(source)
-    compressed = []
-    for file in _files(root):
+    left_out = LeftOut() if left_out is None else left_out
+    for file in _files(root, left_out):
         if _is_audio(file.path):
             yield Location(file.path, file.size)
         elif file.path.lower().endswith((_TAR, *_PACKS)):
-            yield from _inside(file)
+            yield from _inside(file, left_out)
         elif file.path.lower().endswith(_COMPRESSED_ARCHIVES):
-            compressed.append(file.path)
-    if compressed == [root]:
-        raise UserError(f"--source={source}: a compressed archive: {_UNPACK}")
-    if compressed:
-        count = f"{len(compressed)} compressed archives, such as {compressed[0]}"
-        print(f"{count}, are not searched: {_UNPACK}", file=sys.stderr)
+            if file.path == root:
+                raise UserError(f"--source={source}: a compressed archive: {_UNPACK}")
+            left_out.add(f"compressed archives, which are not searched: {_UNPACK}", file.path)
+        else:
+            left_out.add_other(file.path)
 
 
 def below(source: audio_files.Path, location: Location) -> str:
@@ -114,59 +122,59 @@ def _absolute(source: audio_files.Path) -> str:
 
 
 def _is_audio(path: str) -> bool:
-    name = posixpath.basename(path)
-    extension = os.path.splitext(_without_gzip(name))[1].lower()
-    # macOS puts a file ._NAME with metadata beside NAME on foreign disks and in archives.
-    return extension in audio_files.AUDIO_EXTENSIONS and not name.startswith("._")
+    return folder_walk.has_audio_extension(_without_gzip(path))
 
 
 def _without_gzip(name: str) -> str:
     return name[: -len(_GZIP)] if name.lower().endswith(_GZIP) else name
 
 
-class _File(NamedTuple):
-    path: str
-    size: int
-    changed: int
-
-
-def _files(source: str) -> Iterator[_File]:
-    """The files of a folder, in the order of their paths, or the file of that name."""
+def _files(source: str, left_out: LeftOut) -> Iterator[File]:
+    """The visible files of a folder, in the order of their paths, or the file of that name."""
     if "://" in source:
         from data_prep import remote_files  # not before it is needed: it needs Beam
 
-        yield from itertools.starmap(_File, remote_files.list_files(source))
+        for file in itertools.starmap(File, remote_files.list_files(source)):
+            if not _is_hidden(file.path[len(source.rstrip("/")) :], file.path, left_out):
+                yield file
     elif os.path.isdir(source):
-        yield from _walk(source)
+        yield from folder_walk.walk(source, left_out)
     elif os.path.isfile(source):
-        yield _file(source, os.stat(source))
+        status = os.stat(source)
+        yield File(source, status.st_size, int(status.st_mtime))
     else:
         raise UserError(f"--source={source}: no such folder")
 
 
-def _file(path: str, stat: os.stat_result) -> _File:
-    return _File(path, stat.st_size, int(stat.st_mtime))
+def _is_hidden(relative_path: str, path: str, left_out: LeftOut) -> bool:
+    kind = folder_walk.hidden_part(relative_path) if relative_path else None
+    if kind:
+        left_out.add(kind, path)
+    return kind is not None
 
 
-def _walk(folder: str) -> Iterator[_File]:
-    with os.scandir(folder) as entries:
-        in_order = sorted(entries, key=lambda entry: entry.name)
-    for entry in in_order:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path)
-        elif entry.is_file():
-            yield _file(entry.path, entry.stat())
-
-
-def _inside(file: _File) -> Iterator[Location]:
+def _inside(file: File, left_out: LeftOut) -> Iterator[Location]:
     def warn(text: str) -> None:
         print(f"{file.path}: {text}", file=sys.stderr)
 
-    with _open(file.path) as opened:
-        if file.path.lower().endswith(_TAR):
-            members = [member for member in containers.tar_members(opened, file.size, warn) if _is_audio(member.name)]
-        else:
+    try:
+        archive = _open(file.path)
+    except OSError as error:
+        warn(f"left out: {error.strerror}")
+        left_out.add("archives that cannot be read", file.path)
+        return
+    with archive as opened:
+        if not file.path.lower().endswith(_TAR):
             members = containers.pack_rows(opened, file.changed, warn)
+        else:
+            members = []
+            for member in containers.tar_members(opened, file.size, warn):
+                path = f"{file.path}/{member.name}"
+                if not _is_hidden(member.name, path, left_out):
+                    if _is_audio(member.name):
+                        members.append(member)
+                    else:
+                        left_out.add_other(path)
     for member in members:
         yield Location(file.path, member.size, member.name, member.start, member.changed)
 

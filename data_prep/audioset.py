@@ -80,14 +80,16 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
     _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
     graph = read_ontology(ontology) if ontology else None
-    locations, file_remarks = audio_names.find(source, [segment for group in segments.values() for segment in group])
+    listed = [segment for group in segments.values() for segment in group]
+    locations, file_remarks, left_out = audio_names.find(source, listed)
     requests = [
         request
         for group, members in segments.items()
         for request in make_requests(group, members, locations, vocabulary, graph)
     ]
     sys.stderr.writelines(remarks + file_remarks)
-    return ClipList(requests, {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)})
+    settings = {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)}
+    return ClipList(requests, settings, left_out=left_out.to_json())
 
 
 def _require_each_once(segments: Mapping[str, Sequence[Segment]]) -> None:

@@ -22,6 +22,7 @@ def describe(
     reports: Mapping[str, ShardReport],
     rejects: Sequence[Reject],
     settings: Mapping[str, Any],
+    left_out: Mapping[str, Any],
 ) -> Dict[str, Any]:
     """The contents of coverage.json.
 
@@ -37,12 +38,14 @@ def describe(
             clips_digest                of their ids (`clips.digest`), of all clips that a file was cut into
             classes                     for each class index, name, listed, missing, found, rejected and used
         silent_clips, short_clips       the ids
+        left_out                        kind of file or folder that the search left out -> number, example
 
     Args:
         requests: every clip that was listed.
         reports: name of a shard -> its report.
         rejects: every clip that did not become a record, those without a file included.
         settings: of the records; without a `sample_rate_hz` they have that of schema version 1.
+        left_out: see above; empty where a list names the files.
     """
     sample_rate_hz = settings.get("sample_rate_hz", schema.DEFAULT_FORMAT[0])
     reasons = {reject.clip_id: reject.reason for reject in rejects}
@@ -61,6 +64,7 @@ def describe(
         },
         "silent_clips": sorted(clip_id for report in reports.values() for clip_id in report.silent),
         "short_clips": sorted(clip_id for report in reports.values() for clip_id in report.short),
+        "left_out": dict(left_out),
     }
 
 

@@ -6,13 +6,14 @@ key lists for the private set.
 """
 
 import itertools
+import os
 import pathlib
 import re
 from typing import Dict, List, Mapping, Sequence
 
 from audioset_triplet import tables
 from audioset_triplet.errors import UserError
-from audioset_triplet.media import audio_files
+from audioset_triplet.media import folder_walk
 from data_prep import audio_sources, fold_sets
 from data_prep.plan import ClipList, ClipRequest
 
@@ -48,7 +49,7 @@ def read_set(folder: pathlib.Path, name: str, fold: int, folds_of: Mapping[str, 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
     requests: Dict[str, ClipRequest] = {}
-    for path in audio_files.find_audio_files(folder):
+    for path in (pathlib.Path(file.path) for file in folder_walk.find(os.fspath(folder)).files):
         parts = _NAME.fullmatch(path.stem)
         if not parts:
             continue

@@ -16,7 +16,8 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 
 from audioset_triplet import tables
 from audioset_triplet.errors import UserError
-from audioset_triplet.media.video_files import VIDEO_EXTENSIONS
+from audioset_triplet.media.extensions import VIDEO_EXTENSIONS
+from audioset_triplet.media.folder_walk import LeftOut
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.tables import Row
 from audioset_triplet.text_files import composed
@@ -235,11 +236,7 @@ def clips(
             f"--clip_seconds={rules.seconds:g}: clips of this length would lack images at --frames_per_second="
             f"{frames.frames_per_second:g}: raise one of them."
         )
-    locations = {audio_sources.below(source, location): location for location in audio_sources.find(source)}
-    if frames:
-        locations = {path: location for path, location in locations.items() if _is_video(location)}
-    if not locations:
-        raise UserError(f"--source={source}: no {'video' if frames else 'audio file'} in it")
+    locations, left_out = _find(source, videos_only=frames is not None)
     if isinstance(labels, LabelTable):
         requests = read_table(labels, source, locations, rules)
     else:
@@ -252,8 +249,22 @@ def clips(
         text = f"{len(unlabelled)} of {len(requests)} files have no label, such as {unlabelled[0]}"
         print(f"{source}: {text}", file=sys.stderr)
     settings = {"data_set": "folder", "clip_seconds": rules.seconds, "num_folds": rules.num_folds}
-    return ClipList(with_label_numbers(requests), settings, frames)
+    return ClipList(with_label_numbers(requests), settings, frames, left_out.to_json())
 
 
-def _is_video(location: Location) -> bool:
-    return location.name[len(location.stem) :].lower().startswith(VIDEO_EXTENSIONS)
+def _find(source: str, videos_only: bool) -> Tuple[Dict[str, Location], LeftOut]:
+    """Path below the source -> file, and what is left out, which a line on stderr counts."""
+    left_out = LeftOut()
+    locations = {}
+    for location in audio_sources.find(source, left_out):
+        if videos_only and location.extension not in VIDEO_EXTENSIONS:
+            left_out.add_other(str(location))
+        else:
+            locations[audio_sources.below(source, location)] = location
+    rest = left_out.text()
+    if not locations:
+        kind = "video" if videos_only else "audio file"
+        raise UserError(f"--source={source}: no {kind} in it" + (f"; it has {rest}" if rest else ""))
+    if rest:
+        print(f"{source}: left out: {rest}", file=sys.stderr)
+    return locations, left_out

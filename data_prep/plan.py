@@ -58,6 +58,7 @@ class ClipList:
     requests: List[ClipRequest]
     settings: Mapping[str, Any]  # whatever changes the records of the same clips
     frames: Optional[FramesConfig] = None  # the files are videos, and records have their images too
+    left_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # `folder_walk.LeftOut.to_json`
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,7 +86,7 @@ def prepare(
             job = Job(folder, functools.partial(shards.write_shard, rules=rules))
             runners.run(job, todo, runner, beam_options)
             reports = {shard.name: shards.read_report(folder, shard.name) for shard in planned}
-        return _finish(folder, clips.requests, reports, rules, settings, len(planned) - len(todo))
+        return _finish(folder, clips, reports, rules, settings, len(planned) - len(todo))
 
 
 def counts_text(missing: Sequence[Reject], rejects: Sequence[Reject]) -> str:
@@ -98,18 +98,20 @@ def counts_text(missing: Sequence[Reject], rejects: Sequence[Reject]) -> str:
 
 def _finish(
     folder: Folder,
-    requests: Sequence[ClipRequest],
+    clips: ClipList,
     reports: Mapping[str, ShardReport],
     rules: Rules,
     settings: Mapping[str, Any],
     num_before: int,
 ) -> Summary:
     """Writes the files about all shards together, records.json last."""
+    requests = clips.requests
     missing = _missing(requests)
     unusable = [reject for report in reports.values() for reject in report.rejects]
     rejects = sorted(missing + unusable, key=lambda reject: reject.clip_id)
     num_clips = sum(report.num_clips for report in reports.values())
-    _write_card(folder, requests, reports, rejects, settings)
+    card = coverage.describe(requests, reports, rejects, settings, clips.left_out)
+    _write_card(folder, card, rejects)
     if not num_clips:
         storage.delete([folder.path(name) for name in storage.sizes(folder.root, "*.tfrecord")])
         storage.delete([folder.report_path(name) for name in folder.reported("*.tfrecord")])
@@ -155,20 +157,13 @@ def _missing(requests: Sequence[ClipRequest]) -> List[Reject]:
     return rejects
 
 
-def _write_card(
-    folder: Folder,
-    requests: Sequence[ClipRequest],
-    reports: Mapping[str, ShardReport],
-    rejects: Sequence[Reject],
-    settings: Mapping[str, Any],
-) -> None:
+def _write_card(folder: Folder, card: Mapping[str, Any], rejects: Sequence[Reject]) -> None:
     """rejects.csv, coverage.json, coverage.html."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow([field.name for field in dataclasses.fields(Reject)])
     writer.writerows(dataclasses.astuple(reject) for reject in rejects)
     folder.write("rejects.csv", table.getvalue().encode())
-    card = coverage.describe(requests, reports, rejects, settings)
     folder.write_json("coverage.json", card)
     folder.write("coverage.html", coverage_page.render(card).encode())
 

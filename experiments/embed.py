@@ -52,6 +52,8 @@ def main() -> None:
         totals = embedder.embed(audio.clips, model, writer, FLAGS.batch_size, audio.num_clips)
     elapsed = time.monotonic() - started
 
+    if audio.left_out.kinds:
+        print(f"{FLAGS.input}: left out: {audio.left_out.text()}", file=sys.stderr)
     _report_rejects(totals.rejects)
     if not totals.num_clips + totals.num_skipped:
         raise UserError(f"{FLAGS.input}: none of {len(totals.rejects)} clips could be used.")

@@ -23,14 +23,11 @@ import soundfile
 import soxr
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.files import printable
+from audioset_triplet.media import extensions
 from audioset_triplet.media.pcm import PCM_SCALE
 
 Path = Union[str, "os.PathLike[str]"]
-
-_VIDEO_EXTENSIONS = (".aac", ".m4a", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".wma")
-AUDIO_EXTENSIONS = (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav") + (
-    _VIDEO_EXTENSIONS
-)
 
 # libsndfile's codes for an unknown format and an unknown codec: only then another decoder tries, since FFmpeg turns a
 # damaged FLAC into a shorter one without an error.
@@ -54,15 +51,9 @@ class AudioError(UserError):
     """
 
     def __init__(self, path: Path, reason: str, detail: str) -> None:
-        super().__init__(f"{os.fspath(path)}: {reason}: {detail}")
+        super().__init__(f"{printable(path)}: {reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-
-def find_audio_files(root: Path) -> List[pathlib.Path]:
-    """Every file under a folder that has an audio or video extension, sorted by path."""
-    paths = pathlib.Path(root).rglob("*")
-    return sorted(path for path in paths if path.suffix.lower() in AUDIO_EXTENSIONS and path.is_file())
 
 
 def load(path: Path, *, sample_rate_hz: int, num_channels: int = 1) -> np.ndarray:
@@ -227,7 +218,7 @@ def _open_with_other_decoders(path: Path, block_seconds: float) -> _Opened:
             return opener(path, block_seconds)
         except AudioError as error:
             problems.append(error)
-    if len(openers) == 1 and pathlib.Path(path).suffix.lower() in _VIDEO_EXTENSIONS:
+    if len(openers) == 1 and pathlib.Path(path).suffix.lower() in extensions.NEED_FFMPEG:
         raise AudioError(path, "unreadable", "install the `video` extra (or: pip install av) to read this format")
     raise problems[0]
 

@@ -15,8 +15,6 @@ from PIL import Image
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.audio_files import AudioError, Path
 
-VIDEO_EXTENSIONS = (".m4v", ".mkv", ".mov", ".mp4", ".webm")
-
 # A larger gap in the times of the audio is an error: images could not be aligned with it. Packets are about 0.02 s
 # long, and some containers round their times to 0.001 s.
 _MOST_JUMP_SECONDS = 0.1

@@ -73,15 +73,17 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found, remarks = audio_names.find(tmp_path, SEGMENTS)
+    found, remarks, left_out = audio_names.find(tmp_path, SEGMENTS)
     first = {clip_id: name for name, clip_id in reversed(names.items()) if clip_id}
     assert {clip_id: location.path for clip_id, location in found.items()} == {
         clip_id: str(tmp_path / name) for clip_id, name in first.items()
     }
     (tmp_path / "song.mp3").touch()
-    assert remarks == [_left_out(tmp_path, "repeat the segment of another file", "Zoo/deep/--PJHxphWEs_30-40.wav")]
+    others = f"{tmp_path}: left out: {left_out.text()}\n"
+    repeated = _left_out(tmp_path, "repeat the segment of another file", "Zoo/deep/--PJHxphWEs_30-40.wav")
+    assert remarks == [repeated, others] and set(left_out.kinds) == {"hidden files", ".json files", ".txt files"}
     stranger = _left_out(tmp_path, "hold no segment of the lists", "song.mp3")
-    assert audio_names.find(tmp_path, SEGMENTS) == (found, [stranger, *remarks])
+    assert audio_names.find(tmp_path, SEGMENTS) == (found, [stranger, *remarks], left_out)
 
 
 def _left_out(source, text, name):

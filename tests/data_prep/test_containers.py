@@ -13,6 +13,7 @@ import pytest
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.audio_files import AudioError
+from audioset_triplet.media.folder_walk import LeftOut
 from data_prep import audio_sources
 from tests.data_prep.packed import (
     BLOCK,
@@ -140,19 +141,39 @@ def test_a_file_that_is_no_archive_is_named(tmp_path, capfd, contents, message):
     assert message in capfd.readouterr().err
 
 
-def test_compressed_archives_are_named(tmp_path, capfd):
+def test_compressed_archives_are_named(tmp_path):
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("a.wav"))
     with pytest.raises(UserError, match=r"--source=.*x\.tar\.gz: a compressed archive: unpack it first"):
         list(audio_sources.find(tmp_path / "x.tar.gz"))
     write_files(tmp_path, {"a.wav": b"x"})
-    assert [location.name for location in audio_sources.find(tmp_path)] == ["a.wav"]
-    assert "1 compressed archives" in capfd.readouterr().err
     write_files(tmp_path, {"y.TGZ": b"x", "deep/z.zip": b"x"})
-    assert [location.name for location in audio_sources.find(tmp_path)] == ["a.wav"]
-    message = capfd.readouterr().err
-    assert message.count("\n") == 1
-    assert "3 compressed archives, such as" in message and "deep/z.zip, are not searched: unpack" in message
+    left_out = LeftOut()
+    assert [location.name for location in audio_sources.find(tmp_path, left_out)] == ["a.wav"]
+    [(kind, (number, example))] = left_out.kinds.items()
+    assert kind.startswith("compressed archives, which are not searched: unpack") and number == 3
+    assert example.endswith("deep/z.zip")
+
+
+@pytest.mark.parametrize("place", ["", "far://"], ids=["local", "remote"])
+def test_hidden_and_other_members_are_counted_as_in_a_folder(tmp_path, place):
+    members = dict.fromkeys(("a/b.wav", "__MACOSX/a/._b.wav", "a/._b.wav", "a/.DS_Store", "a/b.txt"), b"x")
+    write_tar(tmp_path / "in.tar", members)
+    write_files(tmp_path / "in", members)
+    for source in ("in.tar", "in"):
+        left_out = LeftOut()
+        assert [one.name for one in audio_sources.find(f"{place}{tmp_path}/{source}", left_out)] == ["b.wav"]
+        counts = {kind: number for kind, (number, _) in left_out.kinds.items()}
+        assert counts == {"hidden folders": 1, "hidden files": 2, ".txt files": 1}
+
+
+def test_an_archive_that_cannot_be_opened_is_named(tmp_path, capfd):
+    if os.geteuid() == 0:
+        pytest.skip("root reads every file")
+    write_tar(tmp_path / "x.tar", THREE)
+    (tmp_path / "x.tar").chmod(0)
+    assert list(audio_sources.find(tmp_path)) == []
+    assert "x.tar: left out: Permission denied" in capfd.readouterr().err
 
 
 def test_a_damaged_gzip_file_is_a_reject_of_its_own(tmp_path):

@@ -24,6 +24,7 @@ from tests.tiny_esc50 import write_tiny_esc50
 DOG, CAT, EMU = (0, "dog"), (1, "cat"), (7, "emu_<&>")
 NUMBERS = ("listed", "missing", "found", "rejected", "used")
 HOUR = 3600 * 16000
+LEFT_OUT = {".txt files": {"number": 1, "example": "a.txt"}, "hidden files": {"number": 2, "example": "<._a>"}}
 
 
 def make_request(group, clip_id, labels=(), location="there"):
@@ -61,7 +62,7 @@ def make_card():
     # A file that disappears during preparation is a reject; a missing file is not, though rejects.csv names it too.
     reasons = {"c": "missing", "e": "missing", "g": "missing", "b": "truncated", "h": "missing"}
     rejects = [reject(clip_id, reason) for clip_id, reason in reasons.items()]
-    return coverage.describe(requests, reports, rejects, {"data_set": "Birds & <co>", "lists": ["x", "y"]})
+    return coverage.describe(requests, reports, rejects, {"data_set": "Birds & <co>", "lists": ["x", "y"]}, LEFT_OUT)
 
 
 def numbers_of(counts):
@@ -111,7 +112,7 @@ def test_the_arithmetic_holds_for_any_copy_and_order(clips, random):
         for clip_id, group, state, labels in rows
     ]
     rejects = [reject(clip_id, "empty") for clip_id, _, state, _ in rows if state != "there"]
-    card = coverage.describe(requests, {}, rejects, {})
+    card = coverage.describe(requests, {}, rejects, {}, {})
     total, splits = card["total"], list(card["splits"].values())
     for part in (total, *splits):
         assert sum(part["reasons"].values()) == part["rejected"]
@@ -163,6 +164,7 @@ def test_the_page_shows_the_numbers_and_stands_alone():
         "1 clip is short",
         "0 of 3 classes are complete, 1 has no clip at all",
         "emu <&> 0 of 2 cat 1 of 3 dog 2 of 4",  # the least complete first
+        "2 hidden files (such as <._a>) 1 .txt files (a.txt)",
         "lists x, y",
     ):
         assert shown in text, shown
@@ -179,7 +181,7 @@ def test_percentages_are_0_and_100_only_for_none_and_all(used, whole, shown):
 
 def test_an_empty_copy_has_a_page():
     requests = [make_request("eval", str(i), [DOG], "none") for i in range(12345)]
-    page = coverage_page.render(coverage.describe(requests, {}, [], {}))
+    page = coverage_page.render(coverage.describe(requests, {}, [], {}, {}))
     require_alone(page)
     text = text_of(page)
     for shown in (
@@ -193,7 +195,7 @@ def test_an_empty_copy_has_a_page():
 
 
 def test_a_copy_without_labels_has_a_page():
-    page = coverage_page.render(coverage.describe([make_request("all", "a")], {}, [], {}))
+    page = coverage_page.render(coverage.describe([make_request("all", "a")], {}, [], {}, {}))
     assert "The clips have no labels." in page and "1 of 1 clips can be used: 100%" in text_of(page)
 
 
@@ -201,7 +203,7 @@ def test_a_page_has_no_row_for_each_clip_and_a_limit_of_classes():
     requests = [make_request("all", f"clip{i:06d}", [(i % 1500, f"class {i % 1500}")]) for i in range(6000)]
     ids = [request.clip_id for request in requests]
     reports = {"all-00000-of-00001.tfrecord": make_report(HOUR, {"8000": 6000}, silent=ids, short=ids[:13])}
-    page = coverage_page.render(coverage.describe(requests, reports, [], {}))
+    page = coverage_page.render(coverage.describe(requests, reports, [], {}, {}))
     assert len(re.findall("clip0", page)) == 60 + 13 and "5,940 more are in coverage.json" in page
     assert page.count('<div class="row"') == 1000 and "500 more classes" in page
     assert "All 1,500 classes, side by side" in page and page.count("<polygon") == 1

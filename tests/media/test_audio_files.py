@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioset_triplet.media import audio_files
+from audioset_triplet.media import audio_files, extensions
 from audioset_triplet.media.pcm import to_pcm
 from tests import datasets
 
@@ -157,7 +157,7 @@ def test_missing_and_unreadable(tmp_path: pathlib.Path) -> None:
     assert reason_of(tmp_path / "text.wav") == "unreadable"
 
 
-@pytest.mark.parametrize("extension", audio_files.AUDIO_EXTENSIONS)
+@pytest.mark.parametrize("extension", extensions.AUDIO_EXTENSIONS)
 def test_an_error_page_instead_of_audio_is_rejected(tmp_path: pathlib.Path, extension: str) -> None:
     path = tmp_path / f"clip{extension}"
     for text in ("<html><body>403 Forbidden</body></html>", '{"error": "Video unavailable"}\n' * 200):
@@ -205,11 +205,3 @@ def test_to_pcm_rounds_and_clips() -> None:
     assert to_pcm(steps).tolist() == [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767]
     every_value = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(to_pcm(every_value.astype(np.float32) / 32768), every_value)
-
-
-def test_find_audio_files(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "b").mkdir()
-    for name in ("z.WAV", "b/a.flac", "b/notes.txt", "a.mp4"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "folder.wav").mkdir()
-    assert audio_files.find_audio_files(tmp_path) == [tmp_path / "a.mp4", tmp_path / "b" / "a.flac", tmp_path / "z.WAV"]

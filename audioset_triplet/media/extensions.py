@@ -1,0 +1,21 @@
+"""The extensions of audio and video files: what a search of a folder takes. Decoders go by the bytes of a file."""
+
+# Of containers that may hold images; PyAV (the `video` extra) decodes them.
+VIDEO_EXTENSIONS = (
+    *(".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+    *(".mts", ".mxf", ".nut", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv"),
+)
+# What libsndfile decodes.
+_SNDFILE_EXTENSIONS = (
+    *(".8svx", ".aif", ".aifc", ".aiff", ".aiffc", ".au", ".avr", ".bwf", ".caf", ".fla", ".flac", ".htk", ".iff"),
+    *(".ircam", ".mp1", ".mp2", ".mp3", ".mpa", ".mpga", ".nist", ".oga", ".ogg", ".opus", ".paf", ".pvf", ".rf64"),
+    *(".sds", ".sf", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wave", ".wve", ".xi"),
+)
+# Audio alone, which PyAV decodes.
+_FFMPEG_EXTENSIONS = (
+    *(".aac", ".ac3", ".adts", ".amr", ".ape", ".awb", ".dff", ".dsf", ".dts", ".eac3", ".g722", ".gsm", ".m4a"),
+    *(".m4b", ".m4p", ".m4r", ".mka", ".mlp", ".mpc", ".oma", ".ra", ".shn", ".spx", ".tak", ".thd", ".tta", ".wma"),
+    *(".wv", ".xwma"),
+)
+AUDIO_EXTENSIONS = tuple(sorted((*VIDEO_EXTENSIONS, *_SNDFILE_EXTENSIONS, *_FFMPEG_EXTENSIONS)))
+NEED_FFMPEG = (*VIDEO_EXTENSIONS, *_FFMPEG_EXTENSIONS)
