@@ -2,11 +2,17 @@
 
   python -m experiments.embed --model=models/joint --input=archive/ --output=embeddings
   python -m experiments.embed --model=models/joint --input='records/fold4-*.tfrecord' --output=embeddings
+  python -m experiments.embed --model=yamnet/ --input=archive/ --output=yamnet-embeddings
+  python -m experiments.embed --model=yamnet.tflite --output_name=list --input=archive/ --output=yamnet-embeddings
 
 --input is an audio file, a folder of them (searched to any depth), a glob, or TFRecords from data_prep. Any format,
 rate, length and number of channels will do. --format=parquet writes rows that pandas, polars and duckdb read;
 --format=tfrecord writes AudioSet's own feature records, 8 bits per value. A stopped run is resumed; files that
 cannot be used are listed on stderr and in _rejects.csv, and all others are embedded.
+
+--model may be somebody else's: a SavedModel or TFLite file that maps a waveform to one vector per window. The public
+VGGish and YAMNet SavedModels need no flag; --output_name names the output of others, and a name that does not exist,
+such as list, shows which there are. Vectors are stored at unit length.
 """
 
 import csv
@@ -44,6 +50,7 @@ def main() -> None:
     from audioset_triplet.store.features import FeatureWriter
 
     model = loaded_model.load(command_line.config_from_flags(EmbeddingModelConfig()))
+    print(f"model: {model.description}")
     audio = audio_clips.find(FLAGS.input, command_line.integers("folds"), model)
     about = (FLAGS.output, model.model_id, model.front_end_id, model.embedding_size)
     started = time.monotonic()

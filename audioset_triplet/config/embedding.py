@@ -1,12 +1,53 @@
 """How audio is embedded."""
 
 import dataclasses
+from typing import ClassVar, List
 
-from audioset_triplet.config.options import Config, option
+from audioset_triplet.config.options import Config, option, require
 
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingModelConfig(Config):
-    """Which model embeds."""
+    """Which model embeds, and what a model of others does not say about itself."""
 
-    model: str = option("", "SavedModel from experiments.export_model.")
+    # What a model of others takes unless flags say otherwise: VGGish and YAMNet.
+    DEFAULT_SAMPLE_RATE_HZ: ClassVar[int] = 16000
+    DEFAULT_WINDOW_SECONDS: ClassVar[float] = 0.975
+    DEFAULT_HOP_SECONDS: ClassVar[float] = 0.96
+
+    model: str = option(
+        "",
+        "Folder of a SavedModel from experiments.export_model, or a model of others: a SavedModel or .tflite file that "
+        "maps a waveform to one vector per window, such as YAMNet and VGGish. The other flags of this group belong to "
+        "models of others.",
+    )
+    output_name: str = option(
+        "",
+        "Output of the model that holds the embeddings; in a .tflite file any tensor. Scores embed too. Empty: the "
+        "only output with one vector per window, or the one named embedding. A name that does not exist lists all.",
+    )
+    signature: str = option(
+        "",
+        "Signature or function of the SavedModel. Empty: serving_default, else the model itself is called, else its "
+        "only signature.",
+    )
+    sample_rate_hz: int = option(0, "Sample rate that the model takes. 0: 16000.", at_least=0, at_most=768000)
+    channels: int = option(
+        1, "Channels that the model takes, as the last axis of its input. 1: mono.", at_least=1, at_most=64
+    )
+    window_seconds: float = option(
+        0.0, "Audio per vector. 0: what the model takes if that is fixed, else 0.975.", at_least=0
+    )
+    hop_seconds: float = option(
+        0.0, "Start of a window to start of the next. 0: 0.96 at the window of 0.975, else the window.", at_least=0
+    )
+
+    def check_rules(self) -> None:
+        for name, least in (("sample_rate_hz", 1000), ("window_seconds", 0.01), ("hop_seconds", 0.001)):
+            value = getattr(self, name)
+            require(value == 0 or value >= least, f"--{name} must be 0 or at least {least}, not {value}.")
+
+    def adapter_flags(self) -> List[str]:
+        """The flags for models of others that have another value than their default."""
+        fields = [field for field in dataclasses.fields(self) if field.name != "model"]
+        return [f"--{field.name}" for field in fields if getattr(self, field.name) != field.default]

@@ -52,7 +52,7 @@ class Totals:
 @dataclasses.dataclass(frozen=True)
 class _Window:
     start_seconds: float
-    samples: np.ndarray  # float32 [window_samples]
+    samples: np.ndarray  # float32 [window_samples] of one channel, else [window_samples, num_channels]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, Embeddi
 
     An incomplete last window is dropped, as in `FrontEnd.windows`.
     """
-    pending = np.zeros(0, np.float32)
+    pending = np.zeros((0,) if front_end.num_channels == 1 else (0, front_end.num_channels), np.float32)
     index = 0
     for block in blocks:
         pending = np.concatenate([pending, block])
@@ -86,7 +86,8 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, Embeddi
             pending = pending[front_end.hop_samples :]
             index += 1
     if index == 0:
-        yield _Window(0.0, np.pad(pending, (0, front_end.window_samples - len(pending))))
+        missing = [(0, front_end.window_samples - len(pending))] + [(0, 0)] * (pending.ndim - 1)
+        yield _Window(0.0, np.pad(pending, missing))
 
 
 def embed(

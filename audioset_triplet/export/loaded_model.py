@@ -1,15 +1,18 @@
-"""Models that embed audio: what every one of them gives, and the SavedModels of this project.
+"""Models that embed audio: what every one of them gives, which one a config names, and this project's SavedModels.
 
 Shapes: R windows, D embedding size.
 """
 
-from typing import Protocol, Sequence, Tuple
+import os
+from typing import Any, Protocol, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.export import saved_model_function
+from audioset_triplet.export.foreign_model import ForeignModel
 
 
 class EmbeddingModel(Protocol):
@@ -24,6 +27,11 @@ class EmbeddingModel(Protocol):
     hop_seconds: float
     embedding_size: int
 
+    @property
+    def description(self) -> str:
+        """One line that says what it takes and gives."""
+        ...
+
     def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """R windows, float32 [window_samples] each -> unit embeddings [R, D] and positive weights [R]."""
         ...
@@ -35,7 +43,23 @@ def load(config: EmbeddingModelConfig) -> EmbeddingModel:
     Raises:
         UserError: there is none, or it does not map waveforms to embeddings.
     """
-    return ExportedModel(config.model)
+    if os.path.isfile(config.model):
+        if config.signature:
+            raise UserError(f"--signature={config.signature}: {config.model} is a file; SavedModels have signatures.")
+        from audioset_triplet.export import tflite_function  # TensorFlow's part for TFLite takes a second to load
+
+        file = tflite_function.TFLiteFunction(config.model, config.output_name, config.channels)
+        return ForeignModel(config, file)
+    loaded = saved_model_function.load(config.model)
+    if hasattr(loaded, "front_end_id"):
+        if config.adapter_flags():
+            raise UserError(
+                f"{', '.join(config.adapter_flags())}: for models of others; {config.model} is from "
+                "experiments.export_model and says itself what it takes."
+            )
+        return ExportedModel(config.model, loaded)
+    function = saved_model_function.SavedModelFunction(config.model, loaded, config.signature, config.channels)
+    return ForeignModel(config, function)
 
 
 class ExportedModel:
@@ -45,13 +69,14 @@ class ExportedModel:
         UserError: the folder holds none, or one that does not map waveforms to embeddings of windows.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not tf.saved_model.contains_saved_model(folder):
-            raise UserError(f"{folder} holds no SavedModel: experiments.export_model writes one.")
-        try:
-            self._model = tf.saved_model.load(folder)
-        except (OSError, LookupError, tf.errors.OpError) as error:  # LookupError: a file that ends too soon
-            raise UserError(f"{folder}: the SavedModel is damaged ({error}); export it again.") from error
+    def __init__(self, folder: str, loaded: Any = None) -> None:
+        """Opens a model.
+
+        Args:
+            folder: where it is.
+            loaded: the same model, where it is loaded already.
+        """
+        self._model = saved_model_function.load(folder) if loaded is None else loaded
         try:
             self._serve = self._model.signatures["serving_default"]
             self.model_id = self._model.model_id().numpy().decode()
@@ -67,6 +92,11 @@ class ExportedModel:
                 "again."
             ) from error
         self.hop_seconds = self.hop_samples / self.sample_rate_hz
+
+    @property
+    def description(self) -> str:
+        """One line: the model and what it takes."""
+        return f"{self.model_id}, {self.front_end_id}"
 
     def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """R windows, float32 [window_samples] each -> unit embeddings [R, D] and positive weights [R]."""

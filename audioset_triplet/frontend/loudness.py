@@ -4,9 +4,9 @@ Clips are often padded with zeros to a common length, and their labels mostly de
 Shapes: L samples, W windows.
 """
 
-import tensorflow as tf
+from typing import Protocol
 
-from audioset_triplet.frontend.front_end import FrontEnd
+import tensorflow as tf
 
 # Mean square of a silent window at most, relative to full scale: -60 dB. On ESC-50 98% of the windows fall on the same
 # side of it as of a mean log-mel of -4.2, near the floor of the front end.
@@ -16,12 +16,22 @@ _FLOOR = 1e-10
 _BLOCKS_PER_SECOND = 100
 
 
-def block_samples(front_end: FrontEnd) -> int:
+class Windows(Protocol):
+    """The rate and length of windows, which a `FrontEnd` has."""
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    @property
+    def window_samples(self) -> int: ...
+
+
+def block_samples(front_end: Windows) -> int:
     """Samples of a block of 10 ms, to which windows are rounded."""
     return front_end.sample_rate_hz // _BLOCKS_PER_SECOND
 
 
-def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
+def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
     """The mean square of windows, to within a block of 10 ms.
 
     Args:
@@ -43,12 +53,12 @@ def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: FrontEnd) ->
     return tf.reduce_mean(tf.gather(energies, blocks, axis=-1), axis=-1)
 
 
-def is_active(waveform: tf.Tensor, starts: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
+def is_active(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
     """Whether windows are not silent: a root mean square above -60 dB of full scale; as `mean_squares`, bool."""
     return mean_squares(waveform, starts, front_end) > _SILENCE
 
 
-def weights(waveform: tf.Tensor, starts: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
+def weights(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
     """Loudness weights of windows in the mean over their clip: the root of the root mean square; as `mean_squares`.
 
     20 dB less are a third of the weight, and digital silence beside speech has next to none. The exponent was chosen on

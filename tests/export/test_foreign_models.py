@@ -1,0 +1,418 @@
+"""Models of others behind `embed`: in the shapes of YAMNet and VGGish, TFLite files, and any signature."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.config.embedding import EmbeddingModelConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.export import (
+    audio_clips,
+    embedder,
+    loaded_model,
+    saved_model,
+    saved_model_function,
+    tflite_function,
+)
+from audioset_triplet.frontend import loudness, registry
+from audioset_triplet.models.networks import build_flat_features
+from audioset_triplet.store import embeddings
+from audioset_triplet.store.stored_clips import clip_vectors
+from tests import foreign_models
+from tests.foreign_models import HOP_SAMPLES, PATCH_SAMPLES, RATE_HZ, noise, unit
+from tests.toy_front_end import TOY
+
+
+def load(path, **options):
+    return loaded_model.load(EmbeddingModelConfig(model=str(path), **options))
+
+
+def embed(model, waveform):
+    """The windows of a waveform through the embedder's cut and the model: embeddings, weights, start times."""
+    windows = list(embedder.cut_windows(iter([waveform]), model))
+    return (*model.embed_windows([window.samples for window in windows]), [window.start_seconds for window in windows])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("foreign")
+
+
+@pytest.fixture(scope="module")
+def yamnet(root):
+    return foreign_models.YAMNet(root / "yamnet_class_map.csv")
+
+
+@pytest.fixture(scope="module")
+def yamnet_folder(root, yamnet):
+    return foreign_models.save(root / "yamnet", yamnet)
+
+
+@pytest.fixture(scope="module")
+def scores_file(root, yamnet):
+    """As the public file: exactly 15,600 samples, scores alone."""
+    return foreign_models.convert(root / "scores.tflite", lambda waveform: yamnet(waveform)[0], PATCH_SAMPLES)
+
+
+@pytest.fixture(scope="module")
+def any_length_file(root, yamnet):
+    folder = foreign_models.save(root / "served", yamnet, serving_default=yamnet.__call__)
+    (root / "any.tflite").write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+    return str(root / "any.tflite")
+
+
+@pytest.fixture(scope="module")
+def vggish():
+    return foreign_models.VGGish()
+
+
+@pytest.fixture(scope="module")
+def vggish_folder(root, vggish):
+    return foreign_models.save(root / "vggish", vggish)
+
+
+RECORDING = noise(5 * RATE_HZ, 3) * np.linspace(1, 0.01, 5 * RATE_HZ, dtype=np.float32)
+
+
+def test_yamnet_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(yamnet, yamnet_folder):
+    model = load(yamnet_folder)
+    vectors, weights, starts = embed(model, RECORDING)
+    _, whole, _ = yamnet(RECORDING)
+    assert model.embedding_size == 1024 and model.output_name == "output_1"
+    assert (model.sample_rate_hz, model.window_samples, model.hop_samples) == (RATE_HZ, PATCH_SAMPLES, HOP_SAMPLES)
+    np.testing.assert_allclose(vectors, unit(whole)[: 2 * len(vectors) : 2], atol=1e-5)  # it hops by half as much
+    np.testing.assert_allclose(starts, np.arange(5) * 0.96)
+    log_mel = registry.FRONT_ENDS["log_mel"]
+    expected = loudness.weights(RECORDING, tf.range(5) * HOP_SAMPLES, log_mel)
+    np.testing.assert_allclose(weights, expected, rtol=1e-5)  # as a model of this project weights them
+    half, _, _ = embed(load(yamnet_folder, hop_seconds=0.48), RECORDING)
+    np.testing.assert_allclose(half, unit(whole)[: len(half)], atol=1e-5)
+
+
+def test_scores_can_be_taken_instead(yamnet, yamnet_folder):
+    model = load(yamnet_folder, output_name="output_0")
+    scores, _, _ = yamnet(RECORDING[:PATCH_SAMPLES])
+    np.testing.assert_allclose(model.embed_windows([RECORDING[:PATCH_SAMPLES]])[0], unit(scores), atol=1e-5)
+    assert model.model_id != load(yamnet_folder).model_id
+
+
+def test_yamnet_with_a_signature(root, yamnet):
+    folder = foreign_models.save(root / "yamnet-served", yamnet, serving_default=yamnet.__call__)
+    model = load(folder)
+    assert model.output_name == "output_1" and "serving_default" in model.description
+    expected = unit(yamnet(RECORDING[:PATCH_SAMPLES])[1])
+    np.testing.assert_allclose(model.embed_windows([RECORDING[:PATCH_SAMPLES]])[0], expected, atol=1e-5)
+
+
+def test_vggish_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(vggish, vggish_folder):
+    model = load(vggish_folder)
+    vectors, _, _ = embed(model, RECORDING)
+    assert vectors.shape == (5, 128) and vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, unit(vggish(RECORDING)), atol=1e-5)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The shapes with which SavedModels and TFLite files are called."""
+    shapes = []
+    for function in (saved_model_function.SavedModelFunction, tflite_function.TFLiteFunction):
+
+        def run(self, waveforms, inner=function.run):
+            shapes.append(waveforms.shape)
+            return inner(self, waveforms)
+
+        monkeypatch.setattr(function, "run", run)
+    return shapes
+
+
+def test_a_batch_form_takes_all_windows_in_one_call(root, vggish, calls):
+    def serve(waveform):
+        return {"features": vggish.embeddings(vggish.log_mel(waveform))}
+
+    model = load(foreign_models.save_function(root / "batch", serve, None, None, uses=vggish))
+    calls.clear()
+    vectors, _, _ = embed(model, RECORDING)
+    assert calls == [(5, PATCH_SAMPLES)]
+    np.testing.assert_allclose(vectors, unit(vggish(RECORDING)), atol=1e-5)
+
+
+def test_windows_go_one_by_one_where_a_batch_gives_something_else(root, calls):
+    def serve(waveform):
+        features = tf.signal.frame(waveform, 400, 400, axis=-1)[:, 0]
+        return features - 0.5 * tf.reduce_mean(features, axis=0)
+
+    model = load(foreign_models.save_function(root / "mixing", serve, None, None))
+    calls.clear()
+    vectors, _, _ = embed(model, RECORDING)
+    assert calls == 5 * [(1, PATCH_SAMPLES)]
+    expected = [RECORDING[start : start + 400] for start in range(0, 5 * HOP_SAMPLES, HOP_SAMPLES)]
+    np.testing.assert_allclose(vectors, unit(expected), atol=1e-5)
+
+
+def test_a_batch_of_fixed_size_is_filled(root, calls):
+    model = load(foreign_models.save_function(root / "four", lambda waveform: waveform[:, :32], 4, None))
+    calls.clear()
+    vectors, _, _ = embed(model, RECORDING)
+    assert calls == 2 * [(4, PATCH_SAMPLES)]
+    np.testing.assert_allclose(vectors, [unit(RECORDING[i * HOP_SAMPLES :][:32]) for i in range(5)], atol=1e-5)
+
+
+def test_another_rate_window_and_hop(root):
+    def serve(waveform):
+        return {"embedding": tf.reduce_mean(tf.signal.frame(waveform, 512, 256), axis=1)}
+
+    model = load(
+        foreign_models.save_function(root / "wide", serve, None, None, name="audio"),
+        sample_rate_hz=32000,
+        window_seconds=1.5,
+        hop_seconds=0.5,
+    )
+    assert (model.sample_rate_hz, model.window_samples, model.hop_samples) == (32000, 48000, 16000)
+    vectors, _, starts = embed(model, noise(96000))
+    np.testing.assert_allclose(starts, [0, 0.5, 1.0, 1.5])
+    frames = [noise(96000)[start + np.arange(0, 48000 - 511, 256)[:, None] + np.arange(512)] for start in (0, 16000)]
+    np.testing.assert_allclose(vectors[:2], unit([frame.mean(axis=0) for frame in frames]), atol=1e-5)
+    assert model.front_end_id == "waveform-32000-48000-16000"
+    assert load(root / "wide", sample_rate_hz=32000, window_seconds=1.5).hop_seconds == 1.5
+
+
+def test_channels_are_the_last_axis(root):
+    stereo = noise(2 * RATE_HZ, channels=[2])
+    batch = foreign_models.save_function(root / "stereo", lambda x: x[:, :32, 0] - x[:, :32, 1], None, None, 2)
+    single = foreign_models.save_function(root / "stereo-single", lambda x: x[:32, 0] - x[:32, 1], None, 2)
+    for folder in (batch, single):
+        model = load(folder, channels=2)
+        vectors, weights, _ = embed(model, stereo)
+        expected = [stereo[start : start + 32, 0] - stereo[start : start + 32, 1] for start in (0, HOP_SAMPLES)]
+        np.testing.assert_allclose(vectors, unit(expected), atol=1e-5)
+        power = np.square(stereo[:PATCH_SAMPLES]).mean()
+        np.testing.assert_allclose(weights[0], power**0.25, rtol=0.01)
+        vectors, _, _ = embed(model, stereo[:100])  # padded with silence
+        np.testing.assert_allclose(vectors, unit(expected[:1]), atol=1e-5)
+    with pytest.raises(UserError, match="float32 .*does not take 1 channels as its last axis: see --channels"):
+        load(batch)
+    with pytest.raises(UserError, match="does not take 3 channels"):
+        load(batch, channels=3)
+    mono = foreign_models.save_function(root / "mono-axis", lambda x: x[:, :32, 0], None, None, 1)
+    np.testing.assert_allclose(embed(load(mono), RECORDING)[0][0], unit(RECORDING[:32]), atol=1e-5)
+
+
+def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(yamnet, scores_file):
+    windows = [noise(PATCH_SAMPLES, seed) for seed in range(3)]
+    scores, inner, _ = zip(*map(yamnet, windows))
+    model = load(scores_file)
+    assert model.embedding_size == foreign_models.NUM_CLASSES and "output Identity, 12 numbers" in model.description
+    np.testing.assert_allclose(model.embed_windows(windows)[0], unit(np.concatenate(scores)), atol=1e-5)
+    model = load(scores_file, output_name=foreign_models.inner_tensor(scores_file, 1024))
+    assert model.embedding_size == 1024
+    np.testing.assert_allclose(model.embed_windows(windows)[0], unit(np.concatenate(inner)), atol=1e-5)
+
+
+def test_tflite_of_any_length_needs_the_name_of_its_output(yamnet, yamnet_folder, any_length_file):
+    with pytest.raises(UserError, match=r"output_1 \[1024\].*: choose one with --output_name") as error:
+        load(any_length_file)
+    assert "output_0 [12]" in str(error.value) and "\n" not in str(error.value)
+    vectors, weights, starts = embed(load(any_length_file, output_name="output_1"), RECORDING)
+    expected = embed(load(yamnet_folder), RECORDING)
+    np.testing.assert_allclose(vectors, expected[0], atol=1e-5)
+    np.testing.assert_allclose(weights, expected[1])
+    assert starts == expected[2]
+
+
+def test_the_name_of_an_output_s_tensor_will_do(any_length_file, yamnet):
+    interpreter = tf.lite.Interpreter(any_length_file)
+    (name,) = [item["name"] for item in interpreter.get_output_details() if item["shape"][-1] == 1024]
+    assert name != "output_1"
+    vectors, _ = load(any_length_file, output_name=name).embed_windows([RECORDING[:PATCH_SAMPLES]])
+    np.testing.assert_allclose(vectors, unit(yamnet(RECORDING[:PATCH_SAMPLES])[1]), atol=1e-5)
+
+
+def test_tflite_of_batches_and_quantized(root, calls):
+    layer = noise(64 * 32).reshape(64, 32)
+
+    def function(waveform):
+        return tf.matmul(tf.reduce_mean(tf.reshape(waveform, [-1, PATCH_SAMPLES // 240, 240])[:, :64], axis=2), layer)
+
+    path = foreign_models.convert(root / "batch.tflite", function, None, PATCH_SAMPLES)
+    windows = [noise(PATCH_SAMPLES, seed) for seed in range(5)]
+    expected = unit(function(np.stack(windows)))
+    model = load(path)
+    calls.clear()
+    np.testing.assert_allclose(model.embed_windows(windows)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(model.embed_windows(windows[:2])[0], expected[:2], atol=1e-5)
+    assert calls == [(5, PATCH_SAMPLES), (2, PATCH_SAMPLES)]
+    quantized = foreign_models.convert(
+        root / "quantized.tflite",
+        function,
+        1,
+        PATCH_SAMPLES,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([window[np.newaxis]] for window in windows),
+        inference_output_type=tf.int8,
+    )
+    vectors, _ = load(quantized).embed_windows(windows)
+    assert (np.sum(vectors * expected, axis=1) > 0.99).all()
+    assert not np.allclose(vectors, expected, atol=1e-5)  # eight bits
+
+
+def test_a_vector_without_a_direction_is_nan(root):
+    model = load(foreign_models.save_function(root / "plain", lambda waveform: 1e30 * waveform[:8], None))
+    vectors, weights = model.embed_windows([np.zeros(PATCH_SAMPLES, np.float32), noise(PATCH_SAMPLES)])
+    assert np.isnan(vectors[0]).all() and (weights > 0).all()
+    np.testing.assert_allclose(vectors[1], unit(noise(PATCH_SAMPLES)[:8]), atol=1e-6)  # its squares overflow
+    none, no_weights = model.embed_windows([])
+    assert none.shape == (0, 8) and no_weights.shape == (0,)
+
+
+def test_two_models_have_two_ids_and_a_copy_has_the_same(root, vggish, vggish_folder, tmp_path):
+    first = load(vggish_folder)
+    assert load(vggish_folder, output_name="output_0").model_id == first.model_id
+    copy = foreign_models.save(tmp_path / "vggish", vggish)
+    other = foreign_models.VGGish()
+    other.layer.assign_add(tf.ones_like(other.layer))
+    changed = foreign_models.save(tmp_path / "changed" / "vggish", other)
+    assert load(changed).model_id != first.model_id
+    assert load(changed).model_id.startswith("vggish-128-") and first.model_id.startswith("vggish-128-")
+    with embeddings.EmbeddingWriter(str(tmp_path / "out"), first.model_id, first.front_end_id, 128) as writer:
+        clip = audio_clips.AudioClip(ClipInfo("a", "a"), lambda: iter([RECORDING]))
+        embedder.embed([clip], first, writer, 4, None)
+    np.testing.assert_allclose(np.linalg.norm(clip_vectors(str(tmp_path / "out")).vectors, axis=1), 1, atol=1e-5)
+    with pytest.raises(UserError, match="one model"):
+        embeddings.EmbeddingWriter(str(tmp_path / "out"), load(changed).model_id, first.front_end_id, 128)
+    with pytest.raises(UserError, match="front_end_id"):
+        embeddings.EmbeddingWriter(str(tmp_path / "out"), first.model_id, load(copy, hop_seconds=0.5).front_end_id, 128)
+
+
+def test_a_signature_and_a_function_can_be_named(root):
+    class Named(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def first(self, waveform):
+            return waveform[:16]
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def second(self, waveform):
+            return {"embedding": waveform[16:48], "scores": waveform[:16]}
+
+    module = Named()
+    signatures = {"one": module.first, "two": module.second}
+    folder = foreign_models.save(root / "named", module, **signatures)
+    window = RECORDING[:PATCH_SAMPLES]
+    for name in ("two", "second"):
+        np.testing.assert_allclose(
+            load(folder, signature=name).embed_windows([window])[0][0], unit(window[16:48]), 1e-5
+        )
+    assert load(folder, signature="one").model_id != load(folder, signature="first").model_id
+    with pytest.raises(UserError, match="several signatures, one, two: choose one with --signature"):
+        load(folder)
+    with pytest.raises(UserError, match="no signature or function three, but one, two, first, second"):
+        load(folder, signature="three")
+    unsigned = foreign_models.save(root / "unsigned", module)
+    with pytest.raises(UserError, match="no signature and cannot be called; its functions are first, second"):
+        load(unsigned)
+
+
+def test_a_keras_model_is_called_outside_training(root):
+    inputs = tf.keras.Input([PATCH_SAMPLES])
+    outputs = tf.keras.layers.Dropout(0.9)(inputs[:, :64])
+    keras = tf.keras.Model(inputs, outputs)
+    tf.saved_model.save(keras, str(root / "keras"))
+    window = RECORDING[:PATCH_SAMPLES]
+    for options in ({}, {"signature": "__call__"}):
+        vectors, _ = load(root / "keras", **options).embed_windows([window])
+        np.testing.assert_allclose(vectors[0], unit(window[:64]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shape, function, options, message",
+    [
+        ([None], lambda x: tf.signal.frame(x, 320, 320), {}, r"gives 48 vectors .*; give --window_seconds=0.039"),
+        ([None], lambda x: tf.signal.frame(x, 20000, 20000), {}, r"gives 0 vectors .*; give --window_seconds=1.25\."),
+        ([None], lambda x: tf.signal.frame(x, 15600, 15360), {"window_seconds": 3.0}, "3 vectors .*_seconds=0.975"),
+        ([15600], lambda x: tf.reshape(x, [10, 1560]), {}, r"gives 10 vectors for a window of 0.975 s, not one\."),
+        ([None], lambda x: tf.reshape(x, [10, 10, -1]), {}, r"has the shape \[10, 10, 156\] .*, not one vector"),
+        ([None], lambda x: x[:1], {}, r"has the shape \[\] .*, not one vector"),
+        ([None], lambda x: tf.ones([8]), {}, "the same as for silence: choose another"),
+        ([None], lambda x: x[:8] / 0.0, {}, "gives no finite vector"),
+        ([None], lambda x: tf.cast(x[:8], tf.int32), {}, "has no float output"),
+        ([None], lambda x: {"a": x[:8], "b": x[:9]}, {}, r"several outputs; .*a \[8\], b \[9\]: choose one"),
+        ([None], lambda x: {"a": x[:8]}, {"output_name": "c"}, r"no output c; its outputs for a window: a \[8\]"),
+        ([None], lambda x: tf.reshape(x, [7, -1])[0], {}, r"fails on samples of shape \[15600\]"),
+        ([144000], lambda x: x[:8], {}, "144000 samples and does not say at which rate: give it as --sample_rate_hz"),
+        ([15600], lambda x: x[:8], {"window_seconds": 1.0}, "takes 15600 samples, 0.975 s .*leave out --window_sec"),
+        ([4], lambda x: x[:2], {"sample_rate_hz": 16000}, "too short for a window of audio"),
+        ([None, None, None, None], lambda x: x[0, 0, 0], {}, r"waveform \(float32 \[.*\]\): not a float32 waveform"),
+        (None, lambda x: x, {}, "not a float32 waveform"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_clear_line(tmp_path, shape, function, options, message):
+    model = foreign_models.Function(function, tf.TensorSpec(shape, tf.float32, "waveform"))
+    folder = foreign_models.save(tmp_path / "model", model, serving_default=model.serve)
+    with pytest.raises(UserError, match=message) as error:
+        load(folder, **options)
+    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_another_dtype_or_a_second_input_is_named(tmp_path):
+    integers = foreign_models.Function(lambda x: tf.cast(x, tf.float32)[:8], tf.TensorSpec([None], tf.int16, "pcm"))
+    folder = foreign_models.save(tmp_path / "integers", integers, serving_default=integers.serve)
+    with pytest.raises(UserError, match=r"input pcm \(int16 \[\?\]\): not a float32 waveform"):
+        load(folder)
+    specs = [tf.TensorSpec([None], tf.float32, "waveform"), tf.TensorSpec([], tf.int32, "rate")]
+    two = foreign_models.Function(lambda waveform, rate: waveform[:rate], *specs)
+    folder = foreign_models.save(tmp_path / "two", two, serving_default=two.serve)
+    with pytest.raises(UserError, match=r"takes 2 inputs, .*rate int32 \[\].*: not a waveform alone"):
+        load(folder)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([two.serve.get_concrete_function()], two)
+    (tmp_path / "two.tflite").write_bytes(converter.convert())
+    with pytest.raises(UserError, match=r"takes 2 inputs, .*\(int32 \[\]\).*: not a waveform alone"):
+        load(tmp_path / "two.tflite")
+
+
+def test_a_wrong_name_lists_the_inner_tensors_that_hold_a_vector(scores_file):
+    with pytest.raises(UserError, match="no output nothing") as error:
+        load(scores_file, output_name="nothing")
+    text = str(error.value)
+    inner = foreign_models.inner_tensor(scores_file, 1024)
+    assert f"{inner} [1024]" in text and "Identity [12]" in text and "\n" not in text
+    assert "96" not in text  # spectrograms are no vectors, and constants no outputs
+    patches = [item["name"] for item in tf.lite.Interpreter(scores_file).get_tensor_details() if 257 in item["shape"]]
+    with pytest.raises(UserError, match="not one"):
+        load(scores_file, output_name=patches[-1])
+
+
+def test_what_is_no_model_is_one_clear_line(scores_file, tmp_path):
+    content = open(scores_file, "rb").read()
+    for name, data in [
+        ("notes.tflite", b"nothing of the kind"),
+        ("empty.tflite", b""),
+        ("saved_model.pb", b"\x08\x01" * 20),
+    ]:
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match=f"{name} is not a TFLite file: --model takes one, or the folder"):
+            load(tmp_path / name)
+    for length in [len(content) - 1, len(content) // 2, 100, 8]:  # TensorFlow's interpreter crashes on these
+        (tmp_path / "cut.tflite").write_bytes(content[:length])
+        with pytest.raises(UserError, match="cut.tflite: the TFLite file is damaged"):
+            load(tmp_path / "cut.tflite")
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", tmp_path / "missing"):
+        with pytest.raises(UserError, match="holds no SavedModel: --model takes the folder of one .* or a .tflite"):
+            load(path)
+    with pytest.raises(UserError, match="the SavedModel is damaged"):
+        load(tmp_path)
+
+
+def test_flags_that_a_model_does_not_need_are_refused(scores_file, tmp_path):
+    folder = str(tmp_path / "ours")
+    saved_model.export(build_flat_features(TOY.feature_shape, "toy"), folder, TOY, {})
+    assert isinstance(load(folder), loaded_model.ExportedModel)
+    with pytest.raises(UserError, match="--output_name, --hop_seconds: for models of others; .* says itself"):
+        load(folder, output_name="embedding", hop_seconds=0.5)
+    with pytest.raises(UserError, match="--signature=x: .* SavedModels have signatures"):
+        load(scores_file, signature="x")
+    for options in ({"window_seconds": 0.001}, {"sample_rate_hz": 10}, {"hop_seconds": -1.0}):
+        with pytest.raises(UserError, match="must be"):
+            dataclasses.replace(EmbeddingModelConfig(), **options)
