@@ -54,6 +54,8 @@ setup(
         "dask": [BEAM.format("[dask]")],
         # For embedding sound tracks.
         "video": VIDEO,
+        # LiteRT's interpreter for TFLite files, which `tf.lite` leads to; without it TensorFlow's own runs them.
+        "litert": ["ai-edge-litert>=1.0.1,<3"],
         "test": [
             "hypothesis>=6.80,<7",
             "packaging>=23,<27",

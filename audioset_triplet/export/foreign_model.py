@@ -218,7 +218,7 @@ def _default_rate_hz(function: WaveformFunction, config: EmbeddingModelConfig) -
 
 
 def _listed(shapes: Dict[str, Tuple[int, ...]]) -> str:
-    return f"its outputs for a window: {', '.join(f'{name} {list(shape)}' for name, shape in shapes.items())}"
+    return f"its outputs for a window: {', '.join(f'{name} {list(shape)}' for name, shape in sorted(shapes.items()))}"
 
 
 def _shape_per_window(shape: Tuple[int, ...], count: int) -> Tuple[int, ...]:

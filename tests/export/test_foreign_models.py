@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
 from audioset_triplet.clips import ClipInfo
@@ -28,6 +29,17 @@ from tests.toy_front_end import TOY
 
 def load(path, **options):
     return loaded_model.load(EmbeddingModelConfig(model=str(path), **options))
+
+
+@pytest.fixture(params=["litert", "tensorflow"])
+def interpreter(request, monkeypatch):
+    """TFLite files run with LiteRT's interpreter, then with TensorFlow's."""
+    classes = tflite_function._interpreter_classes()
+    if request.param == "tensorflow":
+        classes = classes[-1:]
+    elif len(classes) == 1:
+        pytest.skip("LiteRT is not installed")
+    monkeypatch.setattr(tflite_function, "_interpreter_classes", lambda: classes)
 
 
 def embed(model, waveform):
@@ -183,6 +195,8 @@ def test_channels_are_the_last_axis(root):
     stereo = noise(2 * RATE_HZ, channels=[2])
     batch = foreign_models.save_function(root / "stereo", lambda x: x[:, :32, 0] - x[:, :32, 1], None, None, 2)
     single = foreign_models.save_function(root / "stereo-single", lambda x: x[:32, 0] - x[:32, 1], None, 2)
+    path = root / "stereo.wav"
+    soundfile.write(path, stereo, RATE_HZ, subtype="FLOAT")
     for folder in (batch, single):
         model = load(folder, channels=2)
         vectors, weights, _ = embed(model, stereo)
@@ -192,6 +206,8 @@ def test_channels_are_the_last_axis(root):
         np.testing.assert_allclose(weights[0], power**0.25, rtol=0.01)
         vectors, _, _ = embed(model, stereo[:100])  # padded with silence
         np.testing.assert_allclose(vectors, unit(expected[:1]), atol=1e-5)
+        (clip,) = audio_clips.file_clips([str(path)], ["stereo.wav"], model)
+        np.testing.assert_array_equal(np.concatenate(list(clip.read())), stereo)
     with pytest.raises(UserError, match="float32 .*does not take 1 channels as its last axis: see --channels"):
         load(batch)
     with pytest.raises(UserError, match="does not take 3 channels"):
@@ -200,7 +216,7 @@ def test_channels_are_the_last_axis(root):
     np.testing.assert_allclose(embed(load(mono), RECORDING)[0][0], unit(RECORDING[:32]), atol=1e-5)
 
 
-def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(yamnet, scores_file):
+def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(interpreter, yamnet, scores_file):
     windows = [noise(PATCH_SAMPLES, seed) for seed in range(3)]
     scores, inner, _ = zip(*map(yamnet, windows))
     model = load(scores_file)
@@ -211,7 +227,7 @@ def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(yamnet
     np.testing.assert_allclose(model.embed_windows(windows)[0], unit(np.concatenate(inner)), atol=1e-5)
 
 
-def test_tflite_of_any_length_needs_the_name_of_its_output(yamnet, yamnet_folder, any_length_file):
+def test_tflite_of_any_length_needs_the_name_of_its_output(interpreter, yamnet, yamnet_folder, any_length_file):
     with pytest.raises(UserError, match=r"output_1 \[1024\].*: choose one with --output_name") as error:
         load(any_length_file)
     assert "output_0 [12]" in str(error.value) and "\n" not in str(error.value)
@@ -230,7 +246,7 @@ def test_the_name_of_an_output_s_tensor_will_do(any_length_file, yamnet):
     np.testing.assert_allclose(vectors, unit(yamnet(RECORDING[:PATCH_SAMPLES])[1]), atol=1e-5)
 
 
-def test_tflite_of_batches_and_quantized(root, calls):
+def test_tflite_of_batches_and_quantized(interpreter, root, calls):
     layer = noise(64 * 32).reshape(64, 32)
 
     def function(waveform):
@@ -383,7 +399,7 @@ def test_a_wrong_name_lists_the_inner_tensors_that_hold_a_vector(scores_file):
         load(scores_file, output_name=patches[-1])
 
 
-def test_what_is_no_model_is_one_clear_line(scores_file, tmp_path):
+def test_what_is_no_model_is_one_clear_line(interpreter, scores_file, tmp_path):
     content = open(scores_file, "rb").read()
     for name, data in [
         ("notes.tflite", b"nothing of the kind"),
