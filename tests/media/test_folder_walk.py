@@ -123,6 +123,10 @@ def test_deep_folders(tmp_path: pathlib.Path) -> None:
         os.mkdir(deep)
     pathlib.Path(deep, "a.wav").write_bytes(b"x")
     assert len(paths(tmp_path)) == 1
+    os.remove(f"{deep}/a.wav")
+    while deep != str(tmp_path):  # pytest would recurse
+        os.rmdir(deep)
+        deep = os.path.dirname(deep)
 
 
 def test_paths_in_archives_are_hidden_by_the_same_names() -> None:
