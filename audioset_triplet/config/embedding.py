@@ -17,29 +17,37 @@ class EmbeddingModelConfig(Config):
 
     model: str = option(
         "",
-        "Folder of a SavedModel from experiments.export_model, or a model of others: a SavedModel or .tflite file that "
-        "maps a waveform to one vector per window, such as YAMNet and VGGish. The other flags of this group belong to "
-        "models of others.",
+        "Folder of a SavedModel from experiments.export_model, or somebody else's model: a SavedModel or .tflite file "
+        "that maps a waveform to one vector per window, such as VGGish and YAMNet.",
     )
     output_name: str = option(
         "",
-        "Output of the model that holds the embeddings; in a .tflite file any tensor. Scores embed too. Empty: the "
-        "only output with one vector per window, or the one named embedding. A name that does not exist lists all.",
+        "Of somebody else's model: the output that holds the embeddings; in a .tflite file any tensor. Scores embed "
+        "too. Empty: the only output with one vector per window, or the one called embedding. A name that does not "
+        "exist, such as list, shows which there are.",
     )
     signature: str = option(
         "",
-        "Signature or function of the SavedModel. Empty: serving_default, else the model itself is called, else its "
-        "only signature.",
+        "Of somebody else's SavedModel: the signature or function to call. Empty: serving_default, else the model "
+        "itself, else its only signature.",
     )
-    sample_rate_hz: int = option(0, "Sample rate that the model takes. 0: 16000.", at_least=0, at_most=768000)
+    sample_rate_hz: int = option(
+        0, "Of somebody else's model: the sample rate that it takes. 0: 16000.", at_least=0, at_most=768000
+    )
     channels: int = option(
-        1, "Channels that the model takes, as the last axis of its input. 1: mono.", at_least=1, at_most=64
+        1,
+        "Of somebody else's model: the channels that it takes, as the last axis of its input if there are several.",
+        at_least=1,
+        at_most=64,
     )
     window_seconds: float = option(
-        0.0, "Audio per vector. 0: what the model takes if that is fixed, else 0.975.", at_least=0
+        0.0, "Of somebody else's model: audio per vector. 0: what it takes if that is fixed, else 0.975.", at_least=0
     )
     hop_seconds: float = option(
-        0.0, "Start of a window to start of the next. 0: 0.96 at the window of 0.975, else the window.", at_least=0
+        0.0,
+        "Of somebody else's model: from the start of a window to that of the next. 0: 0.96 if the window is 0.975, "
+        "else the window.",
+        at_least=0,
     )
 
     def check_rules(self) -> None:

@@ -28,8 +28,10 @@ def load(folder: str) -> Any:
         )
     try:
         return tf.saved_model.load(folder)
-    except (OSError, LookupError, ValueError, tf.errors.OpError) as error:  # LookupError: a file that ends too soon
+    except (OSError, LookupError, tf.errors.OpError) as error:  # LookupError: a file that ends too soon
         raise UserError(f"{folder}: the SavedModel is damaged ({error}); export or download it again.") from error
+    except ValueError as error:  # none or several graphs in it
+        raise UserError(f"{folder}: the SavedModel cannot be loaded: {' '.join(str(error).split())}") from error
 
 
 class SavedModelFunction:
