@@ -26,7 +26,6 @@ setup(
     # with, and it needs numpy 1. constraints.txt has the exact set that was tested.
     install_requires=[
         "absl-py>=1.4,<3",
-        "audioread>=3,<4",
         "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
         "joblib>=1.3,<2",

@@ -1,5 +1,6 @@
 """What a file is, by its first bytes: for messages about files that are not what their names or flags promise."""
 
+import codecs
 import io
 import os
 import re
@@ -22,6 +23,12 @@ _MAGIC = {
     b"%PDF": "a PDF",
     b"{\\rtf": "an RTF document",
     b"\x89PNG": "a PNG image",
+    b"GIF8": "a GIF image",
+    b"II*\0": "a TIFF image",
+    b"MM\0*": "a TIFF image",
+    b"\x7fELF": "a program",
+    b"MZ": "a Windows program",
+    b"\0\5\x16\7": "an AppleDouble file: metadata that macOS keeps beside another file",
     b"\xff\xd8\xff": "a JPEG image",
     b"fLaC": "a FLAC file",
     b"OggS": "an Ogg file",
@@ -31,7 +38,7 @@ _MAGIC = {
     b"version https://git-lfs.github.com/": "a Git LFS pointer: the file itself was not downloaded (git lfs pull)",
     b"/annex/objects/": "a git-annex pointer: the file itself was not downloaded (git annex get)",
 }
-_FORMS_OF_RIFF = {b"WAVE": "a WAV file", b"AVI ": "an AVI file"}
+_FORMS_OF_RIFF = {b"WAVE": "a WAV file", b"AVI ": "an AVI file", b"WEBP": "a WebP image"}
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(rb"\s*<\?xml")
 
@@ -66,12 +73,13 @@ def describe_any(data: bytes) -> str:
 
 
 def _is_text(data: bytes) -> bool:
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
-        text = data.decode()
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        if error.start < len(data) - 3:  # else a character that the end of the head cuts
+        if error.start < max(1, len(data) - 3):  # else a character that the end of the head cuts
             return False
-        text = data[: error.start].decode()
+        text = data[: error.start].decode(encoding)
     return all(character.isprintable() or character in "\t\n\r\f" for character in text.lstrip("\ufeff"))
 
 

@@ -18,7 +18,8 @@ _IDS_IN_VIEW = 12  # a longer list is folded
 
 _REASONS = {
     "missing": "deleted between the search of the folder and the decoding",
-    "unreadable": "no decoder can read it",
+    "unreadable": "something else, damaged, or of a format that no decoder knows",
+    "file name": "the name is not valid UTF-8",
     "no audio": "a video without an audio track",
     "no images": "audio alone, where a video is expected",
     "broken times": "a gap in the times of the audio: images cannot be aligned with it",
@@ -26,6 +27,7 @@ _REASONS = {
     "empty": "holds no samples",
     "too short": "shorter than --min_seconds",
     "not finite": "holds NaN or infinite samples",
+    "not scaled": "floating-point samples far beyond full scale, such as int16 values",
     "wrong duration": "longer than listed by more than the slack: it is unknown which part is the clip",
 }
 

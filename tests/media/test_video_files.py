@@ -170,7 +170,7 @@ def test_files_that_lack_a_track(tmp_path: pathlib.Path) -> None:
     late = video_examples.write(tmp_path / "late.mkv", video_examples.steady(1.0, 3.2), video_examples.clicks(3.0, 0.5))
     assert reason_of(late) == "no images"
     silent = video_examples.write(tmp_path / "silent.webm", video_examples.steady(1.0), None)
-    with pytest.raises(AudioError, match="no audio: the file has no audio track"):
+    with pytest.raises(AudioError, match="no audio: a video without an audio track"):
         audio_files.load(silent, sample_rate_hz=16000)
 
 
@@ -192,7 +192,7 @@ def test_a_gap_in_the_audio(tmp_path: pathlib.Path) -> None:
         video_examples.write(tmp_path / "whole.mkv", video_examples.steady(3), video_examples.clicks(2.0, 0.5)),
         tmp_path / "a.mkv",
     )
-    with audio_files.open_container(whole) as source, video_writing.output(path) as target:
+    with video_files.open_container(whole) as source, video_writing.output(path) as target:
         tracks = [target.add_stream_from_template(track) for track in source.streams]
         for packet in source.demux():
             if packet.dts is None:
@@ -211,8 +211,7 @@ def test_a_truncated_file_gives_an_error(tmp_path: pathlib.Path, extension: str,
     path = video_examples.write(tmp_path / f"a{extension}", video_examples.steady(3.0), video_examples.clicks(3.0, 1))
     contents = path.read_bytes()
     path.write_bytes(contents[: int(part * len(contents))])
-    # An MP4 of this kind has its index at the end.
-    assert reason_of(path) in {".mp4": ("unreadable",)}.get(extension, ("truncated", "unreadable"))
+    assert reason_of(path) in ("truncated", "unreadable")
 
 
 @pytest.mark.parametrize("extension", video_examples.EXTENSIONS)
