@@ -5,19 +5,17 @@ This is the only module of the library that knows absl, and only binaries import
 
 import dataclasses
 import logging
-import os
 import sys
 import typing
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
 
-# Read by TensorFlow when it is first imported: binaries import this module before it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from absl import app, flags
-from absl import logging as absl_logging  # noqa: E402
+from absl import logging as absl_logging
 
-from audioset_triplet.errors import Terminated, UserError  # noqa: E402
+from audioset_triplet import compat
+from audioset_triplet.errors import Terminated, UserError
 
+compat.quiet_tensorflow()  # binaries import this module before TensorFlow
 flags.disclaim_key_flags()
 
 Config = TypeVar("Config")

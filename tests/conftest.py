@@ -7,6 +7,8 @@ from typing import Any, Callable
 import hypothesis
 import pytest
 
+import audioset_triplet  # noqa: F401  (before TensorFlow: it chooses its Keras)
+
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

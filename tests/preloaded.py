@@ -2,8 +2,11 @@
 
 import os
 
-# TensorFlow reads it when it is first imported; this is the level that the programs choose for themselves.
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+from audioset_triplet import compat
+
+# As the programs do for themselves, and not at the level of the tests.
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+compat.quiet_tensorflow()
 
 import librosa  # noqa: E402, F401
 import matplotlib.figure  # noqa: E402, F401

@@ -2,7 +2,7 @@
 
 Importing TensorFlow and its like takes most of the time of a program that works on a few records. So the process is,
 unless a test says otherwise, a fork of one that has these libraries (tests/preloaded.py) and none of the project's
-modules: the fork server of the standard library.
+modules but `compat`, which comes before them: the fork server of the standard library.
 """
 
 import atexit
