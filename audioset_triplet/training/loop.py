@@ -19,7 +19,7 @@ from audioset_triplet import distribution
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, run_directory, run_record
-from audioset_triplet.training import addons, callbacks, moving_average, optimizers, pipeline
+from audioset_triplet.training import callbacks, moving_average, optimizers, pipeline, progress
 from audioset_triplet.training.objective import ObjectiveModel
 from audioset_triplet.training.precision import precision
 from audioset_triplet.training.run_inputs import RunInput
@@ -91,7 +91,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
                     callbacks.MetricsWriter(output, steps, log_every, model.derived_metrics),
                     callbacks.WarningPrinter(steps, log_every, model.warning, training.warmup_steps),
                     callbacks.CheckpointSaver(manager, steps, training.checkpoint_every_steps, stop),
-                    *addons.progress_bars(),
+                    *progress.progress_bars(),
                 ],
                 verbose=0,
             )
@@ -141,7 +141,7 @@ def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[Objective
         model = build_model()
         averages = moving_average.copies(model.submodels) if training.moving_average else {}
     optimizer = optimizers.build(training)
-    if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # those of tfa build themselves
+    if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # LAMB, which builds itself
         optimizer.build(model.trainable_variables)
     model.compile(optimizer, training.clip_norm, jit_compile=training.jit_compile)
     return model, averages

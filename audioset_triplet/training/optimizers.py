@@ -6,7 +6,7 @@ from typing import Any, Dict
 import tensorflow as tf
 
 from audioset_triplet.config.training import TrainingConfig
-from audioset_triplet.training import addons
+from audioset_triplet.training.lamb import Lamb
 
 # Weights that do not decay: biases, and scales and shifts of batch normalization (He et al. 2019, "Bag of Tricks",
 # section 3.1).
@@ -82,7 +82,7 @@ def build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
 def _build(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     rate = LearningRate(config)
     if config.optimizer == "lamb":
-        return addons.lamb(rate, config.weight_decay, _NOT_DECAYED)
+        return Lamb(rate, config.weight_decay, _NOT_DECAYED)
     decay = config.weight_decay or None
     if config.optimizer == "sgd":
         optimizer = tf.keras.optimizers.SGD(rate, config.momentum, weight_decay=decay)

@@ -5,16 +5,18 @@
 measures loss and gradient of a batch of random unit vectors (128-d), compiled once, both windows of every pair as
 anchors, as `tfa.losses.triplet_semihard_loss` takes them; the losses of both are compared. Each measurement has a
 process of its own, whose memory is the highest while it works less what it was before. --pairs are measured both ways,
---pairs_alone (too many for tensorflow-addons) in ours alone.
+--pairs_alone (too many for tensorflow-addons) in ours alone; all of them where Python is newer than 3.11, for which
+there is no tensorflow-addons.
 """
 
+import sys
 import time
 from typing import Dict
 
 from absl import flags
 from tqdm import tqdm
 
-from audioset_triplet import command_line
+from audioset_triplet import command_line, compat
 from audioset_triplet.errors import UserError
 from experiments.benchmarks import shared
 
@@ -34,7 +36,6 @@ def measure(way: str, num_pairs: int) -> Dict[str, float]:
     import tensorflow as tf  # not in the process that starts the others
 
     from audioset_triplet.losses import triplet
-    from audioset_triplet.training import addons
 
     embeddings = tf.math.l2_normalize(
         tf.random.stateless_normal([2 * num_pairs, EMBEDDING_SIZE], seed=[0, num_pairs]), axis=1
@@ -50,7 +51,8 @@ def measure(way: str, num_pairs: int) -> Dict[str, float]:
         return tf.reduce_mean(triplet.hinge(distances, negatives, MARGIN))
 
     def theirs(embeddings: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-        return addons.semi_hard_loss(ids, embeddings, MARGIN)
+        losses = compat.tensorflow_addons().losses  # type: ignore[union-attr]
+        return losses.triplet_semihard_loss(ids, embeddings, margin=MARGIN, distance_metric="squared-L2")
 
     loss = {"ours": ours, "tensorflow-addons": theirs}[way]
 
@@ -90,13 +92,16 @@ def compare(num_pairs: int, with_addons: bool) -> Dict[str, float]:
 
 def main() -> None:
     command_line.require_flags("output")
-    sizes = {number: name == "pairs" for name in ("pairs", "pairs_alone") for number in command_line.integers(name)}
+    if not compat.IS_REFERENCE:
+        print("--pairs are measured alone: tensorflow-addons is for Python 3.9 to 3.11.", file=sys.stderr)
+    with_addons = {"pairs": compat.IS_REFERENCE, "pairs_alone": False}
+    sizes = {number: both for name, both in with_addons.items() for number in command_line.integers(name)}
     rows = {}
     with tqdm(total=len(sizes) * FLAGS.repeats, disable=None) as bar:
-        for number, with_addons in sizes.items():
+        for number, both in sizes.items():
             repeats = []
             for _ in range(FLAGS.repeats):
-                repeats.append(compare(number, with_addons))
+                repeats.append(compare(number, both))
                 bar.update()
             rows[f"{number:,}"] = shared.medians(repeats)
     shared.write(rows, "pairs")

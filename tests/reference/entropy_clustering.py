@@ -18,6 +18,7 @@ def entropy(distribution):
 def clustering_loss(embeddings, kernel, bias, weights, gamma):
     """Mean entropy of the assignments - gamma * entropy of the mean assignment; kernel [K, D]."""
     assignments = [probabilities(embedding, kernel, bias) for embedding in np.asarray(embeddings, np.float64)]
+    weights = np.asarray(weights, np.float64)
     total = sum(weights)
     mean_entropy = sum(weight * entropy(p) for weight, p in zip(weights, assignments)) / total
     mean = [sum(weight * p[k] for weight, p in zip(weights, assignments)) / total for k in range(len(kernel))]

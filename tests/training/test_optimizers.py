@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from audioset_triplet import compat
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.errors import UserError
@@ -77,6 +78,73 @@ def test_adam_is_that_of_keras():
     assert np.abs(weights[0] - 1).mean() > 0.1
     # 1 - beta_2 is 0.001 to 5 digits in float32, and of all digits where Keras computes it.
     np.testing.assert_allclose(weights[1], weights[0], atol=2e-5)
+
+
+LAMB = TrainingConfig(optimizer="lamb", learning_rate=0.1, weight_decay=0.01, schedule="cosine", steps=20)
+
+
+def lamb_of_addons():
+    addons = compat.tensorflow_addons()
+    if addons is None:
+        pytest.skip("tensorflow-addons is not in this lane; test_a_step_of_lamb_by_hand has no need of it")
+    rate = optimizers.LearningRate(LAMB)
+    return addons.optimizers.LAMB(rate, weight_decay=0.01, exclude_from_weight_decay=["bias", "gamma", "beta"])
+
+
+def weights_of_lamb():
+    """A kernel, a bias, and a kernel of zeros, whose length is no measure of a step."""
+    start = {"kernel": tf.ones([7, 5]), "bias": tf.ones([5]), "zero_kernel": tf.zeros([3])}
+    return [tf.Variable(value, name=name) for name, value in start.items()]
+
+
+def take_steps(optimizer, weights, steps):
+    """The same gradients in the same step, through a graph; then all that a step leaves: weights and slots."""
+
+    @tf.function
+    def step(*gradients):
+        optimizer.apply_gradients(zip(gradients, weights))
+
+    for number in steps:
+        draw = np.random.default_rng(number).normal
+        step(*(tf.constant(draw(size=weight.shape), tf.float32) for weight in weights))
+    slots = [optimizer.get_slot(weight, slot) for slot in ("m", "v") for weight in weights]
+    return [value.numpy() for value in [*weights, *slots]]
+
+
+def test_lamb_is_that_of_tensorflow_addons_bit_for_bit():
+    theirs = take_steps(lamb_of_addons(), weights_of_lamb(), range(20))
+    ours = take_steps(optimizers.build(LAMB), weights_of_lamb(), range(20))
+    assert np.abs(theirs[0] - 1).mean() > 0.1
+    for one, other in zip(theirs, ours):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_lamb_goes_on_from_a_checkpoint_of_tensorflow_addons(tmp_path):
+    theirs, weights = lamb_of_addons(), weights_of_lamb()
+    take_steps(theirs, weights, range(10))
+    path = tf.train.Checkpoint(optimizer=theirs, weights=weights).save(str(tmp_path / "saved"))
+    ours, restored = optimizers.build(LAMB), weights_of_lamb()
+    tf.train.Checkpoint(optimizer=ours, weights=restored).restore(path).assert_existing_objects_matched()
+    expected = take_steps(theirs, weights, range(10, 20))
+    for one, other in zip(expected, take_steps(ours, restored, range(10, 20))):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_step_of_lamb_by_hand():
+    """The second step, in float64, of a kernel and of a bias."""
+    weights, gradients = [np.array([3.0, -4.0]), np.array([3.0, -4.0])], [np.array([1.0, 2.0]), np.array([-0.5, 0.25])]
+    variables = [tf.Variable(weight, dtype=tf.float32, name=name) for weight, name in zip(weights, ("kernel", "bias"))]
+    optimizer = optimizers.build(TrainingConfig(optimizer="lamb", learning_rate=0.1, weight_decay=0.2))
+    means, squares = np.zeros(2), np.zeros(2)
+    for number, gradient in enumerate(gradients, start=1):
+        optimizer.apply_gradients([(tf.constant(gradient, tf.float32), variable) for variable in variables])
+        means, squares = 0.9 * means + 0.1 * gradient, 0.999 * squares + 0.001 * gradient**2
+        update = means / (1 - 0.9**number) / (np.sqrt(squares / (1 - 0.999**number)) + 1e-6)
+        decayed = update + 0.2 * weights[0]
+        weights[0] = weights[0] - 0.1 * decayed * np.linalg.norm(weights[0]) / np.linalg.norm(decayed)
+        weights[1] = weights[1] - 0.1 * update
+    for variable, weight in zip(variables, weights):
+        np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5)
 
 
 @pytest.mark.parametrize("clip_norm", [0.01, 1e6])
