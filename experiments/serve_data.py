@@ -35,10 +35,11 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     import tensorflow as tf
 
+    from audioset_triplet.media import decoding
     from audioset_triplet.records import parsing
 
-    # tensorflow-io makes its operations known to a process when they are first used.
-    tf.function(parsing.parse_clip).get_concrete_function(tf.TensorSpec([], tf.string))
+    if decoding.DECODES_ANYWHERE:  # tensorflow-io makes its operations known to a process when they are first used
+        tf.function(parsing.parse_clip).get_concrete_function(tf.TensorSpec([], tf.string))
     host = FLAGS.host or socket.gethostname()
     service = tf.data.experimental.service
     if FLAGS.role == "dispatcher":

@@ -1,11 +1,16 @@
 """A few short clips of synthetic sound, as records."""
 
+import dataclasses
+import io
+import math
 import pathlib
 from typing import List, Sequence
 
 import numpy as np
+import soundfile
 import tensorflow as tf
 
+from audioset_triplet.media import encodings
 from audioset_triplet.records import schema
 
 
@@ -23,6 +28,24 @@ def make_clip(index: int, label: int = 0, seconds: float = 2.5, fold: int = 1, r
         label_names=(f"class{label}",),
         fold=fold,
         pcm=np.round(sound * 32767).astype(np.int16),
+    )
+
+
+def make_encoded_clip(index: int, rate_hz: int = 16000) -> schema.Clip:
+    """The samples of `make_clip`, as a FLAC file that says it has this rate."""
+    clip, contents = make_clip(index), io.BytesIO()
+    soundfile.write(contents, clip.pcm, rate_hz, format="FLAC")
+    description = encodings.describe(contents.getvalue(), clip.sample_rate_hz)
+    assert clip.pcm is not None and description is not None
+    encoding, encoded_type, encoded_rate_hz = description
+    return dataclasses.replace(
+        clip,
+        pcm=None,
+        encoded=contents.getvalue(),
+        encoding=encoding,
+        encoded_type=encoded_type,
+        encoded_rate_hz=encoded_rate_hz,
+        encoded_num_samples=math.ceil(len(clip.pcm) * clip.sample_rate_hz / rate_hz),
     )
 
 

@@ -1,19 +1,23 @@
 """Encoded audio inside the graph: the bytes of a WAV, FLAC, MP3 or OGG Vorbis file -> int16 samples.
 
-The only module that imports tensorflow-io. Its decoders need the type of the samples, and they give no rate: both are
-read from the file when the record is written (`encodings.describe`) and stand in the record.
+By tensorflow-io where there is one (`compat`). Its decoders need the type of the samples, and they give no rate: both
+are read from the file when the record is written (`encodings.describe`) and stand in the record. Elsewhere the graph
+calls soundfile in its own process, so that it does not run in another one (`DECODES_ANYWHERE`).
 
 Channels are treated as in `audio_files`. The resampling is done here: tensorflow-io's resampler (Speex) returns its
 result 32 samples late and without its end.
 """
 
+import io
 import math
+import types
 from typing import Callable, Tuple
 
 import numpy as np
+import soundfile
 import tensorflow as tf
-import tensorflow_io as tfio
 
+from audioset_triplet import compat
 from audioset_triplet.media.encodings import SAMPLE_TYPES
 from audioset_triplet.media.pcm import PCM_SCALE
 
@@ -22,6 +26,11 @@ from audioset_triplet.media.pcm import PCM_SCALE
 _ZERO_CROSSINGS = 64
 _ROLLOFF = 0.9475937167399596
 _KAISER_BETA = 14.769656459379492
+
+_KINDS = sorted({(container.lower(), sample_type) for (container, _), sample_type in SAMPLE_TYPES.items()})
+
+# Whether a graph that decodes runs in every process, as those of a tf.data service.
+DECODES_ANYWHERE = compat.IS_REFERENCE
 
 # Fewest output samples per block of the product below: fewer would copy every input sample many times into blocks.
 _FEWEST_PHASES = 128
@@ -50,13 +59,17 @@ def decode(
     Raises:
         tf.errors.InvalidArgumentError or OutOfRangeError: when run, on bytes that do not decode.
     """
-    kinds = sorted({(container.lower(), sample_type) for (container, _), sample_type in SAMPLE_TYPES.items()})
     key = tf.strings.join([encoding, sample_type], ":")
-    is_kind = tf.stack([tf.equal(key, ":".join(kind)) for kind in kinds])
+    is_kind = tf.stack([tf.equal(key, ":".join(kind)) for kind in _KINDS])
     known = tf.debugging.Assert(tf.reduce_any(is_kind), ["cannot decode", encoding, sample_type])
     with tf.control_dependencies([known]):
+        encoded = tf.identity(encoded)
+    library = compat.tensorflow_io()
+    if library:
         index = tf.argmax(tf.cast(is_kind, tf.int32), output_type=tf.int32)
-    decoded = tf.switch_case(index, [_decoder(kind, encoded) for kind in kinds])
+        decoded = tf.switch_case(index, [_decoder(library.audio, kind, encoded) for kind in _KINDS])
+    else:
+        decoded = _decoded_on_the_host(encoded)
     samples = _with_channels(tf.ensure_shape(decoded, [None, None]), num_channels)
     has_rate = tf.equal(rate_hz, sample_rate_hz)
     samples = tf.cond(has_rate, lambda: samples, lambda: _resample(samples, rate_hz, sample_rate_hz))
@@ -71,14 +84,14 @@ def _with_channels(samples: tf.Tensor, num_channels: int) -> tf.Tensor:
     return tf.cond(tf.equal(tf.shape(samples)[1], num_channels), lambda: samples, lambda: averaged)
 
 
-def _decoder(kind: Tuple[str, str], encoded: tf.Tensor) -> Callable[[], tf.Tensor]:
+def _decoder(decoders: types.ModuleType, kind: Tuple[str, str], encoded: tf.Tensor) -> Callable[[], tf.Tensor]:
     """A branch of the switch: float32 [L, channels] in [-1, 1)."""
     encoding, sample_type = kind
     if encoding == "mp3":
-        return lambda: tfio.audio.decode_mp3(encoded)
+        return lambda: decoders.decode_mp3(encoded)
     if encoding == "ogg":
-        return lambda: tfio.audio.decode_vorbis(encoded)
-    decode_samples = {"wav": tfio.audio.decode_wav, "flac": tfio.audio.decode_flac}[encoding]
+        return lambda: decoders.decode_vorbis(encoded)
+    decode_samples = {"wav": decoders.decode_wav, "flac": decoders.decode_flac}[encoding]
     return lambda: _to_floats(decode_samples(encoded, dtype=tf.dtypes.as_dtype(sample_type)))
 
 
@@ -89,6 +102,19 @@ def _to_floats(samples: tf.Tensor) -> tf.Tensor:
     if samples.dtype == tf.uint8:
         return (tf.cast(samples, tf.float32) - 128.0) / 128.0
     return tf.cast(tf.cast(samples, tf.float64) / -float(samples.dtype.min), tf.float32)
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)  # errors are TensorFlow's, eagerly too
+def _decoded_on_the_host(encoded: tf.Tensor) -> tf.Tensor:
+    """float32 [L, channels] in [-1, 1)."""
+    return tf.numpy_function(_read, [encoded], tf.float32, stateful=False)
+
+
+def _read(encoded: bytes) -> np.ndarray:
+    try:
+        return soundfile.read(io.BytesIO(encoded), dtype="float32", always_2d=True)[0]
+    except soundfile.LibsndfileError as error:
+        raise ValueError(error.error_string) from error  # an InvalidArgumentError of TensorFlow
 
 
 def _resample(samples: tf.Tensor, rate_hz: tf.Tensor, sample_rate_hz: tf.Tensor) -> tf.Tensor:

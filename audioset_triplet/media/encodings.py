@@ -6,7 +6,8 @@ from typing import Dict, Optional, Tuple
 
 import soundfile
 
-# What tensorflow-io decodes correctly. 32-bit integer WAV is not here: it is taken for floats. 64-bit WAV is refused.
+# What tensorflow-io decodes correctly, and so what both lanes read. 32-bit integer WAV is not here: it is taken for
+# floats. 64-bit WAV is refused.
 SAMPLE_TYPES: Dict[Tuple[str, str], str] = {
     ("WAV", "PCM_U8"): "uint8",
     ("WAV", "PCM_16"): "int16",

@@ -23,6 +23,13 @@ _CYCLE_LENGTH = 16
 HEADER_BYTES = 12
 FRAME_BYTES = HEADER_BYTES + 4
 
+NEEDS_SAMPLES = (
+    "has encoded audio, which a tf.data service decodes on Python 3.9 to 3.11 only (with tensorflow-io): prepare it "
+    "with --audio=pcm, or train without --data_service."
+)
+# What TensorFlow says where a tf.data service meets encoded audio that it cannot decode: behind records of samples,
+# which is not seen at the beginning.
+_CANNOT_CALL = "Could not find callback"
 WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
 
 
@@ -182,13 +189,21 @@ def audio_format(files: Sequence[str]) -> Tuple[int, int]:
     """
     formats: Dict[Tuple[int, int], str] = {}
     for file in files:
-        clip = next((record.clip for record in scan(file) if record.clip is not None), None)
+        clip = _first_clip(file)
         if clip is not None:
             formats.setdefault((clip.sample_rate_hz, clip.num_channels), file)
     if len(formats) > 1:
         texts = (f"{schema.format_text(*audio)} in {file}" for audio, file in formats.items())
         raise UserError(f"records must have one sample rate and number of channels: {', '.join(texts)}")
     return next(iter(formats), schema.DEFAULT_FORMAT)
+
+
+def require_samples(files: Sequence[str]) -> None:
+    """Raises a UserError where the first undamaged record of a file has encoded audio."""
+    for file in files:
+        clip = _first_clip(file)
+        if clip is not None and clip.encoded:
+            raise UserError(f"{file} {NEEDS_SAMPLES}")
 
 
 def require_format(files: Sequence[str], sample_rate_hz: int, num_channels: int, user: str) -> None:
@@ -252,10 +267,16 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        if _CANNOT_CALL in error.message:
+            raise UserError(f"one of {len(files)} files {NEEDS_SAMPLES}") from error
         damage = first_damage(files, with_frames)
         if damage is None:
             raise
         raise UserError(damage) from error
+
+
+def _first_clip(file: str) -> Optional[schema.Clip]:
+    return next((record.clip for record in scan(file) if record.clip is not None), None)
 
 
 def _problem(record: Record, with_frames: bool) -> str:

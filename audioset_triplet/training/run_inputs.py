@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from audioset_triplet.config.training import RecordsConfig, TrainingConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import decoding
 from audioset_triplet.records import example_ids, reading, skipping
 from audioset_triplet.runs import manifest
 from audioset_triplet.sampling import windows
@@ -84,6 +85,8 @@ class Records:
                     "--deterministic needs batches in one order, which those of --data_service do not have."
                 )
             pipeline.require_service(self._data.data_service)
+            if not decoding.DECODES_ANYWHERE:
+                reading.require_samples(self._files)
 
     def batches(self, feed: pipeline.Feed) -> tf.data.Dataset:
         # The workers of a tf.data service cannot call into this process, which is how damaged records are skipped.

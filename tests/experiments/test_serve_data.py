@@ -9,6 +9,7 @@ import pytest
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.media import decoding
 from audioset_triplet.runs import metrics_log
 from audioset_triplet.training import inputs, triplet
 from tests import processes, tiny_records
@@ -62,6 +63,19 @@ def test_two_workers_make_the_batches_and_one_may_go(tmp_path, files):
     assert metrics_log.read(str(tmp_path / "run"))[-1]["step"] == 30
     with pytest.raises(UserError, match="nothing answers there"):  # what is trained still says where it looked
         triplet.train(config, str(tmp_path / "run"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(decoding.DECODES_ANYWHERE, reason="in the reference lane a service decodes: test_decoding")
+def test_encoded_audio_behind_samples_is_one_line_in_the_current_lane(tmp_path):
+    made = [tiny_records.make_clip(0), tiny_records.make_encoded_clip(1)]
+    data = tiny_records.write(tmp_path / "mixed.tfrecord", made * 4)
+    with serving("--role=dispatcher") as (_, line), contextlib.ExitStack() as stack:
+        address = line.partition("=")[2]
+        stack.enter_context(serving("--role=worker", f"--dispatcher={address[len('grpc://') :]}"))
+        config = dataclasses.replace(tiny_config("", steps=2), data=DataConfig(data=data, data_service=address))
+        with pytest.raises(UserError, match="has encoded audio, which a tf.data service decodes on Python 3.9 to 3.11"):
+            triplet.train(config, str(tmp_path / "run"))
 
 
 def test_a_worker_needs_a_dispatcher():

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import parsing, reading, schema
+from tests import tiny_records
 
 parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
 
@@ -184,6 +185,20 @@ def frames_of(number: int, size: int) -> bytes:
     return schema.clip_to_example(
         dataclasses.replace(clip(number), frames=(b"x",), frame_seconds=(0.0,), image_size=size)
     )
+
+
+def test_encoded_audio_is_named_where_it_cannot_be_decoded(three: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """At the beginning of a file, and where TensorFlow reports that a function of another process is missing."""
+    reading.require_samples([str(three)])
+    file = tiny_records.write(tmp_path / "encoded.tfrecord", [tiny_records.make_encoded_clip(0)])
+    message = "encoded.tfrecord has encoded audio, which a tf.data service decodes on Python 3.9 to 3.11 only"
+    with pytest.raises(UserError, match=message):
+        reading.require_samples([str(three), file])
+    call = tf.data.Dataset.from_tensors(b"x").map(
+        lambda encoded: tf.raw_ops.PyFuncStateless(input=[encoded], token="of another process", Tout=[tf.float32])
+    )
+    with pytest.raises(UserError, match="one of 2 files has encoded audio"), reading.named_errors([str(three), file]):
+        list(call)
 
 
 def test_records_with_images(tmp_path: pathlib.Path) -> None:
