@@ -9,7 +9,11 @@ ROOT = pathlib.Path(__file__).parent
 
 # Read as text: importing the package is not possible before what it needs is installed.
 VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "audioset_triplet" / "__init__.py").read_text(), re.M)[0]
+# Two lanes: the newest TensorFlow that tensorflow-io and tensorflow-addons work with, which is for Python 3.9 to 3.11;
+# for later Pythons the newest TensorFlow, with Keras 2. `audioset_triplet/compat.py` has what differs.
+REFERENCE, CURRENT = ' ; python_version < "3.12"', ' ; python_version >= "3.12"'
 VIDEO = ["av>=14.2,<19"]  # the first that says how a picture is turned; 19 has other types of times
+H5PY = ["h5py>=3.1,<4" + REFERENCE, "h5py>=3.11,<3.15" + CURRENT]  # TensorFlow 2.21 needs one before 3.15
 BEAM = "apache-beam{}>=2.69,<2.78"
 
 setup(
@@ -17,38 +21,48 @@ setup(
     version=VERSION,
     description="Unsupervised learning of semantic audio representations, on TensorFlow",
     license="Apache-2.0",
-    python_requires=">=3.9,<3.12",
+    python_requires=">=3.9,<3.14",  # TensorFlow has no release for later ones
     packages=find_packages(
         include=["audioset_triplet", "audioset_triplet.*", "data_prep", "data_prep.*", "experiments", "experiments.*"]
     ),
     package_data={"": ["*.jinja", "templates/*.jinja"]},
-    # Upper bounds everywhere: TensorFlow 2.15 is the newest line that tensorflow-io and tensorflow-addons also work
-    # with, and it needs numpy 1. constraints.txt has the exact set that was tested.
+    # Upper bounds everywhere; constraints.txt and constraints-current.txt have the exact sets that were tested.
     install_requires=[
         "absl-py>=1.4,<3",
+        "audioread>=3,<4",
         "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
         "joblib>=1.3,<2",
         "librosa>=0.10,<0.12",
         "matplotlib>=3.7,<4",
-        "numpy>=1.23.5,<2",
+        "numpy>=1.23.5,<2" + REFERENCE,
+        "numpy>=2.1,<3" + CURRENT,
         "pillow>=9.4,<14",
-        "protobuf>=4.23,<5",
-        "pyarrow>=14,<26",  # 26 needs numpy 2 and does not declare it
+        "protobuf>=4.23,<5" + REFERENCE,
+        "protobuf>=6.31.1,<7" + CURRENT,
+        "pyarrow>=14,<26" + REFERENCE,  # 26 needs numpy 2 and does not declare it
+        "pyarrow>=18,<26" + CURRENT,
         "scikit-learn>=1.3,<2",
         "scipy>=1.10,<2",
         "soundfile>=0.12.1,<0.15",
         "soxr>=0.3.7,<2",
-        "tensorflow>=2.15,<2.16",
-        "tensorflow-addons==0.23.0",
-        "tensorflow-io==0.36.0",
+        "tensorboard>=2.15,<2.16" + REFERENCE,
+        "tensorboard>=2.20,<2.22" + CURRENT,  # `tf.summary` writes with it; TensorFlow 2.21 does not ask for it
+        "tensorflow>=2.15,<2.16" + REFERENCE,
+        "tensorflow>=2.21,<2.22" + CURRENT,
+        "tensorflow-addons==0.23.0" + REFERENCE,
+        "tensorflow-io==0.36.0" + REFERENCE,
+        "tf-keras>=2.21,<2.22" + CURRENT,  # of the minor version of TensorFlow
         "tqdm>=4.65,<5",
     ],
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.
-        "gpu": ["tensorflow[and-cuda]>=2.15.1,<2.16"],
+        "gpu": [
+            "tensorflow[and-cuda]>=2.15.1,<2.16" + REFERENCE,
+            "tensorflow[and-cuda]>=2.21,<2.22" + CURRENT,
+        ],
         # For the programs of data_prep/: Apache Beam, packs in HDF5, sound tracks of downloads (mp4, webm, mkv, m4a).
-        "data_prep": [BEAM.format(""), "h5py>=3.1,<4", *VIDEO],
+        "data_prep": [BEAM.format(""), *H5PY, *VIDEO],
         # Beam's runner on a Dask cluster.
         "dask": [BEAM.format("[dask]")],
         # For embedding sound tracks.

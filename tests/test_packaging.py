@@ -1,8 +1,9 @@
-"""setup.py, constraints.txt and the Makefile hold together, and what is installed is what they ask for."""
+"""setup.py, both lists of constraints and the Makefile hold together, and what is installed is what they ask for."""
 
 import ast
 import functools
 import importlib.metadata
+import itertools
 import os
 import pathlib
 import re
@@ -17,8 +18,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import audioset_triplet
+from audioset_triplet import compat
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# The tested sets, and the Pythons that they are for.
+SETS = {
+    "constraints.txt": ("3.9", "3.10", "3.11"),
+    "constraints-current.txt": ("3.12", "3.13"),
+}
+THIS_SET = "constraints.txt" if compat.IS_REFERENCE else "constraints-current.txt"
 
 # Where the module is not called like the package.
 MODULES = {"absl-py": "absl", "pillow": "PIL", "protobuf": "google", "pytest-xdist": "xdist", "scikit-learn": "sklearn"}
@@ -35,11 +44,21 @@ def _requirements() -> Dict[str, List[Requirement]]:
     return {extra: [Requirement(text) for text in texts] for extra, texts in lists.items()}
 
 
-def _constraints() -> Dict[str, Requirement]:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+def _constraints(name: str) -> Dict[str, Requirement]:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
     pins = [Requirement(line) for line in lines]
     assert len({pin.name for pin in pins}) == len(pins)
     return {canonicalize_name(pin.name): pin for pin in pins}
+
+
+def _is_for(requirement: Requirement, python: str) -> bool:
+    """Whether a requirement holds for a version of Python, whatever its extra."""
+    return requirement.marker is None or requirement.marker.evaluate({"python_version": python, "extra": ""})
+
+
+def _here(requirements: List[Requirement]) -> List[Requirement]:
+    python = ".".join(map(str, sys.version_info[:2]))
+    return [requirement for requirement in requirements if _is_for(requirement, python)]
 
 
 def _module(requirement: Requirement) -> str:
@@ -56,17 +75,37 @@ def test_every_requirement_has_an_upper_bound(extra):
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_the_tested_set_lies_within_the_bounds(extra):
-    constraints = _constraints()
+@pytest.mark.parametrize("name", SETS)
+def test_the_tested_set_lies_within_the_bounds(name, extra):
+    constraints = _constraints(name)
     for requirement in _requirements()[extra]:
-        (pin,) = constraints[canonicalize_name(requirement.name)].specifier
-        assert pin.operator == "==" and requirement.specifier.contains(pin.version), str(requirement)
+        if any(_is_for(requirement, python) for python in SETS[name]):
+            (pin,) = constraints[canonicalize_name(requirement.name)].specifier
+            assert pin.operator == "==" and requirement.specifier.contains(pin.version), str(requirement)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="the tested set is that of Python 3.11")
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_every_python_has_one_bound_of_each_requirement(extra):
+    """What one lane needs in a version of its own, the other has too or lacks."""
+    alone = {"tensorflow-addons", "tensorflow-io", "tf-keras"}
+    names = {requirement.name for requirement in _requirements()[extra]}
+    for python in itertools.chain(*SETS.values()):
+        found = [requirement.name for requirement in _requirements()[extra] if _is_for(requirement, python)]
+        assert len(set(found)) == len(found) and names - set(found) <= alone
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_pin_is_of_a_package_of_the_other_lane(name):
+    foreign = {"constraints.txt": {"tf-keras"}, "constraints-current.txt": {"tensorflow-addons", "tensorflow-io"}}
+    assert not foreign[name] & set(_constraints(name))
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] not in ((3, 11), (3, 13)), reason="the tested sets are of Python 3.11 and 3.13"
+)
 def test_the_tested_set_is_whole():
     """Every package that the tested set needs is in it, so that a new release elsewhere changes nothing."""
-    constraints = _constraints()
+    constraints = _constraints(THIS_SET)
     needed = set()
     for name in constraints:
         try:
@@ -80,11 +119,12 @@ def test_the_tested_set_is_whole():
             if not requirement.marker or requirement.marker.evaluate({"extra": ""})
         }
     assert len(needed) > 30
-    assert needed - set(constraints) <= {"setuptools"}  # comes with every virtual environment of these Pythons
+    assert needed - set(constraints) <= {"setuptools"}  # comes with every virtual environment of Pythons before 3.12
 
 
-def test_the_tested_set_names_no_place():
-    assert not re.search(r"://|@|--\w*index|find-links", (ROOT / "constraints.txt").read_text())
+@pytest.mark.parametrize("name", SETS)
+def test_the_tested_set_names_no_place(name):
+    assert not re.search(r"://|@|--\w*index|find-links", (ROOT / name).read_text())
 
 
 def test_the_version_is_the_packages_own(tmp_path):
@@ -145,7 +185,7 @@ def test_make_installs_every_extra_but_the_gpus():
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra != "gpu"])
 def test_an_extra_is_installed_and_imports(extra):
-    requirements = _requirements()[extra]
+    requirements = _here(_requirements()[extra])
     for requirement in requirements:
         try:
             version = importlib.metadata.version(requirement.name)
@@ -154,7 +194,7 @@ def test_an_extra_is_installed_and_imports(extra):
                 f"{requirement.name} of the extra {extra!r} is not installed; `make .venv` installs every extra"
             )
         assert requirement.specifier.contains(version), f"{requirement} asked for, {version} installed"
-    code = "\n".join(f"import {_module(requirement)}" for requirement in requirements)
+    code = "\n".join(f"import {module}" for module in ["audioset_triplet", *map(_module, requirements)])
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=240)
     assert result.returncode == 0, result.stderr
