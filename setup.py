@@ -29,7 +29,6 @@ setup(
     # Upper bounds everywhere; constraints.txt and constraints-current.txt have the exact sets that were tested.
     install_requires=[
         "absl-py>=1.4,<3",
-        "audioread>=3,<4",
         "google-crc32c>=1.5,<2",
         "jinja2>=3.1,<4",
         "joblib>=1.3,<2",

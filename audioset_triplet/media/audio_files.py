@@ -2,65 +2,46 @@
 
 The one decoder of files in the project. It stands on librosa's own stack: libsndfile (WAV, FLAC, OGG, MP3, AIFF, ...)
 and soxr. What it returns equals `librosa.load(path, sr=sample_rate_hz, mono=True)`, but in constant memory. What
-libsndfile does not know (M4A, MP4, WebM, ...) goes through PyAV where that is installed, else through audioread.
+libsndfile does not know (M4A, MP4, WebM, ...) is decoded by FFmpeg through PyAV, an extra. `audio_parts` decides.
 
 A file with exactly `num_channels` channels keeps them. Of any other file the channels are averaged, before the
 resampling as in VGGish, and the average is repeated in every channel: so mono is the mean of all channels, and stereo
 of a mono file holds it twice.
 
-A damaged file is an error with a reason, never a shorter or silent clip.
+A damaged file is an error with a reason, never a shorter or silent clip. Whatever goes wrong with a file is an
+AudioError.
 """
 
+import contextlib
 import math
 import os
-import pathlib
-import re
-from typing import Any, Callable, Iterator, List, Tuple, Union
+import stat
+from typing import BinaryIO, Iterator, Optional, Tuple
 
-import audioread
 import numpy as np
-import soundfile
 import soxr
 
-from audioset_triplet.errors import UserError
-from audioset_triplet.files import printable
-from audioset_triplet.media import extensions
-from audioset_triplet.media.pcm import PCM_SCALE
+from audioset_triplet.files import is_text
+from audioset_triplet.media import audio_parts, ffmpeg_decoder, sndfile_decoder
+from audioset_triplet.media.audio_error import AudioError, Path, as_audio_error, require_possible
+from audioset_triplet.media.file_bytes import FileBytes
+from audioset_triplet.media.file_parts import Opened, Part, Refused
 
-Path = Union[str, "os.PathLike[str]"]
+__all__ = ["AudioError", "Path", "load", "open_stream", "stream"]
 
-# libsndfile's codes for an unknown format and an unknown codec: only then another decoder tries, since FFmpeg turns a
-# damaged FLAC into a shorter one without an error.
-_UNKNOWN_FORMAT_CODES = (1, 4)
-# Without a Xing header the length of an MP3 is an estimate, off by up to two frames of 1152 samples [measured].
-_MP3_SLACK_SAMPLES = 2 * 1152
-# Sizes that writers to a pipe leave in a WAV header, because they cannot go back: sox 0x7FFFF000, FFmpeg 0xFFFFFFFF.
-_UNKNOWN_WAV_BYTES = 0x7FFFF000
-# Tracks of a video end a little before the video does.
-_VIDEO_SLACK_SECONDS = 0.5
-
-
-class AudioError(UserError):
-    """An audio or video file that cannot be used.
-
-    Attributes:
-        reason: `missing`, `unreadable`, `no audio`, `truncated`, `empty` or `not finite`; of images (`video_files`)
-            also `no images` and `broken times`; where clips are prepared (`data_prep`) also `too short` and
-            `wrong duration`.
-        detail: what is wrong in other words, without the path.
-    """
-
-    def __init__(self, path: Path, reason: str, detail: str) -> None:
-        super().__init__(f"{printable(path)}: {reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+# Samples of a block, in all channels: 30 s of 48 kHz stereo are 3 million.
+_BLOCK_VALUES = 1 << 23
+# Decoders of lossy formats overshoot full scale by a factor of two at most, recorders of floats perhaps by some more;
+# int16 values that were written as floats are in the thousands.
+_MAX_PEAK = 8.0
 
 
 def load(path: Path, *, sample_rate_hz: int, num_channels: int = 1) -> np.ndarray:
     """The whole file: float32 [L] of one channel, else [L, num_channels], in [-1, 1] but for what the codec overshoots.
 
     Raises:
-        AudioError: the file is missing, unreadable, truncated, empty, or holds NaN or infinite samples.
+        AudioError: the file is missing, unreadable, truncated, empty, or holds samples that are not finite, or far
+            beyond full scale.
     """
     return np.concatenate(list(stream(path, sample_rate_hz=sample_rate_hz, num_channels=num_channels)))
 
@@ -89,10 +70,10 @@ def open_stream(
     Raises:
         AudioError: the file cannot be opened; when the blocks are read, see `load`.
     """
-    file_rate_hz, blocks = _open(path, block_seconds)
-    mixed = (_with_channels(block, num_channels) for block in blocks)
-    resampled = _resampled(path, file_rate_hz, mixed, sample_rate_hz, num_channels)
-    return file_rate_hz, (block[:, 0] for block in resampled) if num_channels == 1 else resampled
+    with as_audio_error(path):
+        opened = _open(path, block_seconds)
+    resampled = _resampled(path, opened, sample_rate_hz, num_channels)
+    return opened.rate_hz, (block[:, 0] for block in resampled) if num_channels == 1 else resampled
 
 
 def _with_channels(samples: np.ndarray, num_channels: int) -> np.ndarray:
@@ -103,215 +84,125 @@ def _with_channels(samples: np.ndarray, num_channels: int) -> np.ndarray:
     return np.ascontiguousarray(samples)
 
 
-def _resampled(
-    path: Path, file_rate_hz: int, blocks: Iterator[np.ndarray], sample_rate_hz: int, num_channels: int
-) -> Iterator[np.ndarray]:
-    """Blocks [L, num_channels] at another rate; checks that there are samples, and that they are finite."""
-    resampler = None
-    if file_rate_hz != sample_rate_hz:
-        resampler = soxr.ResampleStream(file_rate_hz, sample_rate_hz, num_channels, "float32", "HQ")
-    num_read = num_resampled = 0
-    for block in blocks:
-        is_finite = np.isfinite(block).all(axis=1)
-        if not is_finite.all():
-            seconds = (num_read + int(np.argmin(is_finite))) / file_rate_hz
-            raise AudioError(path, "not finite", f"NaN or infinite sample at {seconds:.3f} s")
-        num_read += len(block)
-        resampled = resampler.resample_chunk(block) if resampler else block
-        num_resampled += len(resampled)
-        if len(resampled):
-            yield resampled
-    if not num_read:
-        raise AudioError(path, "empty", "the file holds no samples")
-    if resampler:
-        missing = math.ceil(num_read * sample_rate_hz / file_rate_hz) - num_resampled
-        tail = resampler.resample_chunk(np.zeros((0, num_channels), np.float32), last=True)[:missing]
-        if missing > 0:
-            yield np.pad(tail, ((0, missing - len(tail)), (0, 0)))
-
-
-# Every decoder below is a function (path, block_seconds) -> (rate in Hz, iterator of float32 blocks [L, channels]).
-_Opened = Tuple[int, Iterator[np.ndarray]]
-
-
-class _SequentialFile(soundfile.SoundFile):
-    """A file that is read from beginning to end.
-
-    Of a file that says it can be sought, soundfile seeks to the current position after every read; in an MP3 that
-    changes the samples after the seam (by 1e-2, seen in a real clip).
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _open(path: Path, block_seconds: float) -> _Opened:
-    if not os.path.exists(path):
-        raise AudioError(path, "missing", "no such file")
-    if os.path.isdir(path):
-        raise AudioError(path, "unreadable", "it is a folder")
-    if not os.path.getsize(path):
-        raise AudioError(path, "empty", "the file has no bytes")
-    try:
-        file = _SequentialFile(os.fspath(path))
-    except soundfile.LibsndfileError as error:
-        if error.code in _UNKNOWN_FORMAT_CODES:
-            return _open_with_other_decoders(path, block_seconds)
-        raise AudioError(path, "unreadable", error.error_string.strip()) from error
-    return file.samplerate, _soundfile_blocks(path, file, block_seconds)
-
-
-def _soundfile_blocks(path: Path, file: soundfile.SoundFile, block_seconds: float) -> Iterator[np.ndarray]:
-    with file:
-        _check_declared_bytes(path, file)
-        block_samples = max(1, round(block_seconds * file.samplerate))
-        slack = _MP3_SLACK_SAMPLES if file.format in ("MP3", "MPEG") else 0
-        num_read, expected = 0, file.frames
-        while True:
-            try:
-                block = file.read(block_samples, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                detail = f"{error.error_string.strip()} after {num_read / file.samplerate:.2f} s"
-                raise AudioError(path, "truncated", _of_length(detail, expected, file.samplerate)) from error
+def _resampled(path: Path, file: Opened, sample_rate_hz: int, num_channels: int) -> Iterator[np.ndarray]:
+    """Blocks [L, num_channels] at another rate; checks that there are samples, and that they are possible."""
+    with as_audio_error(path):
+        resampler = None
+        if file.rate_hz != sample_rate_hz:
+            resampler = soxr.ResampleStream(file.rate_hz, sample_rate_hz, num_channels, "float32", "HQ")
+        num_read = num_resampled = 0
+        for samples in file.blocks:
+            if not max(samples.max(), -samples.min()) <= _MAX_PEAK:
+                _refuse_samples(path, samples, num_read, file.rate_hz)
+            block = _with_channels(samples, num_channels)
             num_read += len(block)
-            if len(block):
-                yield block
-            if len(block) < block_samples:
-                break
-        if num_read < expected - slack:
-            detail = f"the audio ends after {num_read / file.samplerate:.2f} s"
-            raise AudioError(path, "truncated", _of_length(detail, expected, file.samplerate))
+            resampled = resampler.resample_chunk(block) if resampler else block
+            num_resampled += len(resampled)
+            if len(resampled):
+                yield resampled
+        if not num_read:
+            raise AudioError(path, "empty", "the file holds no samples")
+        if resampler:
+            missing = math.ceil(num_read * sample_rate_hz / file.rate_hz) - num_resampled
+            tail = resampler.resample_chunk(np.zeros((0, num_channels), np.float32), last=True)[:missing]
+            if missing > 0:
+                yield np.pad(tail, ((0, missing - len(tail)), (0, 0)))
 
 
-def _check_declared_bytes(path: Path, file: soundfile.SoundFile) -> None:
-    """libsndfile cuts the length of a WAV or AIFF to what is there and says so only in its log."""
-    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if sizes and int(sizes[2]) < int(sizes[1]) < _UNKNOWN_WAV_BYTES:
-        raise AudioError(path, "truncated", f"{sizes[2]} of {sizes[1]} bytes of samples are there")
-    if file.format == "OGG" and not _last_ogg_page_is_whole(path):
-        raise AudioError(path, "truncated", "the file ends inside an Ogg page")
+def _refuse_samples(path: Path, samples: np.ndarray, num_before: int, rate_hz: int) -> None:
+    """Raises an AudioError for the first sample that is not finite, else for the peak of the block."""
+    is_finite = np.isfinite(samples).all(axis=1)
+    if not is_finite.all():
+        seconds = (num_before + int(np.argmin(is_finite))) / rate_hz
+        raise AudioError(path, "not finite", f"NaN or infinite sample at {seconds:.3f} s")
+    peaks = np.abs(samples).max(axis=1)
+    seconds = (num_before + int(np.argmax(peaks))) / rate_hz
+    detail = f"a sample of {peaks.max():.6g} at {seconds:.3f} s: full scale is 1, so divide int16 values by 32768"
+    raise AudioError(path, "not scaled", detail)
 
 
-def _last_ogg_page_is_whole(path: Path) -> bool:
-    """Whether the bytes that the last page's lacing values announce are in the file (RFC 3533, section 6)."""
-    largest_page = 27 + 255 + 255 * 255
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - largest_page))
-        end = file.read()
-    page = end[end.rfind(b"OggS") :]
-    if len(page) < 27 or len(page) < 27 + page[26]:
-        return False
-    return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+def _open(path: Path, block_seconds: float) -> Opened:
+    """The parts of a file, one after the other."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open_file(path))
+        measured = measure(path, file)
+        first = _open_part(path, file, measured, measured.parts[0], block_seconds)
+        blocks = _blocks_of_parts(path, file, measured, first, block_seconds, stack.pop_all())
+        return first._replace(blocks=blocks)
 
 
-def _open_with_other_decoders(path: Path, block_seconds: float) -> _Opened:
-    openers: List[Callable[[Path, float], _Opened]] = [_open_audioread]
-    try:
-        import av  # noqa: F401  (an extra)
-
-        openers.insert(0, _open_av)
-    except ImportError:
-        pass
-    problems = []
-    for opener in openers:
-        try:
-            return opener(path, block_seconds)
-        except AudioError as error:
-            problems.append(error)
-    if len(openers) == 1 and pathlib.Path(path).suffix.lower() in extensions.NEED_FFMPEG:
-        raise AudioError(path, "unreadable", "install the `video` extra (or: pip install av) to read this format")
-    raise problems[0]
+def measure(path: Path, file: BinaryIO) -> audio_parts.Measured:
+    """The parts of an open file; see `audio_parts.measure`."""
+    return audio_parts.measure(path, FileBytes(file, os.fstat(file.fileno()).st_size))
 
 
-def open_container(path: Path) -> Any:
-    """A file, opened by PyAV.
+def _blocks_of_parts(
+    path: Path,
+    file: BinaryIO,
+    measured: audio_parts.Measured,
+    first: Opened,
+    block_seconds: float,
+    stack: contextlib.ExitStack,
+) -> Iterator[np.ndarray]:
+    """The blocks of all parts; closes the file."""
+    with stack:
+        yield from first.blocks
+        for part in measured.parts[1:]:
+            opened = _open_part(path, file, measured, part, block_seconds)
+            if opened[:2] != first[:2]:
+                formats = [f"{one.rate_hz} Hz with {one.num_channels} channels" for one in (first, opened)]
+                detail = f"several files in one, of different formats: {formats[0]}, then {formats[1]}"
+                raise AudioError(path, "unreadable", detail)
+            yield from opened.blocks
 
-    Raises:
-        AudioError: FFmpeg does not know what it is.
-    """
-    import av
 
-    try:
-        return av.open(os.fspath(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise AudioError(path, "unreadable", "not an audio or video file that can be decoded") from error
-
-
-def audio_track(path: Path, container: Any) -> Any:
-    """The audio track of a container that is decoded: the first.
+def open_file(path: Path) -> BinaryIO:
+    """A regular file with a name in UTF-8 and at least one byte, unbuffered.
 
     Raises:
-        AudioError: there is none (`no audio`), or its codec is unknown.
+        AudioError: it is none.
     """
-    if not container.streams.audio:
-        # FFmpeg believes the extension .m4v too.
-        has_images = any(track.codec_context and track.codec_context.width for track in container.streams.video)
-        raise AudioError(path, "no audio" if has_images else "unreadable", "the file has no audio track")
-    track = container.streams.audio[0]
-    # FFmpeg believes the extension .flac, whatever the file holds; there is no context for an unknown codec.
-    if not (track.codec_context and track.rate):
-        raise AudioError(path, "unreadable", "not an audio or video file that can be decoded")
-    return track
-
-
-def _open_av(path: Path, block_seconds: float) -> _Opened:
-    container = open_container(path)
     try:
-        rate_hz = audio_track(path, container).rate
-    except AudioError:
-        container.close()
-        raise
-    return rate_hz, _av_blocks(path, container, rate_hz, block_seconds)
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(path, "unreadable", "it is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(path, "unreadable", "it is a pipe, a socket or a device")
+        if not is_text(path):
+            raise AudioError(path, "file name", "it is not valid UTF-8: rename the file")
+        if not status.st_size:
+            raise AudioError(path, "empty", "the file has no bytes")
+        return open(path, "rb", buffering=0)
+    except FileNotFoundError as error:
+        raise AudioError(path, "missing", "no such file") from error
+    except OSError as error:
+        raise AudioError(path, "unreadable", error.strerror or str(error)) from error
 
 
-def _av_blocks(path: Path, container: Any, rate_hz: int, block_seconds: float) -> Iterator[np.ndarray]:
-    import av
-
-    with container:
-        track = container.streams.audio[0]
-        to_floats = av.AudioResampler(format="fltp", layout=track.layout, rate=rate_hz)
-        num_read, pending, num_pending = 0, [], 0
+def _open_part(path: Path, file: BinaryIO, measured: audio_parts.Measured, part: Part, block_seconds: float) -> Opened:
+    """libsndfile's reading of a part, else FFmpeg's."""
+    refused: Optional[Refused] = None
+    if not part.by_ffmpeg:
         try:
-            for frame in container.decode(track):
-                for piece in to_floats.resample(frame):
-                    pending.append(piece.to_ndarray().T)
-                    num_pending += len(pending[-1])
-                if num_pending >= block_seconds * rate_hz:
-                    num_read += num_pending
-                    yield np.concatenate(pending)
-                    pending, num_pending = [], 0
-        except av.error.FFmpegError as error:
-            where = (num_read + num_pending) / rate_hz
-            raise AudioError(path, "truncated", f"decoding stops after {where:.2f} s: {error.strerror}") from error
-        if pending:
-            num_read += num_pending
-            yield np.concatenate(pending)
-        if track.duration and num_read / rate_hz < float(track.duration * track.time_base) - _VIDEO_SLACK_SECONDS:
-            expected = round(float(track.duration * track.time_base) * rate_hz)
-            detail = _of_length(f"the audio ends after {num_read / rate_hz:.2f} s", expected, rate_hz)
-            raise AudioError(path, "truncated", detail)
-
-
-def _open_audioread(path: Path, block_seconds: float) -> _Opened:
-    try:
-        file = audioread.audio_open(os.fspath(path))
-    except (audioread.DecodeError, EOFError, OSError) as error:
-        raise AudioError(path, "unreadable", "not an audio file that can be decoded") from error
-    return file.samplerate, _audioread_blocks(path, file)
-
-
-def _audioread_blocks(path: Path, file: Any) -> Iterator[np.ndarray]:
-    """audioread chooses the size of its blocks itself: a few thousand samples."""
-    with file:
+            size = os.fstat(file.fileno()).st_size
+            return _checked(path, sndfile_decoder.open_part(path, file, size, part, _BLOCK_VALUES, block_seconds))
+        except Refused as error:
+            refused = error
+    if refused is None or refused.may_be_readable:
         try:
-            for buffer in file:
-                samples = np.frombuffer(buffer, "<i2").astype(np.float32) / np.float32(PCM_SCALE)
-                yield samples.reshape(-1, file.channels)
-        except (audioread.DecodeError, EOFError, OSError) as error:
-            raise AudioError(path, "truncated", f"decoding stops: {error}") from error
+            return _checked(path, ffmpeg_decoder.open_part(path, file, part, _BLOCK_VALUES, block_seconds))
+        except Refused as error:
+            refused = refused if refused and refused.reason == "empty" else error
+        except AudioError:
+            if refused is None or refused.reason != "empty":
+                raise
+    detail = str(refused)
+    if refused.reason == "unreadable":
+        kind = f"{measured.kind} that cannot be decoded" if measured.kind else "not audio or video"
+        detail = f"{kind}: {detail}"
+    raise AudioError(path, refused.reason, detail) from refused
 
 
-def _of_length(detail: str, expected_samples: int, rate_hz: int) -> str:
-    """Adds the length that the header gives, where it gives one (libsndfile's "unknown" is the largest int64)."""
-    known = 0 < expected_samples < 1 << 62
-    return f"{detail} of {expected_samples / rate_hz:.2f} s" if known else detail
+def _checked(path: Path, opened: Opened) -> Opened:
+    require_possible(path, opened.rate_hz, opened.num_channels)
+    return opened

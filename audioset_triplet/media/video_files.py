@@ -5,6 +5,7 @@ with a reason. Times count from the first sample that `audio_files` gives of the
 begins.
 """
 
+import contextlib
 import fractions
 import io
 import math
@@ -12,8 +13,9 @@ from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 from PIL import Image
 
-from audioset_triplet.media import audio_files
-from audioset_triplet.media.audio_files import AudioError, Path
+from audioset_triplet.media import audio_files, ffmpeg_decoder
+from audioset_triplet.media.audio_error import AudioError, Path, as_audio_error
+from audioset_triplet.media.file_parts import Refused
 
 # A larger gap in the times of the audio is an error: images could not be aligned with it. Packets are about 0.02 s
 # long, and some containers round their times to 0.001 s.
@@ -55,7 +57,7 @@ def images(
             other. It comes after the images before the damage.
     """
     num_images = 0
-    with audio_files.open_container(path) as container:
+    with as_audio_error(path), open_container(path) as container:
         track = _video_track(path, container)
         aspect = track.codec_context.sample_aspect_ratio or 1  # width of a pixel over its height
         encoded_frame, jpeg = None, b""
@@ -67,6 +69,24 @@ def images(
             yield TimedImage(seconds, jpeg)
     if not num_images:
         raise AudioError(path, "no images", "the video track shows none during the audio")
+
+
+@contextlib.contextmanager
+def open_container(path: Path) -> Iterator[Any]:
+    """A video, opened by PyAV.
+
+    Raises:
+        AudioError: it is none, or several videos in one file, of which FFmpeg reads the first.
+    """
+    with audio_files.open_file(path) as file:
+        if len(audio_files.measure(path, file).parts) > 1:
+            raise AudioError(path, "unreadable", "several videos in one file")
+        try:
+            container = ffmpeg_decoder.open_container(path, file)
+        except Refused as error:
+            raise AudioError(path, "unreadable", str(error)) from error
+        with container:
+            yield container
 
 
 def _video_track(path: Path, container: Any) -> Any:
@@ -89,9 +109,9 @@ def _audio_start(path: Path) -> _Time:
     """
     import av
 
-    with audio_files.open_container(path) as container:
+    with open_container(path) as container:
         try:
-            first = next(container.decode(audio_files.audio_track(path, container)))
+            first = next(container.decode(ffmpeg_decoder.audio_track(path, container)))
         except (av.error.FFmpegError, StopIteration) as error:
             raise AudioError(path, "unreadable", "the audio cannot be decoded") from error
     if first.pts is None:
@@ -106,7 +126,7 @@ def _decoded(path: Path, container: Any, track: Any, start: _Time) -> Iterator[T
     """
     import av
 
-    audio = audio_files.audio_track(path, container)
+    audio = ffmpeg_decoder.audio_track(path, container)
     begin = last_begin = shown_until = read_until = _Time(0)
     audio_until: Optional[_Time] = None
     try:
