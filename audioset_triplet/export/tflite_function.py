@@ -37,10 +37,10 @@ class TFLiteFunction:
         """
         self.name = path
         with open(path, "rb") as file:
-            content = file.read()
-        self.digest = hashlib.sha256(content).hexdigest()
-        self._graph = _read_graph(path, content)
-        self._interpreter = _open(path, keep_inner=False)
+            self._content = file.read()  # kept, since the interpreter does not copy it
+        self.digest = hashlib.sha256(self._content).hexdigest()
+        self._graph = _read_graph(path, self._content)
+        self._interpreter = _open(path, self._content)
         inputs = self._interpreter.get_input_details()
         texts = [f"{item['name']} ({item['dtype'].__name__} {shape_text(_shape(item))})" for item in inputs]
         if len(inputs) != 1:
@@ -56,8 +56,9 @@ class TFLiteFunction:
             tensors = {item["name"]: item["index"] for item in self._computed()}
             if output_name in tensors:
                 if tensors[output_name] not in self._outputs.values():
-                    self._interpreter = _open(path, keep_inner=True)
-                self._outputs[output_name] = tensors[output_name]
+                    self._content = _with_output(self._content, tensors[output_name])
+                    self._interpreter = _open(path, self._content)
+                self._outputs = {output_name: tensors[output_name]}
 
     def run(self, waveforms: np.ndarray) -> Dict[str, np.ndarray]:
         """An array as the layout arranges it -> the outputs by name, float32."""
@@ -115,7 +116,19 @@ def _read_graph(path: str, content: bytes) -> _Graph:
     return _Graph(frozenset(map(int, computed)), names)
 
 
-def _open(path: str, keep_inner: bool) -> Any:
+def _with_output(content: bytes, tensor: int) -> bytes:
+    """The same model with another tensor in place of its first output.
+
+    The interpreter reuses the memory of inner tensors; told to keep them, it does without its fast operators (XNNPACK).
+    """
+    changed = bytearray(content)
+    model = flatbuffer_utils.schema_fb.Model.GetRootAs(changed, 0)
+    outputs = model.Subgraphs(0).OutputsAsNumpy()  # a view of the bytes
+    outputs[0] = tensor
+    return bytes(changed)
+
+
+def _open(path: str, content: bytes) -> Any:
     """An interpreter: LiteRT's where it is installed and has all operators, else TensorFlow's.
 
     One that cannot allocate its tensors before the length of its input is known says so in `run`.
@@ -123,9 +136,9 @@ def _open(path: str, keep_inner: bool) -> Any:
     interpreter, reason = None, ""
     for interpreter_class in _interpreter_classes():
         with _silent_stderr(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the class is old, and that inner tensors take memory
+            warnings.simplefilter("ignore")  # that the class is old
             try:
-                interpreter = interpreter_class(model_path=path, experimental_preserve_all_tensors=keep_inner)
+                interpreter = interpreter_class(model_content=content)
                 interpreter.allocate_tensors()
                 return interpreter
             except (RuntimeError, ValueError) as error:
