@@ -12,6 +12,7 @@ import soundfile
 import tensorflow as tf
 
 from audioset_triplet.clips import ClipInfo
+from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, loaded_model, saved_model
 from audioset_triplet.frontend import registry
@@ -112,6 +113,12 @@ def test_a_model_of_an_older_version_is_refused(tmp_path):
     tf.saved_model.save(older, str(tmp_path), signatures={"serving_default": older.serve})
     with pytest.raises(UserError, match="this version .* did not write; export it again"):
         loaded_model.ExportedModel(str(tmp_path))
+
+
+def test_flags_for_models_of_others_are_refused(folder):
+    assert isinstance(loaded_model.load(EmbeddingModelConfig(model=folder)), loaded_model.ExportedModel)
+    with pytest.raises(UserError, match="--output_name, --hop_seconds: for models of others; .* says itself"):
+        loaded_model.load(EmbeddingModelConfig(model=folder, output_name="embedding", hop_seconds=0.5))
 
 
 def test_a_long_file_takes_no_more_memory_than_a_short_one(model, tmp_path):

@@ -14,17 +14,14 @@ from audioset_triplet.export import (
     audio_clips,
     embedder,
     loaded_model,
-    saved_model,
     saved_model_function,
     tflite_function,
 )
 from audioset_triplet.frontend import loudness, registry
-from audioset_triplet.models.networks import build_flat_features
 from audioset_triplet.store import embeddings
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import foreign_models
 from tests.foreign_models import HOP_SAMPLES, PATCH_SAMPLES, RATE_HZ, noise, unit
-from tests.toy_front_end import TOY
 
 
 def load(path, **options):
@@ -421,12 +418,7 @@ def test_what_is_no_model_is_one_clear_line(interpreter, scores_file, tmp_path):
         load(tmp_path)
 
 
-def test_flags_that_a_model_does_not_need_are_refused(scores_file, tmp_path):
-    folder = str(tmp_path / "ours")
-    saved_model.export(build_flat_features(TOY.feature_shape, "toy"), folder, TOY, {})
-    assert isinstance(load(folder), loaded_model.ExportedModel)
-    with pytest.raises(UserError, match="--output_name, --hop_seconds: for models of others; .* says itself"):
-        load(folder, output_name="embedding", hop_seconds=0.5)
+def test_flags_that_make_no_sense_are_refused(scores_file):
     with pytest.raises(UserError, match="--signature=x: .* SavedModels have signatures"):
         load(scores_file, signature="x")
     for options in ({"window_seconds": 0.001}, {"sample_rate_hz": 10}, {"hop_seconds": -1.0}):
