@@ -3,8 +3,10 @@
 This is the only module of the library that knows absl, and only binaries import it.
 """
 
+import contextlib
 import dataclasses
 import logging
+import os
 import sys
 import typing
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
@@ -12,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
 from absl import app, flags
 from absl import logging as absl_logging
 
-from audioset_triplet import compat
+from audioset_triplet import compat, files
 from audioset_triplet.errors import Terminated, UserError
 
 compat.quiet_tensorflow()  # binaries import this module before TensorFlow
@@ -120,9 +122,35 @@ def require_flags(*names: str) -> None:
             raise UserError(f"--{name} is required: {flags.FLAGS[name].help}")
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses the flags and runs `main`; `--help` exits with 0, a UserError is one line on stderr and exit code 1."""
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+def run(main: Callable[[], None], writes: str = "") -> None:
+    """Parses the flags and runs `main`; `--help` exits with 0, a UserError is one line on stderr and exit code 1.
+
+    Args:
+        main: the program.
+        writes: the flag of the folder that it writes, and holds alone (`writing`); empty: none, or not always the same.
+    """
+
+    def alone() -> None:
+        with writing(writes) if writes else contextlib.nullcontext():
+            main()
+
+    app.run(lambda _: _guarded(alone), flags_parser=_parse)
+
+
+@contextlib.contextmanager
+def writing(flag: str) -> Iterator[None]:
+    """Holds the folder that a flag names, before any work (`files.one_writer`); nothing where the flag was left empty.
+
+    Of several workers of a training none does: they share the folder, and the chief holds it when they are connected.
+    """
+    folder = flags.FLAGS[flag].value
+    is_one_of_several = False
+    if os.environ.get("TF_CONFIG"):
+        from audioset_triplet import distribution  # here: TensorFlow takes seconds to load
+
+        is_one_of_several = distribution.num_workers() > 1
+    with contextlib.nullcontext() if is_one_of_several or not folder else files.one_writer(folder):
+        yield
 
 
 def run_passing_on(main: Callable[[List[str]], None]) -> None:

@@ -5,10 +5,13 @@ import fcntl
 import json
 import os
 import shutil
-from typing import Any, Dict, Iterable, Iterator, Union
+import sys
+from typing import Any, Dict, Iterable, Iterator, Set, Tuple, Union
 
 from audioset_triplet import text_files
 from audioset_triplet.errors import UserError
+
+_held: Set[Tuple[int, int]] = set()  # device and number of the folders that this process holds
 
 
 @contextlib.contextmanager
@@ -90,6 +93,8 @@ def is_text(path: Union[str, "os.PathLike[str]"]) -> bool:
 def held_alone(folder: str, work: str) -> Iterator[None]:
     """Holds a folder of this machine, which the kernel releases when the process ends, however it ends.
 
+    A process that holds it may hold it again. A file system that cannot lock is said on stderr, and not locked.
+
     Args:
         folder: the folder; it must exist.
         work: what a process that holds it does, for the error.
@@ -99,10 +104,47 @@ def held_alone(folder: str, work: str) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
+        status = os.fstat(descriptor)
+        identity = status.st_dev, status.st_ino
+        if identity in _held:
+            yield
+            return
+        _lock(descriptor, folder, work)
+        _held.add(identity)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{folder}: another process {work}: wait for it, or give another --output.") from error
-        yield
+            yield
+        finally:
+            _held.discard(identity)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: str, work: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"{folder}: another process {work}: wait for it, or give another folder.") from error
+    except OSError as error:  # network file systems without locks of folders
+        text = f"{folder}: cannot be locked here ({error.strerror}): let no other program write there meanwhile."
+        print(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def one_writer(folder: str) -> Iterator[None]:
+    """Makes a folder for the block, and holds it alone; removes it again if the block has put nothing into it.
+
+    Raises:
+        UserError: another process writes there, or it is no folder.
+    """
+    is_new = not os.path.lexists(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: is a file, or below one, and a folder is needed: give another.") from error
+    try:
+        with held_alone(folder, "writes there"):
+            yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

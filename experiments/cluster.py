@@ -68,7 +68,8 @@ def report() -> None:
 
 
 def main() -> None:
-    {"train": train, "assign": assign, "report": report}[FLAGS.task]()
+    with command_line.writing("workdir" if FLAGS.task == "train" else "output"):
+        {"train": train, "assign": assign, "report": report}[FLAGS.task]()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ Features that experiments.embed --format=tfrecord wrote, which contain all of th
   python -m experiments.import_features --features='features/*.tfrecord' --output=embeddings
 
 --clips_of=EMBEDDINGS imports only the clips of that folder, for evaluate --compare. Frame-level records of YouTube-8M
-are read too. Windows are scaled to unit length. A stopped run is resumed; a damaged record ends it, in one line that
-names the file and the record.
+are read too, and float features in place of 8-bit ones. Windows are scaled to unit length. A stopped run is resumed; a
+damaged record ends it, in one line that names the file and the record.
 """
 
 import sys
@@ -68,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, writes="output")

@@ -13,6 +13,8 @@ extend the table. --only=joint,topline/retrieval picks rows and cells; --dry_run
 --eval_data=GLOB evaluates on other records instead of a fold.
 """
 
+import contextlib
+
 from absl import flags
 
 from audioset_triplet import command_line
@@ -32,7 +34,8 @@ def main() -> None:
     config = command_line.config_from_flags(Jansen2018Config())
     from audioset_triplet.studies.jansen2018 import study  # here: TensorFlow takes seconds to load
 
-    print(study.run(config, base))
+    with contextlib.nullcontext() if config.dry_run else command_line.writing("output"):
+        print(study.run(config, base))
 
 
 if __name__ == "__main__":

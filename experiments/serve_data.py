@@ -82,4 +82,4 @@ def _require_dispatcher(address: str) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, writes="state")

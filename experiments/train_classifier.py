@@ -16,7 +16,7 @@ import os
 
 from absl import flags
 
-from audioset_triplet import command_line
+from audioset_triplet import command_line, files
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 
@@ -49,10 +49,11 @@ def main() -> None:
     classifier.train(config, clips, FLAGS.workdir)
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
-        scores = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
-        front_end = registry.by_name(config.network.front_end)
-        print(classifier_report.write(FLAGS.workdir, scores, front_end.id, config.training.seed))
+        with files.one_writer(FLAGS.workdir):
+            scores = clip_scoring.score(FLAGS.workdir, eval_data, eval_folds)
+            front_end = registry.by_name(config.network.front_end)
+            print(classifier_report.write(FLAGS.workdir, scores, front_end.id, config.training.seed))
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, writes="workdir")

@@ -23,7 +23,7 @@ import os
 
 from absl import flags
 
-from audioset_triplet import command_line
+from audioset_triplet import command_line, files
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.presets import COINCIDENCE_PRESETS
@@ -58,10 +58,11 @@ def main() -> None:
 
     if eval_data and distribution.is_chief_task(os.environ.get("TF_CONFIG", "{}")):  # of several workers, one
         folder = curriculum.stage_folder(FLAGS.workdir, 4)
-        scores = clip_scoring.score(folder, eval_data, eval_folds)
-        front_end = registry.by_name(config.network.front_end)
-        print(classifier_report.write(folder, scores, front_end.id, config.training.seed))
+        with files.one_writer(folder):
+            scores = clip_scoring.score(folder, eval_data, eval_folds)
+            front_end = registry.by_name(config.network.front_end)
+            print(classifier_report.write(folder, scores, front_end.id, config.training.seed))
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, writes="workdir")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -148,6 +148,25 @@ def error_of(result: "subprocess.CompletedProcess[str]") -> str:
     lines = result.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
     return lines[0]
+
+
+@contextlib.contextmanager
+def held_by_another(folder: "os.PathLike[str]") -> Iterator[None]:
+    """A process that holds a folder, as a program that writes there does, until the block ends."""
+    code = (
+        "import sys; from audioset_triplet import files\n"
+        "with files.held_alone(sys.argv[1], ''): print(flush=True); sys.stdin.read()"
+    )
+    command_of_holder = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(
+        command_of_holder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin and holder.stdout
+        assert holder.stdout.readline() == b"\n"
+        try:
+            yield
+        finally:
+            holder.stdin.close()
 
 
 def start_workers(num_workers: int, module: str, *arguments: object) -> List[Program]:

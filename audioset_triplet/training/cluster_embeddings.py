@@ -12,6 +12,7 @@ import sklearn.cluster
 import tensorflow as tf
 from tqdm import tqdm
 
+from audioset_triplet import files
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.models import heads
 from audioset_triplet.runs import checkpoints, run_directory
@@ -31,7 +32,8 @@ def train(config: ClusterConfig, workdir: str) -> None:
     """
     source = StoredEmbeddings(config)
     if config.method == "kmeans":
-        _k_means(config, source, workdir)
+        with files.one_writer(workdir):
+            _k_means(config, source, workdir)
     else:
         loop.train(config, workdir, functools.partial(_build_model, config, source, workdir), source)
 

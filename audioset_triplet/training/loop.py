@@ -15,7 +15,7 @@ from typing import Callable, Iterator, Set, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet import distribution
+from audioset_triplet import distribution, files
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, run_directory, run_record
@@ -55,8 +55,8 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
     """
     training = config.training
     strategy = distribution.build_strategy(training.strategy)  # first: workers connect before anything else
-    manifest = run_input.describe()
     with _output_folder(strategy, workdir) as output, _stop_event(strategy) as stop:
+        manifest = run_input.describe()
         _set_up(training, strategy.num_replicas_in_sync)
         run_input.check(training)
         run_directory.require_same(workdir, config, manifest)
@@ -106,9 +106,14 @@ def _described(run_input: RunInput, example_ids: Set[int]) -> str:
 
 @contextlib.contextmanager
 def _output_folder(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[str]:
-    """The folder that this process writes to: all workers take part in saving, the chief alone writes to `workdir`."""
+    """The folder that this process writes to: all workers take part in saving, the chief alone writes to `workdir`.
+
+    Raises:
+        UserError: another process writes there.
+    """
     if distribution.is_chief(strategy):
-        yield workdir
+        with files.one_writer(workdir):
+            yield workdir
     else:
         with tempfile.TemporaryDirectory() as folder:
             yield folder

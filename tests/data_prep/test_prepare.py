@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.files import held_alone
 from audioset_triplet.jobs import runner
 from data_prep import audio_sources, plan, prepare
 from data_prep.audio_sources import Location
@@ -296,7 +295,7 @@ def test_lengths(tmp_path):
 def test_one_process_prepares_a_folder_at_a_time(tmp_path):
     clips = clip_list(tmp_path / "audio")
     (tmp_path / "out").mkdir()
-    with held_alone(str(tmp_path / "out"), "tests"):
+    with processes.held_by_another(tmp_path / "out"):
         with pytest.raises(UserError, match="out: another process prepares records there"):
             write(clips, tmp_path / "out")
     assert write(clips, tmp_path / "out").num_clips == 10

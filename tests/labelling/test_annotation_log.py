@@ -12,6 +12,7 @@ import pytest
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import annotation_log
 from audioset_triplet.labelling.annotation_log import Answer, Question
+from tests import processes
 
 CLASSES = {4: "dog", 0: "Speech, male", 7: "Bär\u2028sleeping"}
 FACTS = {"model_id": "m", "method": "entropy", "num_clusters": 9, "digest": "d"}
@@ -179,10 +180,11 @@ def test_a_log_of_version_1_is_refused_and_left_as_it_is(tmp_path, is_renamed):
 
 def test_one_writer_at_a_time(tmp_path):
     make(tmp_path)
-    with annotation_log.open_to_annotate(str(tmp_path)):
+    with processes.held_by_another(tmp_path):
         with pytest.raises(UserError, match="another process writes annotations there"):
             with annotation_log.open_to_annotate(str(tmp_path)):
                 pass
+        assert content(tmp_path)[0] == QUESTIONS  # readers are not held up
 
 
 def test_a_full_disk_leaves_the_log_as_it_was(tmp_path):

@@ -1,0 +1,50 @@
+"""Every program that writes a folder holds it alone, from before its work on: a second one is refused at once."""
+
+import ast
+
+import pytest
+
+from tests import processes, programs
+
+# Flags that each program needs; the inputs are not there, so a program that looked at them first would say so.
+WRITERS = {
+    "data_prep.synthesize_videos": ("output", {}),
+    "experiments.cluster": ("workdir", {"embeddings": "none", "num_clusters": 2}),
+    "experiments.evaluate": ("output", {"embeddings": "none"}),
+    "experiments.evaluate_coincidence": ("output", {"workdir": "none", "data": "none"}),
+    "experiments.export_model": ("output", {"workdir": "none"}),
+    "experiments.import_features": ("output", {"features": "none"}),
+    "experiments.label_clusters": ("workdir", {"task": "propagate", "assignments": "none"}),
+    "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
+    "experiments.quickstart": ("output", {}),
+    "experiments.reproduce_jansen2018": ("output", {"data": "none"}),
+    "experiments.serve_data": ("state", {"role": "dispatcher"}),
+    "experiments.synthesize_embeddings": ("output", {}),
+    "experiments.train_classifier": ("workdir", {"data": "none"}),
+    "experiments.train_coincidence": ("workdir", {"data": "none"}),
+    "experiments.train_triplet": ("workdir", {"data": "none"}),
+}
+# They hold it where they know what they write (a job's folder), or write a single file.
+OTHERS = ("experiments.embed", "experiments.draw_methods")
+
+
+@pytest.mark.parametrize("module", WRITERS)
+def test_a_program_is_refused_while_another_writes(tmp_path, module):
+    flag, others = WRITERS[module]
+    with processes.held_by_another(tmp_path):
+        line = processes.error_of(processes.run(module, *processes.flags(**{flag: tmp_path}, **others)))
+    assert line == f"error: {tmp_path}: another process writes there: wait for it, or give another folder."
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_program_with_such_a_flag_is_left_out():
+    folders = {module for module, program in programs.described().items() if {"output", "workdir"} & {*program.flags}}
+    assert {name for name in folders if not name.startswith(("data_prep.prepare_", "experiments.benchmarks."))} == {
+        *WRITERS,
+        *OTHERS,
+    } - {"experiments.serve_data"}
+    for module in programs.modules():
+        if module.startswith("experiments.benchmarks.") and "output" in programs.described()[module].flags:
+            source = (processes.ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+            calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+            assert any(ast.unparse(call) == "command_line.run(main, writes='output')" for call in calls), module
