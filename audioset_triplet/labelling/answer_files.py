@@ -20,6 +20,7 @@ from audioset_triplet.labelling.annotation_log import SEPARATOR, UNKNOWN, Answer
 
 _FILE, _LABEL_STUDIO = "file", "label-studio"
 _GIVE = "give a filled-in questions.csv or questions.json, or Label Studio's export as JSON, JSON-MIN or CSV"
+_INTERFACE = "label with the interface of label_studio_config.xml"
 _DONT_KNOW = re.compile(r"[?\uff1f]+")  # the second one is as wide as Chinese and Japanese characters
 _JSON_START = re.compile(r"\s*[\[{]")
 
@@ -86,7 +87,11 @@ def _table_entries(path: str) -> Iterator[_Entry]:
 
 
 def _json_entries(path: str, text: str) -> Iterator[_Entry]:
-    for number, entry in enumerate(_json_objects(path, text), start=1):
+    objects = _json_objects(path, text)
+    is_min = [not {"answer", "annotations", "data"} & entry.keys() and "annotation_id" in entry for entry in objects]
+    if any(is_min) and not any(CONTROL in entry for entry in objects):
+        raise UserError(f"{path}: no entry has a {CONTROL!r}: {_INTERFACE}")
+    for number, entry in enumerate(objects, start=1):
         where = f"{path}: entry {number}"
         if "annotations" in entry:
             yield from _task_entries(where, entry)
@@ -134,6 +139,10 @@ def _task_entries(where: str, task: Dict[str, Any]) -> Iterator[_Entry]:
         clip_id = _text(where, task["data"]["clip_id"])
         for annotation in _list(where, task["annotations"]):
             if not annotation.get("was_cancelled"):
+                regions = [region for region in annotation["result"] if region.get("type", "choices") == "choices"]
+                others = [region["from_name"] for region in regions if region.get("from_name") != CONTROL]
+                if others:
+                    raise UserError(f"{where}: has choices named {others[0]!r}, not {CONTROL!r}: {_INTERFACE}")
                 chosen = [region for region in annotation["result"] if region.get("from_name") == CONTROL]
                 names = [_text(where, name) for region in chosen for name in region["value"]["choices"]]
                 yield _Entry(where, clip_id, _names(names), _LABEL_STUDIO, _annotator(annotation))

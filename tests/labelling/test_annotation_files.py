@@ -232,6 +232,12 @@ def test_ways_to_say_i_do_not_know(tmp_path, answer):
             '[{"data": {"clip_id": "a"}, "annotations": [{"result": [{"from_name": "label"}]}]}]',
             "not a task",
         ),
+        (
+            "a.json",
+            '[{"data": {"clip_id": "a"}, "annotations": [{"result": [{"from_name": "c", "type": "choices"}]}]}]',
+            "entry 1: has choices named 'c', not 'label': label with the interface of label_studio_config.xml",
+        ),
+        ("a.json", '[{"clip_id": "a", "annotation_id": 1, "c": "dog"}]', "no entry has a 'label': label with"),
         ("a.json", '[{"data": {"clip_id": "a"}, "annotations": [3]}]', "entry 1: is not a task of the project"),
     ],
 )
