@@ -6,6 +6,7 @@ import os
 import re
 import zipfile
 
+UNKNOWN = "of no known kind"
 HEAD_BYTES = 4096  # of a file, which are enough for `describe`
 
 # The first bytes -> what the file is.
@@ -69,7 +70,7 @@ def describe_any(data: bytes) -> str:
     """As `describe`, but never empty: what cannot be told is a text, empty, or no known kind."""
     if not data:
         return "empty"
-    return describe(data) or ("a text" if _is_text(data) else "of no known kind")
+    return describe(data) or ("a text" if _is_text(data) else UNKNOWN)
 
 
 def _is_text(data: bytes) -> bool:

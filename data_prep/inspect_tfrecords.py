@@ -3,7 +3,8 @@
     python -m data_prep.inspect_tfrecords --data='records/*.tfrecord'
 
 prints counts, durations, sample rates and channels, folds, a histogram of the labels, the names of silent clips, and
-every damaged record with its file, its index and the reason. The exit code is 1 if anything is damaged.
+every damaged record with its file, its index and the reason. Files that hold something else are named. The exit code
+is 1 if anything is damaged.
 """
 
 from absl import flags
@@ -25,6 +26,8 @@ def main() -> None:
     files = reading.expand_globs(FLAGS.data)
     report = record_report.of_files(files)
     print(f"files      {len(files)}", *report.lines(FLAGS.limit), sep="\n")
+    if report.foreign:
+        raise UserError(f"{len(report.foreign)} of {len(files)} files hold no clips, the first: {report.foreign[0]}")
     if report.damaged:
         raise UserError(f"{len(report.damaged)} damaged records, the first: {report.damaged[0]}")
     if not report.seconds:

@@ -32,6 +32,7 @@ class Report:
         self.repeated: List[str] = []
         self.silent: List[str] = []
         self.damaged: List[str] = []
+        self.foreign: List[str] = []  # files that hold no clips
 
     def add(self, record: reading.Record) -> None:
         clip = record.clip
@@ -88,6 +89,8 @@ class Report:
             lines.append(f"  {label:<32} {count:7d} {bar}")
         lines += _listed(f"silent     (peak below {silence.SILENCE_DBFS:g} dBFS)", self.silent, limit)
         lines += _listed("repeated   (the same clip id)", self.repeated, limit)
+        if self.foreign:
+            lines += _listed("no clips   (files that hold something else)", self.foreign, limit)
         return lines + _listed("damaged   ", self.damaged, limit)
 
 
@@ -97,6 +100,9 @@ def of_files(files: Sequence[str]) -> Report:
     with tqdm(unit="clip", disable=None) as progress:
         for file in files:
             for record in reading.scan(file):
+                if record.is_foreign:
+                    report.foreign.append(record.problem)
+                    break
                 report.add(record)
                 progress.update()
     return report

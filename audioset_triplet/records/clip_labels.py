@@ -26,7 +26,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
         for file in reading.expand_globs(data):
             for record in reading.scan(file):
                 if record.clip is None:
-                    raise UserError(f"{record} ({reading.WHAT_TO_DO})")
+                    raise UserError(record.problem)
                 progress.update()
                 clip = record.clip
                 if folds and clip.fold not in folds:

@@ -1,4 +1,4 @@
-"""TFRecord files: expands globs, reads records as a dataset, and names damage."""
+"""TFRecord files: reads records as a dataset, and names damage."""
 
 import contextlib
 import dataclasses
@@ -11,8 +11,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import tensorflow as tf
 
+from audioset_triplet import file_kinds
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import parsing, schema
+from audioset_triplet.records import contents, globs, parsing, schema
 from audioset_triplet.records.framing import masked_crc
 
 # Files read at a time: enough to hide the latency of remote storage and to mix the folds of a small data set. Fixed,
@@ -34,28 +35,12 @@ WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file aga
 
 
 def expand_globs(patterns: str) -> List[str]:
-    """The files that match any of several globs separated by commas, sorted, each once.
+    """The files that several paths, folders and globs stand for (`globs.expand`), sorted, each once.
 
     Raises:
-        UserError: a glob that matches no file.
+        UserError: one that stands for no file.
     """
-    files = set()
-    for pattern in filter(None, (part.strip() for part in patterns.split(","))):
-        try:
-            matches = [path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path)]
-        except tf.errors.OpError as error:
-            raise UserError(f"{pattern}: {error.message}") from error
-        if not matches:
-            hint = (
-                f"it is a folder: say {pattern.rstrip('/')}/*.tfrecord"
-                if tf.io.gfile.isdir(pattern)
-                else "no such file"
-            )
-            raise UserError(f"{pattern}: {hint}")
-        files.update(matches)
-    if not files:
-        raise UserError("no records: the list of files is empty")
-    return sorted(files)
+    return globs.expand(patterns)
 
 
 def describe_files(patterns: str) -> Dict[str, Any]:
@@ -131,9 +116,17 @@ class Record:
     index: int
     clip: Optional[schema.Clip]
     damage: str = ""
+    is_foreign: bool = False  # no damage: the file, or the record, is of another kind
 
     def __str__(self) -> str:
         return f"{self.file}: record {self.index}: {self.damage or 'no damage'}"
+
+    @property
+    def problem(self) -> str:
+        """One line about a damaged record and what to do; empty: it is not damaged."""
+        if self.is_foreign:
+            return f"{self.file}: {self.damage}"
+        return f"{self} ({WHAT_TO_DO})" if self.damage else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +136,7 @@ class Frame:
     index: int
     data: bytes
     damage: str = ""
+    is_foreign: bool = False  # the file holds no records
 
 
 def frames(file: str, index: int = 0, offset: int = 0) -> Iterator[Frame]:
@@ -157,11 +151,17 @@ def frames(file: str, index: int = 0, offset: int = 0) -> Iterator[Frame]:
         source.seek(offset)
         while offset < size:
             header = source.read(HEADER_BYTES)
+            is_framed = len(header) == HEADER_BYTES and _is_header(header)
+            if not offset and not is_framed:
+                kind = contents.describe_file(header + source.read(file_kinds.HEAD_BYTES - len(header)))
+                if kind:
+                    yield Frame(index, b"", kind, is_foreign=True)
+                    return
             if len(header) < HEADER_BYTES:
                 yield Frame(index, b"", f"truncated: the file ends inside the header at byte {offset}")
                 return
-            length, length_crc = struct.unpack("<QI", header)
-            if masked_crc(header[:8]) != length_crc:
+            length = struct.unpack_from("<Q", header)[0]
+            if not is_framed:
                 damage = f"bad checksum of the length at byte {offset}; the rest of the file cannot be read"
                 yield Frame(index, b"", damage)
                 return
@@ -175,17 +175,34 @@ def frames(file: str, index: int = 0, offset: int = 0) -> Iterator[Frame]:
             offset, index = offset + FRAME_BYTES + length, index + 1
 
 
+def _is_header(header: bytes) -> bool:
+    """Whether the length that 12 bytes begin with has the checksum behind it."""
+    length, length_crc = struct.unpack("<8sI", header)
+    return masked_crc(length) == length_crc
+
+
 def scan(file: str) -> Iterator[Record]:
     """Every record of a file of clips, going on after a damaged one as `frames` does."""
     for frame in frames(file):
-        yield Record(file, frame.index, None, frame.damage) if frame.damage else _parsed(file, frame)
+        if frame.damage:
+            yield Record(file, frame.index, None, frame.damage, frame.is_foreign)
+        else:
+            yield _parsed(file, frame)
+
+
+def require_records(files: Sequence[str]) -> None:
+    """Raises a UserError that says what the first file is that is no TFRecord file, by its first bytes."""
+    for file in files:
+        for frame in itertools.islice(frames(file), 1):
+            if frame.is_foreign:
+                raise UserError(f"{file}: {frame.damage}")
 
 
 def audio_format(files: Sequence[str]) -> Tuple[int, int]:
     """(sample rate in Hz, number of channels) of the first undamaged record of every file.
 
     Raises:
-        UserError: two files differ.
+        UserError: a file that is none of clips, no clip in any file, or two files differ.
     """
     formats: Dict[Tuple[int, int], str] = {}
     for file in files:
@@ -195,7 +212,20 @@ def audio_format(files: Sequence[str]) -> Tuple[int, int]:
     if len(formats) > 1:
         texts = (f"{schema.format_text(*audio)} in {file}" for audio, file in formats.items())
         raise UserError(f"records must have one sample rate and number of channels: {', '.join(texts)}")
-    return next(iter(formats), schema.DEFAULT_FORMAT)
+    if not formats:
+        others = f", and neither do {len(files) - 1} others" if len(files) > 1 else ""
+        raise UserError(first_damage(files) or f"{files[0]} holds no clip{others}: all is empty.")
+    return next(iter(formats))
+
+
+def _first_clip(file: str) -> Optional[schema.Clip]:
+    """The first undamaged record; a UserError where the file is none of clips."""
+    for record in scan(file):
+        if record.is_foreign:
+            raise UserError(record.problem)
+        if record.clip is not None:
+            return record.clip
+    return None
 
 
 def require_samples(files: Sequence[str]) -> None:
@@ -275,21 +305,17 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
         raise UserError(damage) from error
 
 
-def _first_clip(file: str) -> Optional[schema.Clip]:
-    return next((record.clip for record in scan(file) if record.clip is not None), None)
-
-
 def _problem(record: Record, with_frames: bool) -> str:
     """One line about a damaged record and what to do; empty: it is not damaged."""
     if with_frames and record.clip is not None and not record.clip.image_size:
         damage = f"clip {record.clip.clip_id}: has no images"
         remedy = "data_prep.prepare_audiovisual writes them; training can do without: --images=false"
         return f"{dataclasses.replace(record, damage=damage)} ({remedy})"
-    return f"{record} ({WHAT_TO_DO})" if record.damage else ""
+    return record.problem
 
 
 def _parsed(file: str, frame: Frame) -> Record:
     try:
         return Record(file, frame.index, schema.clip_from_example(frame.data))
     except schema.SchemaError as error:
-        return Record(file, frame.index, None, str(error))
+        return Record(file, frame.index, None, str(error), isinstance(error, schema.ForeignRecordError))

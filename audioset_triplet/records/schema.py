@@ -40,6 +40,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.records import contents
 from audioset_triplet.records.framing import Example
 
 DEFAULT_FORMAT = (16000, 1)  # sample rate in Hz and channels of records of version 1
@@ -86,6 +87,10 @@ _FIELDS = {"int64": "int64_list", "float32": "float_list", "string": "bytes_list
 
 class SchemaError(UserError):
     """A record that this version of the project cannot use; the message names the clip and the key."""
+
+
+class ForeignRecordError(SchemaError):
+    """A record that is not one of clips; the message says what it holds."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,12 +177,15 @@ def clip_from_example(serialized: bytes) -> Clip:
     """The inverse of `clip_to_example`.
 
     Raises:
-        SchemaError: not an Example, an unknown schema version, or a key that is missing or of another type.
+        SchemaError: not a record of a clip (a ForeignRecordError), an unknown schema version, or a key that is missing
+            or of another type.
     """
     try:
         features = Example.FromString(serialized).features.feature
     except Exception as error:  # protobuf's DecodeError
-        raise SchemaError("not a tf.train.Example") from error
+        raise ForeignRecordError(contents.describe(serialized)) from error
+    if "clip_id" not in features and "schema_version" not in features:
+        raise ForeignRecordError(contents.describe(serialized))
     clip_id = b"".join(features["clip_id"].bytes_list.value).decode(errors="replace") if "clip_id" in features else "?"
     try:
         return _clip_from_features(features)

@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
+from audioset_triplet.store import embedding_parts
 
 _ASSIGNMENTS = [
     pa.field("clip_id", pa.string()),
@@ -140,6 +141,9 @@ def read(folder: str) -> Assignments:
     info = _info(table.schema, path)
     if [field.name for field in _ASSIGNMENTS] != table.schema.names:
         raise UserError(f"{path}: has the columns {', '.join(table.schema.names)}; not written by experiments.cluster.")
+    embedding_parts.require_columns(path, table.schema, pa.schema(_ASSIGNMENTS))
+    if any(table[name].null_count for name in ("clip_id", "cluster", "probability")):
+        raise UserError(f"{path}: a row lacks a value; assign again.")
     columns = {name: table[name].to_numpy() for name in table.schema.names}
     starts = columns["window_start_seconds"].astype(np.float32)
     problem = _problem(columns["cluster"], columns["probability"], info.num_clusters)
@@ -196,10 +200,12 @@ def _info(schema: pa.Schema, path: str) -> AssignmentsInfo:
     metadata = schema.metadata or {}
     try:
         values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(AssignmentsInfo)}
+        return AssignmentsInfo(**{**values, "num_clusters": int(values["num_clusters"])})
     except KeyError as missing:
         name = missing.args[0].decode()
         raise UserError(f"{path}: has no {name} in its metadata; not written by experiments.cluster.") from None
-    return AssignmentsInfo(**{**values, "num_clusters": int(values["num_clusters"])})
+    except ValueError as error:  # no text, no number
+        raise UserError(f"{path}: damaged ({error}); assign again.") from error
 
 
 def _problem(clusters: np.ndarray, probabilities: np.ndarray, num_clusters: int) -> str:

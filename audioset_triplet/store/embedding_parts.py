@@ -87,6 +87,18 @@ def check_unit_norm(embeddings: np.ndarray, clip_ids: Sequence, where: str) -> N
         )
 
 
+def check_weights(batch: pa.RecordBatch, where: str) -> None:
+    """Raises a UserError that names the first clip with a window whose weight is not a positive number."""
+    weights = batch["weight"].to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(~((weights > 0) & np.isfinite(weights)))  # NaN counts as wrong
+    if wrong.size:
+        row = int(wrong[0])
+        raise UserError(
+            f"{where}: a window of clip {batch['clip_id'][row]} has the weight {weights[row]}, not a positive number; "
+            "remove the file and run experiments.embed again."
+        )
+
+
 def part_paths(folder: str) -> List[str]:
     """The finished parts of a folder, in the order of their numbers."""
     return sorted(glob.glob(os.path.join(glob.escape(folder), "embeddings-*.parquet")), key=part_number)
@@ -111,14 +123,31 @@ def read_info(path: str) -> StoreInfo:
     metadata = schema.metadata or {}
     try:
         values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(StoreInfo)}
+        size = int(values["embedding_size"])
     except KeyError as missing:
         raise UserError(f"{path}: has no {missing.args[0].decode()} in its metadata; not written by embed.") from None
+    except ValueError as error:  # no text, no number
+        raise UserError(f"{path}: damaged ({error}); remove it and run experiments.embed again.") from error
     if "weight" not in schema.names:
         raise UserError(
             f"{path}: has no weights of windows; an older version of experiments.embed wrote it, whose clip vectors "
             "are not comparable with those of this one: embed again, into another folder."
         )
-    return StoreInfo(values["model_id"], values["front_end_id"], int(values["embedding_size"]), values["code_version"])
+    info = StoreInfo(values["model_id"], values["front_end_id"], size, values["code_version"])
+    require_columns(path, schema, build_schema(info))
+    return info
+
+
+def require_columns(path: str, schema: pa.Schema, expected: pa.Schema) -> None:
+    """Raises a UserError that names the first expected column that a file lacks, or has with another type."""
+    for field in expected:
+        index = schema.get_field_index(field.name)
+        if index < 0:
+            raise UserError(f"{path}: has no column {field.name}, only {', '.join(schema.names)}; remove or remake it.")
+        if not field.type.equals(schema.field(index).type):
+            raise UserError(
+                f"{path}: column {field.name} holds {schema.field(index).type}, not {field.type}; remove or remake it."
+            )
 
 
 def check_same_model(

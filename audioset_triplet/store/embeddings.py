@@ -210,6 +210,8 @@ def read_info(folder: str) -> StoreInfo:
     Raises:
         UserError: no such folder, no embeddings in it, a damaged part, or parts of several models or front ends.
     """
+    if os.path.isfile(folder):
+        raise UserError(f"{folder}: is a file; give the folder of embeddings that it is in.")
     if not os.path.isdir(folder):
         raise UserError(f"{folder}: no such folder of embeddings; experiments.embed writes one.")
     paths = embedding_parts.part_paths(folder)
@@ -255,7 +257,7 @@ def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = 
         columns: only these; empty: all.
 
     Raises:
-        UserError: a damaged part, or an embedding that is not of unit norm.
+        UserError: a damaged part, an embedding that is not of unit norm, or a weight that is not positive.
     """
     batch_size = max(1, _BATCH_BYTES // (4 * embedding_parts.read_info(path).embedding_size))
     needed = sorted({*columns, "clip_id", "fold"}) if columns else None
@@ -263,7 +265,11 @@ def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = 
         for batch in part.iter_batches(batch_size, columns=needed):
             if folds:
                 batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
+            if batch["clip_id"].null_count or batch["fold"].null_count:
+                raise UserError(f"{path}: a row has no clip_id or no fold; remove it and run experiments.embed again.")
             if batch.num_rows:
+                if not columns or "weight" in columns:
+                    embedding_parts.check_weights(batch, path)
                 if not columns or "embedding" in columns:
                     embedding_parts.check_unit_norm(embedding_parts.matrix(batch), batch["clip_id"], path)
                 yield batch

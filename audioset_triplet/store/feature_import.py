@@ -3,9 +3,9 @@
 Windows are scaled to unit norm, as all stored embeddings are: evaluations compare directions, and quantization to 8
 bits changes the norm a little. The length of a VGGish vector is lost.
 
-The model id is that of features.json, or the given one, with the suffix "-8bit": quantized embeddings are not mixed
-with those that they were computed from, and a given name is never that of a model of this project. AudioSet's released
-files do not name their model; the published VGGish is another one (its authors: tensorflow/models, pull request 9080).
+The model id is that of features.json, or the given one, with the suffix "-8bit" for quantized features: they are not
+mixed with those that they were computed from. AudioSet's released files do not name their model; the published VGGish
+is another one (its authors: tensorflow/models, pull request 9080).
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import audioset_triplet
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Vocabulary
+from audioset_triplet.records import reading
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.store import embedding_parts, features, stored_clips
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
@@ -69,6 +70,7 @@ def import_features(
             name; additions to files of this project; a label that is not in the vocabulary; a duplicate clip; a folder
             that holds the same clips with other labels or folds.
     """
+    reading.require_records(files)
     ours = _named_model(files)
     _check_additions(files, ours, additions)
     info = _store_info(files, ours, additions)
@@ -131,15 +133,16 @@ def _check_additions(files: Sequence[str], ours: Optional[StoreInfo], additions:
 def _store_info(files: Sequence[str], ours: Optional[StoreInfo], additions: Additions) -> StoreInfo:
     if ours:
         return dataclasses.replace(ours, model_id=ours.model_id + _SUFFIX)
-    sizes = (one.codes.shape[1] for path in files for _, one in features.read_file(path) if len(one.codes))
-    size = next(sizes, None)
-    if size is None:
+    first = next((one.codes for path in files for _, one in features.read_file(path) if len(one.codes)), None)
+    if first is None:
         raise UserError(f"{files[0]}: no features in {len(files)} files.")
-    return StoreInfo(additions.model_id + _SUFFIX, UNKNOWN_FRONT_END, size, audioset_triplet.__version__)
+    model_id = additions.model_id + (_SUFFIX if first.dtype == np.uint8 else "")
+    return StoreInfo(model_id, UNKNOWN_FRONT_END, first.shape[1], audioset_triplet.__version__)
 
 
 def _read(files: Sequence[str], is_ours: bool, embedding_size: int) -> Iterator[Tuple[str, ClipFeatures]]:
     """Every record with file and number, and a progress bar."""
+    is_quantized = None
     with tqdm(unit=" clips", disable=None) as progress:
         for number, path in enumerate(files, 1):
             progress.set_description(f"file {number} of {len(files)}")
@@ -148,6 +151,12 @@ def _read(files: Sequence[str], is_ours: bool, embedding_size: int) -> Iterator[
                     raise UserError(f"{where}: of this project, but {FEATURES_INFO} is missing beside it")
                 if is_ours and not content.is_ours:
                     raise UserError(f"{where}: no recording_id, though {FEATURES_INFO} is beside it; embed again")
+                if len(content.codes):
+                    before, is_quantized = is_quantized, content.codes.dtype == np.uint8
+                    if before not in (None, is_quantized):
+                        raise UserError(
+                            f"{where}: some records hold quantized features, others floats: import each apart"
+                        )
                 size = content.codes.shape[1]
                 if len(content.codes) and size != embedding_size:
                     raise UserError(

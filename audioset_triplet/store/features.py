@@ -11,6 +11,8 @@ video, whose id is under `id` or `video_id`. Those of this project are AudioSet'
     context        recording_id bytes[1], label_names bytes[n], fold int64[1], hop_seconds float[1] unless it is 0.96
     feature_lists  window_weight: one float[1] per window, its weight in the clip (`frontend.loudness`)
 
+Records of others whose lists hold float_list instead of bytes are read as they are, without the quantisation.
+
 The quantisation is that of the released features: values are clipped to [-2, 2] and truncated to steps of 4/255
 (tensorflow/models, research/audioset/vggish/vggish_postprocess.py). `dequantize` adds half a step to make up for the
 truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped and
@@ -34,7 +36,7 @@ from audioset_triplet import __version__, files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.labels import segment_id
-from audioset_triplet.records import reading
+from audioset_triplet.records import contents, reading
 from audioset_triplet.store import embedding_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
@@ -60,19 +62,20 @@ def dequantize(codes: np.ndarray) -> np.ndarray:
 
 
 def unit_vectors(codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Quantized embeddings at unit norm, as stored embeddings are; their lengths are lost.
+    """Embeddings at unit norm, as stored embeddings are; their lengths are lost.
 
-    A vector all of whose values are in the step around zero cannot be told from zero: it has no direction.
+    A vector of zeros, or all of whose quantized values are in the step around zero, has no direction.
 
     Args:
-        codes: uint8 [W, D].
+        codes: uint8 [W, D], quantized, or float32 [W, D].
 
     Returns:
         Which of the windows have a direction, bool [W]; and those directions, float32 [k, D], unit norm.
     """
-    known = (codes != _CODE_OF_ZERO).any(axis=1)
-    vectors = dequantize(codes[known])
-    return known, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    is_quantized = codes.dtype == np.uint8
+    known = (codes != (_CODE_OF_ZERO if is_quantized else 0)).any(axis=1)
+    vectors = dequantize(codes[known]) if is_quantized else codes[known].astype(np.float64)
+    return known, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class ClipFeatures:
     """A record: a clip, and its windows. A record of others has no label names and no fold."""
 
     clip: ClipInfo
-    codes: np.ndarray  # uint8 [W, D]
+    codes: np.ndarray  # uint8 [W, D]; of others also float32 [W, D], not quantized
     weights: np.ndarray  # float32 [W]; all 1 in a record of others
     hop_seconds: float  # from the start of a window to that of the next
     is_ours: bool  # written by this project
@@ -127,11 +130,11 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
     except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
         raise UserError("not a tf.train.SequenceExample") from error
     context, lists = example.context.feature, example.feature_lists.feature_list
-    video_id = _text(context, "video_id" if "video_id" in context or "id" not in context else "id", "a clip")
-    where = f"clip {video_id}"
     list_name = next((name for name in _HOP_SECONDS if name in lists), None)
     if list_name is None:
-        raise UserError(f"{where}: no feature list {' or '.join(_HOP_SECONDS)}: these are not audio features")
+        raise UserError(contents.describe(serialized))
+    video_id = _text(context, "video_id" if "video_id" in context or "id" not in context else "id", "a clip")
+    where = f"clip {video_id}"
     codes = _codes(lists[list_name].feature, f"{where}: {list_name}")
     is_ours = "recording_id" in context
     has_no_labels = list_name == _YOUTUBE8M_LIST and "labels" not in context  # its test part
@@ -199,12 +202,35 @@ def _text(context: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _codes(steps: Any, where: str) -> np.ndarray:
-    """uint8 [W, D] from the windows of a feature list."""
-    windows = [b"".join(step.bytes_list.value) for step in steps]
+    """uint8 [W, D], or float32 [W, D] where they are not quantized, from the windows of a feature list."""
+    are_floats = len(steps) and steps[0].WhichOneof("kind") == "float_list"
+    if are_floats:
+        windows = [np.array(step.float_list.value, np.float32) for step in steps]
+    else:
+        windows = [np.frombuffer(b"".join(step.bytes_list.value), np.uint8) for step in steps]
     for index, window in enumerate(windows):
-        if not window or len(window) != len(windows[0]):
+        if not len(window) or len(window) != len(windows[0]):
             raise UserError(f"{where}: window {index} has {len(window)} values, the first has {len(windows[0])}")
-    return np.frombuffer(b"".join(windows), np.uint8).reshape(len(windows), len(windows[0]) if windows else 0)
+    if are_floats:
+        values = np.stack(windows)
+        if not np.isfinite(values).all():
+            raise UserError(f"{where}: a value is not finite")
+        return values
+    codes = np.stack(windows) if windows else np.zeros([0, 0], np.uint8)
+    if _look_like_floats(codes):
+        raise UserError(
+            f"{where}: {codes.shape[1]} bytes per window look like {codes.shape[1] // 4} float32 values, and a byte is "
+            "one value here: write them as float_list"
+        )
+    return codes
+
+
+def _look_like_floats(codes: np.ndarray) -> bool:
+    """Whether bytes are float32 values of the size of embeddings: four quantized values in a row hardly ever are."""
+    if not codes.size or codes.shape[1] % 4:
+        return False
+    sizes = np.abs(np.frombuffer(codes.tobytes(), "<f4"))
+    return bool((sizes != 0).any() and ((sizes == 0) | ((sizes > 1e-12) & (sizes < 1e6))).all())
 
 
 def _weights(lists: Mapping[str, Any], num_windows: int, where: str) -> np.ndarray:
@@ -227,7 +253,7 @@ def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
         for frame in reading.frames(path):
             where = f"{path}: record {frame.index}"
             if frame.damage:
-                raise UserError(f"{where}: {frame.damage}")
+                raise UserError(f"{path if frame.is_foreign else where}: {frame.damage}")
             try:
                 features = clip_from_sequence_example(frame.data)
             except UserError as error:

@@ -77,6 +77,8 @@ def read(path: str) -> ClipScores:
     try:
         table = pq.read_table(path)
         metadata = table.schema.metadata or {}
+        if table["clip_id"].null_count:
+            raise ValueError("a row without clip_id")
         classes = json.loads(metadata[b"classes"])
         names = json.loads(metadata[b"class_names"])
         return ClipScores(
@@ -88,7 +90,7 @@ def read(path: str) -> ClipScores:
         )
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file of scores.") from error
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not a file of scores, or a damaged one ({str(error).splitlines()[0]}).") from error
 
 

@@ -142,6 +142,8 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
                 add_class_names(class_names, zip(indices, names), folder)
         part_rows.append(len(columns["clip_id"]))
     if not columns["clip_id"]:
+        if not folds:
+            raise UserError(f"{folder}: holds no clip; embed some (experiments.embed).")
         requested, stored = (", ".join(map(str, numbers)) for numbers in (folds, _folds(paths)))
         raise UserError(f"{folder}: holds no clip of fold {requested}, only of {stored}.")
     if len(set(columns["clip_id"])) < len(columns["clip_id"]):

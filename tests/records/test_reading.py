@@ -1,9 +1,12 @@
 """TFRecord files are found, read in order, and their damage is named."""
 
 import dataclasses
+import gzip
+import os
 import pathlib
 import re
 import struct
+import zlib
 from typing import List
 
 import numpy as np
@@ -69,7 +72,8 @@ def test_expand_globs(tmp_path: pathlib.Path) -> None:
     for pattern, problem in (
         (f"{tmp_path}/a1,{tmp_path}/x*", "x.*no such file"),
         (f"{tmp_path}/absent/*", "no such file"),
-        (str(tmp_path), r"is a folder: say .*/\*\.tfrecord"),
+        (str(tmp_path), r"no \*\.tfrecord in this folder; .* holds 4 others, such as a1"),
+        (f"{tmp_path}/absent/a.tfrecord", "no such file: there is no folder .*absent"),
         (" , ", "empty"),
     ):
         with pytest.raises(UserError, match=problem):
@@ -126,7 +130,79 @@ def test_reading_a_truncated_file(three: pathlib.Path) -> None:
 
 def test_file_that_is_no_tfrecord(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.txt").write_text("this is a text file, not records")
-    assert "a.txt: record 0: bad checksum of the length" in message_of_reading([str(tmp_path / "a.txt")])
+    assert message_of_reading([str(tmp_path / "a.txt")]) == f"{tmp_path}/a.txt: not a TFRecord file but a text"
+
+
+def sequence_example() -> bytes:
+    example = tf.train.SequenceExample()
+    example.context.feature["video_id"].bytes_list.value.append(b"v")
+    example.feature_lists.feature_list["audio_embedding"].feature.add().bytes_list.value.append(bytes(128))
+    return example.SerializeToString()
+
+
+def other_example(**features: tf.train.Feature) -> bytes:
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def of_bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+FLOATS = tf.train.Feature(float_list=tf.train.FloatList(value=[0.5]))
+
+
+def test_what_holds_no_clips_is_named_before_anything_is_read(three: pathlib.Path) -> None:
+    whole = three.read_bytes()
+    cases = {
+        gzip.compress(whole): "not a TFRecord file as it is: compressed with gzip: unpack it first (gunzip)",
+        zlib.compress(whole): "not a TFRecord file as it is: compressed with zlib: unpack it first",
+        b"<html>": "not a TFRecord file but an HTML page",
+        b"version https://git-lfs.github.com/spec/v1\n": "not a TFRecord file but a Git LFS pointer",
+        sequence_example(): "holds features of audio, not audio: experiments.import_features reads them",
+        other_example(id=of_bytes(b"v"), mean_audio=FLOATS): "holds one vector for a whole video",
+        other_example(
+            audio=of_bytes(b"RIFF"), rate=FLOATS
+        ): "holds audio (bytes), rate (float): not written by data_prep",
+        b"\xff\xff\xff": "not a tf.train.Example",
+    }
+    for data, expected in cases.items():
+        path = three.with_name("other.tfrecord")
+        if "TFRecord file" in expected:
+            path.write_bytes(data)
+        else:
+            write(path, [data])
+        for read_first in (reading.audio_format, reading.image_size):
+            with pytest.raises(UserError) as caught:
+                read_first([str(three)] * (read_first is reading.audio_format) + [str(path)])
+            assert str(caught.value).startswith(f"{path}: {expected}")
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="holds no clip, and neither do 1 others: all is empty"):
+        reading.audio_format([str(path)] * 2)
+
+
+def test_names_are_no_globs_where_they_exist(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "rec [v2], a*b"
+    for path in (
+        folder / "1.tfrecord",
+        folder / "2.tfrecord",
+        tmp_path / "r 2" / "3.tfrecord",
+        folder / ".4.tfrecord",
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    both = [f"{folder}/{number}.tfrecord" for number in (1, 2)]
+    for pattern in (folder, f"{folder}/", f"{folder}/*.tfrecord", f"{folder}/[12].tfrecord", ",".join(both)):
+        assert sorted(map(os.path.normpath, reading.expand_globs(str(pattern)))) == both
+    assert reading.expand_globs(f"{folder},{tmp_path}/r 2/*") == [f"{tmp_path}/r 2/3.tfrecord", *both]
+    monkeypatch.setenv("HOME", str(folder))
+    (tmp_path / "rec v").mkdir()
+    (tmp_path / "rec v" / "5.tfrecord").touch()
+    folder.rename(tmp_path / "rec [v2]")
+    assert reading.expand_globs(f"{tmp_path}/rec [v2]/*.tfrecord") == [
+        f"{tmp_path}/rec [v2]/{number}.tfrecord" for number in (1, 2)
+    ]
+    (tmp_path / "rec [v2]").rename(folder)
+    assert reading.expand_globs("~/1.tfrecord") == both[:1] and reading.expand_globs("~") == both
 
 
 def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
@@ -178,7 +254,7 @@ def test_the_format_of_records(tmp_path: pathlib.Path) -> None:
 def test_a_damaged_record_does_not_hide_the_format(three: pathlib.Path) -> None:
     flip(three, 500)
     assert reading.audio_format([str(three)]) == (16000, 1)
-    assert reading.audio_format([write(three.with_name("empty"), [])]) == (16000, 1)
+    assert reading.audio_format([write(three.with_name("empty"), []), str(three)]) == (16000, 1)
 
 
 def frames_of(number: int, size: int) -> bytes:

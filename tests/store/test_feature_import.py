@@ -1,6 +1,7 @@
 """Feature records become a folder of embeddings that every evaluation reads."""
 
 import dataclasses
+import gzip
 import json
 import tracemalloc
 
@@ -173,6 +174,25 @@ def test_features_of_a_model_that_nobody_names_or_of_two_are_refused(tmp_path):
     (tmp_path / "one" / "features.json").write_text(json.dumps({**info, "embedding_size": 64}))
     assert f"{one}: record 0: clip clip00000 has 128 values per window, not 64" in message([one], Additions(), out)
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_float_features_become_rows_and_are_not_mixed_with_quantized_ones(tmp_path):
+    record, codes = audioset_record()
+    floats = dataclasses.replace(
+        record, lists={"audio_embedding": [[float(code) - 99 for code in row] for row in codes]}
+    )
+    path = write(tmp_path / "floats.tfrecord", [floats])
+    totals = feature_import.import_features([path], RELEASED, str(tmp_path / "out"))
+    assert totals.num_windows == 10 and embeddings.read_info(str(tmp_path / "out")).model_id == "audioset-v1"
+    expected = codes - 99.0
+    found = [np.frombuffer(row[-1], np.float32) for row in rows(tmp_path / "out")]
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+    mixed = write(tmp_path / "mixed.tfrecord", [floats, audioset_record(b"other")[0]])
+    assert f"{mixed}: record 1: some records hold quantized" in message([mixed], RELEASED, tmp_path / "mixed")
+    (tmp_path / "packed.tfrecord").write_bytes(gzip.compress((tmp_path / "floats.tfrecord").read_bytes()))
+    files = [path, str(tmp_path / "packed.tfrecord")]
+    assert "packed.tfrecord: not a TFRecord file as it is: compressed" in message(files, RELEASED, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_record_that_does_not_fit_is_named(tmp_path):

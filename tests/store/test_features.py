@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
+from audioset_triplet.records import schema
 from audioset_triplet.store import features
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from tests.reference import feature_records
@@ -211,12 +212,54 @@ def test_windows_that_are_missing_or_of_another_size_are_named():
         bad = dataclasses.replace(record, lists={"audio_embedding": steps})
         with pytest.raises(UserError, match=f"clip --aaaaaaaaa: {message}"):
             features.clip_from_sequence_example(feature_records.to_bytes(bad))
-    for name in ("rgb", "mean_audio"):  # of pictures alone; of whole videos
-        with pytest.raises(UserError, match="no feature list audio_embedding or audio"):
+    for name in ("rgb", "mean_audio"):  # of images alone; of whole videos
+        with pytest.raises(UserError, match=f"holds the feature lists {name}, no audio and no features of audio"):
             bad = dataclasses.replace(record, lists={name: record.lists["audio_embedding"]})
             features.clip_from_sequence_example(feature_records.to_bytes(bad))
     with pytest.raises(UserError, match="not a tf.train.SequenceExample"):
         features.clip_from_sequence_example(b"\x0a\xff")
+    clip = schema.clip_to_example(schema.Clip("a", "a", 0.0, 1.0, (), (), 0, np.ones(9, np.int16)))
+    with pytest.raises(
+        UserError, match="holds a clip with its audio: experiments.embed and the training programs read"
+    ):
+        features.clip_from_sequence_example(clip)
+
+
+def float_record(values):
+    record, _ = audioset_record()
+    return dataclasses.replace(record, lists={"audio_embedding": [[float(value) for value in row] for row in values]})
+
+
+def test_features_that_are_not_quantized_are_read_as_they_are():
+    vectors = np.random.default_rng(0).normal(size=[3, 8]).astype(np.float32)
+    vectors[1] = 0
+    found = features.clip_from_sequence_example(feature_records.to_bytes(float_record(vectors)))
+    np.testing.assert_array_equal(found.codes, vectors)
+    known, directions = features.unit_vectors(found.codes)
+    assert known.tolist() == [True, False, True] and directions.dtype == np.float32
+    np.testing.assert_allclose(
+        directions, vectors[::2] / np.linalg.norm(vectors[::2], axis=1, keepdims=True), rtol=1e-6
+    )
+    for values, message in (
+        (np.full([2, 8], np.nan), "a value is not finite"),
+        ([[1, 2], [3]], "window 1 has 1 values"),
+    ):
+        with pytest.raises(UserError, match=f"clip --aaaaaaaaa: audio_embedding: {message}"):
+            features.clip_from_sequence_example(feature_records.to_bytes(float_record(values)))
+
+
+def test_floats_in_bytes_are_named_and_quantized_values_are_not_taken_for_them():
+    record, _ = audioset_record()
+    vectors = np.random.default_rng(0).normal(size=[3, 8]).astype(np.float32)
+    for values in (vectors, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.zeros([1, 8], np.float32)):
+        for steps, is_refused in ((values, values.any()), (features.quantize(values), False)):
+            lists = {"audio_embedding": [[step.tobytes()] for step in steps]}
+            serialized = feature_records.to_bytes(dataclasses.replace(record, lists=lists))
+            if is_refused:
+                with pytest.raises(UserError, match="32 bytes per window look like 8 float32 values"):
+                    features.clip_from_sequence_example(serialized)
+            else:
+                assert features.clip_from_sequence_example(serialized).codes.dtype == np.uint8
 
 
 def test_weights_that_are_missing_or_wrong_are_named():

@@ -240,7 +240,7 @@ def test_bad_calls_are_one_clear_line(data, tmp_path):
     for options, message in [
         (dict(folds=1, eval_folds=7), "holds no clip of fold 7"),
         (dict(folds="1,2", eval_folds=2), "both to be trained on and to be evaluated on"),
-        (dict(folds=1, clips=tmp_path / "none.txt"), "none.txt cannot be read"),
+        (dict(folds=1, clips=tmp_path / "none.txt"), "none.txt: no such file"),
     ]:
         arguments = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=4, **options)
         assert message in processes.error_of(processes.run(MODULE, *arguments))
