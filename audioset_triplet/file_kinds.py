@@ -31,6 +31,7 @@ _MAGIC = {
     b"MZ": "a Windows program",
     b"\0\5\x16\7": "an AppleDouble file: metadata that macOS keeps beside another file",
     b"\xff\xd8\xff": "a JPEG image",
+    b"MThd": "a MIDI file, which holds notes",
     b"fLaC": "a FLAC file",
     b"OggS": "an Ogg file",
     b"ID3": "an MP3 file",

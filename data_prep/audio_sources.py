@@ -20,7 +20,7 @@ from typing import BinaryIO, Iterator, Optional, Tuple
 import soundfile
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.media import audio_files, folder_walk
+from audioset_triplet.media import audio_error, audio_files, folder_walk
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.media.extensions import AUDIO_EXTENSIONS
 from audioset_triplet.media.folder_walk import File, LeftOut
@@ -189,7 +189,7 @@ def local_file(location: Location) -> Iterator[pathlib.Path]:
             raises for the plain file is raised again for the location.
     """
     try:
-        with contextlib.ExitStack() as stack:
+        with audio_error.as_audio_error(str(location)), contextlib.ExitStack() as stack:
             path = pathlib.Path(location.path)
             is_packed = location.name != _without_gzip(location.name)
             if is_packed or location.member or "://" in location.path:

@@ -199,7 +199,7 @@ def _require_min_seconds(path: pathlib.Path, num_samples: int, config: RecordsCo
 
 def _audio_fields(path: pathlib.Path, pcm: np.ndarray, config: RecordsConfig) -> Dict[str, Any]:
     """The audio of a record of a whole file: samples, or with --audio=encoded the file, if the graph can decode it."""
-    contents = path.read_bytes() if config.audio == "encoded" else b""
+    contents = path.read_bytes() if config.audio == "encoded" and audio_files.is_regular(path) else b""
     description = encodings.describe(contents, config.sample_rate_hz) if contents else None
     if not description:
         return {"pcm": pcm}

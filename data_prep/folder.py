@@ -100,7 +100,8 @@ def top_folder(source: str, location: Location) -> str:
     The archive itself does not count as a folder here.
     """
     outside = posixpath.dirname(audio_sources.below(source, dataclasses.replace(location, member="")))
-    return posixpath.join(outside, posixpath.dirname(location.member)).split("/")[0]
+    inside = posixpath.dirname(str(Location(location.member, 0)))
+    return posixpath.join(outside, inside).split("/")[0]
 
 
 class _ByName:

@@ -1,6 +1,7 @@
 """The error of a file that cannot be used, whatever is wrong with it."""
 
 import contextlib
+import errno
 import os
 from typing import Iterator, Union
 
@@ -43,11 +44,13 @@ def require_possible(path: Path, rate_hz: int, num_channels: int) -> None:
 
 @contextlib.contextmanager
 def as_audio_error(path: Path) -> Iterator[None]:
-    """Turns whatever a decoder raises into an AudioError: one bad file never ends a run."""
+    """Turns whatever a file makes a decoder raise into an AudioError, so that it ends no run; a full disk does."""
     try:
         yield
-    except AudioError:
+    except UserError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         text = " ".join(str(error).split()) or "no memory" * isinstance(error, MemoryError)
         raise AudioError(path, "unreadable", f"decoding fails: {type(error).__name__} {text}".rstrip()) from error

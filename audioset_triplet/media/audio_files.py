@@ -131,6 +131,18 @@ def _open(path: Path, block_seconds: float) -> Opened:
         return first._replace(blocks=blocks)
 
 
+def is_regular(path: Path) -> bool:
+    """Whether libsndfile reads a file as it is, so that other decoders see the same audio in its bytes.
+
+    Raises:
+        AudioError: see `load`.
+    """
+    with as_audio_error(path), open_file(path) as file:
+        [first, *others] = measure(path, file).parts
+        size = os.fstat(file.fileno()).st_size
+        return not others and first.is_all_of(size) and not first.by_ffmpeg and not sndfile_decoder.is_streamed(file)
+
+
 def measure(path: Path, file: BinaryIO) -> audio_parts.Measured:
     """The parts of an open file; see `audio_parts.measure`."""
     return audio_parts.measure(path, FileBytes(file, os.fstat(file.fileno()).st_size))

@@ -9,7 +9,7 @@ import struct
 from typing import List, NamedTuple, Pattern
 
 from audioset_triplet import file_kinds
-from audioset_triplet.media import chunked_files, mpeg_frames, ogg_pages
+from audioset_triplet.media import chunked_files, mpeg_frames, ogg_pages, tags
 from audioset_triplet.media.audio_error import AudioError, Path
 from audioset_triplet.media.file_bytes import FileBytes
 from audioset_triplet.media.file_parts import Part
@@ -42,6 +42,7 @@ _ISO_TYPES = (
     b"uuid",
     b"udta",
 )
+_OTHER_STARTS = (b"fLaC", b"OggS", b"\x1a\x45\xdf\xa3", b".snd\0\0")
 # Further formats of libsndfile and FFmpeg whose beginnings could be taken for text.
 _TEXT_LIKE = (b"NIST_1A\n", b"PVF1\n", b"#!AMR", b"Creative Voice File", b"Extended Instrument", b"ajkg", b"caff")
 _AUDIO_KINDS = ("a FLAC", "an Ogg", "an MP3", "a Matroska", "a WAV", "an AVI", "an MP4", "a RIFF")
@@ -64,13 +65,13 @@ def measure(path: Path, data: FileBytes) -> Measured:
     Raises:
         AudioError: the file is something else, or the formats above show that some of it is missing or damaged.
     """
-    start = _after_id3(data)
+    start = tags.before(data)
     head = data[start : start + _HEAD_BYTES]
     end = len(data)
     if chunked_files.is_chunked(head):
         return Measured(chunked_files.parts(path, data, start, end), _kind(head))
     if head.startswith(ogg_pages.MAGIC):
-        return Measured(ogg_pages.parts(path, data, start, end), "an Ogg file")
+        return _alone(path, data, Measured(ogg_pages.parts(path, data, start, end), "an Ogg file"))
     if head.startswith(b".snd"):
         return Measured(_au_parts(path, data, start, end), "an AU file")
     if head[4:8] in _ISO_TYPES:
@@ -87,20 +88,25 @@ def measure(path: Path, data: FileBytes) -> Measured:
     elif not head.startswith(_TEXT_LIKE):
         _require_audio(path, data, head, start)
     frames = mpeg_frames.parts(path, data, start, end)
-    return Measured(frames, "an MP3 file") if frames else Measured([Part(start, end)], _kind(head))
+    if frames:
+        return _alone(path, data, Measured(frames, "an MP3 file"))
+    return Measured([Part(start, end)], _kind(head))
+
+
+def _alone(path: Path, data: FileBytes, measured: Measured) -> Measured:
+    """The same, where no file of another format follows."""
+    start = tags.after(data, measured.parts[-1].end, len(data))
+    head = data[start : start + _HEAD_BYTES]
+    is_other = head.startswith(_OTHER_STARTS) or head[4:8] == b"ftyp" or chunked_files.is_chunked(head)
+    if is_other or mpeg_frames.is_row(data, start, len(data)):
+        other = _kind(head) or "an MP3 file"
+        raise AudioError(path, "unreadable", f"several files in one: {measured.kind}, then {other}")
+    return measured
 
 
 def _kind(head: bytes) -> str:
     kind = file_kinds.describe_any(head)
     return "" if kind in ("empty", "a text", "of no known kind") else kind
-
-
-def _after_id3(data: FileBytes) -> int:
-    """Behind ID3v2 tags, which programs for music put before files of any format."""
-    start = 0
-    while data[start : start + 3] == b"ID3" and start + 10 < len(data):
-        start += 10 + mpeg_frames.id3_bytes(data[start : start + 10])
-    return min(start, len(data))
 
 
 def _before_id3v1(data: FileBytes) -> int:

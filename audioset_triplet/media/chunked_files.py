@@ -7,6 +7,7 @@ that was never filled in for an empty file. Here the sizes of the chunks are com
 import struct
 from typing import List, NamedTuple, Tuple
 
+from audioset_triplet.media import tags
 from audioset_triplet.media.audio_error import AudioError, Path, require_possible
 from audioset_triplet.media.file_bytes import FileBytes
 from audioset_triplet.media.file_parts import Part
@@ -41,9 +42,10 @@ _AUDIO_CHUNKS = (b"data", b"SSND", b"BODY")
 # Sizes that writers leave when they cannot go back: FFmpeg 0xFFFFFFFF, sox 0x7FFFF000, arecord 0x80000000; some less a
 # header.
 _OPEN_SIZES = (range(0x7FFFF000, 0x80000001), range(0xFFFFFF00, 0x100000000))
+# Some writers count headers among the samples: no sample is missing if the whole file is as long as it says.
+_MOST_OVERCOUNTED = 64
+_OTHER_FILES = (b"fLaC", b"OggS")  # what could be taken for a chunk
 _LARGEST_RIFF = 0xFFFFFF00
-# Tags that programs for music append.
-_TAGS = (b"TAG", b"ID3", b"APETAGEX")
 # So much after the end of a WAV is audio that its header does not count, and no rubbish.
 _LOST_SECONDS = 0.1
 _LOST_BYTES = 4096
@@ -117,6 +119,8 @@ def _walk(data: FileBytes, start: int, end: int, layout: _Layout) -> Tuple[List[
 def _is_chunk(data: FileBytes, position: int, end: int, layout: _Layout) -> bool:
     """Whether the header of a chunk is there: its name is printable."""
     name = data[position : position + 4]
+    if name in _OTHER_FILES:
+        return False
     return position + layout.id_bytes + struct.calcsize(layout.size_format) <= end and all(32 <= c < 127 for c in name)
 
 
@@ -133,8 +137,18 @@ def _with_size(data: FileBytes, start: int, chunk: _Chunk, end: int, layout: _La
     is_open = chunk.size < 0 or (layout.alignment == 2 and any(chunk.size in sizes for sizes in _OPEN_SIZES))
     if is_open and (chunk.size < 0 or chunk.end > end):
         return to_the_end
+    if chunk.end - _MOST_OVERCOUNTED <= end < chunk.end and _riff_end(data, start, layout) == end:
+        return to_the_end
     is_unfinished = not chunk.size and layout.first_chunk == 12 and not _are_chunks(data, chunk.start, end, layout)
     return to_the_end if is_unfinished else chunk
+
+
+def _riff_end(data: FileBytes, start: int, layout: _Layout) -> int:
+    """Where a WAV file ends by its own header; -1: it is none."""
+    if data[start : start + 4] not in (b"RIFF", b"RIFX"):
+        return -1
+    [size] = struct.unpack(layout.size_format, data[start + 4 : start + 8])
+    return int(start + 8 + size)
 
 
 def _are_chunks(data: FileBytes, position: int, end: int, layout: _Layout) -> bool:
@@ -189,9 +203,9 @@ def _is_filled_up(chunks: List[_Chunk], start: int) -> bool:
 def _require_all_counted(path: Path, data: FileBytes, order: str, description: bytes, counted: int, end: int) -> None:
     """Raises an AudioError where much follows that is no chunk, no tag and no padding: samples, after a crash."""
     [bytes_per_second] = struct.unpack_from(f"{order}I", description, 8)
-    rest = data[counted : counted + (1 << 16)]
-    if end - counted > max(_LOST_BYTES, _LOST_SECONDS * bytes_per_second) and any(rest) and not rest.startswith(_TAGS):
-        detail = f"its header counts {counted} bytes of the file, and {end - counted} more follow"
+    behind = tags.after(data, counted, end)
+    if end - behind > max(_LOST_BYTES, _LOST_SECONDS * bytes_per_second):
+        detail = f"its header counts {counted} bytes of the file, and {end - behind} more follow"
         raise AudioError(path, "unreadable", detail)
 
 

@@ -73,6 +73,8 @@ def open_part(path: Path, file: BinaryIO, part: Part, block_values: int, block_s
     """
     container = open_container(path, file, part)
     try:
+        if container.streams.audio and not container.streams.audio[0].codec_context:
+            raise Refused("of an unknown codec", False)
         track = audio_track(path, container)
         track.codec_context.options = _STRICT.get(track.codec_context.name, {})
         frames = _frames(path, container, track)

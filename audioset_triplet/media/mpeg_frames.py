@@ -8,6 +8,7 @@ a file whose tag is wrong gets a right one.
 import struct
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from audioset_triplet.media import tags
 from audioset_triplet.media.audio_error import AudioError, Path
 from audioset_triplet.media.file_bytes import FileBytes
 from audioset_triplet.media.file_parts import Part, of_length
@@ -24,7 +25,6 @@ _KBITS: Dict[Tuple[bool, int], Tuple[int, ...]] = {  # (is MPEG-1, layer) -> bit
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES_HZ = (44100, 48000, 32000)  # of MPEG-1; half of them for MPEG-2, a quarter for MPEG-2.5
-_TAGS = (b"TAG", b"ID3", b"APE", b"LYR")  # how the tags of programs for music begin
 _XING = (b"Xing", b"Info")
 _TAG_OFFSETS = 4 + 2 + 32  # where in a frame they are at most
 _TAG_BYTES = 120  # of a Xing tag with all its fields
@@ -136,7 +136,7 @@ def _files(path: Path, data: FileBytes, start: int, end: int) -> List[_File]:
     while position is not None:
         file = _read_file(data, position, end)
         files.append(file)
-        after = _after_tags(data, file.end, end)
+        after = tags.after(data, file.end, end)
         position = _first_frame(data, after, end, searched_bytes=end)
         if position is not None and position > after:
             if files[0].start > start and sum(one.num_frames for one in files) < _SURE_FRAMES:
@@ -190,46 +190,21 @@ def _first_frame(data: FileBytes, start: int, end: int, searched_bytes: int = _S
     """Where the next frame begins that others follow, or with which the file ends; None: nowhere near."""
     position = start
     while 0 <= position <= min(start + searched_bytes, end - 4):
-        if _is_row(data, position, end):
+        if is_row(data, position, end):
             return position
         position = data.find(b"\xff", position + 1, end)
     return None
 
 
-def _is_row(data: FileBytes, position: int, end: int) -> bool:
+def is_row(data: FileBytes, position: int, end: int) -> bool:
+    """Whether frames follow one another from a position on."""
     first = _header_at(data, position)
     header = first
     for index in range(_CONSECUTIVE):
         if header is None or first is None or header.kind != first.kind:
             return False
         position += header.frame_bytes
-        if position > end - 4 or data[position : position + 3] in _TAGS:
+        if position > end - 4 or data[position : position + 3] in tags.BEGINNINGS:
             return index > 0 or position <= end
         header = _header_at(data, position)
     return True
-
-
-def _after_tags(data: FileBytes, position: int, end: int) -> int:
-    """Behind the tags of programs for music, and zeros."""
-    while position < end:
-        head = data[position : position + 32]
-        if head[:3] == b"ID3" and len(head) >= 10:
-            position += 10 + id3_bytes(head)
-        elif head[:3] == b"TAG":
-            position += 128
-        elif head[:8] == b"APETAGEX" and len(head) == 32:
-            size, has_header = struct.unpack_from("<I", head, 12)[0], head[23] & 0x20
-            position += size + 32 if has_header else 32
-        elif head[:11] == b"LYRICSBEGIN":
-            lyrics_end = data.find(b"LYRICS200", position, end)
-            position = lyrics_end + 9 if lyrics_end > 0 else position + 11
-        elif head[0] == 0:
-            position += len(head) - len(head.lstrip(b"\0"))
-        else:
-            break
-    return min(position, end)
-
-
-def id3_bytes(head: bytes) -> int:
-    """The size of an ID3v2 tag without its header, from the ten bytes of that: four times seven bits, and a footer."""
-    return sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0))) + (10 if head[5] & 0x10 else 0)

@@ -61,6 +61,16 @@ def open_part(path: Path, file: BinaryIO, size: int, part: Part, block_values: i
     return Opened(opened.samplerate, opened.channels, _blocks(path, opened, length, block_samples))
 
 
+def is_streamed(file: BinaryIO) -> bool:
+    """Whether the header of an open file does not say how long the audio is, or libsndfile cannot read it."""
+    file.seek(0)
+    try:
+        with soundfile.SoundFile(file.fileno(), closefd=False) as opened:
+            return opened.frames not in _KNOWN_SAMPLES
+    except soundfile.LibsndfileError:
+        return True
+
+
 def _length(file: soundfile.SoundFile, part: Part) -> Optional[int]:
     """In samples; None: unknown."""
     if part.num_samples >= 0:

@@ -1,5 +1,7 @@
 """Every audio file gives the samples of librosa, in constant memory, or an error with its reason."""
 
+import errno
+import os
 import pathlib
 import sys
 import tracemalloc
@@ -10,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioset_triplet.media import audio_files, extensions
+from audioset_triplet.media import audio_error, audio_files, extensions
 from audioset_triplet.media.pcm import to_pcm
-from tests import datasets
+from tests import audio_examples, datasets
 
 
 def noise(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
@@ -205,3 +207,90 @@ def test_to_pcm_rounds_and_clips() -> None:
     assert to_pcm(steps).tolist() == [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767]
     every_value = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(to_pcm(every_value.astype(np.float32) / 32768), every_value)
+
+
+@pytest.mark.parametrize(
+    "contents, detail",
+    [
+        (b"<!DOCTYPE html><html><body>sign in", "an HTML page"),
+        (b"ERROR: Video unavailable\n", "a text"),
+        ("ERROR: Video unavailable\n".encode("utf-16"), "a text"),
+        (b"#EXTM3U\n#EXTINF:10,\nhttp://localhost/a.mp3\n", "a text"),
+        (b"ffconcat version 1.0\nfile 'other.wav'\n", "a text"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(3000), "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(999), "a PNG image"),
+        (b"%PDF-1.4\n" + bytes(range(256)), "a PDF"),
+        (b"PK\x03\x04" + bytes(range(256)), "a ZIP archive"),
+        (b"\x1f\x8b\x08" + bytes(range(256)), "a gzip archive"),
+        (b"\0\x05\x16\x07\0\x02\0\0Mac OS X" + bytes(4000), "an AppleDouble file"),
+        (bytes(40000), "all of its bytes are zero"),
+        (np.random.default_rng(0).bytes(100_000), "not audio or video"),
+    ],
+)
+@pytest.mark.parametrize("extension", ["mp3", "wav", "m4a"])
+def test_what_a_file_is_instead_of_audio(
+    tmp_path: pathlib.Path, contents: bytes, detail: str, extension: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(contents)
+    with pytest.raises(audio_files.AudioError, match=f"unreadable: {detail}"):
+        load(path)
+    assert capfd.readouterr().err == ""  # libsndfile's MP3 decoder writes there
+
+
+@pytest.mark.parametrize("peak, is_used", [(1.0, True), (2.5, True), (8.0, True), (8.1, False), (1e20, False)])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_samples_far_beyond_full_scale_are_rejected(
+    tmp_path: pathlib.Path, peak: float, is_used: bool, rate: int
+) -> None:
+    samples = noise(0.5, rate, 2)
+    samples[rate // 4] = -peak, peak  # their average is 0
+    path = write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    if is_used:
+        load(path)
+    else:
+        with pytest.raises(audio_files.AudioError, match=r"not scaled: a sample of .* at 0\.250 s"):
+            load(path)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert reason_of(tmp_path / "pipe.wav") == "unreadable"
+    assert reason_of(pathlib.Path("/dev/zero")) == "unreadable"
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "a.wav", noise(0.1, 16000), 16000).rename(tmp_path / os.fsdecode(b"caf\xe9\n.wav"))
+    with pytest.raises(audio_files.AudioError, match=r"caf\\xe9\\n\.wav: file name: it is not valid UTF-8"):
+        load(path)
+
+
+def test_apple_double_beside_a_file_does_no_harm(tmp_path: pathlib.Path) -> None:
+    for extension in ("wav", "flac", "ogg", "mp3"):
+        path = write(tmp_path / f"a.{extension}", noise(0.5, 16000), 16000)
+        expected = load(path)
+        (tmp_path / f"._a.{extension}").write_bytes(b"\0\x05\x16\x07\0\x02\0\0Mac OS X" + bytes(4000))
+        np.testing.assert_array_equal(load(path), expected)
+
+
+@pytest.mark.parametrize("error", [ValueError("of\nnumpy"), MemoryError(), OSError(5, "Input/output error")])
+def test_whatever_a_decoder_raises_is_an_audio_error(error: Exception) -> None:
+    with pytest.raises(audio_files.AudioError, match="^a.wav: unreadable: decoding fails: [A-Z]"):
+        with audio_error.as_audio_error("a.wav"):
+            raise error
+
+
+def test_a_full_disk_is_no_fault_of_a_file() -> None:
+    with pytest.raises(OSError, match="full"):
+        with audio_error.as_audio_error("a.wav"):
+            raise OSError(errno.ENOSPC, "full")
+
+
+def test_a_file_in_parts_is_not_stored_as_it_is(tmp_path: pathlib.Path) -> None:
+    plain = write(tmp_path / "a.wav", noise(0.5, 16000), 16000)
+    assert audio_files.is_regular(plain)
+    (tmp_path / "b.wav").write_bytes(plain.read_bytes() * 2)
+    assert not audio_files.is_regular(tmp_path / "b.wav")
+    streamed = audio_examples.flac_with_length(audio_examples.encoded(noise(0.5, 16000), format="FLAC"), 0)
+    (tmp_path / "c.flac").write_bytes(streamed)
+    assert not audio_files.is_regular(tmp_path / "c.flac")

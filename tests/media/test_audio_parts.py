@@ -77,6 +77,7 @@ def with_chunk(contents: bytes) -> bytes:
         + WAV[16044:],
         "an odd chunk": with_chunk(b"INFOx\0"),
         "an odd chunk that is not filled up": with_chunk(b"INFOx"),
+        "headers counted as samples": wav_with(struct.pack("<I", 32036)),
         "rubbish after it": WAV + b"rubbish" * 9,
         "a tag after it": WAV + ID3V2,
         "a tag before it": ID3V2 + WAV,
@@ -169,6 +170,16 @@ def test_raw_streams_in_a_row(tmp_path: pathlib.Path) -> None:
     amr = by_ffmpeg(noise(1.0, 8000), 8000, "amr", "libopencore_amrnb")
     one = load(tmp_path / "a.amr", amr, 8000)
     np.testing.assert_array_equal(load(tmp_path / "b.amr", amr + amr, 8000), np.concatenate([one, one]))
+
+
+@pytest.mark.parametrize("first", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("second", ["wav", "streamed.flac", "ogg", "tagged.mp3"])
+def test_files_of_two_formats_in_a_row(tmp_path: pathlib.Path, first: str, second: str) -> None:
+    data = CHAINS[first](A, 16000) + CHAINS[second](noise(5.0), 16000)
+    if first in second:
+        assert len(load(tmp_path / "a.wav", data)) == 6 * 16000
+    elif first != "flac":  # where its last frame ends is not known
+        assert error_of(tmp_path / "a.wav", data).reason == "unreadable"
 
 
 @pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from audioset_triplet.media import audio_files, video_files, video_writing
+from audioset_triplet.media import audio_files, extensions, video_files, video_writing
 from audioset_triplet.media.audio_files import AudioError
 from tests import datasets, video_examples
 
@@ -53,6 +53,39 @@ def test_times_are_relative_to_the_audio(
         assert abs(video_examples.time_of(image.jpeg) - clock) < video_examples.FRAME_SECONDS
     intervals = [math.floor(4 * time) for time in times(result)]
     assert intervals == list(range(intervals[0], intervals[0] + len(result)))
+
+
+@pytest.mark.parametrize(
+    "extension, codecs",
+    [
+        (".avi", ("mpeg4", "libmp3lame", {})),
+        (".mov", ("libx264", "pcm_s16le", {"preset": "veryfast"})),
+        (".ts", ("libx264", "aac", {"preset": "veryfast"})),
+        (".flv", ("flv", "aac", {})),
+        (".nut", ("mpeg4", "aac", {})),
+    ],
+)
+def test_other_containers(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, extension: str, codecs: tuple
+) -> None:
+    assert extension in extensions.VIDEO_EXTENSIONS
+    monkeypatch.setitem(video_writing.CODECS, extension, video_writing.Codecs(*codecs))
+    path = video_examples.write(
+        tmp_path / f"a{extension}", video_examples.steady(3.0), video_examples.clicks(2.4, 1.2), size=(176, 144)
+    )
+    lead = video_examples.click_seconds(audio_files.load(path, sample_rate_hz=16000)) - 1.2
+    result = images(path, rate=4, end=2.4)
+    assert [math.floor(4 * time) for time in times(result)] == list(range(10))
+    for image in result:
+        # AVI and NUT do not say how much of the audio is the encoder's.
+        assert abs(video_examples.time_of(image.jpeg) - float(image.seconds) + lead) < 3 * video_examples.FRAME_SECONDS
+
+
+def test_two_videos_in_one_file_are_rejected(tmp_path: pathlib.Path) -> None:
+    path = video_examples.write(tmp_path / "a.mp4", video_examples.steady(1.0), video_examples.clicks(1.0, 0.5))
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(AudioError, match="unreadable: several videos in one file"):
+        images(path)
 
 
 def test_uneven_times_give_the_first_frame_of_an_interval_or_the_one_on_screen(tmp_path: pathlib.Path) -> None:
