@@ -55,7 +55,11 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
     """
     training = config.training
     strategy = distribution.build_strategy(training.strategy)  # first: workers connect before anything else
-    with _output_folder(strategy, workdir) as output, _stop_event(strategy) as stop:
+    with (
+        _lost_workers_named(strategy, workdir),
+        _output_folder(strategy, workdir) as output,
+        _stop_event(strategy) as stop,
+    ):
         manifest = run_input.describe()
         _set_up(training, strategy.num_replicas_in_sync)
         run_input.check(training)
@@ -74,7 +78,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
             with strategy.scope():
                 return _described(run_input, model.bad_example_ids())
 
-        with run_input.reading(), _lost_workers_named(strategy, workdir):
+        with run_input.reading():
             batches = strategy.distribute_datasets_from_function(
                 lambda context: run_input.batches(pipeline.Feed(first_step, context))
             )
@@ -154,7 +158,7 @@ def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[Objective
 
 @contextlib.contextmanager
 def _lost_workers_named(strategy: tf.distribute.Strategy, workdir: str) -> Iterator[None]:
-    """Around the steps of a run: the loss of another worker, which TensorFlow notices in time, is a UserError."""
+    """Around a run: the loss of another worker, which TensorFlow notices in time, is a UserError."""
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:

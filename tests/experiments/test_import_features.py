@@ -122,7 +122,7 @@ def test_bad_calls_are_one_clear_line(folder, tmp_path):
         (dict(features=root / "eval", model_id="x"), f"say {root}/eval/*.tfrecord"),
         (dict(features=theirs), "name it with --model_id"),
         (dict(features=ours, fold=1), "leave out --model_id, --class_labels and --fold"),
-        (dict(features=theirs, model_id="x", class_labels=tmp_path / "none"), "No such file"),
+        (dict(features=theirs, model_id="x", class_labels=tmp_path / "none"), "no such file"),
         (dict(features=theirs, model_id="x", clips_of=tmp_path / "others"), "none of 60 clips could be used"),
     ]:
         result = processes.run(MODULE, *processes.flags(output=tmp_path / "out", **options))

@@ -157,6 +157,18 @@ def test_a_run_on_two_devices(data, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_workers_end_where_another_process_writes(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    flags = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=2, strategy="multi_worker")
+    with processes.held_by_another(tmp_path / "run"):
+        chief, other = processes.start_workers(2, MODULE, *flags)
+        assert (chief.wait(timeout=120), other.wait(timeout=120)) == (1, 1)
+    assert "run: another process writes there: wait for it" in chief.output()[1]
+    assert other.output()[1].splitlines()[-1].startswith("error: another worker was lost")
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
     def arguments(steps):
