@@ -125,13 +125,15 @@ def _blocks(path: Path, container: Any, first: Any, frames: Iterator[Any], block
     import av
 
     with container:
-        to_floats = av.AudioResampler(format="fltp", layout=first.layout, rate=first.sample_rate)
+        # Not by planes: PyAV 18 reads beyond the eighth.
+        to_floats = av.AudioResampler(format="flt", layout=first.layout, rate=first.sample_rate)
+        num_channels = first.layout.nb_channels
         pending: List[np.ndarray] = []
         num_pending = 0
         frame: Any = first
         while frame is not None:
             for piece in to_floats.resample(frame):
-                pending.append(piece.to_ndarray().T)
+                pending.append(piece.to_ndarray().reshape(-1, num_channels))
                 num_pending += len(pending[-1])
             if num_pending >= block_samples:
                 yield np.concatenate(pending)

@@ -200,6 +200,21 @@ def test_ogg_flac(tmp_path: pathlib.Path) -> None:
     assert error_of(tmp_path / "a.ogg", data[:-700]).reason == "truncated"
 
 
+@pytest.mark.parametrize("layout, channels", [("stereo", 2), ("hexadecagonal", 16)])
+def test_channels_by_ffmpeg(tmp_path: pathlib.Path, layout: str, channels: int) -> None:
+    av = pytest.importorskip("av", reason="needs the video extra")
+    samples = np.round(32768 * noise(0.5, channels=channels)).clip(-32768, 32767).astype(np.int16)
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        track = container.add_stream("pcm_s16le", rate=16000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", layout)
+        frame.sample_rate, frame.pts = 16000, 0
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    decoded = audio_files.load(path, sample_rate_hz=16000, num_channels=channels)
+    np.testing.assert_array_equal(decoded, samples.astype(np.float32) / 32768)
+
+
 @pytest.mark.parametrize(
     "data, reason, detail",
     [
