@@ -27,7 +27,7 @@ SAY_LANE = @$(RUN) -c "from audioset_triplet import compat; print(compat.descrip
 
 # Made again where PYTHON asks for another Python than the one that is in it.
 ifneq ($(PYTHON),)
-ifneq ($(shell $(PYTHON) -c '$(VERSION)' 2>&1),$(shell $(RUN) -c '$(VERSION)' 2>/dev/null))
+ifneq ($(shell command -v $(PYTHON) >/dev/null && $(PYTHON) -c '$(VERSION)' 2>/dev/null),$(shell $(RUN) -c '$(VERSION)' 2>/dev/null))
 $(VENV)/installed: always
 endif
 endif
