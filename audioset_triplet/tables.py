@@ -19,6 +19,7 @@ from audioset_triplet.text_files import Path
 SAVE_AS_CSV = "save it as “CSV UTF-8”"
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_FIELD = 2**31 - 1
+_MAX_NAMES, _MAX_LENGTH = 12, 60  # in messages
 _SEP_LINE = re.compile(r'"?sep=(.|\\t)"?\s*', re.IGNORECASE)
 
 
@@ -52,7 +53,7 @@ class Row:
             return float(text)
         except ValueError as error:
             hint = ": with a point, not a comma" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
-            raise UserError(f"{self.where}: {column} is {text!r}, not a number{hint}") from error
+            raise UserError(f"{self.where}: {column} is {_short(text)!r}, not a number{hint}") from error
 
     def integer(self, column: str) -> int:
         """The value of a column as a whole number (`3`, or `3.0` as some programs write it); a UserError otherwise."""
@@ -175,12 +176,10 @@ def _check_header(where: str, header: Sequence[str], columns: Iterable[str], adv
         if len(named) == 1:
             hint = "; columns are separated by commas, semicolons or tabs"
         elif close:
-            hint = f"; is it {close!r}?"
+            hint = f"; is it {_short(close)!r}?"
         else:
             hint = "" if set(columns) & set(named) else "; the first line has to name the columns"
-        raise UserError(
-            f"{where}: no column {missing!r}, only {', '.join(named)}{hint}{': ' if advice else ''}{advice}"
-        )
+        raise UserError(f"{where}: no column {missing!r}, only {_listed(named)}{hint}{': ' if advice else ''}{advice}")
 
 
 def _row(path: str, line: Line, header: Sequence[str]) -> Row:
@@ -191,9 +190,18 @@ def _row(path: str, line: Line, header: Sequence[str]) -> Row:
         what = "put quotes around a value that holds a separator" if len(values) > len(header) else "fill in the rest"
         raise UserError(
             f"{path}: line {line.number}: has {len(values)} values, and there are {len(header)} columns "
-            f"({', '.join(header)}): {what}"
+            f"({_listed(header)}): {what}"
         )
     return Row(path, line.number, {name: value for name, value in zip(header, values) if name})
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MAX_NAMES} more"] if len(names) > _MAX_NAMES else []
+    return ", ".join([*map(_short, names[:_MAX_NAMES]), *more])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
 
 
 def closest(name: str, names: Iterable[str]) -> Optional[str]:

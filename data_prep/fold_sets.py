@@ -1,6 +1,8 @@
 """Shared by importers: lists in CSV, published folds, and folds for data that has none."""
 
+import os
 import pathlib
+import sys
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet import tables
@@ -8,7 +10,10 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.tables import Row
 from data_prep import plan
+from data_prep.audio_sources import Location
 from data_prep.plan import ClipList, ClipRequest
+
+_MAX_LOOKED_FOR = 20  # missing files
 
 
 def fold_of(recording_id: str, num_folds: int) -> int:
@@ -75,7 +80,7 @@ def read_csv(
 
 
 def of_folds(requests: Sequence[ClipRequest], folds: Sequence[int], settings: Mapping[str, object]) -> ClipList:
-    """The clips of some folds; none named: of all.
+    """The clips of some folds; none named: of all. A line on stderr names a file that may be meant by a missing one.
 
     Raises:
         UserError: there is no clip, or none of a fold.
@@ -88,4 +93,23 @@ def of_folds(requests: Sequence[ClipRequest], folds: Sequence[int], settings: Ma
         if fold not in all_folds:
             raise UserError(f"--folds: no clips of fold {fold}, only of {', '.join(map(str, all_folds))}")
     chosen = [request for request in requests if request.fold in selected]
+    _say_what_is_meant(chosen)
     return ClipList(chosen, {**settings, "folds": selected})
+
+
+def alike(path: str) -> str:
+    """The same for files whose names differ by case, extension and folder alone."""
+    return tables.folded(Location(path, 0).stem)
+
+
+def _say_what_is_meant(requests: Sequence[ClipRequest]) -> None:
+    """Looks beside the first missing files for one whose name is like theirs."""
+    missing = [request.location.path for request in requests if request.location and request.location.size < 0]
+    for path in missing[:_MAX_LOOKED_FOR]:
+        folder, name = os.path.split(path)
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        meant = next((other for other in sorted(names) if alike(other) == alike(name)), None)
+        if meant:
+            text = f"{len(missing)} of {len(requests)} files are not there, such as {name}; is it {meant}?"
+            print(f"{folder}: {text}", file=sys.stderr)
+            return

@@ -14,7 +14,6 @@ import re
 import sys
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from audioset_triplet import tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.extensions import VIDEO_EXTENSIONS
 from audioset_triplet.media.folder_walk import LeftOut
@@ -114,7 +113,7 @@ class _ByName:
         for path in all_paths:
             for paths, name in zip(self._paths, _names(composed(path))):
                 paths.setdefault(name, []).append(path)
-            self._alike.setdefault(_alike(path), []).append(path)
+            self._alike.setdefault(fold_sets.alike(path), []).append(path)
 
     def id_of(self, name: str) -> str:
         """A name of a table as an id: its characters composed (NFC), and a path below the source where it was none."""
@@ -136,7 +135,7 @@ class _ByName:
 
     def alike(self, name: str) -> Sequence[str]:
         """Files that may be meant by a name without a file: with another case, extension or folder."""
-        return self._alike.get(_alike(name), ())
+        return self._alike.get(fold_sets.alike(name), ())
 
     def _find(self, name: str) -> Sequence[str]:
         return next((paths[name] for paths in self._paths if name in paths), ())
@@ -149,11 +148,6 @@ def _slashes(path: str) -> str:
 def _names(path: str) -> Tuple[str, ...]:
     stem = posixpath.join(posixpath.dirname(path), Location(path, 0).stem)
     return path, stem, posixpath.basename(path), posixpath.basename(stem)
-
-
-def _alike(path: str) -> str:
-    """The same for files whose names differ by case, extension and folder alone."""
-    return tables.folded(_names(path)[-1])
 
 
 def read_table(

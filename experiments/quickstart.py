@@ -60,7 +60,11 @@ def require_trained(workdir: str) -> None:
 def embed_with(network: str, workdir: str, records: str, model: str, embeddings: str) -> None:
     """Exports one of NETWORKS and embeds the records with it, unless an earlier call did so from the same files."""
     made = f"{embeddings}.made"  # empty, written last
-    made_from = [*glob.glob(records), os.path.join(workdir, "checkpoints", "checkpoint")]
+    folder, name = os.path.split(records)
+    made_from = [
+        *glob.glob(os.path.join(glob.escape(folder), name)),
+        os.path.join(workdir, "checkpoints", "checkpoint"),
+    ]
     if os.path.isdir(model) and os.path.isdir(embeddings) and files.is_newer(made, made_from):
         print(f"\n{model} and {embeddings} are there already", flush=True)
         return

@@ -34,31 +34,8 @@ def expand(patterns: str) -> List[str]:
     return sorted(files)
 
 
-def _length_of_first(parts: Sequence[str]) -> int:
-    """How many of the parts between commas are the first name: several if they exist, and the first alone does not."""
-    for find in (_exists, _matches):
-        for length in (1, *range(len(parts), 1, -1)):
-            if find(",".join(parts[:length]).strip()):
-                return length
-    return 1
-
-
-def _files(pattern: str) -> List[str]:
-    matches = _matches(pattern)
-    files = [path for path in matches if not tf.io.gfile.isdir(path)]
-    if not matches:
-        raise UserError(f"{pattern}: no such file{_hint(pattern)}")
-    if matches == [os.path.expanduser(pattern)] and not files:
-        files = _matches(_join(_escaped(matches[0]), f"*{EXTENSION}"))
-        if not files:
-            raise UserError(f"{pattern}: no *{EXTENSION} in this folder{_contents(matches[0])}")
-    if not files:
-        raise UserError(f"{pattern}: stands for folders alone: say {_join(pattern, f'*{EXTENSION}')}")
-    return files
-
-
-def _matches(pattern: str) -> List[str]:
-    """The path of this name, or the paths that a glob matches."""
+def matches(pattern: str) -> List[str]:
+    """The path of this name, or the files and folders that a glob matches, sorted."""
     try:
         pattern = os.path.expanduser(pattern)
         if _exists(pattern):
@@ -68,6 +45,29 @@ def _matches(pattern: str) -> List[str]:
         raise UserError(f"{pattern}: {error.message}") from error
     except ValueError as error:  # a NUL
         raise UserError(f"{pattern!r}: {error}") from error
+
+
+def _length_of_first(parts: Sequence[str]) -> int:
+    """How many of the parts between commas are the first name: several if they exist, and the first alone does not."""
+    for find in (_exists, matches):
+        for length in (1, *range(len(parts), 1, -1)):
+            if find(",".join(parts[:length]).strip()):
+                return length
+    return 1
+
+
+def _files(pattern: str) -> List[str]:
+    found = matches(pattern)
+    files = [path for path in found if not tf.io.gfile.isdir(path)]
+    if not found:
+        raise UserError(f"{pattern}: no such file{_hint(pattern)}")
+    if found == [os.path.expanduser(pattern)] and not files:
+        files = matches(_join(_escaped(found[0]), f"*{EXTENSION}"))
+        if not files:
+            raise UserError(f"{pattern}: no *{EXTENSION} in this folder{_contents(found[0])}")
+    if not files:
+        raise UserError(f"{pattern}: stands for folders alone: say {_join(pattern, f'*{EXTENSION}')}")
+    return files
 
 
 def _exists(name: str) -> bool:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 from PIL import Image
 
+from audioset_triplet import files
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.sampling import positives
 from audioset_triplet.synthetic.sounds import SOUNDS, coloured_noise
@@ -65,7 +66,8 @@ def save(figure: Figure, path: str) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
-    image.quantize(NUM_COLORS, dither=Image.Dither.NONE).save(path, format="png", optimize=True)
+    with files.atomic_path(path) as temporary:
+        image.quantize(NUM_COLORS, dither=Image.Dither.NONE).save(temporary, format="png", optimize=True)
 
 
 def _windows(front_end: FrontEnd, seed: int) -> Dict[str, np.ndarray]:

@@ -14,7 +14,6 @@ Shapes: n training clips.
 """
 
 import dataclasses
-import glob
 import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -31,6 +30,7 @@ from audioset_triplet.evaluation.splits import Split
 from audioset_triplet.evaluation.table import Cell, CellResult, Measurement, Row
 from audioset_triplet.labelling import clip_clusters, selection
 from audioset_triplet.labelling.clip_clusters import ClipClusters
+from audioset_triplet.records import globs
 from audioset_triplet.reports import label_curve_page
 from audioset_triplet.studies import cells, grid
 
@@ -260,7 +260,7 @@ def read_clusterings(named: Sequence[str]) -> Dict[str, List[ClipClusters]]:
     clusterings: Dict[str, List[ClipClusters]] = {}
     for text in named:
         name, _, pattern = text.partition("=")
-        folders = sorted(glob.glob(pattern))
+        folders = globs.matches(pattern)
         if not name or not pattern or "/" in name or name in (RANDOM, *clusterings):
             raise UserError(f"--clusterings needs NAME=FOLDER, each name once and none of them random, not {text!r}.")
         if not folders:

@@ -164,6 +164,17 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
         assert np.abs(clips[name][1000:-1000] - 8192).max() <= 1  # the edges ring
 
 
+def test_a_file_that_may_be_meant_is_named(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = write_tiny_esc50(tmp_path / "esc", classes=2, clips_per_class=1, folds=2)
+    listed = sorted((root / "audio").iterdir())
+    listed[0].rename(listed[0].with_suffix(".WAV"))
+    (root / "audio" / listed[1].stem).with_suffix(".txt").touch()
+    listed[1].unlink()
+    esc50.clips(root, (), "all")
+    said = f"2 of {len(listed)} files are not there, such as {listed[0].name}; is it {listed[0].stem}.WAV?"
+    assert said in capfd.readouterr().err
+
+
 def test_missing_folder_is_one_line_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UserError, match=f"^--source={tmp_path / 'absent'}: no such folder$"):
         prepare(tmp_path / "absent", tmp_path / "out")

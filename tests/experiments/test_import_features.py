@@ -106,7 +106,7 @@ def test_a_damaged_record_is_one_line(tmp_path):
     (tmp_path / "x.tfrecord").write_bytes((tmp_path / "x.tfrecord").read_bytes()[:-1])
     arguments = processes.flags(features=tmp_path / "x.tfrecord", output=tmp_path / "out", model_id="audioset-v1")
     assert f"{tmp_path}/x.tfrecord: record 2: truncated: 1 of" in processes.error_of(processes.run(MODULE, *arguments))
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_bad_calls_are_one_clear_line(folder, tmp_path):
     for options, message in [
         (dict(model_id="audioset-v1"), "--features is required"),
         (dict(features=tmp_path / "none" / "*.tfrecord", model_id="x"), "no such file"),
-        (dict(features=root / "eval", model_id="x"), f"say {root}/eval/*.tfrecord"),
+        (dict(features=root, model_id="x"), f"no *.tfrecord in this folder; {root} holds"),
         (dict(features=theirs), "name it with --model_id"),
         (dict(features=ours, fold=1), "leave out --model_id, --class_labels and --fold"),
         (dict(features=theirs, model_id="x", class_labels=tmp_path / "none"), "no such file"),
