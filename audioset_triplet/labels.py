@@ -36,14 +36,14 @@ class Vocabulary:
         return len(self.ids)
 
 
-def read_vocabulary(path: str) -> Vocabulary:
-    """Reads class_labels_indices.csv.
+def read_vocabulary(path: str, advice: str = "is this class_labels_indices.csv?") -> Vocabulary:
+    """Reads class_labels_indices.csv; `advice` is for a file that lacks a column.
 
     Raises:
         UserError: the file cannot be read, has no column of a name, or does not number its classes 0, 1, 2, ….
     """
     ids: Dict[str, str] = {}
-    for row in tables.read(path, _COLUMNS, "is this class_labels_indices.csv?"):
+    for row in tables.read(path, _COLUMNS, advice):
         id_, name = row["mid"].strip(), row["display_name"].strip()
         if row.integer("index") != len(ids) or not id_ or not name:
             raise UserError(f"{row.where}: expected class {len(ids)} with its id and name, not {row['index']!r}")

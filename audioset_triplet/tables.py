@@ -19,6 +19,7 @@ from audioset_triplet.text_files import Path
 SAVE_AS_CSV = "save it as “CSV UTF-8”"
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_FIELD = 2**31 - 1
+_JSON_START = re.compile(r'\s*(?:\{\s*"|\[\s*[\[{"])')
 _MAX_NAMES, _MAX_LENGTH = 12, 60  # in messages
 _SEP_LINE = re.compile(r'"?sep=(.|\\t)"?\s*', re.IGNORECASE)
 
@@ -96,7 +97,10 @@ def lines(path: Path, columns: Sequence[str] = ()) -> Iterator[Line]:
     Raises:
         UserError: no such file, or no text table; quotes that do not close; with the line.
     """
-    text = text_files.lines(text_files.read(path, SAVE_AS_CSV))
+    whole = text_files.read(path, SAVE_AS_CSV)
+    if _JSON_START.match(whole):
+        raise UserError(f"{path}: JSON, not a table: {SAVE_AS_CSV}")
+    text = text_files.lines(whole)
     delimiter = _SEP_LINE.fullmatch(text[0]) if text else None
     start = 1 if delimiter else 0
     separator = delimiter[1].replace(r"\t", "\t") if delimiter else _delimiter(text, columns)

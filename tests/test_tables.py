@@ -94,6 +94,7 @@ def test_odd_tables_that_lose_nothing_are_read(tmp_path, text, rows):
         ("filename,labels\na,x\n".encode("utf-16-le"), "line 1: UTF-16 without a byte order mark"),
         (codecs.BOM_UTF16_LE + b"f\0i", "line 1: not UTF-16 .damaged."),
         (b"PK\x03\x04....[Content_Types].xml....xl/workbook.xml", "an Excel workbook .*: save it as “CSV UTF-8”"),
+        ('[{"id": "a", "name": "b"}]', "JSON, not a table"),
         ("<!DOCTYPE html>\n<html>", "an HTML page, not a text"),
     ],
 )

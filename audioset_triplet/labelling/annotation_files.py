@@ -97,7 +97,8 @@ def read_classes(path: str) -> Dict[int, str]:
         UserError: a file that cannot be read, one that `labels.read_vocabulary` refuses, or a name that is repeated.
     """
     if path.lower().endswith((".csv", ".tsv")):
-        return dict(enumerate(labels.read_vocabulary(path).names))
+        advice = "give class_labels_indices.csv, or a text file (.txt) with the name of a class on each line"
+        return dict(enumerate(labels.read_vocabulary(path, advice).names))
     line_of: Dict[str, int] = {}
     for line in tables.read_list(path, "display_name"):
         name = text_files.composed(line.values[0])

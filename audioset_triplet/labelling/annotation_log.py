@@ -20,6 +20,7 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from audioset_triplet import files, tables, text_files
@@ -31,6 +32,7 @@ _OLD_NAME = "labels.jsonl"  # of version 1
 _WORK = "writes annotations there"  # of a process that holds the folder
 UNKNOWN = "?"  # in place of a class: the annotator does not know
 SEPARATOR = ";"  # between several classes
+_OTHER_SEPARATORS = re.compile(r"[,|/&+\t\r\n]+")  # that people may write instead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,8 +137,8 @@ class AnnotationLog:
         known = tables.meant(name, classes)
         if known is None:
             close = tables.closest(name, classes)
-            hint = f"; is it {close!r}?" if close else ""
-            parts = [part.strip() for part in name.split(",")]
+            hint = f"; is it {close!r}?" if close else f"; they begin with {', '.join(classes[:3])}"
+            parts = [part.strip() for part in _OTHER_SEPARATORS.split(name)]
             if len(parts) > 1 and all(tables.meant(part, classes) for part in parts):
                 hint = f"; several classes have {SEPARATOR!r} between them"
             raise UserError(

@@ -49,6 +49,8 @@ def read(path: str) -> List[Answer]:
             differ; with its line or entry.
     """
     text = text_files.read(path, f"{tables.SAVE_AS_CSV}, or {_GIVE}")
+    if not text.strip():
+        raise UserError(f"{path}: is empty: {_GIVE}")
     is_json = path.lower().endswith((".json", ".jsonl")) or _JSON_START.match(text)
     first_of: Dict[str, _Entry] = {}
     for entry in _json_entries(path, text) if is_json else _table_entries(path):

@@ -216,6 +216,7 @@ def test_ways_to_say_i_do_not_know(tmp_path, answer):
         ("a.csv", "PK\x03\x04xl/workbook.xml", "an Excel workbook .*: save it as “CSV UTF-8”"),
         ("a.csv", "clip_id,answer\na,?;dog\n", "clip a is annotated with '.' and with a class"),
         ("a.json", "{", "is not JSON"),
+        ("a.json", " \n", "is empty: give a filled-in"),
         ("a.json", '{"a": 1}', "entry 1: has no 'clip_id'"),
         ("a.json", "3", "is not a list"),
         ("a.json", '{"clip_id": "a", "answer": "dog"}\n{"clip_id"', "is not JSON"),
@@ -264,5 +265,8 @@ def test_classes_of_a_list_and_of_audioset(tmp_path):
     (tmp_path / "names.txt").write_text("dog\n\ndog\n")
     with pytest.raises(UserError, match="names.txt: line 3: dog is named twice, before on line 1"):
         annotation_files.read_classes(str(tmp_path / "names.txt"))
+    (tmp_path / "c.csv").write_text("name\ndog\n")
+    with pytest.raises(UserError, match="no column 'index', .*: give class_labels_indices.csv, or a text file"):
+        annotation_files.read_classes(str(tmp_path / "c.csv"))
     with pytest.raises(UserError, match="nowhere.txt: no such file"):
         annotation_files.read_classes(str(tmp_path / "nowhere.txt"))

@@ -68,6 +68,9 @@ def test_do_not_know_is_an_answer(tmp_path):
         (Answer("clip 8", ("dog",), "file"), "clip 8 was not queried .*; is it clip "),
         (Answer("clip 1", ("dgo",), "file"), "clip 1 is annotated with 'dgo', which is none of the 3 .*; is it 'dog'"),
         (Answer("clip 1", ("dog, Speech, male",), "file"), "'dog, Speech, male', which is none of"),
+        (Answer("clip 1", ("Katze",), "file"), "none of the 3 classes .*; they begin with "),
+        (Answer("clip 1", ("dog | Speech, male",), "file"), "'dog . Speech, male', which is none of"),
+        (Answer("clip 1", ("dog\nBär\u2028sleeping",), "file"), "several classes have ';' between them"),
         (Answer("clip 1", ("dog,dog",), "file"), "several classes have ';' between them"),
     ],
 )
