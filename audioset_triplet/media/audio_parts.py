@@ -12,7 +12,7 @@ from audioset_triplet import file_kinds
 from audioset_triplet.media import chunked_files, mpeg_frames, ogg_pages, tags
 from audioset_triplet.media.audio_error import AudioError, Path
 from audioset_triplet.media.file_bytes import FileBytes
-from audioset_triplet.media.file_parts import Part
+from audioset_triplet.media.file_parts import MOST_RUBBISH_BYTES, Part
 
 _HEAD_BYTES = file_kinds.HEAD_BYTES
 _BLOCK_BYTES = 1 << 18
@@ -28,6 +28,7 @@ _STARTS: List[Pattern[bytes]] = [
     re.compile(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00\x09\x00\x00\x00\x00"),
     re.compile(rb"TTA1\x01\x00"),
 ]
+_ISO = "an MP4 or M4A file"
 _ISO_TYPES = (
     b"ftyp",
     b"moov",
@@ -70,12 +71,14 @@ def measure(path: Path, data: FileBytes) -> Measured:
     end = len(data)
     if chunked_files.is_chunked(head):
         return Measured(chunked_files.parts(path, data, start, end), _kind(head))
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        _require_avi(path, head, end - start)
     if head.startswith(ogg_pages.MAGIC):
         return _alone(path, data, Measured(ogg_pages.parts(path, data, start, end), "an Ogg file"))
     if head.startswith(b".snd"):
         return Measured(_au_parts(path, data, start, end), "an AU file")
     if head[4:8] in _ISO_TYPES:
-        return Measured(_between(_iso_starts(path, data, start, end), end, by_ffmpeg=True), "an MP4 or M4A file")
+        return Measured(_between(_iso_starts(path, data, start, end), end, by_ffmpeg=True), _ISO)
     for pattern in _STARTS:
         if pattern.match(head):
             starts = list(data.starts(pattern, start))
@@ -95,13 +98,16 @@ def measure(path: Path, data: FileBytes) -> Measured:
 
 def _alone(path: Path, data: FileBytes, measured: Measured) -> Measured:
     """The same, where no file of another format follows."""
-    start = tags.after(data, measured.parts[-1].end, len(data))
-    head = data[start : start + _HEAD_BYTES]
-    is_other = head.startswith(_OTHER_STARTS) or head[4:8] == b"ftyp" or chunked_files.is_chunked(head)
-    if is_other or mpeg_frames.is_row(data, start, len(data)):
-        other = _kind(head) or "an MP3 file"
-        raise AudioError(path, "unreadable", f"several files in one: {measured.kind}, then {other}")
+    _require_no_other_file(path, data, tags.after(data, measured.parts[-1].end, len(data)), measured.kind)
     return measured
+
+
+def _require_no_other_file(path: Path, data: FileBytes, start: int, kind: str) -> None:
+    head = data[start : start + _HEAD_BYTES]
+    is_other = head.startswith(_OTHER_STARTS) or chunked_files.is_chunked(head)
+    if is_other or mpeg_frames.is_row(data, start, len(data)) or (head[4:8] == b"ftyp" and kind != _ISO):
+        other = _kind(head) or "an MP3 file"
+        raise AudioError(path, "unreadable", f"several files in one: {kind}, then {other}")
 
 
 def _kind(head: bytes) -> str:
@@ -115,6 +121,13 @@ def _before_id3v1(data: FileBytes) -> int:
 
 def _between(starts: List[int], end: int, by_ffmpeg: bool) -> List[Part]:
     return [Part(start, stop, by_ffmpeg=by_ffmpeg) for start, stop in zip(starts, [*starts[1:], end])]
+
+
+def _require_avi(path: Path, head: bytes, num_bytes: int) -> None:
+    """FFmpeg takes an AVI file that ends before its list of frames for a shorter one."""
+    [size] = struct.unpack("<I", head[4:8])
+    if size and size + 8 > num_bytes:
+        raise AudioError(path, "truncated", f"{num_bytes} of {size + 8} bytes are there")
 
 
 def _require_segment(path: Path, data: FileBytes, start: int) -> None:
@@ -137,6 +150,12 @@ def _iso_starts(path: Path, data: FileBytes, start: int, end: int) -> List[int]:
     position = start
     while position + 8 <= end:
         size, kind = struct.unpack(">I4s", data[position : position + 8])
+        if position > start:
+            _require_no_other_file(path, data, position, _ISO)
+        if not kind.isascii() or size == 0 or size > end - position:
+            num_more = end - tags.after(data, position, end)
+            if kind not in _ISO_TYPES and num_more > MOST_RUBBISH_BYTES:
+                raise AudioError(path, "unreadable", f"{num_more} bytes behind its boxes are no MP4")
         if kind == b"ftyp" and position > start:
             starts.append(position)
         if size == 1 and position + 16 <= end:
@@ -161,6 +180,10 @@ def _au_parts(path: Path, data: FileBytes, start: int, end: int) -> List[Part]:
         raise AudioError(path, "truncated", f"{max(0, end - start - offset)} of {size} bytes of samples are there")
     if data[after : after + 4] == b".snd":
         return [Part(start, after), *_au_parts(path, data, after, end)]
+    if size and end - tags.after(data, after, end) > MOST_RUBBISH_BYTES:
+        raise AudioError(
+            path, "unreadable", f"its header counts {size} bytes of samples, and {end - after} more follow"
+        )
     if not size:
         return [Part(start + 12, end, data[start : start + 8] + b"\xff\xff\xff\xff")]
     return [Part(start, end)]

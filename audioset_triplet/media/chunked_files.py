@@ -109,6 +109,8 @@ def _walk(data: FileBytes, start: int, end: int, layout: _Layout) -> Tuple[List[
         chunk = _Chunk(data[position : position + 4], position + header_bytes, size)
         if layout.size_includes_header:
             chunk = chunk._replace(size=max(0, size - header_bytes))
+        if chunk.size < 0 and chunk.id not in _AUDIO_CHUNKS:
+            break
         if chunk.id in _AUDIO_CHUNKS:
             chunk = _with_size(data, start, chunk, end, layout)
         chunks.append(chunk)

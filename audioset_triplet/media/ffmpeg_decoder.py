@@ -11,8 +11,10 @@ import numpy as np
 from audioset_triplet.media.audio_error import AudioError, Path
 from audioset_triplet.media.file_parts import Opened, Part, PartReader, Refused, of_length
 
-# Tracks of a video end a little before the video does.
+# Tracks of a video end a little before the video does; a lone one counts what the encoder put before and behind.
 _SLACK_SECONDS = 0.5
+_AUDIO_SLACK_SECONDS = 0.2
+_MICROSECONDS = 1_000_000  # unit of the duration of a container
 # Formats whose length FFmpeg guesses from the first bit rate.
 _GUESSED_LENGTHS = ("aac", "ac3", "amr", "dts", "dtshd", "eac3", "g722", "gsm", "loas", "mlp", "mp3", "truehd")
 _FORMATS = (
@@ -109,16 +111,19 @@ def _frames(path: Path, container: Any, track: Any) -> Iterator[Any]:
         detail = f"decoding stops after {num_read / rate_hz:.2f} s: {error.strerror}"
         raise AudioError(path, "truncated", detail) from error
     expected = _length_seconds(container, track)
-    if rate_hz and expected and num_read / rate_hz < expected - _SLACK_SECONDS:
+    slack = _SLACK_SECONDS if container.streams.video else _AUDIO_SLACK_SECONDS
+    if rate_hz and expected and num_read / rate_hz < expected - slack:
         detail = f"the audio ends after {num_read / rate_hz:.2f} s"
         raise AudioError(path, "truncated", detail + of_length(round(expected * rate_hz), rate_hz))
 
 
 def _length_seconds(container: Any, track: Any) -> float:
     """By the header; 0: unknown."""
-    if container.format.name in _GUESSED_LENGTHS or not track.duration:
+    if container.format.name in _GUESSED_LENGTHS:
         return 0.0
-    return float(track.duration * track.time_base)
+    if track.duration:
+        return float(track.duration * track.time_base)
+    return 0.0 if container.streams.video else (container.duration or 0) / _MICROSECONDS
 
 
 def _blocks(path: Path, container: Any, first: Any, frames: Iterator[Any], block_samples: int) -> Iterator[np.ndarray]:

@@ -9,6 +9,9 @@ from typing import BinaryIO, Iterator, NamedTuple, Optional
 
 import numpy as np
 
+# More than these after the end that a header gives are audio that it does not count; less may be anything.
+MOST_RUBBISH_BYTES = 1 << 14
+
 
 class Part(NamedTuple):
     """A range of the bytes of a file, in which a decoder sees a whole file."""

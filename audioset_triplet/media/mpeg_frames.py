@@ -174,7 +174,7 @@ def _read_tag(data: FileBytes, start: int, header: _Header) -> Tuple[bytes, Opti
         num_bytes, num_frames = struct.unpack_from(">II", frame, 46)
         return frame, num_frames, num_bytes
     at = header.tag_offset
-    if frame[at : at + 4] not in _XING or len(frame) < at + 16:
+    if frame[at : at + 4] not in _XING or len(frame) < at + 16 or any(frame[4:at]):  # libsndfile wants zeros
         return b"", None, None
     flags, *values = struct.unpack_from(">III", frame, at + 4)
     has_frames, has_bytes = bool(flags & 1), bool(flags & 2)

@@ -1,7 +1,7 @@
 """libsndfile as the decoder of a part of a file: WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF and about twenty more."""
 
 import re
-from typing import BinaryIO, Iterator, Optional
+from typing import BinaryIO, Iterator, Optional, Union
 
 import numpy as np
 import soundfile
@@ -42,7 +42,7 @@ def open_part(path: Path, file: BinaryIO, size: int, part: Part, block_values: i
     Raises:
         Refused: libsndfile cannot read it, or it seems to be empty.
     """
-    source: object = PartReader(file, part)
+    source: Union[int, PartReader] = PartReader(file, part)
     if part.is_all_of(size):
         file.seek(0)
         source = file.fileno()  # by name, libsndfile would believe the extension, and look for ._NAME beside it

@@ -200,6 +200,22 @@ def test_ogg_flac(tmp_path: pathlib.Path) -> None:
     assert error_of(tmp_path / "a.ogg", data[:-700]).reason == "truncated"
 
 
+def test_an_au_file_that_holds_more_than_it_counts(tmp_path: pathlib.Path) -> None:
+    assert "more follow" in error_of(tmp_path / "a.au", patched(encoded(A, format="AU"), 8, b"\0\0\x10\0")).detail
+
+
+def test_files_of_ffmpeg_that_lack_bytes_or_hold_others(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("av", reason="needs the video extra")
+    avi = by_ffmpeg(A, 16000, "avi", "libmp3lame")
+    webm = by_ffmpeg(noise(3.0, 48000), 48000, "matroska", "libopus")
+    middle = len(webm) // 2
+    assert error_of(tmp_path / "a.avi", avi[:-1000]).reason == "truncated"
+    assert error_of(tmp_path / "a.webm", webm[:-1000]).reason == "truncated"
+    rubbish = np.random.default_rng(0).bytes(1000)
+    assert error_of(tmp_path / "a.webm", webm[:middle] + rubbish + webm[middle:]).reason == "truncated"
+    assert error_of(tmp_path / "a.webm", patched(webm, middle, bytes(3000))).reason == "truncated"
+
+
 @pytest.mark.parametrize("layout, channels", [("stereo", 2), ("hexadecagonal", 16)])
 def test_channels_by_ffmpeg(tmp_path: pathlib.Path, layout: str, channels: int) -> None:
     av = pytest.importorskip("av", reason="needs the video extra")

@@ -56,6 +56,11 @@ def test_without_a_tag_all_frames_are_read(tmp_path: pathlib.Path, has_one_bit_r
     np.testing.assert_array_equal(load(tmp_path / "a.mp3", data + 9 * APE, 44100), samples)
 
 
+def test_a_damaged_tag_is_none(tmp_path: pathlib.Path) -> None:
+    """libsndfile does not see it, and would guess the length from the first bit rate."""
+    assert len(load(tmp_path / "a.mp3", patched(MP3, 8, b"x"))) >= 16000
+
+
 def test_missing_frames_and_rubbish_among_frames(tmp_path: pathlib.Path) -> None:
     assert error_of(tmp_path / "a.mp3", MP3[:-1500]).reason == "truncated"
     assert "no MPEG audio" in error_of(tmp_path / "a.mp3", MP3 + b"rubbish!" * 30 + MP3).detail
