@@ -6,15 +6,20 @@ exports an untrained ResNet-50 (as published, unless flags of the network say ot
 (44.1 kHz, stereo) in each of --formats, and measures, in turns:
 
 * bare: windows of noise through the SavedModel (front end and network), batch after batch;
-* embed: what `experiments.embed` does with the files: decode, resample, cut into windows, the SavedModel, Parquet.
+* embed: what a worker of `experiments.embed` does with the files: decode, resample, cut into windows, the SavedModel,
+  Parquet;
+* program: `experiments.embed` itself with a process per core, on --clips and on three times --clips files for each of
+  them. The rate is that of the difference, and what all of AudioSet takes is computed from it.
 
-Neither counts the time to start and to load the model.
+None counts the time to start and to load the model.
 """
 
 import os
+import pathlib
+import sys
 import tempfile
 import time
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 from absl import flags
 from tqdm import tqdm
@@ -22,17 +27,19 @@ from tqdm import tqdm
 from audioset_triplet import command_line
 from audioset_triplet.config import options
 from audioset_triplet.config.network import EmbeddingNetworkConfig
-from audioset_triplet.errors import UserError
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(shared)
 flags.DEFINE_list("formats", ["wav", "flac", "mp3"], "Of what soundfile writes: wav, flac, mp3, ogg.")
-flags.DEFINE_integer("clips", 32, "Files of each format; ten windows each.", 1)
+flags.DEFINE_integer("clips", 32, "Files of each format, ten windows each; for the program, of each process.", 1)
 flags.DEFINE_integer("batch_size", 64, "Windows per call of the model.", 1)
+flags.DEFINE_integer("workers", 0, "Processes of the program; 0: one per core.", 0)
 command_line.define_flags(EmbeddingNetworkConfig)
 
 MODULE = "experiments.benchmarks.embed"  # also where it runs as a program
+WINDOWS_PER_CLIP = 10
+AUDIOSET_CLIPS = 2_084_320  # segments in the lists of the release, of ten seconds each
 
 
 def export(folder: str, config: str) -> Dict[str, float]:
@@ -76,34 +83,74 @@ def _bare(model: Any, num_windows: int, batch_size: int) -> float:
 def _embed(model: Any, folder: str, batch_size: int) -> int:
     """Embeds the files of a folder into another, and says how many windows they have."""
     from audioset_triplet.export import audio_clips, embedder
-    from audioset_triplet.store.embeddings import EmbeddingWriter
+    from audioset_triplet.store.embedding_parts import StoreInfo
+    from audioset_triplet.store.part_writers import ParquetPartWriter
 
-    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    with tempfile.TemporaryDirectory() as output:
-        with EmbeddingWriter(output, model.model_id, model.front_end_id, model.embedding_size) as writer:
-            clips = audio_clips.file_clips(paths, paths, model)
-            totals = embedder.embed(clips, model, writer, batch_size, len(paths))
-    if totals.rejects:
-        raise UserError(f"{len(totals.rejects)} files were rejected, the first: {totals.rejects[0][1]}")
-    return totals.num_windows
+    items = audio_clips.find(folder, (), model).items
+    clips = [clip for item in items for clip in audio_clips.clips_of(item, (), model)]
+    with tempfile.TemporaryFile() as file:
+        writer = ParquetPartWriter(file, StoreInfo(model.model_id, model.front_end_id, model.embedding_size, ""))
+        totals = embedder.embed(clips, model, writer, batch_size)
+        writer.close()
+    for error in totals.rejects.values():
+        raise error
+    return writer.num_rows
+
+
+def program(model: str, sizes: Mapping[int, str], num_workers: int, batch_size: int) -> Dict[str, float]:
+    """The rate of the program, and what AudioSet takes at that rate.
+
+    Args:
+        model: folder of the SavedModel.
+        sizes: number of files -> folder of so many; two of them.
+        num_workers: processes.
+        batch_size: windows per call of the model.
+    """
+    seconds = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for size, folder in sizes.items():
+            output = os.path.join(scratch, str(size))
+            flags_of_run = [f"--model={model}", f"--input={folder}", f"--output={output}"]
+            flags_of_run += [f"--num_workers={num_workers}", f"--batch_size={batch_size}"]
+            seconds[size], _ = shared.run([sys.executable, "-m", "experiments.embed", *flags_of_run])
+        num_bytes = sum(path.stat().st_size for path in pathlib.Path(output).glob("*.parquet"))
+    few, many = sizes
+    rate = (many - few) * WINDOWS_PER_CLIP / (seconds[many] - seconds[few])
+    hours = AUDIOSET_CLIPS * WINDOWS_PER_CLIP / rate / 3600
+    return {
+        "program: windows/s": rate,
+        "AudioSet: hours": hours,
+        "AudioSet: core hours": hours * num_workers,
+        "AudioSet: GB of embeddings": num_bytes / many * AUDIOSET_CLIPS / 1e9,
+    }
 
 
 def main() -> None:
     command_line.require_flags("output", "formats")
     config = command_line.config_from_flags(EmbeddingNetworkConfig())
+    num_workers = FLAGS.workers or os.cpu_count() or 1
+    sizes = (FLAGS.clips, FLAGS.clips * num_workers, 3 * FLAGS.clips * num_workers)
     repeats: Dict[str, list] = {extension: [] for extension in FLAGS.formats}
     with tempfile.TemporaryDirectory() as scratch, tqdm(total=FLAGS.repeats, disable=None) as bar:
         model = os.path.join(scratch, "model")
         shared.call(MODULE, "export", model, options.to_json(config))
-        folders = {extension: os.path.join(scratch, extension) for extension in FLAGS.formats}
-        for extension, folder in folders.items():
-            shared.call("experiments.benchmarks.shared", "write_sounds", folder, extension, FLAGS.clips)
+        folders = {
+            extension: {size: os.path.join(scratch, f"{extension}-{size}") for size in sizes}
+            for extension in FLAGS.formats
+        }
+        for extension, folder_of in folders.items():
+            for size, folder in folder_of.items():
+                shared.call("experiments.benchmarks.shared", "write_sounds", folder, extension, size)
         for _ in range(FLAGS.repeats):
-            rates = shared.call(MODULE, "measure", model, list(folders.values()), FLAGS.batch_size)
+            small = {extension: folder_of[FLAGS.clips] for extension, folder_of in folders.items()}
+            rates = shared.call(MODULE, "measure", model, list(small.values()), FLAGS.batch_size)
+            for extension, folder_of in folders.items():
+                bare, embed = rates[small[extension]]
+                row = {"bare: windows/s": bare, "embed: windows/s": embed, "of bare": embed / bare}
+                larger = {size: folder_of[size] for size in sizes[1:]}
+                row.update(program(model, larger, num_workers, FLAGS.batch_size))
+                repeats[extension].append(row)
             bar.update()
-            for extension, folder in folders.items():
-                bare, embed = rates[folder]
-                repeats[extension].append({"bare: windows/s": bare, "embed: windows/s": embed, "of bare": embed / bare})
     shared.write({name.upper(): shared.medians(rows) for name, rows in repeats.items()}, "format")
 
 
