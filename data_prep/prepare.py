@@ -21,7 +21,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs import storage
-from audioset_triplet.jobs.folder import SETTINGS, Folder
+from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
 from audioset_triplet.records import schema
 from data_prep import coverage, coverage_page, plan, shards
@@ -72,10 +72,10 @@ def prepare(
         "clips": plan.digest_of_clips(clips.requests),
     }
     planned = plan.make_shards(clips.requests, config.num_shards)
-    with folder.held("prepares records there"):
+    with folder.held():
         _refuse_other_records(folder, settings, planned)
         folder.make()
-        folder.write_json(SETTINGS, settings)
+        folder.write_settings(settings)
         rules = Rules(config, runner.max_reject_fraction, clips.frames)
         reports: Dict[str, ShardReport] = {}
         todo = [shard for shard in planned if not folder.is_done(shard.name, shard.digest)]
@@ -170,7 +170,7 @@ def _write_card(folder: Folder, card: Mapping[str, Any], rejects: Sequence[Rejec
 
 def _refuse_other_records(folder: Folder, settings: Mapping[str, Any], planned: Sequence[Shard]) -> None:
     """Records of two runs in one folder would be read as one data set."""
-    path = folder.path(SETTINGS)
+    path = folder.settings_path
     if storage.exists(path):
         try:
             before = {**_OLD_SETTINGS, **json.loads(storage.read_bytes(path))}

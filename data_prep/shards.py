@@ -97,7 +97,7 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
         return
     outcomes: List[_Outcome] = []
     rejects: List[Reject] = []
-    with storage.appearing(folder.temporary(name), folder.path(name)) as plain:
+    with storage.appearing(folder.temporary(), folder.path(name)) as plain:
         file = _HashedFile(plain)
         for request in shard.requests:
             try:

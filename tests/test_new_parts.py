@@ -6,17 +6,18 @@ import pytest
 import soundfile
 
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.embedding import EmbeddingConfig, EmbeddingModelConfig
 from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import comparisons
-from audioset_triplet.export import audio_clips, embedder, loaded_model, saved_model
+from audioset_triplet.export import embedding_job, loaded_model, saved_model
 from audioset_triplet.frontend import registry as front_ends
 from audioset_triplet.models import registry as architectures
 from audioset_triplet.runs import trained_networks
-from audioset_triplet.store import embeddings
 from audioset_triplet.training import triplet
 from tests import processes, tiny_records, toy_front_end, toy_network
 
@@ -73,14 +74,13 @@ def test_a_new_front_end_and_a_new_architecture_go_all_the_way(source, data, tmp
     front_end = front_ends.by_name(config.network.front_end)
     saved_model.export(network, str(output / "model"), front_end, {"weights": checkpoint})
 
-    model = loaded_model.ExportedModel(str(output / "model"))
-    assert (model.front_end_id, model.sample_rate_hz) == ("toy-8000", 8000)
+    model = EmbeddingModelConfig(model=str(output / "model"))
+    loaded = loaded_model.load(model)
+    assert (loaded.front_end_id, loaded.sample_rate_hz) == ("toy-8000", 8000)
     for name, audio in (("of-records", data), ("of-files", str(source))):
-        clips = audio_clips.find(audio, (), model)
-        stored = (str(output / name), model.model_id, model.front_end_id, model.embedding_size)
-        with embeddings.EmbeddingWriter(*stored) as writer:
-            totals = embedder.embed(clips.clips, model, writer, 16, clips.num_clips)
-        assert totals.num_clips == 8 * CLASSES and totals.num_windows == totals.num_clips * 14  # of 2 s
+        stored = str(output / name)
+        summary = embedding_job.embed(audio, stored, EmbeddingConfig(model=model), RunnerConfig(num_workers=1))
+        assert summary.num_clips == 8 * CLASSES and summary.num_windows == summary.num_clips * 14  # of 2 s
 
     stored = str(output / "of-records")
     numbers = comparisons.compare(RetrievalConfig(), comparisons.embedding_sets(stored, "", {}, {})).numbers()

@@ -1,7 +1,7 @@
 """How audio is embedded."""
 
 import dataclasses
-from typing import ClassVar, List
+from typing import ClassVar, List, Tuple
 
 from audioset_triplet.config.options import Config, option, require
 
@@ -59,3 +59,16 @@ class EmbeddingModelConfig(Config):
         """The flags for models of others that have another value than their default."""
         fields = [field for field in dataclasses.fields(self) if field.name != "model"]
         return [f"--{field.name}" for field in fields if getattr(self, field.name) != field.default]
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingConfig(Config):
+    """How an archive is embedded."""
+
+    model: EmbeddingModelConfig = dataclasses.field(default_factory=EmbeddingModelConfig)
+    format: str = option(
+        "parquet", "How the embeddings are written: rows, or AudioSet's feature records.", ("parquet", "tfrecord")
+    )
+    folds: Tuple[int, ...] = option((), "Only clips of these folds (of TFRecords), e.g. 1,2. Empty: all.")
+    batch_size: int = option(64, "Windows per call of the model.", at_least=1)
+    uses_gpu: bool = True  # each worker process claims a GPU where there are some; else it uses what it finds

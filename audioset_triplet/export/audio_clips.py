@@ -7,13 +7,17 @@ import os
 from typing import Callable, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
+import tensorflow as tf
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import is_text, printable
+from audioset_triplet.jobs import storage
 from audioset_triplet.media import audio_files, folder_walk, pcm
 from audioset_triplet.media.folder_walk import LeftOut
 from audioset_triplet.records import reading, schema
+
+_BYTES_PER_ITEM = 256 << 20  # of records: 800 clips of ten seconds
 
 
 class AudioFormat(Protocol):
@@ -37,18 +41,41 @@ class AudioClip:
     read: Callable[[], Iterator[np.ndarray]]
 
 
-class AudioClips(NamedTuple):
-    """Audio clips, one after the other, and what else is in the folder that was searched."""
+@dataclasses.dataclass(frozen=True)
+class AudioItem:
+    """An audio file, or successive records of a TFRecord file: what a worker reads at a time."""
 
-    clips: Iterator[AudioClip]
-    num_clips: Optional[int]  # None: not known before they are read
+    key: str  # the path in the input, with `/`; of the second and later ranges of a file with the first record behind @
+    path: str  # of the file; empty: it is gone
+    size: int  # bytes of the file
+    time_ns: int  # when it was last changed
+    is_records: bool = False
+    index: int = 0  # of the first record
+    offset: int = 0  # of its first byte
+    num_records: Optional[int] = None  # None: to the end of the file
+
+    @property
+    def identity(self) -> List[int]:
+        """Changes when the file is replaced, not when it moves."""
+        return [self.size, self.time_ns, self.index, self.offset, -1 if self.num_records is None else self.num_records]
+
+
+class AudioInput(NamedTuple):
+    """The audio of a path, and what else is in the folder that was searched."""
+
+    root: str  # the folder that clip ids and keys are relative to
+    items: List[AudioItem]
     left_out: LeftOut
 
+    @property
+    def is_records(self) -> bool:
+        return self.items[0].is_records
 
-def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioClips:
-    """The audio clips of a path.
 
-    The id of a clip is its path in the folder, or in the folder that all files of a glob share.
+def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioInput:
+    """The audio of a path.
+
+    The id of a clip of an audio file is its path in the folder, or in the folder that all files of a glob share.
 
     Args:
         source: an audio file, a folder of them (searched to any depth) or of TFRecords, or globs of either, separated
@@ -62,17 +89,42 @@ def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioC
     left_out = LeftOut()
     if os.path.isdir(source):
         paths, left_out = _in_folder(source)
-        root = source
+        root = os.path.abspath(source)
     else:
         # The name of a file may hold commas and brackets, which a list of globs may not.
         paths = [source] if os.path.isfile(source) else _visible(reading.expand_globs(source), left_out)
-        root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+        root = storage.common_folder(paths)
     if all(".tfrecord" in os.path.basename(path) for path in paths):
-        return AudioClips(record_clips(paths, folds, audio_format), None, left_out)
+        taken = (audio_format.sample_rate_hz, audio_format.num_channels)
+        reading.require_format(paths, *taken, f"front end {audio_format.front_end_id}")
+        return AudioInput(root, [item for path in paths for item in _record_items(path, root)], left_out)
     if folds:
         raise UserError("--folds goes with TFRecords: audio files have no folds.")
-    clip_ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-    return AudioClips(file_clips(paths, clip_ids, audio_format), len(paths), left_out)
+    return AudioInput(root, [_file_item(path, root) for path in paths], left_out)
+
+
+def _file_item(path: str, root: str) -> AudioItem:
+    key = os.path.relpath(path, root).replace(os.sep, "/")
+    try:
+        status = os.stat(path)
+        size, time_ns = status.st_size, status.st_mtime_ns
+    except OSError:  # the decoder rejects it
+        size, time_ns = -1, -1
+    return AudioItem(key, os.path.abspath(path), size, time_ns)
+
+
+def _record_items(path: str, root: str) -> Iterator[AudioItem]:
+    status = tf.io.gfile.stat(path)
+    key = storage.relative(path, root)
+    for records in reading.ranges(path, _BYTES_PER_ITEM):
+        yield AudioItem(
+            f"{key}@{records.first}" if records.first else key,
+            storage.absolute(path),
+            status.length,
+            status.mtime_nsec,
+            True,
+            *records,
+        )
 
 
 def _in_folder(folder: str) -> Tuple[List[str], LeftOut]:
@@ -95,39 +147,45 @@ def _visible(paths: Sequence[str], left_out: LeftOut) -> List[str]:
     return visible or list(paths)
 
 
-def file_clips(paths: Sequence[str], clip_ids: Sequence[str], audio_format: AudioFormat) -> Iterator[AudioClip]:
-    """Audio files, each a recording of its own."""
-    decoded_format = {"sample_rate_hz": audio_format.sample_rate_hz, "num_channels": audio_format.num_channels}
-    for path, clip_id in zip(paths, clip_ids):
-        if not is_text(clip_id):  # the decoder rejects it by this name
-            clip_id = printable(clip_id)
-        yield AudioClip(ClipInfo(clip_id, clip_id), functools.partial(audio_files.stream, path, **decoded_format))
+def clips_of(item: AudioItem, folds: Sequence[int], audio_format: AudioFormat) -> Iterator[AudioClip]:
+    """The clips of an item, in order: an audio file is one, and a recording of its own.
 
-
-def record_clips(files: Sequence[str], folds: Sequence[int], audio_format: AudioFormat) -> Iterator[AudioClip]:
-    """The clips of TFRecord files, in order, with their labels.
+    Args:
+        item: from `find`.
+        folds: of TFRecords, only clips of these; empty: all.
+        audio_format: to which files are decoded, and which records must have.
 
     Raises:
         UserError: a record of another format, or a damaged one.
     """
+    if item.is_records:
+        yield from _record_clips(item, folds, audio_format)
+        return
+    decoded_format = {"sample_rate_hz": audio_format.sample_rate_hz, "num_channels": audio_format.num_channels}
+    clip_id = item.key if is_text(item.key) else printable(item.key)  # the decoder rejects it by this name
+    yield AudioClip(ClipInfo(clip_id, clip_id), functools.partial(audio_files.stream, item.path, **decoded_format))
+
+
+def _record_clips(item: AudioItem, folds: Sequence[int], audio_format: AudioFormat) -> Iterator[AudioClip]:
+    """The clips of records, with their labels."""
     taken = (audio_format.sample_rate_hz, audio_format.num_channels)
-    reading.require_format(files, *taken, f"front end {audio_format.front_end_id}")
-    with reading.named_errors(files):
-        clips = reading.read_clips(files, folds, deterministic=True, num_channels=audio_format.num_channels)
-        for clip in clips.as_numpy_iterator():
-            info = ClipInfo(
-                clip_id=clip["clip_id"].decode(),
-                recording_id=clip["recording_id"].decode(),
-                labels=tuple(int(label) for label in clip["labels"]),
-                label_names=tuple(name.decode() for name in clip["label_names"]),
-                fold=int(clip["fold"]),
-                start_seconds=float(clip["start_seconds"]),
-                end_seconds=float(clip["end_seconds"]),
+    records = reading.Range(item.index, item.offset, item.num_records)
+    for clip in reading.read_range(item.path, records, audio_format.num_channels):
+        info = ClipInfo(
+            clip_id=clip["clip_id"].decode(),
+            recording_id=clip["recording_id"].decode(),
+            labels=tuple(int(label) for label in clip["labels"]),
+            label_names=tuple(name.decode() for name in clip["label_names"]),
+            fold=int(clip["fold"]),
+            start_seconds=float(clip["start_seconds"]),
+            end_seconds=float(clip["end_seconds"]),
+        )
+        if folds and info.fold not in folds:
+            continue
+        stored = (int(clip["sample_rate_hz"]), int(clip["num_channels"]))
+        if stored != taken:
+            raise UserError(
+                f"clip {info.clip_id}: is {schema.format_text(*stored)}, and front end {audio_format.front_end_id} "
+                f"takes {schema.format_text(*taken)}: prepare it with --sample_rate_hz={taken[0]}."
             )
-            stored = (int(clip["sample_rate_hz"]), int(clip["num_channels"]))
-            if stored != taken:
-                raise UserError(
-                    f"clip {info.clip_id}: is {schema.format_text(*stored)}, and front end {audio_format.front_end_id} "
-                    f"takes {schema.format_text(*taken)}: prepare it with --sample_rate_hz={taken[0]}."
-                )
-            yield AudioClip(info, functools.partial(iter, [pcm.to_waveform(clip["pcm"])]))
+        yield AudioClip(info, functools.partial(iter, [pcm.to_waveform(clip["pcm"])]))

@@ -1,52 +1,59 @@
-"""Audio clips + model -> window embeddings in a store, in constant memory.
+"""Audio clips + model -> window embeddings in a part of a store, in constant memory.
 
-A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. A clip is written
-after its last block has been read, so that a damaged file leaves no row. A long clip would be held in memory for too
-long: it is read once to its end before its first window is written.
+A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. Every batch has the
+same number of windows, the last one filled up with silence: so the embedding of a window depends on that window alone,
+bit for bit on a CPU, not on what is in the batch with it. A clip is written after its last block has been read, so that
+a damaged file leaves no row. A long clip would be held in memory for too long: it is read once to its end before
+its first window is written.
 """
 
 import contextlib
 import dataclasses
 import queue
 import threading
-from typing import FrozenSet, Iterable, Iterator, List, Optional, Protocol, Set, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.export.audio_clips import AudioClip
 from audioset_triplet.export.loaded_model import EmbeddingModel
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media.audio_files import AudioError
+from audioset_triplet.store import embedding_parts
+from audioset_triplet.store.part_writers import PartWriter
 
 _HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
 _QUEUED_WINDOWS = 256
 
 
-class Writer(Protocol):
-    """The common interface of `EmbeddingWriter` and `FeatureWriter`."""
+@dataclasses.dataclass(frozen=True)
+class StoredClip:
+    """A clip of an older part, whose rows are taken as they are."""
 
-    clip_ids_done: Set[str]
-
-    def write(
-        self,
-        clip: ClipInfo,
-        window_start_seconds: np.ndarray,
-        embeddings: np.ndarray,
-        weights: Optional[np.ndarray] = None,
-    ) -> None: ...
+    rows: Any  # what `copy` of the writer takes
 
 
 @dataclasses.dataclass
 class Totals:
-    """The counts of a call of `embed`."""
+    """The counts of a call of `embed`, without stored clips."""
 
-    num_clips: int = 0
-    num_windows: int = 0
-    num_skipped: int = 0  # embedded by an earlier run
-    audio_seconds: float = 0.0
-    rejects: List[Tuple[str, AudioError]] = dataclasses.field(default_factory=list)
+    windows: Dict[str, int] = dataclasses.field(default_factory=dict)  # clip id -> number of its windows
+    seconds: Dict[str, float] = dataclasses.field(default_factory=dict)  # clip id -> its length
+    rejects: Dict[str, AudioError] = dataclasses.field(default_factory=dict)  # clip id -> why it has no embedding
+
+
+class LateReject(Exception):
+    """A clip turns out to be of no use after some of its windows have been written: the part is void.
+
+    Attributes:
+        clip_id: of the clip.
+        error: why.
+    """
+
+    def __init__(self, clip_id: str, error: AudioError) -> None:
+        super().__init__(str(error))
+        self.clip_id, self.error = clip_id, error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +76,7 @@ class _Reject:
     error: AudioError
 
 
-_Item = Union[_Window, _ReadableClip, _Reject]
+_Item = Union[_Window, _ReadableClip, _Reject, StoredClip]
 
 
 def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, EmbeddingModel]) -> Iterator[_Window]:
@@ -91,93 +98,124 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, Embeddi
 
 
 def embed(
-    clips: Iterable[AudioClip], model: EmbeddingModel, writer: Writer, batch_size: int, num_clips: Optional[int]
+    clips: Iterable[Union[AudioClip, StoredClip]], model: EmbeddingModel, writer: PartWriter, batch_size: int
 ) -> Totals:
-    """Embeds every clip that the writer does not have yet.
+    """Embeds clips, in their order. A clip that cannot be read, or whose embeddings are none, becomes a reject.
 
     Args:
-        clips: the clips to embed.
+        clips: the clips.
         model: maps windows to embeddings.
         writer: where window embeddings go.
         batch_size: windows per call of the model.
-        num_clips: how many clips there are, for the progress bar; None: not known.
 
     Raises:
-        UserError: what `writer.write` raises; a damaged record; a long file that changes while it is read.
+        UserError: a damaged record.
+        LateReject: a long clip turns out to be of no use after its beginning was written.
     """
     totals = Totals()
     items: List[_Item] = []
     num_windows = 0
     assembler = _Assembler(writer, totals)
-    with tqdm(total=num_clips, desc="embedding", unit=" clips", disable=None) as progress:
 
-        def flush() -> None:
-            windows = [item for item in items if isinstance(item, _Window)]
-            embedded = zip(*model.embed_windows([window.samples for window in windows]))
-            for item in items:
-                if isinstance(item, _Window):
-                    assembler.add_window(item, *next(embedded))
-                else:
-                    assembler.add_end(item)
-            progress.update(totals.num_clips + len(totals.rejects) + totals.num_skipped - progress.n)
-            progress.set_postfix_str(f"{totals.audio_seconds / 3600:.2f} h of audio")
-            items.clear()
+    def flush() -> None:
+        embedded = _embedded([item.samples for item in items if isinstance(item, _Window)], model, batch_size)
+        for item in items:
+            if isinstance(item, _Window):
+                embedding, weight = next(embedded)
+                assembler.add_window(item, embedding, weight)
+            elif isinstance(item, StoredClip):
+                writer.copy(item.rows)
+            else:
+                assembler.add_end(item)
+        items.clear()
 
-        done = frozenset(writer.clip_ids_done)  # before this run: an id that comes twice in it is an error
-        for item in _in_background(_items(clips, done, model, totals), _QUEUED_WINDOWS):
-            items.append(item)
-            num_windows += isinstance(item, _Window)
-            if num_windows == batch_size:
-                flush()
-                num_windows = 0
-        flush()
+    for item in _in_background(_items(clips, model), _QUEUED_WINDOWS):
+        items.append(item)
+        num_windows += isinstance(item, _Window)
+        if num_windows == batch_size:
+            flush()
+            num_windows = 0
+    flush()
     return totals
+
+
+def _embedded(windows: List[np.ndarray], model: EmbeddingModel, batch_size: int) -> Iterator[Tuple[np.ndarray, float]]:
+    """The embedding and the weight of each of at most `batch_size` windows."""
+    if not windows:
+        return iter(())
+    silence = [np.zeros_like(windows[0])] * (batch_size - len(windows))
+    return zip(*model.embed_windows(windows + silence))
 
 
 class _Assembler:
     """Puts embedded windows back together to clips and hands them to the writer."""
 
-    def __init__(self, writer: Writer, totals: Totals) -> None:
+    def __init__(self, writer: PartWriter, totals: Totals) -> None:
         self._writer = writer
         self._totals = totals
         self._clip: Optional[ClipInfo] = None  # set as soon as the windows may be written
+        self._num_written = 0  # of this clip
         self._windows: List[Tuple[float, np.ndarray, float]] = []  # starts, embeddings [D], weights
 
     def add_window(self, window: _Window, embedding: np.ndarray, weight: float) -> None:
         self._windows.append((window.start_seconds, embedding, weight))
         if self._clip is not None and len(self._windows) >= _HELD_WINDOWS:
-            self._write()
+            self._write(self._clip)
 
     def add_end(self, item: Union[_ReadableClip, _Reject]) -> None:
         """The clip of the windows before, and perhaps of later ones, can be read to its end, or cannot."""
-        if isinstance(item, _ReadableClip):
-            self._clip = item.clip
-            self._write()
-            if item.is_end:
-                self._totals.num_clips += 1
-                self._totals.audio_seconds += item.clip.end_seconds - item.clip.start_seconds
-                self._clip = None
-        elif self._clip is not None:  # the file has changed: the part with its rows is discarded
-            raise item.error
+        if isinstance(item, _Reject):
+            self._reject(item.clip, item.error)
+            self._begin_next()
+            return
+        self._clip = item.clip
+        self._write(item.clip)
+        if item.is_end:
+            if self._num_written:
+                self._totals.windows[item.clip.clip_id] = self._num_written
+                self._totals.seconds[item.clip.clip_id] = item.clip.end_seconds - item.clip.start_seconds
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        self._clip, self._num_written, self._windows = None, 0, []
+
+    def _reject(self, clip: ClipInfo, error: AudioError) -> None:
+        if self._num_written:
+            raise LateReject(clip.clip_id, error)
+        self._totals.rejects.setdefault(clip.clip_id, error)
+
+    def _write(self, clip: ClipInfo) -> None:
+        windows, self._windows = self._windows, []
+        if not windows or clip.clip_id in self._totals.rejects:
+            return
+        starts, embeddings, weights = (np.stack(values) for values in zip(*windows))
+        problem = _problem(starts, embeddings, weights)
+        if problem:
+            self._reject(clip, AudioError(clip.clip_id, "no embedding", problem))
+            return
+        self._writer.write(clip, starts, embeddings, weights, continues=self._num_written > 0)
+        self._num_written += len(starts)
+
+
+def _problem(starts: np.ndarray, embeddings: np.ndarray, weights: np.ndarray) -> str:
+    """What is wrong with the first window whose embedding or weight is none, as text; empty: nothing."""
+    has_weight = np.isfinite(weights) & (weights > 0)
+    wrong = np.flatnonzero(~(embedding_parts.has_unit_norm(embeddings) & has_weight))
+    if not wrong.size:
+        return ""
+    first = wrong[0]
+    if not has_weight[first]:
+        return f"the model gives the window at {starts[first]:.2f} s the weight {weights[first]:.4g}"
+    norm = np.linalg.norm(embeddings[first])
+    return f"the model gives the window at {starts[first]:.2f} s an embedding of the norm {norm:.4g}, not 1"
+
+
+def _items(clips: Iterable[Union[AudioClip, StoredClip]], model: EmbeddingModel) -> Iterator[_Item]:
+    for clip in clips:
+        if isinstance(clip, StoredClip):
+            yield clip
         else:
-            self._totals.rejects.append((item.clip.clip_id, item.error))
-            self._windows = []
-
-    def _write(self) -> None:
-        if self._windows:
-            assert self._clip is not None
-            starts, embeddings, weights = (np.stack(values) for values in zip(*self._windows))
-            self._writer.write(self._clip, starts, embeddings, weights)
-            self._totals.num_windows += len(starts)
-            self._windows = []
-
-
-def _items(clips: Iterable[AudioClip], done: FrozenSet[str], model: EmbeddingModel, totals: Totals) -> Iterator[_Item]:
-    for audio in clips:
-        if audio.clip.clip_id in done:
-            totals.num_skipped += 1
-        else:
-            yield from _items_of(audio, model)
+            yield from _items_of(clip, model)
 
 
 def _items_of(audio: AudioClip, model: EmbeddingModel) -> Iterator[_Item]:

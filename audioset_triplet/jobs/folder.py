@@ -10,7 +10,6 @@ A shard is done if its report names the digest of its plan and its file has the 
 import contextlib
 import dataclasses
 import json
-import os
 import uuid
 from typing import Any, Dict, Iterator, Optional, Protocol, Sequence, Set
 
@@ -18,9 +17,7 @@ from audioset_triplet import files
 from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import storage
 
-PLANS, REPORTS = "plan", "shards"
 PLAN_DIGEST, NUM_BYTES = "plan", "num_bytes"  # keys of every report
-SETTINGS = f"{REPORTS}/settings.json"  # written first: what all shards have in common
 
 
 class Shard(Protocol):
@@ -50,40 +47,59 @@ class Folder:
     """The paths in the folder of a job, on this machine or another (gs://, s3://, hdfs://)."""
 
     root: str
+    prefix: str = (
+        ""  # of its folders plan and shards: those who read all Parquet files below a folder skip names with _
+    )
+
+    @property
+    def _plans(self) -> str:
+        return self.path(f"{self.prefix}plan")
+
+    @property
+    def _reports(self) -> str:
+        return self.path(f"{self.prefix}shards")
+
+    @property
+    def settings_path(self) -> str:
+        """A file that is written first: what all shards have in common."""
+        return storage.join(self._reports, "settings.json")
 
     def make(self) -> None:
-        for name in (REPORTS, PLANS):
-            storage.make_folder(storage.join(self.root, name))
+        for path in (self._reports, self._plans):
+            storage.make_folder(path)
 
     def path(self, name: str) -> str:
         return storage.join(self.root, name)
 
     def report_path(self, name: str) -> str:
-        return storage.join(self.root, REPORTS, f"{name}.json")
+        return storage.join(self._reports, f"{name}.json")
 
     def plan_path(self, name: str) -> str:
-        return storage.join(self.root, PLANS, f"{name}.jsonl")
+        return storage.join(self._plans, f"{name}.jsonl")
 
-    def temporary(self, name: str) -> str:
+    def temporary(self) -> str:
         """A path that no other process uses."""
-        return storage.join(self.root, PLANS, f"{name.replace('/', '-')}.tmp-{uuid.uuid4().hex}")
+        return storage.join(self._plans, f"tmp-{uuid.uuid4().hex}")
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a small file so that a reader sees the old one or the whole new one."""
-        storage.write_bytes(self.temporary(name), self.path(name), data)
+        storage.write_bytes(self.temporary(), self.path(name), data)
 
-    def write_json(self, name: str, values: Any, indent: int = 2) -> None:
-        self.write(name, (json.dumps(values, indent=indent) + "\n").encode())
+    def write_json(self, name: str, values: Any) -> None:
+        self.write(name, _json(values, indent=2))
+
+    def write_settings(self, values: Any) -> None:
+        storage.write_bytes(self.temporary(), self.settings_path, _json(values, indent=2))
 
     def read_plan(self, name: str) -> bytes:
         return storage.read_bytes(self.plan_path(name))
 
     def write_plans(self, shards: Sequence[Shard]) -> None:
         for shard in shards:
-            storage.write_bytes(self.temporary(shard.name), self.plan_path(shard.name), shard.to_json_lines())
+            storage.write_bytes(self.temporary(), self.plan_path(shard.name), shard.to_json_lines())
 
     def write_report(self, name: str, values: Dict[str, Any]) -> None:
-        self.write_json(f"{REPORTS}/{name}.json", values, indent=1)
+        storage.write_bytes(self.temporary(), self.report_path(name), _json(values, indent=1))
 
     def read_report(self, name: str) -> Dict[str, Any]:
         """
@@ -100,7 +116,7 @@ class Folder:
 
     def reported(self, pattern: str) -> Set[str]:
         """The names of the shards that have a report, of those that match a pattern, such as `*.tfrecord`."""
-        return {name[: -len(".json")] for name in storage.sizes(self.path(REPORTS), f"{pattern}.json")}
+        return {name[: -len(".json")] for name in storage.sizes(self._reports, f"{pattern}.json")}
 
     def is_done(self, name: str, digest: str) -> bool:
         """Whether a shard is written as planned."""
@@ -115,28 +131,21 @@ class Folder:
         return storage.size(self.path(name))
 
     @contextlib.contextmanager
-    def held(self, work: str) -> Iterator[None]:
-        """Makes the folder for the block, and removes it again if nothing has been written; its plans go in any case.
-
-        Args:
-            work: what this process does, for the error of another one that would do it at the same time.
+    def held(self) -> Iterator[None]:
+        """Makes the folder for the block, and holds it alone (`files.one_writer`); its plans go when the block ends.
 
         Raises:
-            UserError: it cannot be written, or another process on this machine holds it.
+            UserError: it cannot be written, or another process on this machine writes there.
         """
         try:
-            with contextlib.ExitStack() as stack:
-                if not storage.is_remote(self.root):
-                    if not os.path.exists(self.root):
-                        os.makedirs(self.root, exist_ok=True)
-                        stack.callback(_remove_if_empty, self.root)
-                    stack.enter_context(files.held_alone(self.root, work))
-                stack.callback(storage.delete, [self.path(PLANS)])
-                yield
+            with contextlib.nullcontext() if storage.is_remote(self.root) else files.one_writer(self.root):
+                try:
+                    yield
+                finally:
+                    storage.delete([self._plans])
         except OSError as error:
             raise UserError(f"{self.root}: cannot be written: {error}") from error
 
 
-def _remove_if_empty(folder: str) -> None:
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)
+def _json(values: Any, indent: int) -> bytes:
+    return (json.dumps(values, indent=indent) + "\n").encode()

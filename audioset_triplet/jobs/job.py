@@ -1,6 +1,7 @@
 """What a job is: a function that does one shard, in a folder, by any process."""
 
 import dataclasses
+import sys
 import traceback
 from typing import Any, Callable
 
@@ -21,6 +22,7 @@ class Job:
     do_shard: Callable[[Folder, str], Any]
     unit: str = "clip"  # of the items, for the progress bar
     uses_gpu: bool = False
+    most_workers: int = sys.maxsize  # processes for which there is enough to do, unless more are requested
 
     def error_of(self, name: str) -> str:
         """Does a shard; returns one line about what failed, or an empty one."""

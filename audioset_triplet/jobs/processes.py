@@ -32,25 +32,27 @@ class Workers:
     beam_options: Tuple[str, ...]  # of the file systems
     most: int  # there is no work for more
 
-    def number(self, uses_gpu: bool) -> int:
-        """How many processes: as requested, or one per GPU where they use GPUs, else one per core.
+    def number(self, job: Job) -> int:
+        """How many processes: as requested, or one per GPU where they use GPUs, else one per core, if it is worth it.
 
         Raises:
             UserError: more are requested than there are GPUs.
         """
-        requested, num_gpus = self.config.num_workers, len(gpus.visible()) if uses_gpu else 0
+        requested, num_gpus = self.config.num_workers, len(gpus.visible()) if job.uses_gpu else 0
         if num_gpus and requested > num_gpus:
             raise UserError(f"--num_workers={requested}: each process needs its own GPU, and {num_gpus} are here.")
-        return max(1, min(requested or num_gpus or _num_cores(), self.most))
+        return max(1, min(requested or min(num_gpus or _num_cores(), job.most_workers), self.most))
 
 
 def do(job: Job, names: Sequence[str], workers: Workers) -> Iterator[str]:
-    """Does shards in this process, or in several; yields the names of those that are done, in any order.
+    """Does shards in processes of their own; yields the names of those that are done, in any order.
+
+    One process is this one, unless it is to claim a GPU.
 
     Raises:
         UserError: a shard cannot be done, or a process was killed; the others are then stopped.
     """
-    if workers.number(job.uses_gpu) == 1:
+    if workers.number(job) == 1 and not (job.uses_gpu and gpus.visible()):
         for name in names:
             _require_done(job.error_of(name))
             yield name
@@ -102,7 +104,7 @@ def _started(job: Job, workers: Workers) -> Iterator[Dict[Connection, BaseProces
     """Processes that do the shards whose names they are sent, and send an error or nothing; killed at the end."""
     context = multiprocessing.get_context("spawn")
     processes: Dict[Connection, BaseProcess] = {}
-    number = workers.number(job.uses_gpu)
+    number = workers.number(job)
     threads = str(max(1, _num_cores() // number))  # of TensorFlow and its like, in each
     try:
         with _environment(OMP_NUM_THREADS=threads, TF_NUM_INTRAOP_THREADS=threads):

@@ -25,6 +25,20 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names]) if is_remote(folder) else os.path.join(folder, *names)
 
 
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder that all files share, as `absolute` gives it."""
+    if any(map(is_remote, paths)):
+        return os.path.commonprefix([path.rsplit("/", 1)[0] + "/" for path in paths]).rsplit("/", 1)[0]
+    return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+
+
+def relative(path: str, folder: str) -> str:
+    """The path of a file in a folder, with `/`."""
+    if is_remote(path):
+        return path[len(folder) :].lstrip("/")
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
 def make_folder(path: str) -> None:
     """Makes a folder, where the file system has such a thing."""
     if is_remote(path):

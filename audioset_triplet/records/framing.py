@@ -5,7 +5,7 @@ several seconds and some 400 MiB.
 """
 
 import struct
-from typing import Any, Protocol, Tuple
+from typing import Any, Iterator, Protocol, Tuple
 
 import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -97,3 +97,12 @@ def write_record(file: Writable, data: bytes) -> None:
     file.write(length + struct.pack("<I", masked_crc(length)))
     file.write(data)
     file.write(struct.pack("<I", masked_crc(data)))
+
+
+def read_records(contents: bytes) -> Iterator[bytes]:
+    """The records in the bytes of a whole file, as `write_record` wrote them, without a check for damage."""
+    offset = 0
+    while offset < len(contents):
+        (length,) = struct.unpack_from("<Q", contents, offset)
+        yield contents[offset + 12 : offset + 12 + length]
+        offset += 12 + length + 4

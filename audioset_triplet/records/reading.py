@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import struct
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -179,6 +179,57 @@ def _is_header(header: bytes) -> bool:
     """Whether the length that 12 bytes begin with has the checksum behind it."""
     length, length_crc = struct.unpack("<8sI", header)
     return masked_crc(length) == length_crc
+
+
+class Range(NamedTuple):
+    """Successive records of a file."""
+
+    first: int  # record
+    offset: int  # of its first byte
+    num_records: Optional[int]  # None: all to the end of the file
+
+
+def ranges(file: str, most_bytes: int) -> List[Range]:
+    """Divides a file at the starts of records into ranges of at most so many bytes; a record may be larger.
+
+    Reads the headers of the records alone. Damage is left for whoever reads the last range.
+    """
+    found = [Range(0, 0, None)]
+    with tf.io.gfile.GFile(file, "rb") as source:
+        size, offset, index = source.size(), 0, 0
+        if size <= most_bytes:
+            return found
+        while offset < size:
+            source.seek(offset)
+            header = source.read(HEADER_BYTES)
+            if len(header) < HEADER_BYTES or not _is_header(header):
+                break
+            length = struct.unpack_from("<Q", header)[0]
+            last = found[-1]
+            if index > last.first and offset + FRAME_BYTES + length - last.offset > most_bytes:
+                found[-1] = Range(last.first, last.offset, index - last.first)
+                found.append(Range(index, offset, None))
+            offset, index = offset + FRAME_BYTES + length, index + 1
+    return found
+
+
+def read_range(file: str, records: Range, num_channels: int = 1) -> Iterator[Dict[str, Any]]:
+    """The parsed clips of successive records, as NumPy values: what `parsing.parse_clip` gives.
+
+    Raises:
+        UserError: a damaged record.
+    """
+    with named_errors([file]):
+        for frame in itertools.islice(frames(file, records.first, records.offset), records.num_records):
+            if frame.damage:
+                raise UserError(first_damage([file]) or frame.damage)
+            clip = _parsed_clip(tf.constant(frame.data), num_channels)
+            yield {name: value.numpy() for name, value in clip.items()}
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _parsed_clip(serialized: tf.Tensor, num_channels: int) -> Dict[str, tf.Tensor]:
+    return parsing.parse_clip(serialized, num_channels)
 
 
 def scan(file: str) -> Iterator[Record]:

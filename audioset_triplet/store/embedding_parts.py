@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import glob
 import os
+import re
 import typing
 from typing import Iterator, List, Optional, Sequence
 
@@ -76,13 +77,18 @@ def matrix(batch: pa.RecordBatch) -> np.ndarray:
     return batch["embedding"].flatten().to_numpy().reshape(batch.num_rows, -1)
 
 
+def has_unit_norm(embeddings: np.ndarray) -> np.ndarray:
+    """[R] bool: which embeddings [R, D] are finite and of unit norm."""
+    return np.abs(np.linalg.norm(embeddings, axis=1) - 1) <= _NORM_TOLERANCE  # NaN is not
+
+
 def check_unit_norm(embeddings: np.ndarray, clip_ids: Sequence, where: str) -> None:
     """Raises a UserError that names the first clip whose embedding [D] is not finite and of unit norm."""
-    norms = np.linalg.norm(embeddings, axis=1)
-    wrong = np.flatnonzero(~(np.abs(norms - 1) <= _NORM_TOLERANCE))  # NaN counts as wrong
+    wrong = np.flatnonzero(~has_unit_norm(embeddings))
     if wrong.size:
+        norm = np.linalg.norm(embeddings[wrong[0]])
         raise UserError(
-            f"{where}: an embedding of clip {clip_ids[int(wrong[0])]} has the norm {norms[wrong[0]]:.4g}, not 1; "
+            f"{where}: an embedding of clip {clip_ids[int(wrong[0])]} has the norm {norm:.4g}, not 1; "
             "embeddings are normalized when they are computed."
         )
 
@@ -105,10 +111,19 @@ def part_paths(folder: str) -> List[str]:
 
 
 def part_number(path: str) -> int:
-    number = os.path.basename(path)[len("embeddings-") : -len(".parquet")]
-    if not number.isdigit():
+    return int(_parsed_name(path)[1])
+
+
+def is_shard(path: str) -> bool:
+    """Whether a part is the file of a shard, which no writer but its job touches."""
+    return bool(_parsed_name(path)[2])
+
+
+def _parsed_name(path: str) -> "re.Match[str]":
+    match = re.fullmatch(r"embeddings-(\d+)(-of-\d+)?\.parquet", os.path.basename(path))
+    if match is None:
         raise UserError(f"{path}: not a file name of experiments.embed (embeddings-00000.parquet); move it away.")
-    return int(number)
+    return match
 
 
 def read_info(path: str) -> StoreInfo:

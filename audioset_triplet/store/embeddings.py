@@ -1,6 +1,7 @@
 """Embeddings on disk: a folder of Parquet parts, one row per window. A killed writer can be resumed.
 
-    embeddings-00000.parquet, embeddings-00001.parquet, ...
+    embeddings-00000-of-00013.parquet, ...      of `experiments.embed` (`export.embedding_job`): a part for each shard
+    embeddings-00000.parquet, ...               of `EmbeddingWriter`, one after the other
 
     clip_id               string
     recording_id          string
@@ -33,10 +34,10 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.store import embedding_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.part_writers import ParquetPartWriter
 
 # 4 hours of audio, 8 MB at D = 128: what a killed writer repeats, and 1,200 parts for all of AudioSet.
 ROWS_PER_PART = 16384
-_BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the unfinished part, whatever the length of a clip
 _BATCH_BYTES = 16 << 20  # rows held in memory while reading
 
 
@@ -80,7 +81,6 @@ class EmbeddingWriter:
         self._folder = folder
         self._rows_per_part = rows_per_part
         self._info = StoreInfo(model_id, front_end_id, embedding_size, audioset_triplet.__version__)
-        self._schema = embedding_parts.build_schema(self._info)
         self.clip_ids_done: Set[str] = set()
         self._next_part = 0
         embedding_parts.check_folder(folder, self._info)
@@ -88,15 +88,13 @@ class EmbeddingWriter:
             with embedding_parts.damage_named(path):
                 self.clip_ids_done.update(pq.read_table(path, columns=["clip_id"])["clip_id"].unique().to_pylist())
             self._next_part = 1 + embedding_parts.part_number(path)
+            if embedding_parts.is_shard(path):
+                raise UserError(f"{folder}: holds parts of experiments.embed, which alone adds to them.")
         self._start_part()
 
     def _start_part(self) -> None:
-        self._part: Optional[pq.ParquetWriter] = None
-        self._rows_in_part = 0
+        self._part = ParquetPartWriter(self._temporary_path(), self._info)
         self._clip_ids_in_part: Set[str] = set()
-        self._clip_id: Optional[str] = None
-        self._buffer: List[pa.RecordBatch] = []
-        self._buffer_bytes = 0
 
     def __enter__(self) -> "EmbeddingWriter":
         os.makedirs(self._folder, exist_ok=True)
@@ -109,9 +107,10 @@ class EmbeddingWriter:
             if exception_type is None:
                 self._finish_part()
         finally:
-            if self._part is not None:  # unfinished: removed, so that a full disk has space again
-                with contextlib.suppress(OSError):
-                    self._part.close()
+            # The unfinished part is removed, so that a full disk has space again.
+            with contextlib.suppress(OSError):
+                self._part.abandon()
+            with contextlib.suppress(FileNotFoundError):
                 os.remove(self._temporary_path())
 
     def write(
@@ -120,34 +119,21 @@ class EmbeddingWriter:
         window_start_seconds: np.ndarray,
         embeddings: np.ndarray,
         weights: Optional[np.ndarray] = None,
+        continues: bool = False,
     ) -> None:
-        """Appends windows of a clip: all of them at once, or a long clip's in several calls in a row.
-
-        Args:
-            clip: the clip that they belong to.
-            window_start_seconds: [W], from the start of the clip; W >= 1.
-            embeddings: [W, D], unit norm.
-            weights: [W], positive: weight of each window in the mean over the clip; None: equal weights.
+        """Appends windows of a clip, as `PartWriter.write`.
 
         Raises:
             UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
         """
-        embeddings = np.asarray(embeddings, np.float32)
-        weights = np.ones(len(embeddings)) if weights is None else np.asarray(weights)
-        expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
-        if embeddings.shape != expected:
-            raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
-        if weights.shape != expected[:1] or not ((weights > 0) & np.isfinite(weights)).all():
-            raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
-        ids = [clip.clip_id] * len(embeddings)
-        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
-        if clip.clip_id != self._clip_id:
-            self._begin_clip(clip.clip_id)
-        self._buffer.append(embedding_parts.record_batch(clip, window_start_seconds, embeddings, weights, self._schema))
-        self._buffer_bytes += embeddings.nbytes
-        self._rows_in_part += len(embeddings)
-        if self._buffer_bytes > _BUFFER_BYTES:
-            self._flush()
+        if not continues:
+            if clip.clip_id in self.clip_ids_done or clip.clip_id in self._clip_ids_in_part:
+                raise UserError(f"clip {clip.clip_id} is given twice: every clip in {self._folder} needs its own id.")
+            if self._part.num_rows >= self._rows_per_part:
+                self._finish_part()
+        with self._failure_named():
+            self._part.write(clip, window_start_seconds, embeddings, weights, continues)
+        self._clip_ids_in_part.add(clip.clip_id)
 
     def write_missing(self, clips: Iterable[Tuple[ClipInfo, np.ndarray]], window_start_seconds: np.ndarray) -> None:
         """Writes those of these clips that the folder does not hold yet.
@@ -160,29 +146,9 @@ class EmbeddingWriter:
             if clip.clip_id not in self.clip_ids_done:
                 self.write(clip, window_start_seconds, embeddings)
 
-    def _begin_clip(self, clip_id: str) -> None:
-        if clip_id in self.clip_ids_done or clip_id in self._clip_ids_in_part:
-            raise UserError(f"clip {clip_id} is given twice: every clip in {self._folder} needs an id of its own.")
-        if self._rows_in_part >= self._rows_per_part:
-            self._finish_part()
-        self._clip_id = clip_id
-        self._clip_ids_in_part.add(clip_id)
-
-    def _flush(self) -> None:
-        with self._failure_named():
-            if self._part is None:
-                # Dictionaries suit ids that repeat over the windows of a clip, not floats.
-                repeating = ["clip_id", "recording_id", "label_names.list.element"]
-                self._part = pq.ParquetWriter(self._temporary_path(), self._schema, use_dictionary=repeating)
-            self._part.write_table(pa.Table.from_batches(self._buffer))
-        self._buffer, self._buffer_bytes = [], 0
-
     def _finish_part(self) -> None:
-        if not self._rows_in_part:
+        if not self._part.num_rows:
             return
-        if self._buffer:
-            self._flush()
-        assert self._part is not None
         with self._failure_named():
             self._part.close()
             os.replace(self._temporary_path(), self._path())

@@ -18,29 +18,21 @@ The quantisation is that of the released features: values are clipped to [-2, 2]
 truncation (google/youtube-8m, utils.py). The values of a unit-norm embedding lie within [-1, 1], so none is clipped and
 each is off by at most 0.0079.
 
-A folder of this project holds features-00000.tfrecord, ... and features.json, which names the model. Other folders do
-not name it.
+A folder of this project holds features-00000-of-00013.tfrecord, ... and features.json, which names the model. Other
+folders do not name it.
 """
 
 import dataclasses
-import glob
-import json
 import math
-import os
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Iterator, List, Mapping, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet import __version__, files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.labels import segment_id
 from audioset_triplet.records import contents, reading
-from audioset_triplet.store import embedding_parts
-from audioset_triplet.store.embedding_parts import StoreInfo
-
-CLIPS_PER_PART = 4096
 
 _LIMIT = 2.0
 _STEP = 2 * _LIMIT / 255
@@ -261,115 +253,3 @@ def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
             yield where, features
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be read: {op_reason(error.message)}") from error
-
-
-class FeatureWriter:
-    """Writes a folder of feature records; in a folder that has some, it adds to them.
-
-    It has the interface of `store.embeddings.EmbeddingWriter`. A part gets its name when it is complete.
-    `hop_seconds` is the time from the start of a window to that of the next.
-
-    Raises:
-        UserError: the folder holds features of another model or front end, or a damaged part.
-    """
-
-    def __init__(
-        self,
-        folder: str,
-        model_id: str,
-        front_end_id: str,
-        embedding_size: int,
-        hop_seconds: float,
-        clips_per_part: int = CLIPS_PER_PART,
-    ) -> None:
-        self._folder = folder
-        self._clips_per_part = clips_per_part
-        self._info = StoreInfo(model_id, front_end_id, embedding_size, __version__)
-        self._hop_seconds = hop_seconds
-        embedding_parts.check_folder(folder, self._info)
-        parts = glob.glob(os.path.join(glob.escape(folder), "features-*.tfrecord"))
-        # After the last one, not the count of parts: a damaged part between others may have been removed.
-        self._next_part = 1 + max(map(_part_number, parts), default=-1)
-        self.clip_ids_done: Set[str] = {clip_id for path in parts for clip_id in _clip_ids(path)}
-        self._finished: Dict[str, bytes] = {}
-        self._clip: Optional[ClipInfo] = None
-        self._codes: List[np.ndarray] = []
-        self._weights: List[np.ndarray] = []
-
-    def __enter__(self) -> "FeatureWriter":
-        os.makedirs(self._folder, exist_ok=True)
-        for leftover in glob.glob(os.path.join(glob.escape(self._folder), "features-*.tfrecord.tmp-*")):
-            os.remove(leftover)  # of a writer that was killed
-        info_path = os.path.join(self._folder, embedding_parts.FEATURES_INFO)
-        files.write_text(info_path, json.dumps(dataclasses.asdict(self._info), indent=2) + "\n")
-        return self
-
-    def __exit__(self, exception_type: Optional[type], *_: object) -> None:
-        if exception_type is None:
-            self._finish_clip()
-            self._finish_part()
-
-    def write(
-        self,
-        clip: ClipInfo,
-        window_start_seconds: np.ndarray,
-        embeddings: np.ndarray,
-        weights: Optional[np.ndarray] = None,
-    ) -> None:
-        """Appends windows [W, D] of a clip: all of them at once, or a long clip's in several calls in a row.
-
-        Starts are not stored: windows are successive. Without weights (positive, [W]) all windows have the same weight.
-
-        Raises:
-            UserError: an embedding that is not finite or not of unit norm, or a clip id that was written before.
-        """
-        ids = [clip.clip_id] * len(embeddings)
-        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
-        if self._clip is None or clip.clip_id != self._clip.clip_id:
-            self._finish_clip()
-            if clip.clip_id in self.clip_ids_done or clip.clip_id in self._finished:
-                raise UserError(f"clip {clip.clip_id} is given twice: every clip needs an id of its own.")
-            self._clip = clip
-        self._codes.append(quantize(embeddings))
-        self._weights.append(np.ones(len(embeddings)) if weights is None else np.asarray(weights))
-
-    def _finish_clip(self) -> None:
-        if self._clip is None:
-            return
-        codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
-        self._finished[self._clip.clip_id] = clip_to_sequence_example(self._clip, codes, weights, self._hop_seconds)
-        self._clip, self._codes, self._weights = None, [], []
-        if len(self._finished) >= self._clips_per_part:
-            self._finish_part()
-
-    def _finish_part(self) -> None:
-        if not self._finished:
-            return
-        path = os.path.join(self._folder, f"features-{self._next_part:05d}.tfrecord")
-        try:
-            # Closed, then renamed.
-            with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
-                for serialized in self._finished.values():
-                    writer.write(serialized)
-        except tf.errors.OpError as error:  # a full disk
-            raise UserError(f"{path}: cannot be written: {op_reason(error.message)}") from error
-        self._next_part += 1
-        self.clip_ids_done |= set(self._finished)
-        self._finished = {}
-
-
-def _part_number(path: str) -> int:
-    number = os.path.basename(path)[len("features-") : -len(".tfrecord")]
-    if not number.isdigit():
-        raise UserError(f"{path}: not a file name of experiments.embed (features-00000.tfrecord); move it away.")
-    return int(number)
-
-
-def _clip_ids(path: str) -> Iterator[str]:
-    try:
-        for where, features in read_file(path):
-            if not features.is_ours:
-                raise UserError(f"{where}: no recording_id: not written by this version")
-            yield features.clip.clip_id
-    except UserError as error:
-        raise UserError(f"{error}; remove the file and run experiments.embed again.") from error

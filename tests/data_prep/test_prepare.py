@@ -242,7 +242,7 @@ def test_too_many_rejects_stop_the_run(tmp_path):
     with pytest.raises(UserError, match=r"10 of 30 files cannot be used, .*max_reject_fraction=0.3 allows; the last"):
         run("out", 0.3)
     assert not shard_bytes(tmp_path / "out") and not (tmp_path / "out" / "records.json").exists()
-    assert not list((tmp_path / "out").rglob("*.tmp-*"))
+    assert not list((tmp_path / "out").rglob("tmp-*"))
     summary = run("out", 0.35)  # the same records: the fraction is no setting of theirs
     assert (summary.num_clips, len(summary.rejects)) == (20, 10)
 
@@ -296,14 +296,14 @@ def test_one_process_prepares_a_folder_at_a_time(tmp_path):
     clips = clip_list(tmp_path / "audio")
     (tmp_path / "out").mkdir()
     with processes.held_by_another(tmp_path / "out"):
-        with pytest.raises(UserError, match="out: another process prepares records there"):
+        with pytest.raises(UserError, match="out: another process writes there"):
             write(clips, tmp_path / "out")
     assert write(clips, tmp_path / "out").num_clips == 10
 
 
 def test_an_output_that_cannot_be_written(tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(UserError, match="out: cannot be written"):
+    with pytest.raises(UserError, match="out: is a file"):
         write(clip_list(tmp_path / "audio"), tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
 
@@ -317,7 +317,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_shard(tmp_path):
             write(clips, tmp_path / "out", num_shards=2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not shard_bytes(tmp_path / "out") and not list((tmp_path / "out").rglob("*.tmp-*"))
+    assert not shard_bytes(tmp_path / "out") and not list((tmp_path / "out").rglob("tmp-*"))
     write(clips, tmp_path / "out", num_shards=2)
     write(clips, tmp_path / "undisturbed", num_shards=2)
     assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")

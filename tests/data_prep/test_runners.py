@@ -4,14 +4,12 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests import datasets, processes
+from tests import dask_cluster, datasets, processes
 from tests.data_prep.written import contents
 
 MODULE = "data_prep.prepare_esc50"
@@ -42,41 +40,8 @@ def test_two_processes(tmp_path, expected):
     assert contents(tmp_path / "out") == expected
 
 
-@contextlib.contextmanager
-def dask_cluster(folder):
-    """A scheduler and two workers, each a process; gives the scheduler's address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    dask = [sys.executable, "-m", "dask"]
-    worker = [
-        "worker",
-        f"tcp://{address}",
-        "--nthreads=1",
-        "--no-nanny",
-        "--no-dashboard",
-        f"--local-directory={folder}",
-    ]
-    scheduler = ["scheduler", "--host=127.0.0.1", f"--port={address.split(':')[1]}", "--no-dashboard"]
-    with contextlib.ExitStack() as stack:
-        for arguments in (scheduler, worker, worker):
-            process = subprocess.Popen(
-                [*dask, *arguments],
-                env=processes.environment(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        yield f"tcp://{address}"
-
-
 def test_a_dask_cluster(tmp_path, expected):
-    from distributed import Client
-
-    with dask_cluster(tmp_path / "scratch") as address:
-        with Client(address, timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
+    with dask_cluster.running(tmp_path / "scratch") as address:
         prepare(tmp_path / "out", "--runner=dask", beam_options=[f"--dask_client_address={address}"])
     assert contents(tmp_path / "out") == expected
 
@@ -100,7 +65,7 @@ def test_killed_at_ten_random_moments(tmp_path, expected):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         time.sleep(generator.uniform(0, 0.2))
-        # The machine goes down, or only the program: its workers then write on, beside those of the next attempt.
+        # The machine goes down, or only the program: its workers then end a little later.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL) if attempt % 2 else process.kill()
         process.wait()

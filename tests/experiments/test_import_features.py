@@ -7,8 +7,7 @@ from audioset_triplet.config.evaluation import TASKS, HeadConfig
 from audioset_triplet.evaluation import comparisons
 from audioset_triplet.labels import read_vocabulary
 from audioset_triplet.store import feature_import, stored_clips
-from audioset_triplet.store.features import FeatureWriter
-from tests import example_clips, processes, released_features
+from tests import example_clips, feature_folders, processes, released_features
 from tests.reference.feature_records import Record
 
 MODULE = "experiments.import_features"
@@ -113,7 +112,7 @@ def test_a_damaged_record_is_one_line(tmp_path):
 def test_bad_calls_are_one_clear_line(folder, tmp_path):
     root, _ = folder
     example_clips.write(tmp_path / "others", example_clips.make_infos(4, 2))
-    with FeatureWriter(str(tmp_path / "ours"), "model", "front-end", SIZE, 0.96) as writer:
+    with feature_folders.writing(tmp_path / "ours", SIZE) as writer:
         writer.write(example_clips.ClipInfo("a", "a"), np.arange(1), np.eye(1, SIZE))
     theirs, ours = root / "eval" / "*.tfrecord", tmp_path / "ours" / "*.tfrecord"
     for options, message in [

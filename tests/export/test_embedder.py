@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from audioset_triplet import files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
@@ -19,8 +20,10 @@ from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
 from audioset_triplet.models.networks import build_flat_features
 from audioset_triplet.store import embeddings, feature_import, features
+from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.part_writers import ParquetPartWriter
 from audioset_triplet.store.stored_clips import clip_vectors
-from tests import datasets, processes, tiny_records
+from tests import datasets, feature_folders, processes, tiny_records
 from tests.tiny_network import build_tiny_network
 from tests.toy_front_end import TOY
 
@@ -57,8 +60,25 @@ def rows(folder):
 
 
 def embed_to(output, model, sounds, batch_size=4):
-    with embeddings.EmbeddingWriter(str(output), model.model_id, model.front_end_id, model.embedding_size) as writer:
-        return embedder.embed(sounds, model, writer, batch_size, None)
+    """Writes the first part of a folder."""
+    output.mkdir(parents=True, exist_ok=True)
+    info = StoreInfo(model.model_id, model.front_end_id, model.embedding_size, "version")
+    with files.atomic_path(str(output / "embeddings-00000.parquet")) as temporary:
+        writer = ParquetPartWriter(temporary, info)
+        totals = embedder.embed(sounds, model, writer, batch_size)
+        writer.close()
+    return totals
+
+
+def file_clips(model, *paths):
+    """The clips of audio files, with their names as ids."""
+    items = [audio_clips.find(str(path), (), model).items[0] for path in paths]
+    return [clip for item in items for clip in audio_clips.clips_of(item, (), model)]
+
+
+def record_clips(model, path, *folds):
+    items = audio_clips.find(str(path), folds, model).items
+    return [clip for item in items for clip in audio_clips.clips_of(item, folds, model)]
 
 
 @pytest.mark.parametrize("block", [100, 15600, 16000, 100000])
@@ -81,8 +101,8 @@ def test_the_model_s_embeddings_are_written(folder, model, tmp_path, batch_size)
     waveforms = [sound(seconds, seed=i)[:, 0] for i, seconds in enumerate([2.5, 0.2, 6.0, 1.0])]
     waveforms[2][30000:] *= 0.01
     totals = embed_to(tmp_path, model, sounds_of(*waveforms), batch_size)
-    assert (totals.num_clips, totals.num_windows) == (4, 2 + 1 + 6 + 1)
-    assert totals.audio_seconds == pytest.approx(9.7)
+    assert totals.windows == {"clip0": 2, "clip1": 1, "clip2": 6, "clip3": 1}
+    assert sum(totals.seconds.values()) == pytest.approx(9.7)
     stored = rows(tmp_path)
     plain = tf.saved_model.load(folder)
     for index, waveform in enumerate(waveforms):
@@ -132,7 +152,7 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(model, tmp_path):
     def peak(minutes):
         tracemalloc.start()
         totals = embed_to(tmp_path / str(minutes), model, [noise(minutes)], 64)
-        assert totals.audio_seconds == 60 * minutes
+        assert totals.seconds == {"long": 60 * minutes}
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
@@ -161,12 +181,12 @@ def test_a_file_that_breaks_off_leaves_no_row(model, tmp_path, good_blocks):
         audio_clips.AudioClip(ClipInfo("after", "after"), lambda: iter([good])),
     ]
     totals = embed_to(tmp_path, model, sounds)
-    assert [(clip_id, error.reason) for clip_id, error in totals.rejects] == [("broken", "truncated")]
+    assert {clip_id: error.reason for clip_id, error in totals.rejects.items()} == {"broken": "truncated"}
     assert {row["clip_id"] for row in rows(tmp_path)} == {"before", "after"}
     assert len(rows(tmp_path)) == 6
 
 
-def test_a_long_file_that_changes_while_it_is_read_stops_the_run_and_leaves_no_row(model, tmp_path):
+def test_a_long_file_that_changes_while_it_is_read_voids_the_part(model, tmp_path):
     reads = []
 
     def changing():
@@ -177,9 +197,69 @@ def test_a_long_file_that_changes_while_it_is_read_stops_the_run_and_leaves_no_r
         if own == 0:  # the first to begin is the last to end: it is read through once in between
             raise audio_files.AudioError("x.flac", "truncated", "after it had been read to its end")
 
-    with pytest.raises(UserError, match="after it had been read"):
+    with pytest.raises(embedder.LateReject, match="after it had been read"):
         embed_to(tmp_path, model, [audio_clips.AudioClip(ClipInfo("changing", "changing"), changing)])
     assert reads == [0, 1] and not list(tmp_path.iterdir())
+
+
+class Spoilt:
+    """A model whose embeddings of loud windows are spoilt."""
+
+    def __init__(self, model, spoil):
+        self._model, self._spoil = model, spoil
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def embed_windows(self, windows):
+        vectors, weights = (np.array(values) for values in self._model.embed_windows(windows))
+        self._spoil(vectors, weights, np.array([np.abs(window).max() > 5 for window in windows]))
+        return vectors, weights
+
+
+def not_finite(vectors, weights, is_loud):
+    vectors[is_loud, 3] = np.nan
+
+
+def too_long(vectors, weights, is_loud):
+    vectors[is_loud] *= 2
+
+
+def without_weight(vectors, weights, is_loud):
+    weights[is_loud] = 0
+
+
+@pytest.mark.parametrize(
+    "spoil, problem",
+    [
+        (not_finite, "at 1.92 s an embedding of the norm nan, not 1"),
+        (too_long, "at 1.92 s an embedding of the norm 2, not 1"),
+        (without_weight, "at 1.92 s the weight 0"),
+    ],
+)
+def test_a_clip_without_an_embedding_is_rejected_and_the_others_are_not(model, tmp_path, spoil, problem):
+    waveforms = [sound(5, seed=seed)[:, 0] for seed in range(3)]
+    waveforms[1][40000] = 10.0  # in window 2 alone
+    totals = embed_to(tmp_path, Spoilt(model, spoil), sounds_of(*waveforms))
+    assert list(totals.windows) == ["clip0", "clip2"] and list(totals.rejects) == ["clip1"]
+    error = totals.rejects["clip1"]
+    assert error.reason == "no embedding" and problem in str(error)
+    assert {row["clip_id"] for row in rows(tmp_path)} == {"clip0", "clip2"}
+    long = sound(20 * 60)[:, 0]
+    long[-30000] = 10.0
+    with pytest.raises(embedder.LateReject, match="clip0: no embedding"):
+        embed_to(tmp_path / "long", Spoilt(model, spoil), sounds_of(long))
+
+
+def test_a_row_depends_on_its_window_alone(model, tmp_path):
+    waveforms = [sound(seconds, seed=i)[:, 0] for i, seconds in enumerate([2.5, 0.2, 6.0, 1.0, 9.0])]
+    embed_to(tmp_path / "all", model, sounds_of(*waveforms), 16)
+    together = {(row["clip_id"], row["window_start_seconds"]): row for row in rows(tmp_path / "all")}
+    for index, clip in enumerate(sounds_of(*waveforms)):
+        embed_to(tmp_path / str(index), model, [clip], 16)
+        for row in rows(tmp_path / str(index)):
+            assert row == together.pop((row["clip_id"], row["window_start_seconds"]))  # bit for bit
+    assert not together
 
 
 def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
@@ -244,7 +324,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
     from librosa.core import audio as librosa  # not all of librosa, which Numba compiles on a new machine
 
     path = archive / "stereo.wav"
-    embed_to(tmp_path, model, audio_clips.file_clips([str(path)], ["stereo.wav"], model))
+    embed_to(tmp_path, model, file_clips(model, path))
     waveform, _ = librosa.load(path, sr=16000, mono=True)
     expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
     np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
@@ -253,8 +333,7 @@ def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp
 def test_records_keep_their_labels_folds_and_times(model, tmp_path):
     made = tiny_records.make_clips(8)
     path = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    totals = embed_to(tmp_path / "out", model, audio_clips.record_clips([path], [2], model))
-    assert totals.num_clips == 4
+    assert len(embed_to(tmp_path / "out", model, record_clips(model, path, 2)).windows) == 4
     stored = {row["clip_id"]: row for row in rows(tmp_path / "out")}
     for clip in made:
         if clip.fold == 2:
@@ -275,34 +354,32 @@ def test_a_model_of_another_front_end_embeds_files_and_records_at_its_rate(archi
     assert (toy.front_end_id, toy.sample_rate_hz, toy.num_channels) == ("toy-8000", 8000, 1)
     assert (toy.window_samples, toy.hop_samples, toy.hop_seconds) == (TOY.window_samples, TOY.hop_samples, 0.125)
     path = archive / "stereo.wav"
-    totals = embed_to(tmp_path / "files", toy, audio_clips.file_clips([str(path)], ["stereo.wav"], toy))
+    totals = embed_to(tmp_path / "files", toy, file_clips(toy, path))
     waveform = audio_files.load(path, sample_rate_hz=8000)
     result = tf.saved_model.load(folder)(waveform[None])
     stored = rows(tmp_path / "files")
-    assert len(stored) == int(TOY.num_windows(len(waveform))) and totals.audio_seconds == pytest.approx(3.0)
+    assert len(stored) == int(TOY.num_windows(len(waveform))) and totals.seconds == {"stereo.wav": pytest.approx(3.0)}
     np.testing.assert_allclose([row["embedding"] for row in stored], result["window_embeddings"][0], atol=1e-5)
     np.testing.assert_allclose([row["window_start_seconds"] for row in stored], np.arange(len(stored)) * 0.125)
     assert embeddings.read_info(str(tmp_path / "files")).front_end_id == "toy-8000"
     records = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(2))
     with pytest.raises(UserError, match="records are 16 kHz mono, and front end toy-8000 takes 8 kHz mono"):
-        list(audio_clips.record_clips([records], [], toy))
+        audio_clips.find(str(records), (), toy)
 
 
 def test_a_later_record_of_another_rate_is_refused(model, tmp_path):
     made = tiny_records.make_clips(2)
     path = tiny_records.write(tmp_path / "a.tfrecord", [made[0], dataclasses.replace(made[1], sample_rate_hz=8000)])
     with pytest.raises(UserError, match="clip clip1: is 8 kHz mono, and front end .* takes 16 kHz mono: prepare it"):
-        list(audio_clips.record_clips([path], [], model))
+        record_clips(model, path)
 
 
 def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     waveform = sound(5)[:, 0]
     embed_to(tmp_path / "parquet", model, sounds_of(waveform))
-    with features.FeatureWriter(
-        str(tmp_path / "features"), model.model_id, model.front_end_id, model.embedding_size, model.hop_seconds
-    ) as writer:
-        embedder.embed(sounds_of(waveform), model, writer, 4, None)
-    ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000.tfrecord"))
+    with feature_folders.writing(tmp_path / "features", model.embedding_size) as writer:
+        embedder.embed(sounds_of(waveform), model, writer, 4)
+    ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000-of-00010.tfrecord"))
     assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
     expected = [row["embedding"] for row in rows(tmp_path / "parquet")]
     np.testing.assert_allclose(features.dequantize(found.codes), expected, atol=0.0079)
@@ -310,13 +387,11 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
 
 def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
     path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
-    embed_to(tmp_path / "parquet", model, audio_clips.record_clips([path], [], model))
-    with features.FeatureWriter(
-        str(tmp_path / "features"), model.model_id, model.front_end_id, model.embedding_size, model.hop_seconds
-    ) as writer:
-        embedder.embed(audio_clips.record_clips([path], [], model), model, writer, 4, None)
-    files = [str(tmp_path / "features" / "features-00000.tfrecord")]
-    feature_import.import_features(files, feature_import.Additions(), str(tmp_path / "imported"))
+    embed_to(tmp_path / "parquet", model, record_clips(model, path))
+    with feature_folders.writing(tmp_path / "features", model.embedding_size) as writer:
+        embedder.embed(record_clips(model, path), model, writer, 4)
+    written = [str(tmp_path / "features" / "features-00000-of-00010.tfrecord")]
+    feature_import.import_features(written, feature_import.Additions(), str(tmp_path / "imported"))
     embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
     vectors, others = (np.array([row.pop("embedding") for row in table]) for table in (embedded, imported))
     assert embedded == imported and {row["fold"] for row in imported} == {1, 2}
@@ -353,23 +428,15 @@ def test_a_damaged_model_is_one_clear_line(folder, tmp_path):
         loaded_model.ExportedModel(str(tmp_path / "model"))
 
 
-def test_another_model_s_folder_is_refused(model, tmp_path):
-    embed_to(tmp_path, model, sounds_of(sound(1)[:, 0]))
-    with (
-        pytest.raises(UserError, match="one model"),
-        embeddings.EmbeddingWriter(str(tmp_path), "another", "front-end", 8),
-    ):
-        pass
-
-
 def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
     clips = datasets.clips()
     paths = sorted(str(path) for path in clips.glob("21100_36_48.*"))
     paths.append(str(clips / "R9_ZSCveAHg_7s.wav"))
-    totals = embed_to(
-        tmp_path, model, audio_clips.file_clips(paths, ["flac", "mp3", "ogg", "wav", "another clip"], model)
-    )
-    assert totals.num_clips == 5
+    names = ["flac", "mp3", "ogg", "wav", "another clip"]
+    named = [
+        dataclasses.replace(clip, clip=ClipInfo(name, name)) for name, clip in zip(names, file_clips(model, *paths))
+    ]
+    assert len(embed_to(tmp_path, model, named).windows) == 5
     vectors = clip_vectors(str(tmp_path))
     cosine = dict(zip(vectors.clip_ids, vectors.vectors @ vectors.vectors[vectors.clip_ids.index("wav")]))
     assert cosine["flac"] == pytest.approx(1, abs=1e-6)  # 24 bits against 64

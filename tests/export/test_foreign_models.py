@@ -203,7 +203,7 @@ def test_channels_are_the_last_axis(root):
         np.testing.assert_allclose(weights[0], power**0.25, rtol=0.01)
         vectors, _, _ = embed(model, stereo[:100])  # padded with silence
         np.testing.assert_allclose(vectors, unit(expected[:1]), atol=1e-5)
-        (clip,) = audio_clips.file_clips([str(path)], ["stereo.wav"], model)
+        (clip,) = audio_clips.clips_of(audio_clips.find(str(path), (), model).items[0], (), model)
         np.testing.assert_array_equal(np.concatenate(list(clip.read())), stereo)
     with pytest.raises(UserError, match="float32 .*does not take 1 channels as its last axis: see --channels"):
         load(batch)
@@ -291,7 +291,7 @@ def test_two_models_have_two_ids_and_a_copy_has_the_same(root, vggish, vggish_fo
     assert load(changed).model_id.startswith("vggish-128-") and first.model_id.startswith("vggish-128-")
     with embeddings.EmbeddingWriter(str(tmp_path / "out"), first.model_id, first.front_end_id, 128) as writer:
         clip = audio_clips.AudioClip(ClipInfo("a", "a"), lambda: iter([RECORDING]))
-        embedder.embed([clip], first, writer, 4, None)
+        embedder.embed([clip], first, writer, 4)
     np.testing.assert_allclose(np.linalg.norm(clip_vectors(str(tmp_path / "out")).vectors, axis=1), 1, atol=1e-5)
     with pytest.raises(UserError, match="one model"):
         embeddings.EmbeddingWriter(str(tmp_path / "out"), load(changed).model_id, first.front_end_id, 128)

@@ -1,5 +1,6 @@
 """Shards are done once each, by one process or several, and again where they were not done to their end."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ LISTS = [[1, 2, 3], [4], [5, 6], [7]]
 
 def run(root, *lists, num_workers=1, **options):
     job, shards = numbers.job(root), numbers.shards(*lists)
-    with job.folder.held("tests"):
+    with job.folder.held():
         job.folder.make()
         todo = [shard for shard in shards if not job.folder.is_done(shard.name, shard.digest)]
         runner.run(job, todo, RunnerConfig(num_workers=num_workers, **options))
@@ -49,7 +50,7 @@ def test_every_shard_is_done_once(tmp_path, options):
 def test_a_shard_that_fails_ends_the_job_with_one_line(tmp_path, options):
     with pytest.raises(UserError, match=r"^ArithmeticError: a number that fails$"):
         run(tmp_path / "out", [1], [numbers.FAILS], **options)
-    assert not list((tmp_path / "out").rglob("*.tmp-*")) and not (tmp_path / "out" / "plan").exists()
+    assert not list((tmp_path / "out").rglob("tmp-*")) and not (tmp_path / "out" / "plan").exists()
     run(tmp_path / "out", [1], [2], **options)
     assert numbers.squares(tmp_path / "out") == [[1], [4]]
 
@@ -150,8 +151,9 @@ def test_each_process_claims_a_gpu_of_its_own(tmp_path):
 
 def test_no_more_processes_than_gpus(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    on_gpus = dataclasses.replace(numbers.job(tmp_path), uses_gpu=True)
     workers = [runner.processes.Workers(RunnerConfig(num_workers=number), (), 8) for number in (0, 1, 2, 3)]
-    assert [one.number(uses_gpu=True) for one in workers[:3]] == [2, 1, 2]
-    assert workers[3].number(uses_gpu=False) == 3
+    assert [one.number(on_gpus) for one in workers[:3]] == [2, 1, 2]
+    assert workers[3].number(numbers.job(tmp_path)) == 3
     with pytest.raises(UserError, match="--num_workers=3: each process needs its own GPU, and 2 are here"):
-        workers[3].number(uses_gpu=True)
+        workers[3].number(on_gpus)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import audioset_triplet
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, embeddings
+from audioset_triplet.store import embedding_parts, embeddings, part_writers
 from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
 
@@ -88,7 +88,7 @@ def test_clip_vectors_are_renormalised_means_also_across_parts_calls_and_batches
         for number in range(9):
             starts, vectors = windows_of(number, 3 if number % 2 else 8)
             writer.write(clip_info(number), starts[:2], vectors[:2])
-            writer.write(clip_info(number), starts[2:], vectors[2:])
+            writer.write(clip_info(number), starts[2:], vectors[2:], continues=True)
     clips = clip_vectors(str(tmp_path))
     for number in range(9):
         mean = windows_of(number, 3 if number % 2 else 8)[1].mean(axis=0)
@@ -123,7 +123,7 @@ def test_windows_that_cancel_out_give_a_zero_vector_not_nan(tmp_path):
 )
 def test_no_clip_is_lost_or_doubled_wherever_the_writer_dies(counts, rows_per_part, kills, chunk, buffered):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embeddings, "_BUFFER_BYTES", 1 << 20 if buffered else 1)
+        patch.setattr(part_writers, "_BUFFER_BYTES", 1 << 20 if buffered else 1)
         for calls_until_death in [*kills, 10**6]:
             writer = EmbeddingWriter(folder, "model", "front-end", SIZE, rows_per_part).__enter__()
             calls = 0
@@ -134,7 +134,7 @@ def test_no_clip_is_lost_or_doubled_wherever_the_writer_dies(counts, rows_per_pa
                 for first in range(0, count, chunk):
                     if calls < calls_until_death:
                         last = first + chunk
-                        writer.write(clip_info(number), starts[first:last], vectors[first:last])
+                        writer.write(clip_info(number), starts[first:last], vectors[first:last], continues=first > 0)
                     calls += 1
             if calls <= calls_until_death:
                 writer.__exit__(None)  # else the writer is left as it is, its unfinished part on disk
@@ -153,10 +153,10 @@ def test_no_clip_is_lost_or_doubled_wherever_the_writer_dies(counts, rows_per_pa
 def test_a_writer_killed_by_sigkill_is_continued_by_the_same_command(tmp_path):
     program = textwrap.dedent("""
         import sys
-        from audioset_triplet.store import embeddings
+        from audioset_triplet.store import embeddings, part_writers
         from tests.store.test_embeddings import SIZE, clip_info, windows_of
 
-        embeddings._BUFFER_BYTES = 1  # so that the unfinished part is on disk
+        part_writers._BUFFER_BYTES = 1  # so that the unfinished part is on disk
         with embeddings.EmbeddingWriter(sys.argv[1], "model", "front-end", SIZE, rows_per_part=20) as writer:
             for number in range(40):
                 if clip_info(number).clip_id in writer.clip_ids_done:
@@ -166,7 +166,7 @@ def test_a_writer_killed_by_sigkill_is_continued_by_the_same_command(tmp_path):
                 print(number, flush=True)
                 if number == 30 and len(sys.argv) > 2:
                     sys.stdin.read()  # waits to be killed, in the middle of clip 30
-                writer.write(clip_info(number), starts[1:], vectors[1:])
+                writer.write(clip_info(number), starts[1:], vectors[1:], continues=True)
     """)
     command = [sys.executable, "-c", program, str(tmp_path)]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
@@ -188,7 +188,7 @@ def test_a_writer_killed_by_sigkill_is_continued_by_the_same_command(tmp_path):
 
 
 def test_an_exception_in_the_block_leaves_no_part_of_a_clip(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings, "_BUFFER_BYTES", 1)
+    monkeypatch.setattr(part_writers, "_BUFFER_BYTES", 1)
     with pytest.raises(RuntimeError), EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
         writer.write(clip_info(0), *windows_of(0, 3))
         assert len(os.listdir(tmp_path)) == 1
@@ -269,8 +269,9 @@ def test_what_a_writer_is_given_is_checked(tmp_path):
                 writer.write(clip_info(0), wrong_starts, wrong_vectors)
         writer.write(clip_info(0), starts, vectors)
         writer.write(clip_info(1), starts, vectors)
-        with pytest.raises(UserError, match="clip0 is given twice"):
-            writer.write(clip_info(0), starts, vectors)
+        for number in (0, 1):  # not the last, and the last
+            with pytest.raises(UserError, match=f"clip{number} is given twice"):
+                writer.write(clip_info(number), starts, vectors)
     with (
         EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer,
         pytest.raises(UserError, match="clip1 is given twice"),

@@ -12,9 +12,9 @@ from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import retrieval
 from audioset_triplet.labels import Vocabulary
-from audioset_triplet.store import embeddings, feature_import, features, stored_clips
+from audioset_triplet.store import embeddings, feature_import, stored_clips
 from audioset_triplet.store.feature_import import Additions
-from tests import example_clips
+from tests import example_clips, feature_folders
 from tests.released_features import audioset_record, write
 
 VOCABULARY = Vocabulary(tuple(f"/m/{index}" for index in range(527)), tuple(f"name {index}" for index in range(527)))
@@ -84,11 +84,10 @@ def test_our_features_come_back_as_they_went_and_are_found_as_before(tmp_path):
     infos[7] = dataclasses.replace(infos[7], labels=(), label_names=(), fold=-1)
     windows = example_clips.write(tmp_path / "parquet", infos, noise=4.0, size=SIZE, num_windows=4)
     for part, half in enumerate((infos[:30], infos[30:])):
-        with features.FeatureWriter(
-            str(tmp_path / f"features{part}"), "model", "front-end", SIZE, 0.96, clips_per_part=7
-        ) as writer:
-            for info in half:
-                writer.write(info, 0.96 * np.arange(4), windows[infos.index(info)])
+        for start in range(0, 30, 7):
+            with feature_folders.writing(tmp_path / f"features{part}", SIZE, start // 7) as writer:
+                for info in half[start : start + 7]:
+                    writer.write(info, 0.96 * np.arange(4), windows[infos.index(info)])
     files = sorted(map(str, tmp_path.glob("features?/*.tfrecord")))
     assert len(files) == 10
     totals = feature_import.import_features(files, Additions(), str(tmp_path / "imported"))
@@ -157,9 +156,9 @@ def test_features_of_a_model_that_nobody_names_or_of_two_are_refused(tmp_path):
     infos = example_clips.make_infos(4, 2)
     vectors = example_clips.windows_of(infos, 0.5, SIZE, 2)
     for name in ("one", "two"):
-        with features.FeatureWriter(str(tmp_path / name), name, "front-end", SIZE, 0.96) as writer:
+        with feature_folders.writing(tmp_path / name, SIZE, model_id=name) as writer:
             writer.write(infos[0], np.arange(2), vectors[0])
-    one, two = (str(tmp_path / name / "features-00000.tfrecord") for name in ("one", "two"))
+    one, two = (str(tmp_path / name / "features-00000-of-00010.tfrecord") for name in ("one", "two"))
     (other, *_), out = released(tmp_path / "eval"), tmp_path / "out"
     assert "no features.json beside it" in message([other], Additions(vocabulary=VOCABULARY), out)
     assert "has model_id one, but" in message([one, two], Additions(), out)
@@ -248,9 +247,10 @@ def test_windows_of_zeros_are_left_out_and_clips_without_others_too(tmp_path):
 def test_memory_does_not_grow_with_the_number_of_clips(tmp_path):
     infos = example_clips.make_infos(24, 2)
     vectors = example_clips.windows_of(infos[:1], 1.0, 1024, 300)[0]
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 1024, 0.96, clips_per_part=4) as writer:
-        for info in infos:
-            writer.write(info, 0.96 * np.arange(300), vectors)
+    for start in range(0, 24, 4):
+        with feature_folders.writing(tmp_path, 1024, start // 4) as writer:
+            for info in infos[start : start + 4]:
+                writer.write(info, 0.96 * np.arange(300), vectors)
     paths = sorted(map(str, tmp_path.glob("*.tfrecord")))
 
     def peak(files, name):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import schema
-from audioset_triplet.store import features
+from audioset_triplet.store import features, part_rows
 from audioset_triplet.store.embeddings import EmbeddingWriter
+from tests import feature_folders
 from tests.reference import feature_records
 from tests.released_features import audioset_record
 
@@ -79,7 +80,7 @@ def test_a_vector_of_zeros_has_no_direction():
 
 def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
     vectors = embeddings(3)
-    with features.FeatureWriter(str(tmp_path / "out"), "model", "front-end", 128, 0.96) as writer:
+    with feature_folders.writing(tmp_path / "out", 128) as writer:
         writer.write(CLIP, np.arange(3) * 0.96, vectors)
     (path,) = (tmp_path / "out").glob("*.tfrecord")
     (record,) = tf.data.TFRecordDataset(str(path))
@@ -104,9 +105,9 @@ def test_records_are_read_by_tensorflow_s_own_parser(tmp_path):
 def test_a_hop_that_is_not_audioset_s_is_stored(tmp_path):
     def context_and_hop(hop_seconds):
         folder = tmp_path / str(hop_seconds)
-        with features.FeatureWriter(str(folder), "model", "front-end", 128, hop_seconds) as writer:
+        with feature_folders.writing(folder, 128, hop_seconds=hop_seconds) as writer:
             writer.write(CLIP, np.arange(3) * hop_seconds, embeddings(3))
-        path = folder / "features-00000.tfrecord"
+        path = folder / "features-00000-of-00010.tfrecord"
         (record,) = map(feature_records.from_bytes, feature_records.from_file(path.read_bytes()))
         ((_, read),) = features.read_file(str(path))
         return record.context, read.hop_seconds
@@ -119,10 +120,10 @@ def test_a_hop_that_is_not_audioset_s_is_stored(tmp_path):
 
 def test_our_files_are_read_by_a_parser_written_from_the_format_alone(tmp_path):
     vectors, other = embeddings(3), dataclasses.replace(CLIP, clip_id="c", labels=(), label_names=(), fold=4)
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
+    with feature_folders.writing(tmp_path, 128) as writer:
         writer.write(CLIP, np.arange(3) * 0.96, vectors, np.array([0.5, 0.25, 1.0]))
         writer.write(other, np.arange(1), vectors[:1])
-    contents = (tmp_path / "features-00000.tfrecord").read_bytes()
+    contents = (tmp_path / "features-00000-of-00010.tfrecord").read_bytes()
     first, second = map(feature_records.from_bytes, feature_records.from_file(contents))
     audioset = {"video_id": [b"a/b.wav"], "start_time_seconds": [30.0], "end_time_seconds": [40.0], "labels": [3, 7]}
     assert first.context == {
@@ -291,17 +292,14 @@ def test_damage_is_named_with_its_place(tmp_path):
         list(features.read_file(str(tmp_path / "nowhere")))
 
 
-def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
+def test_a_clip_in_several_calls_is_one_record(tmp_path):
     vectors = embeddings(5)
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96, clips_per_part=2) as writer:
+    with feature_folders.writing(tmp_path, 128) as writer:
         for index in range(3):
             clip = dataclasses.replace(CLIP, clip_id=f"clip{index}")
             writer.write(clip, np.arange(3), vectors[:3], np.array([0.5, 0.25, 0.125]))
-            writer.write(clip, np.arange(2), vectors[3:])
-    assert sorted(path.name for path in tmp_path.glob("*.tfrecord")) == [
-        "features-00000.tfrecord",
-        "features-00001.tfrecord",
-    ]
+            writer.write(clip, np.arange(2), vectors[3:], continues=True)
+        assert writer.num_rows == 15
     found = read_folder(tmp_path)
     assert [one.clip for one in found] == [dataclasses.replace(CLIP, clip_id=f"clip{index}") for index in range(3)]
     np.testing.assert_array_equal(found[1].codes, features.quantize(vectors))
@@ -309,66 +307,32 @@ def test_a_clip_in_several_calls_is_one_record_and_parts_fill_up(tmp_path):
     assert all(one.is_ours and one.hop_seconds == 0.96 for one in found)
 
 
-def test_a_later_writer_goes_on_and_a_failed_one_leaves_nothing(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
-        writer.write(CLIP, np.arange(2), embeddings(2))
-    with pytest.raises(RuntimeError), features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
-        assert writer.clip_ids_done == {CLIP.clip_id}
-        writer.write(dataclasses.replace(CLIP, clip_id="new"), np.arange(2), embeddings(2))
-        raise RuntimeError
-    assert [path.name for path in tmp_path.glob("*.tfrecord*")] == ["features-00000.tfrecord"]
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
-        with pytest.raises(UserError, match="twice"):
-            writer.write(CLIP, np.arange(2), embeddings(2))
-
-
-def test_another_model_or_a_damaged_part_is_refused(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
-        writer.write(CLIP, np.arange(2), embeddings(2))
-    with pytest.raises(UserError, match="other"):
-        features.FeatureWriter(str(tmp_path), "other", "front-end", 128, 0.96)
-    (part,) = tmp_path.glob("*.tfrecord")
-    part.write_bytes(part.read_bytes()[:-10])
-    with pytest.raises(UserError, match=r"features-00000.tfrecord: record 0: truncated: .*; remove the file and run"):
-        features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96)
-    part.write_bytes(feature_records.to_file([feature_records.to_bytes(audioset_record()[0])]))
-    with pytest.raises(UserError, match=r"features-00000.tfrecord: record 0: no recording_id"):
-        features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96)
-
-
-def test_a_part_that_was_removed_leaves_the_others_alone(tmp_path):
-    def write(*numbers):
-        with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96, clips_per_part=1) as writer:
-            for number in numbers:
-                clip = dataclasses.replace(CLIP, clip_id=f"clip{number}")
-                if clip.clip_id not in writer.clip_ids_done:
-                    writer.write(clip, np.arange(2), embeddings(2))
-
-    write(0, 1, 2)
-    (tmp_path / "features-00001.tfrecord").unlink()  # as the message about a damaged part says
-    (tmp_path / "features-00003.tfrecord.tmp-1").write_text("of a writer that was killed")
-    write(0, 1, 2)
-    assert [found.clip.clip_id for found in read_folder(tmp_path)] == ["clip0", "clip2", "clip1"]
-    assert not list(tmp_path.glob("*.tmp-*"))
+def test_records_are_copied_as_they_are(tmp_path):
+    with feature_folders.writing(tmp_path / "a", 128) as writer:
+        for index in range(3):
+            writer.write(dataclasses.replace(CLIP, clip_id=f"clip{index}"), np.arange(2), embeddings(2))
+    (part,) = (tmp_path / "a").glob("*.tfrecord")
+    records = part_rows.of_features(part.read_bytes())
+    assert list(records) == ["clip0", "clip1", "clip2"]
+    with feature_folders.writing(tmp_path / "b", 128) as writer:
+        for record in records.values():
+            writer.copy(record)
+    assert (tmp_path / "b" / part.name).read_bytes() == part.read_bytes()
 
 
 def test_what_a_writer_is_given_is_checked(tmp_path):
-    with features.FeatureWriter(str(tmp_path), "model", "front-end", 128, 0.96) as writer:
+    with feature_folders.writing(tmp_path, 128) as writer:
         for wrong in (np.full([1, 128], np.nan), 2 * embeddings(1)):
             with pytest.raises(UserError, match="a/b.wav has the norm"):
                 writer.write(CLIP, np.arange(1), wrong)
-    assert not list(tmp_path.glob("*.tfrecord"))
+    assert not read_folder(tmp_path)
 
 
 def test_a_folder_holds_one_model_whatever_the_format(tmp_path):
-    with features.FeatureWriter(str(tmp_path / "a"), "model", "front-end", 128, 0.96):
+    with feature_folders.writing(tmp_path, 128):
         pass
     with pytest.raises(UserError, match=r"features.json has model_id model, but this run has other"):
-        EmbeddingWriter(str(tmp_path / "a"), "other", "front-end", 128)
-    with EmbeddingWriter(str(tmp_path / "b"), "model", "front-end", 128) as writer:
-        writer.write(CLIP, np.arange(2), embeddings(2))
-    with pytest.raises(UserError, match=r"00000.parquet has model_id model, but this run has other"):
-        features.FeatureWriter(str(tmp_path / "b"), "other", "front-end", 128, 0.96)
-    (tmp_path / "a" / "features.json").write_text("{")
+        EmbeddingWriter(str(tmp_path), "other", "front-end", 128)
+    (tmp_path / "features.json").write_text("{")
     with pytest.raises(UserError, match=r"features.json: damaged"):
-        features.FeatureWriter(str(tmp_path / "a"), "model", "front-end", 128, 0.96)
+        EmbeddingWriter(str(tmp_path), "model", "front-end", 128)

@@ -8,23 +8,25 @@ A stage is skipped if its output exists, and resumes if it was stopped.
 import dataclasses
 import json
 import os
-from typing import Optional, Set, Tuple
+from typing import Optional, Tuple
 
 import tensorflow as tf
 
 from audioset_triplet import files
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.embedding import EmbeddingConfig, EmbeddingModelConfig
 from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import audio_clips, embedder, saved_model
-from audioset_triplet.export.loaded_model import ExportedModel
+from audioset_triplet.export import embedding_job, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
-from audioset_triplet.records import clip_labels, reading
+from audioset_triplet.records import clip_labels
 from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import trained_networks
-from audioset_triplet.store import embeddings
+from audioset_triplet.store import stored_clips
+from audioset_triplet.store.stored_clips import StoredClips
 from audioset_triplet.training import triplet
 
 WINDOWS_PER_CALL = 64
@@ -54,14 +56,16 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     path = os.path.join(folder, "embeddings.json")
     if not os.path.exists(path):
         model = _exported(folder, row, split, config)
-        common = _embed(model, split.train, train) & _embed(model, split.held_out, held_out)
+        first, second = _embed(model, split.train, train), _embed(model, split.held_out, held_out)
+        common = set(first.clip_ids) & set(second.clip_ids)
         if common:
             raise UserError(f"clip {min(common)} is both trained on and held out.")
-        files.write_text(path, json.dumps({"model_id": model.model_id}, indent=2) + "\n")
+        files.write_text(path, json.dumps({"model_id": first.model_id}, indent=2) + "\n")
     return Embeddings(train, held_out)
 
 
-def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> ExportedModel:
+def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> str:
+    """The folder of the exported network of a row."""
     path = os.path.join(folder, "model")
     saved_model.remove_leftovers(path)
     if not os.path.isdir(path):
@@ -69,7 +73,7 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
         network, weights_source = _network(os.path.join(folder, "run"), row, split, config)
         front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
         saved_model.export(network, path, front_end, {"weights": weights_source})
-    return ExportedModel(path)
+    return path
 
 
 def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
@@ -87,13 +91,11 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
     return network, checkpoint
 
 
-def _embed(model: ExportedModel, data: DataConfig, folder: str) -> Set[str]:
-    """Embeds the clips that the folder does not have yet; returns the ids of all that it has."""
-    clips = audio_clips.record_clips(reading.expand_globs(data.data), data.folds, model)
-    with embeddings.EmbeddingWriter(folder, model.model_id, model.front_end_id, model.embedding_size) as writer:
-        totals = embedder.embed(clips, model, writer, WINDOWS_PER_CALL, num_clips=None)
-    for _, error in totals.rejects:
-        raise error
-    if not writer.clip_ids_done:
-        raise UserError(f"{data.data}: no clip of folds {', '.join(map(str, data.folds))}.")
-    return writer.clip_ids_done
+def _embed(model: str, data: DataConfig, folder: str) -> StoredClips:
+    """Embeds the clips that the folder does not have yet, in this process; returns all that it has."""
+    model_config = EmbeddingModelConfig(model=model)
+    config = EmbeddingConfig(model=model_config, folds=tuple(data.folds), batch_size=WINDOWS_PER_CALL, uses_gpu=False)
+    summary = embedding_job.embed(data.data, folder, config, RunnerConfig(num_workers=1))
+    for reject in summary.rejects:
+        raise UserError(reject.message)
+    return stored_clips.read_clips(folder)

@@ -1,0 +1,161 @@
+"""Writers of one part of stored embeddings: Parquet rows, or feature records.
+
+A part is written from beginning to end into an open file, which the caller names when it is whole. Both have the same
+methods: `write` takes windows that have just been embedded, `copy` a clip of an older part.
+
+Shapes: W windows of a clip, D embedding size.
+"""
+
+from typing import Any, BinaryIO, List, Optional, Protocol, Union
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.records import framing
+from audioset_triplet.store import embedding_parts, features
+from audioset_triplet.store.embedding_parts import StoreInfo
+
+_BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the file, whatever the length of a clip
+# Dictionaries suit ids that repeat over the windows of a clip, not floats.
+_DICTIONARIES = ["clip_id", "recording_id", "label_names.list.element"]
+
+
+class PartWriter(Protocol):
+    """What both writers have in common."""
+
+    num_rows: int  # windows that were written or copied
+
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+        continues: bool = False,
+    ) -> None:
+        """Appends windows of a clip: all of them at once, or those of a long clip in several calls in a row.
+
+        Args:
+            clip: the clip that they belong to.
+            window_start_seconds: [W], from the start of the clip; W >= 1.
+            embeddings: [W, D], unit norm.
+            weights: [W], positive: weight of each window in the mean over the clip; None: equal weights.
+            continues: they are more windows of the clip of the last call.
+
+        Raises:
+            UserError: an embedding that is not finite or not of unit norm.
+        """
+        ...
+
+    def copy(self, rows: Any) -> None:
+        """Appends a clip of an older part of the same model, as `stored_rows` gives it."""
+        ...
+
+    def close(self) -> None:
+        """Completes the part; the file stays open."""
+        ...
+
+
+class ParquetPartWriter:
+    """Rows of `store.embeddings`."""
+
+    def __init__(self, file: Union[str, BinaryIO], info: StoreInfo) -> None:
+        self._file, self._info = file, info
+        self._schema = embedding_parts.build_schema(info)
+        self._writer: Optional[pq.ParquetWriter] = None
+        self._buffer: List[pa.RecordBatch] = []
+        self._buffer_bytes = 0
+        self.num_rows = 0
+
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+        continues: bool = False,
+    ) -> None:
+        embeddings = np.asarray(embeddings, np.float32)
+        weights = np.ones(len(embeddings)) if weights is None else np.asarray(weights)
+        expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
+        if embeddings.shape != expected:
+            raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
+        if weights.shape != expected[:1] or not ((weights > 0) & np.isfinite(weights)).all():
+            raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
+        ids = [clip.clip_id] * len(embeddings)
+        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
+        self.copy(embedding_parts.record_batch(clip, window_start_seconds, embeddings, weights, self._schema))
+
+    def copy(self, rows: pa.RecordBatch) -> None:
+        """Appends rows of a part of the same model."""
+        self._buffer.append(rows)
+        self._buffer_bytes += rows.num_rows * self._info.embedding_size * np.dtype(np.float32).itemsize
+        self.num_rows += rows.num_rows
+        if self._buffer_bytes > _BUFFER_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def abandon(self) -> None:
+        """Closes an unfinished part, which is of no use."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, self._schema, use_dictionary=_DICTIONARIES)
+        self._writer.write_table(pa.Table.from_batches(self._buffer, self._schema))
+        self._buffer, self._buffer_bytes = [], 0
+
+
+class FeaturePartWriter:
+    """Records of `store.features`. `hop_seconds` is the time from the start of a window to that of the next."""
+
+    def __init__(self, file: BinaryIO, info: StoreInfo, hop_seconds: float) -> None:
+        self._file, self._info, self._hop_seconds = file, info, hop_seconds
+        self._clip: Optional[ClipInfo] = None
+        self._codes: List[np.ndarray] = []
+        self._weights: List[np.ndarray] = []
+        self.num_rows = 0
+
+    def write(
+        self,
+        clip: ClipInfo,
+        window_start_seconds: np.ndarray,
+        embeddings: np.ndarray,
+        weights: Optional[np.ndarray] = None,
+        continues: bool = False,
+    ) -> None:
+        """As `PartWriter.write`. Starts are not stored: windows are successive."""
+        ids = [clip.clip_id] * len(embeddings)
+        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
+        if not continues:
+            self._finish_clip()
+        self._clip = clip  # a long clip's end may be known in its last call only
+        self._codes.append(features.quantize(embeddings))
+        self._weights.append(np.ones(len(embeddings)) if weights is None else np.asarray(weights))
+        self.num_rows += len(embeddings)
+
+    def copy(self, record: bytes) -> None:
+        """Appends a record of a part of the same model."""
+        self._finish_clip()
+        framing.write_record(self._file, record)
+        self.num_rows += 1
+
+    def close(self) -> None:
+        self._finish_clip()
+
+    def _finish_clip(self) -> None:
+        if self._clip is None:
+            return
+        codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
+        record = features.clip_to_sequence_example(self._clip, codes, weights, self._hop_seconds)
+        self._clip, self._codes, self._weights = None, [], []
+        framing.write_record(self._file, record)

@@ -1,0 +1,43 @@
+"""A Dask cluster of two workers on this machine."""
+
+import contextlib
+import pathlib
+import socket
+import subprocess
+import sys
+from typing import Iterator
+
+from tests import processes
+
+
+@contextlib.contextmanager
+def running(folder: pathlib.Path) -> Iterator[str]:
+    """A scheduler and two workers, each a process; gives the scheduler's address once both are there."""
+    from distributed import Client
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    dask = [sys.executable, "-m", "dask"]
+    worker = [
+        "worker",
+        f"tcp://{address}",
+        "--nthreads=1",
+        "--no-nanny",
+        "--no-dashboard",
+        f"--local-directory={folder}",
+    ]
+    scheduler = ["scheduler", "--host=127.0.0.1", f"--port={address.split(':')[1]}", "--no-dashboard"]
+    with contextlib.ExitStack() as stack:
+        for arguments in (scheduler, worker, worker):
+            process = subprocess.Popen(
+                [*dask, *arguments],
+                env=processes.environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        with Client(f"tcp://{address}", timeout=60) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield f"tcp://{address}"
