@@ -29,11 +29,10 @@ from typing import Iterator, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts
+from audioset_triplet.store import embedding_parts, parquet
 
 _ASSIGNMENTS = [
     pa.field("clip_id", pa.string()),
@@ -81,7 +80,7 @@ def path_in(folder: str) -> str:
 class AssignmentWriter:
     """Writes the assignments.parquet of a folder block by block; made by `writing`."""
 
-    def __init__(self, part: pq.ParquetWriter, info: AssignmentsInfo) -> None:
+    def __init__(self, part: parquet.Writer, info: AssignmentsInfo) -> None:
         self._part, self._info = part, info
 
     def write(
@@ -121,7 +120,7 @@ def writing(folder: str, info: AssignmentsInfo) -> Iterator[AssignmentWriter]:
     """
     os.makedirs(folder, exist_ok=True)
     with files.atomic_path(path_in(folder)) as temporary, _failure_named(path_in(folder)):
-        with pq.ParquetWriter(temporary, _schema(_ASSIGNMENTS, info), use_dictionary=["clip_id"]) as part:
+        with parquet.writer(temporary, _schema(_ASSIGNMENTS, info), ["clip_id"]) as part:
             yield AssignmentWriter(part, info)
 
 
@@ -135,7 +134,7 @@ def read(folder: str) -> Assignments:
     if not os.path.exists(path):
         raise UserError(f"{folder}: holds no assignments.parquet; experiments.cluster --task=assign writes one.")
     try:
-        table = pq.read_table(path)
+        table = parquet.read(path)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); assign again.") from error
     info = _info(table.schema, path)
@@ -189,7 +188,7 @@ def write_clusters(folder: str, assignments: Assignments, top: int) -> None:
     ]
     path = os.path.join(folder, "clusters.parquet")
     with files.atomic_path(path) as temporary, _failure_named(path):
-        pq.write_table(pa.Table.from_arrays(columns, schema=_schema(_CLUSTERS, assignments.info)), temporary)
+        parquet.write(pa.Table.from_arrays(columns, schema=_schema(_CLUSTERS, assignments.info)), temporary)
 
 
 def _schema(fields: list, info: AssignmentsInfo) -> pa.Schema:

@@ -13,11 +13,11 @@ from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audioset_triplet import files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
+from audioset_triplet.store import parquet
 
 FEATURES_INFO = "features.json"  # beside feature records (`store.features`): their StoreInfo
 _NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
@@ -134,7 +134,7 @@ def read_info(path: str) -> StoreInfo:
         windows.
     """
     with damage_named(path):
-        schema = pq.read_schema(path)
+        schema = parquet.schema_of(path)
     metadata = schema.metadata or {}
     try:
         values = {field.name: metadata[field.name.encode()].decode() for field in dataclasses.fields(StoreInfo)}

@@ -27,12 +27,11 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 import audioset_triplet
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts
+from audioset_triplet.store import embedding_parts, parquet
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_writers import ParquetPartWriter
 
@@ -86,7 +85,7 @@ class EmbeddingWriter:
         embedding_parts.check_folder(folder, self._info)
         for path in embedding_parts.part_paths(folder):
             with embedding_parts.damage_named(path):
-                self.clip_ids_done.update(pq.read_table(path, columns=["clip_id"])["clip_id"].unique().to_pylist())
+                self.clip_ids_done.update(parquet.read(path, ["clip_id"])["clip_id"].unique().to_pylist())
             self._next_part = 1 + embedding_parts.part_number(path)
             if embedding_parts.is_shard(path):
                 raise UserError(f"{folder}: holds parts of experiments.embed, which alone adds to them.")
@@ -227,8 +226,8 @@ def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = 
     """
     batch_size = max(1, _BATCH_BYTES // (4 * embedding_parts.read_info(path).embedding_size))
     needed = sorted({*columns, "clip_id", "fold"}) if columns else None
-    with embedding_parts.damage_named(path), pq.ParquetFile(path) as part:
-        for batch in part.iter_batches(batch_size, columns=needed):
+    with embedding_parts.damage_named(path):
+        for batch in parquet.batches(path, batch_size, needed):
             if folds:
                 batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
             if batch["clip_id"].null_count or batch["fold"].null_count:

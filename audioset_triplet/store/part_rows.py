@@ -5,10 +5,9 @@ from typing import Any, Dict
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from audioset_triplet.records import framing
-from audioset_triplet.store import embedding_parts, features
+from audioset_triplet.store import embedding_parts, features, parquet
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 
@@ -19,7 +18,7 @@ def of_parquet(data: bytes, info: StoreInfo) -> Dict[str, pa.RecordBatch]:
         pa.ArrowException, OSError: damaged.
     """
     schema = embedding_parts.build_schema(info)
-    table = pq.read_table(io.BytesIO(data)).combine_chunks()
+    table = parquet.read(io.BytesIO(data)).combine_chunks()
     rows: Dict[str, pa.RecordBatch] = {}
     if not table.num_rows:
         return rows

@@ -10,11 +10,10 @@ from typing import Any, BinaryIO, List, Optional, Protocol, Union
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.records import framing
-from audioset_triplet.store import embedding_parts, features
+from audioset_triplet.store import embedding_parts, features, parquet
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 _BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the file, whatever the length of a clip
@@ -64,7 +63,7 @@ class ParquetPartWriter:
     def __init__(self, file: Union[str, BinaryIO], info: StoreInfo) -> None:
         self._file, self._info = file, info
         self._schema = embedding_parts.build_schema(info)
-        self._writer: Optional[pq.ParquetWriter] = None
+        self._writer: Optional[parquet.Writer] = None
         self._buffer: List[pa.RecordBatch] = []
         self._buffer_bytes = 0
         self.num_rows = 0
@@ -110,7 +109,7 @@ class ParquetPartWriter:
         if not self._buffer:
             return
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, self._schema, use_dictionary=_DICTIONARIES)
+            self._writer = parquet.writer(self._file, self._schema, _DICTIONARIES)
         self._writer.write_table(pa.Table.from_batches(self._buffer, self._schema))
         self._buffer, self._buffer_bytes = [], 0
 

@@ -13,10 +13,10 @@ from typing import Any, Dict, List
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
+from audioset_triplet.store import parquet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write(path: str, scores: ClipScores) -> None:
         "targets": pa.FixedSizeListArray.from_arrays(pa.array(scores.targets.reshape(-1)), num_classes),
     }
     with files.atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
+        parquet.write(pa.table(columns).replace_schema_metadata(metadata), temporary)
 
 
 def read(path: str) -> ClipScores:
@@ -75,7 +75,7 @@ def read(path: str) -> ClipScores:
         UserError: no such file, a damaged one, or one that `write` did not write.
     """
     try:
-        table = pq.read_table(path)
+        table = parquet.read(path)
         metadata = table.schema.metadata or {}
         if table["clip_id"].null_count:
             raise ValueError("a row without clip_id")

@@ -1,0 +1,54 @@
+"""Parquet files whose pages have checksums, so that a flipped bit is damage and not another number.
+
+All files of `store` are written and read here. Files without checksums, from older versions, are read too.
+"""
+
+from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Union
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Where = Union[str, BinaryIO]
+Writer: Any = pq.ParquetWriter
+
+
+def writer(where: Where, schema: pa.Schema, dictionaries: Union[bool, Sequence[str]] = True) -> Writer:
+    """A writer of a file.
+
+    Args:
+        where: path, or a file that is open for writing.
+        schema: its columns and metadata.
+        dictionaries: the columns whose values repeat; True: all.
+    """
+    repeating: Any = dictionaries if isinstance(dictionaries, bool) else list(dictionaries)
+    return Writer(where, schema, use_dictionary=repeating, write_page_checksum=True)
+
+
+def write(table: pa.Table, path: str) -> None:
+    """Writes a table to a file."""
+    with writer(path, table.schema) as file:
+        file.write_table(table)
+
+
+def read(where: Where, columns: Optional[List[str]] = None) -> pa.Table:
+    """The whole file, or some of its columns.
+
+    Raises:
+        pa.ArrowException, OSError: it is damaged, or no Parquet.
+    """
+    table = pq.read_table(where, columns=columns, page_checksum_verification=True)
+    table.validate(full=True)  # text that is no UTF-8, for example
+    return table
+
+
+def batches(path: str, batch_size: int, columns: Optional[List[str]] = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, at most `batch_size` at a time; raises what `read` raises."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as part:
+        for batch in part.iter_batches(batch_size, columns=columns):
+            batch.validate(full=True)
+            yield batch
+
+
+def schema_of(path: str) -> pa.Schema:
+    """The columns and the metadata of a file; raises what `read` raises."""
+    return pq.read_schema(path)
