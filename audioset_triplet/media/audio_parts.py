@@ -30,18 +30,8 @@ _STARTS: List[Pattern[bytes]] = [
 ]
 _ISO = "an MP4 or M4A file"
 _ISO_TYPES = (
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"free",
-    b"skip",
-    b"wide",
-    b"pnot",
-    b"styp",
-    b"moof",
-    b"sidx",
-    b"uuid",
-    b"udta",
+    *(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"),
+    *(b"styp", b"moof", b"sidx", b"uuid", b"udta"),
 )
 _OTHER_STARTS = (b"fLaC", b"OggS", b"\x1a\x45\xdf\xa3", b".snd\0\0")
 # Further formats of libsndfile and FFmpeg whose beginnings could be taken for text.

@@ -1,4 +1,7 @@
-"""The extensions of audio and video files: what a search of a folder takes. Decoders go by the bytes of a file."""
+"""The extensions of audio and video files: what a search of a folder takes. Decoders go by the bytes of a file.
+
+Formats that only their extension tells (gsm, g722, vox, raw) are not here.
+"""
 
 # Of containers that may hold images; PyAV (the `video` extra) decodes them.
 VIDEO_EXTENSIONS = (
@@ -7,13 +10,13 @@ VIDEO_EXTENSIONS = (
 )
 # What libsndfile decodes.
 _SNDFILE_EXTENSIONS = (
-    *(".8svx", ".aif", ".aifc", ".aiff", ".aiffc", ".au", ".avr", ".bwf", ".caf", ".fla", ".flac", ".htk", ".iff"),
+    *(".8svx", ".aif", ".aifc", ".aiff", ".aiffc", ".au", ".avr", ".bwf", ".caf", ".flac", ".htk", ".iff"),
     *(".ircam", ".mp1", ".mp2", ".mp3", ".mpa", ".mpga", ".nist", ".oga", ".ogg", ".opus", ".paf", ".pvf", ".rf64"),
     *(".sds", ".sf", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wave", ".wve", ".xi"),
 )
 # Audio alone, which PyAV decodes.
 _FFMPEG_EXTENSIONS = (
-    *(".aac", ".ac3", ".adts", ".amr", ".ape", ".awb", ".dff", ".dsf", ".dts", ".eac3", ".g722", ".gsm", ".m4a"),
+    *(".aac", ".ac3", ".adts", ".amr", ".ape", ".awb", ".dff", ".dsf", ".dts", ".eac3", ".m4a"),
     *(".m4b", ".m4p", ".m4r", ".mka", ".mlp", ".mpc", ".oma", ".ra", ".shn", ".spx", ".tak", ".thd", ".tta", ".wma"),
     *(".wv", ".xwma"),
 )
