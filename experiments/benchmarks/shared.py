@@ -40,16 +40,23 @@ def run(command: Sequence[str]) -> Tuple[float, float]:
     return time.monotonic() - started, usage.ru_maxrss / 1024
 
 
-def call(module: str, function: str, *arguments: Any) -> Dict[str, Any]:
+def call(module: str, function: str, *arguments: Any, python: str = sys.executable) -> Any:
     """What a function of a module returns in a process of its own: nothing that ran before weighs on it.
 
     Args:
-        module, function: their names; the function returns numbers, or lists of them, by name.
+        module, function: their names; the function returns what JSON has, as numbers by name.
         arguments: for it, as JSON has them.
+        python: of an environment with this project.
+
+    Raises:
+        UserError: it cannot be run, or the function fails.
     """
     code = f"import json, sys, {module} as m; print(json.dumps(m.{function}(*json.loads(sys.argv[1]))))"
-    command = [sys.executable, "-c", code, json.dumps(arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [python, "-c", code, json.dumps(arguments)]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UserError(f"{python} cannot be run: {error.strerror}") from error
     if result.returncode:
         last = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
         raise UserError(f"{module}.{function}{arguments} failed: {last}")
