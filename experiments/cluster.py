@@ -10,17 +10,21 @@ train    trains a cluster head on frozen embeddings: with the clustering loss, w
          same command, or with k-means. Flags: --method, --unit, --folds, those of the head and of training.
 assign   writes OUTPUT/assignments.parquet, the cluster of every clip or window with its probability, and
          OUTPUT/clusters.parquet, the size and the most probable members of every cluster. --workdir is one of train, or
-         of a training whose network learned clusters too. Flags: --unit (if given), --folds, --top.
+         of a training whose network learned clusters too. Flags: --unit (if given), --folds, --top, and
+         those of the runner: all cores or GPUs of the machine work, or a cluster, whose options follow after --.
 report   writes OUTPUT/results.json (flat keys such as cluster/nmi), OUTPUT/report.html and a page for each of the
          --pages largest clusters, with the audio of its members if --data is given. --compare evaluates other
          assignments of the same clips or windows too.
 """
+
+from typing import List
 
 from absl import flags
 
 from audioset_triplet import command_line, results
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.evaluation import ClusterReportConfig
+from audioset_triplet.config.runners import RunnerConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "train", ["train", "assign", "report"], "The task.")
@@ -31,6 +35,7 @@ flags.DEFINE_list("compare", [], "Other assignments, e.g. k-means=DIR (report)."
 flags.DEFINE_string("data", "", "TFRecords of the clips (globs), for spectrograms and audio (report).")
 flags.DEFINE_integer("top", 10, "Members that clusters.parquet names of each cluster (assign).", 1)
 command_line.define_flags(ClusterConfig)
+command_line.define_flags(RunnerConfig)
 command_line.define_flags(ClusterReportConfig, left_out=["seed"])  # that of training
 
 
@@ -41,14 +46,14 @@ def train() -> None:
     cluster_embeddings.train(command_line.config_from_flags(ClusterConfig()), FLAGS.workdir)
 
 
-def assign() -> None:
+def assign(beam_options: List[str]) -> None:
     command_line.require_flags("workdir", "embeddings", "output")
+    runner = command_line.config_from_flags(RunnerConfig())
     from audioset_triplet.export import assigner
 
     unit = FLAGS.unit if FLAGS["unit"].present else ""
-    info = assigner.assign(
-        FLAGS.workdir, FLAGS.embeddings, FLAGS.output, unit, command_line.integers("folds"), FLAGS.top
-    )
+    where, folds = assigner.at(FLAGS.output, runner, beam_options), command_line.integers("folds")
+    info = assigner.assign(FLAGS.workdir, FLAGS.embeddings, FLAGS.output, unit, folds, FLAGS.top, where)
     print(f"wrote {FLAGS.output}/assignments.parquet and clusters.parquet: {info.unit} of {info.model_id}")
 
 
@@ -67,10 +72,10 @@ def report() -> None:
     print(f"wrote {FLAGS.output}/results.json, report.html and {len(pages.pages) - 1} pages of clusters")
 
 
-def main() -> None:
+def main(beam_options: List[str]) -> None:
     with command_line.writing("workdir" if FLAGS.task == "train" else "output"):
-        {"train": train, "assign": assign, "report": report}[FLAGS.task]()
+        {"train": train, "assign": lambda: assign(beam_options), "report": report}[FLAGS.task]()
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run_passing_on(main)

@@ -24,6 +24,7 @@ RANKS = {
     "audioset_triplet.evaluation": 7,
     "audioset_triplet.export": 7,
     "audioset_triplet.labelling": 7,
+    "audioset_triplet.search": 7,
     "audioset_triplet.runs": 6,
     "audioset_triplet.sampling": 5,
     "audioset_triplet.models": 5,

@@ -1,22 +1,37 @@
-"""Clips -> the scores of the classifier of a run."""
+"""Clips -> the scores of the classifier of a run, file by file of the records."""
 
-from typing import Sequence
+import functools
+import os
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
-from tqdm import tqdm
 
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.frontend import registry
+from audioset_triplet.jobs import gpus, passes
+from audioset_triplet.jobs.passes import Where
 from audioset_triplet.losses import classification
 from audioset_triplet.records import clip_labels, reading
-from audioset_triplet.runs import trained_networks
+from audioset_triplet.runs import checkpoints, trained_networks
+from audioset_triplet.runs.trained_networks import TrainedClassifier
 from audioset_triplet.sampling import windows
+from audioset_triplet.store import parquet
 from audioset_triplet.store.scores import ClipScores
 
 _WINDOWS_PER_CALL = 128
+_RESULTS = "_scoring"  # folder in the output, while the work goes on
 
 
-def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
+class _FileScores(NamedTuple):
+    """The clips of one file, and the scores of each for the classes that the classifier has seen."""
+
+    clip_ids: List[str]
+    scores: np.ndarray  # [n, classes] float32
+
+
+def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] = None) -> ClipScores:
     """Scores clips by the classifier of a run: of the objective classifier, or of stage 4 of the curriculum.
 
     The score of a clip is the mean of the probabilities of its windows. Windows are cut and weighted as for embeddings:
@@ -27,37 +42,25 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
         workdir: the run directory.
         data: globs of TFRecord files, separated by commas.
         folds: only clips of these folds; empty: all.
+        where: it runs (`at`); None: in this process.
 
     Raises:
         UserError: what `trained_networks.restore_classifier`, `clip_labels.read` and `windows.require_records` raise.
     """
-    trained = trained_networks.restore_classifier(workdir)
-    classes = trained.classes
-    front_end = registry.by_name(trained.config.network.front_end)
+    if where:
+        gpus.leave_to_workers()
+    workdir = os.path.abspath(workdir)
+    trained = _classifier(workdir, checkpoints.stamp(workdir))
     clips = clip_labels.read(data, folds)
-    names = {**clip_labels.class_names(clips), **classes.names}
+    names = {**clip_labels.class_names(clips), **trained.classes.names}
     indices = sorted(names)
-
-    rows = {clip.clip_id.encode(): row for row, clip in enumerate(clips)}
-    sums, total_weights = np.zeros([len(clips), len(classes.names)]), np.zeros(len(clips))
-
-    @tf.function(reduce_retracing=True)
-    def predict(batch: tf.Tensor) -> tf.Tensor:
-        return classification.probabilities(trained.network(batch, training=False), classes.one_per_clip)
-
-    progress = tqdm(total=len(clips), desc="scoring", unit=" clips", disable=None)
     files = reading.expand_globs(data)
-    windows.require_records(files, front_end)
-    stored = reading.read_clips(files, folds, deterministic=True)
-    with progress, reading.named_errors(files), windows.naming_unusable_clips():
-        for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
-            batch_rows = [rows[clip_id] for clip_id in clip_ids.numpy()]
-            np.add.at(sums, batch_rows, predict(features).numpy() * weights.numpy()[:, None])
-            np.add.at(total_weights, batch_rows, weights.numpy())
-            progress.update(int(np.count_nonzero(total_weights)) - progress.n)
-
+    windows.require_records(files, registry.by_name(trained.config.network.front_end))
+    scored: Dict[str, np.ndarray] = {}
+    for file in _everywhere(workdir, files, tuple(folds), where):
+        scored.update(zip(file.clip_ids, file.scores))
     scores = np.zeros([len(clips), len(indices)], np.float32)
-    scores[:, np.searchsorted(indices, list(classes.names))] = sums / total_weights[:, None]
+    scores[:, np.searchsorted(indices, list(trained.classes.names))] = [scored[clip.clip_id] for clip in clips]
     return ClipScores(
         clip_ids=[clip.clip_id for clip in clips],
         scores=scores,
@@ -65,3 +68,69 @@ def score(workdir: str, data: str, folds: Sequence[int]) -> ClipScores:
         classes=indices,
         class_names={index: names[index] for index in indices},
     )
+
+
+def at(output: str, runner: RunnerConfig, beam_options: Sequence[str] = ()) -> Where:
+    """Where the scores of an output are made."""
+    return Where(os.path.join(output, _RESULTS), runner, beam_options)
+
+
+def _everywhere(
+    workdir: str, files: Sequence[str], folds: Tuple[int, ...], where: Optional[Where]
+) -> Iterator[_FileScores]:
+    """The scores of each file, on the runner that `where` names or in this process."""
+    settings: Dict[str, Any] = {"workdir": workdir, "checkpoint": checkpoints.stamp(workdir)}
+    if where is None:
+        for file in files:
+            yield _of_file(file, folds=folds, **settings)
+        return
+    write_result = functools.partial(_write_result, folds=folds, **settings)
+    with passes.results(files, {**settings, "folds": list(folds)}, write_result, where, uses_gpu=True) as results:
+        for result in results:
+            table = parquet.read(result)
+            column = table["scores"].combine_chunks()
+            clip_ids = table["clip_id"].to_pylist()
+            yield _FileScores(clip_ids, column.flatten().to_numpy().reshape(len(clip_ids), column.type.list_size))
+
+
+def _write_result(path: str, file: BinaryIO, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -> None:
+    scored = _of_file(path, workdir, checkpoint, folds)
+    flat = pa.array(np.ascontiguousarray(scored.scores).reshape(-1))
+    scores = pa.FixedSizeListArray.from_arrays(flat, scored.scores.shape[1])
+    parquet.write(pa.table({"clip_id": pa.array(scored.clip_ids, pa.string()), "scores": scores}), file)
+
+
+def _of_file(path: str, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -> _FileScores:
+    """The scores of the clips of one file."""
+    trained = _classifier(workdir, checkpoint)
+    num_classes = len(trained.classes.names)
+    sums: Dict[bytes, np.ndarray] = {}
+    weights_of: Dict[bytes, float] = {}
+    front_end = registry.by_name(trained.config.network.front_end)
+    stored = reading.read_clips([path], folds, deterministic=True)
+    with reading.named_errors([path]), windows.naming_unusable_clips():
+        for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
+            probabilities = _predictor(workdir, checkpoint)(features).numpy()
+            for clip_id, row, weight in zip(clip_ids.numpy(), probabilities, weights.numpy()):
+                sums[clip_id] = sums.get(clip_id, np.zeros(num_classes)) + row * weight
+                weights_of[clip_id] = weights_of.get(clip_id, 0.0) + weight
+    rows = [sums[clip_id] / weights_of[clip_id] for clip_id in sums]
+    scores = np.array(rows, np.float32).reshape(len(rows), num_classes)
+    return _FileScores([clip_id.decode() for clip_id in sums], scores)
+
+
+@functools.lru_cache(maxsize=1)
+def _classifier(workdir: str, stamp: str) -> TrainedClassifier:
+    """The classifier of a run, read once in a process."""
+    return trained_networks.restore_classifier(workdir)
+
+
+@functools.lru_cache(maxsize=1)
+def _predictor(workdir: str, stamp: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Features of windows [B, ...] -> probabilities [B, classes]."""
+    trained = _classifier(workdir, stamp)
+
+    def predict(batch: tf.Tensor) -> tf.Tensor:
+        return classification.probabilities(trained.network(batch, training=False), trained.classes.one_per_clip)
+
+    return tf.function(predict, reduce_retracing=True)

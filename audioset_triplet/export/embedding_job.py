@@ -19,8 +19,6 @@ import json
 import math
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-import tensorflow as tf
-
 import audioset_triplet
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
@@ -108,8 +106,8 @@ def embed(
     runners.check(runner, beam_options)
     folder = Folder(storage.absolute(output), prefix="_")  # readers of Parquet folders skip such names
     with folder.held():
-        if config.uses_gpu and gpus.visible():
-            tf.config.set_visible_devices([], "GPU")  # this process only plans: each worker claims a GPU
+        if config.uses_gpu:
+            gpus.leave_to_workers()  # this process only plans
         embedding_shard.load_model.cache_clear()  # its files may be others by now
         model = embedding_shard.load_model(config.model)
         audio = audio_clips.find(source, config.folds, model)

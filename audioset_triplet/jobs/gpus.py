@@ -1,8 +1,9 @@
 """The GPUs of this machine, one for each process: a process claims one by a lock file, and does not see the others.
 
-A claim ends with its process. To be made before the first use of a GPU, and knows no library.
+A claim ends with its process, and is to be made before the first use of a GPU.
 """
 
+import contextlib
 import fcntl
 import glob
 import os
@@ -51,3 +52,12 @@ def claim() -> None:
     raise UserError(
         f"each of the {len(devices)} GPUs here is in use by another worker: start at most one worker for each."
     )
+
+
+def leave_to_workers() -> None:
+    """Keeps TensorFlow in this process away from the GPUs, each of which a worker is to claim."""
+    if visible() and not _held:
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # it uses one already
+            tf.config.set_visible_devices([], "GPU")

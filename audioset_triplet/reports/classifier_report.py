@@ -3,7 +3,11 @@
 import os
 
 from audioset_triplet import results
+from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.evaluation import metrics
+from audioset_triplet.frontend import registry
+from audioset_triplet.runs import run_config
 from audioset_triplet.store import scores as stored_scores
 from audioset_triplet.store.scores import ClipScores
 
@@ -26,3 +30,13 @@ def write(folder: str, scores: ClipScores, front_end_id: str, seed: int) -> str:
         f"{measured.num_clips} clips: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}\n"
         f"wrote {folder}/scores.parquet and results.json"
     )
+
+
+def write_of_run(folder: str, scores: ClipScores, workdir: str) -> str:
+    """The same for the classifier of a run directory; of clips without labels only the scores."""
+    if not scores.targets.any():
+        path = os.path.join(folder, "scores.parquet")
+        stored_scores.write(path, scores)
+        return f"{len(scores.clip_ids)} clips, none with labels: wrote {path}"
+    config = run_config.read_as(workdir, ClassifierConfig, CoincidenceConfig)
+    return write(folder, scores, registry.by_name(config.network.front_end).id, config.training.seed)

@@ -31,6 +31,12 @@ def latest(workdir: str) -> str:
     return path
 
 
+def stamp(workdir: str) -> str:
+    """Changes whenever the run saves a checkpoint; empty: there is none yet."""
+    path = find_latest(workdir)
+    return f"{path} {os.stat(f'{path}.index').st_mtime_ns}" if path else ""
+
+
 def step_of(path: str) -> int:
     """The training step after which the checkpoint of this path was saved."""
     return int(path.rpartition("-")[2])

@@ -126,6 +126,16 @@ def _parsed_name(path: str) -> "re.Match[str]":
     return match
 
 
+def clip_ids(path: str) -> List[str]:
+    """The ids of the clips of a part, in order.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    with damage_named(path):
+        return parquet.read(path, ["clip_id"])["clip_id"].unique().to_pylist()
+
+
 def read_info(path: str) -> StoreInfo:
     """The metadata of a part.
 

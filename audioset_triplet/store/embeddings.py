@@ -84,8 +84,7 @@ class EmbeddingWriter:
         self._next_part = 0
         embedding_parts.check_folder(folder, self._info)
         for path in embedding_parts.part_paths(folder):
-            with embedding_parts.damage_named(path):
-                self.clip_ids_done.update(parquet.read(path, ["clip_id"])["clip_id"].unique().to_pylist())
+            self.clip_ids_done.update(embedding_parts.clip_ids(path))
             self._next_part = 1 + embedding_parts.part_number(path)
             if embedding_parts.is_shard(path):
                 raise UserError(f"{folder}: holds parts of experiments.embed, which alone adds to them.")

@@ -24,9 +24,9 @@ def writer(where: Where, schema: pa.Schema, dictionaries: Union[bool, Sequence[s
     return Writer(where, schema, use_dictionary=repeating, write_page_checksum=True)
 
 
-def write(table: pa.Table, path: str) -> None:
-    """Writes a table to a file."""
-    with writer(path, table.schema) as file:
+def write(table: pa.Table, where: Where) -> None:
+    """Writes a table to a file, or to one that is open for writing."""
+    with writer(where, table.schema) as file:
         file.write_table(table)
 
 

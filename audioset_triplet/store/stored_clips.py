@@ -123,8 +123,23 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
         UserError: what `embeddings.read_info` raises; a damaged part; a clip that is stored twice; two names for one
             class; no clip of `folds`.
     """
-    info = embeddings.read_info(folder)
+    embeddings.read_info(folder)
     paths = embedding_parts.part_paths(folder)
+    clips = read_parts(paths, folds, folder)
+    if not clips.clip_ids:
+        if not folds:
+            raise UserError(f"{folder}: holds no clip; embed some (experiments.embed).")
+        requested, stored = (", ".join(map(str, numbers)) for numbers in (folds, _folds(paths)))
+        raise UserError(f"{folder}: holds no clip of fold {requested}, only of {stored}.")
+    return clips
+
+
+def read_parts(paths: Sequence[str], folds: Sequence[int], where: str) -> StoredClips:
+    """The clips of some parts of one model, perhaps none, without their embeddings.
+
+    Raises:
+        UserError: that begins with `where`: a damaged part; a clip that is stored twice; two names for one class.
+    """
     columns: Dict[str, list] = {"clip_id": [], "recording_id": [], "labels": [], "fold": []}
     class_names: Dict[int, str] = {}
     known_labels: Dict[Tuple[int, ...], Tuple[int, ...]] = {}  # one tuple for all clips that have the same labels
@@ -139,25 +154,20 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
             for indices, names in zip(first_windows["labels"].to_pylist(), first_windows["label_names"].to_pylist()):
                 labels = tuple(indices)
                 columns["labels"].append(known_labels.setdefault(labels, labels))
-                add_class_names(class_names, zip(indices, names), folder)
+                add_class_names(class_names, zip(indices, names), where)
         part_rows.append(len(columns["clip_id"]))
-    if not columns["clip_id"]:
-        if not folds:
-            raise UserError(f"{folder}: holds no clip; embed some (experiments.embed).")
-        requested, stored = (", ".join(map(str, numbers)) for numbers in (folds, _folds(paths)))
-        raise UserError(f"{folder}: holds no clip of fold {requested}, only of {stored}.")
     if len(set(columns["clip_id"])) < len(columns["clip_id"]):
         duplicate = collections.Counter(columns["clip_id"]).most_common(1)[0][0]
-        raise UserError(f"{folder}: clip {duplicate} is stored twice; empty the folder and embed again.")
+        raise UserError(f"{where}: clip {duplicate} is stored twice; empty the folder and embed again.")
     return StoredClips(
         clip_ids=columns["clip_id"],
         recording_ids=columns["recording_id"],
         labels=columns["labels"],
         folds=np.array(columns["fold"], np.int64),
         class_names=class_names,
-        info=info,
+        info=embedding_parts.read_info(paths[0]),
         read_folds=tuple(folds),
-        part_paths=paths,
+        part_paths=list(paths),
         part_rows=np.array(part_rows),
     )
 

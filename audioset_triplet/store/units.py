@@ -7,7 +7,7 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.store import embeddings, stored_clips
+from audioset_triplet.store import embedding_parts, embeddings, stored_clips
 
 
 class UnitBatch(NamedTuple):
@@ -30,11 +30,20 @@ def read(folder: str, unit: str, folds: Sequence[int] = ()) -> Iterator[UnitBatc
     Raises:
         UserError: what `stored_clips.read_clips` and `StoredClips.windows` raise.
     """
-    stored = stored_clips.read_clips(folder, folds)
+    stored_clips.read_clips(folder, folds)  # for its checks
+    for path in embedding_parts.part_paths(folder):
+        yield from read_part(path, unit, folds)
+
+
+def read_part(path: str, unit: str, folds: Sequence[int] = ()) -> Iterator[UnitBatch]:
+    """Streams one part of a folder, as `read`; perhaps nothing."""
     if unit == "windows":
-        for batch in embeddings.read_batches(folder, folds):
-            yield UnitBatch(batch.clip_ids, batch.window_start_seconds, batch.embeddings, batch.weights)
+        for batch in embeddings.part_batches(path, folds):
+            starts, weights = batch["window_start_seconds"].to_numpy(), batch["weight"].to_numpy()
+            clip_ids = batch["clip_id"].to_numpy(zero_copy_only=False)
+            yield UnitBatch(clip_ids, starts, embedding_parts.matrix(batch), weights)
         return
+    stored = stored_clips.read_parts([path], folds, path)
     clip_ids = np.array(stored.clip_ids, object)
     for rows, vectors in stored.vector_blocks():
         yield UnitBatch(clip_ids[rows], None, vectors, vectors.any(axis=1).astype(np.float32))

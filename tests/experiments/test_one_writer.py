@@ -18,6 +18,8 @@ WRITERS = {
     "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
     "experiments.quickstart": ("output", {}),
     "experiments.reproduce_jansen2018": ("output", {"data": "none"}),
+    "experiments.score": ("output", {"workdir": "none", "data": "none"}),
+    "experiments.search": ("output", {"embeddings": "none", "query": "none"}),
     "experiments.serve_data": ("state", {"role": "dispatcher"}),
     "experiments.synthesize_embeddings": ("output", {}),
     "experiments.train_classifier": ("workdir", {"data": "none"}),

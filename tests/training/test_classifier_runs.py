@@ -10,11 +10,13 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import clip_scoring
 from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import registry
+from audioset_triplet.jobs import passes
 from audioset_triplet.media import pcm
 from audioset_triplet.models import networks
 from audioset_triplet.models.registry import ARCHITECTURES
@@ -166,6 +168,29 @@ def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(da
         expected = np.average(said, axis=0, weights=weights)
         np.testing.assert_allclose(found[:4], expected, atol=1e-5)
         assert found[4] == 0 and np.array(scored.classes)[target].tolist() == list(clip.labels)
+
+
+def test_scores_in_shards_are_the_same_and_a_stopped_pass_goes_on(data, finished, tmp_path):
+    expected = clip_scoring.score(str(finished), data, [2])
+    where = clip_scoring.at(str(tmp_path), RunnerConfig(num_workers=1))
+    scored = clip_scoring.score(str(finished), data, [2], where)
+    assert scored.clip_ids == expected.clip_ids and not list(tmp_path.iterdir())
+    np.testing.assert_array_equal(scored.scores, expected.scores)
+    np.testing.assert_array_equal(scored.targets, expected.targets)
+    done = []
+
+    def write_result(path, file):
+        done.append(path)
+        file.write(path.encode())
+
+    paths = [str(finished / "config.json"), str(finished / "classes.json")]
+    with pytest.raises(RuntimeError), passes.results(paths, {}, write_result, where):
+        raise RuntimeError  # before the results are used
+    with passes.results(paths, {}, write_result, where) as results:
+        assert [open(result, encoding="utf-8").read() for result in results] == paths == done
+    with passes.results(paths, {"other": 1}, write_result, where):
+        assert len(done) == 4
+    assert not (tmp_path / "_scoring").exists()
 
 
 def test_other_clips_in_a_run_directory_are_refused(data, finished, tmp_path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from audioset_triplet.config.clustering import ClusterConfig, ClusteringConfig, StoredEmbeddingsConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import cluster_metrics
@@ -74,6 +75,15 @@ def test_the_planted_modes_are_found_and_the_run_leaves_its_record(planted, trai
     np.testing.assert_allclose(read.probabilities, p.max(axis=1), rtol=1e-4)
     rows = pq.read_table(tmp_path / "clusters.parquet").to_pylist()
     assert sum(row["num_members"] for row in rows) == 600 and all(len(row["top_clip_ids"]) <= 2 for row in rows)
+
+
+def test_two_processes_assign_as_one_does(planted, trained, tmp_path):
+    for workers in (1, 2):
+        where = assigner.at(str(tmp_path / str(workers)), RunnerConfig(num_workers=workers))
+        assigner.assign(str(trained), str(planted), str(tmp_path / str(workers)), where=where)
+        assert not (tmp_path / str(workers) / "_assigning").exists()
+    for name in ("assignments.parquet", "clusters.parquet"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_clips_are_assigned_by_clusters_of_windows(planted, trained, tmp_path):
