@@ -73,9 +73,10 @@ def test_encoded_audio_behind_samples_is_one_line_in_the_current_lane(tmp_path):
     with serving("--role=dispatcher") as (_, line), contextlib.ExitStack() as stack:
         address = line.partition("=")[2]
         stack.enter_context(serving("--role=worker", f"--dispatcher={address[len('grpc://') :]}"))
-        config = dataclasses.replace(tiny_config("", steps=2), data=DataConfig(data=data, data_service=address))
-        with pytest.raises(UserError, match="has encoded audio, which a tf.data service decodes on Python 3.9 to 3.11"):
-            triplet.train(config, str(tmp_path / "run"))
+        sizes = dict(preset="small", blocks="1,1,1,1", width=0.0625, batch_size=4, steps=2)
+        arguments = processes.flags(data=data, workdir=tmp_path / "run", data_service=address, **sizes)
+        line = processes.error_of(processes.run("experiments.train_triplet", *arguments))
+    assert "has encoded audio, which a tf.data service decodes on Python 3.9 to 3.11 only" in line
 
 
 def test_a_worker_needs_a_dispatcher():
