@@ -78,7 +78,7 @@ def prepare(
         folder.write_settings(settings)
         rules = Rules(config, runner.max_reject_fraction, clips.frames)
         reports: Dict[str, ShardReport] = {}
-        todo = [shard for shard in planned if not folder.is_done(shard.name, shard.digest)]
+        todo = [shard for shard in planned if not shards.is_written(folder, shard)]
         if todo:
             storage.delete([folder.path(DESCRIPTION)])  # now the folder is unfinished
         if any(shard.requests for shard in planned):

@@ -85,6 +85,15 @@ def read_report(folder: Folder, name: str) -> ShardReport:
         raise LookupError(name) from error
 
 
+def is_written(folder: Folder, shard: Shard) -> bool:
+    """Whether a shard is written as planned, with a report that can be read."""
+    try:
+        read_report(folder, shard.name)
+    except LookupError:
+        return False
+    return folder.is_done(shard.name, shard.digest)
+
+
 def write_shard(folder: Folder, name: str, rules: Rules) -> None:
     """Writes a shard and then its report, unless both exist.
 
@@ -93,7 +102,7 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
         OSError: a full disk, for example.
     """
     shard = Shard.from_json_lines(name, folder.read_plan(name))
-    if folder.is_done(name, shard.digest):
+    if is_written(folder, shard):
         return
     outcomes: List[_Outcome] = []
     rejects: List[Reject] = []

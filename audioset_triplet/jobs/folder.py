@@ -9,6 +9,7 @@ A shard is done if its report names the digest of its plan and its file has the 
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import uuid
 from typing import Any, Dict, Iterator, Optional, Protocol, Sequence, Set
@@ -18,6 +19,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import storage
 
 PLAN_DIGEST, NUM_BYTES = "plan", "num_bytes"  # keys of every report
+_CHECKSUM = "checksum"  # of the rest of a report; those of older versions have none
 
 
 class Shard(Protocol):
@@ -99,7 +101,8 @@ class Folder:
             storage.write_bytes(self.temporary(), self.plan_path(shard.name), shard.to_json_lines())
 
     def write_report(self, name: str, values: Dict[str, Any]) -> None:
-        storage.write_bytes(self.temporary(), self.report_path(name), _json(values, indent=1))
+        checked = {**values, _CHECKSUM: _checksum(values)}
+        storage.write_bytes(self.temporary(), self.report_path(name), _json(checked, indent=1))
 
     def read_report(self, name: str) -> Dict[str, Any]:
         """
@@ -111,6 +114,8 @@ class Folder:
         except (OSError, ValueError) as error:
             raise LookupError(name) from error
         if not isinstance(report, dict):
+            raise LookupError(name)
+        if _CHECKSUM in report and report.pop(_CHECKSUM) != _checksum(report):
             raise LookupError(name)
         return report
 
@@ -145,6 +150,10 @@ class Folder:
                     storage.delete([self._plans])
         except OSError as error:
             raise UserError(f"{self.root}: cannot be written: {error}") from error
+
+
+def _checksum(values: Dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _json(values: Any, indent: int) -> bytes:
