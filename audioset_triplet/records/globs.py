@@ -17,8 +17,8 @@ EXTENSION = ".tfrecord"  # of the files that a folder stands for
 def expand(patterns: str) -> List[str]:
     """The files that several paths, folders and globs stand for, sorted, each once.
 
-    A folder stands for its files with the extension of TFRecords. `~` is the home folder. Hidden files are left out of
-    globs. Paths with `://` are those of TensorFlow's file systems.
+    A folder stands for its files with the extension of TFRecords. `~` is the home folder, `$NAME` a variable. Hidden
+    files are left out of globs. Paths with `://` are those of TensorFlow's file systems.
 
     Raises:
         UserError: a path or glob without a file, or a folder without such files.
@@ -37,7 +37,7 @@ def expand(patterns: str) -> List[str]:
 def matches(pattern: str) -> List[str]:
     """The path of this name, or the files and folders that a glob matches, sorted."""
     try:
-        pattern = os.path.expanduser(pattern)
+        pattern = _expanded(pattern)
         if _exists(pattern):
             return [pattern]
         return sorted(tf.io.gfile.glob(pattern) if "://" in pattern else glob.glob(_with_literal_folders(pattern)))
@@ -61,7 +61,7 @@ def _files(pattern: str) -> List[str]:
     files = [path for path in found if not tf.io.gfile.isdir(path)]
     if not found:
         raise UserError(f"{pattern}: no such file{_hint(pattern)}")
-    if found == [os.path.expanduser(pattern)] and not files:
+    if found == [_expanded(pattern)] and not files:
         files = matches(_join(_escaped(found[0]), f"*{EXTENSION}"))
         if not files:
             raise UserError(f"{pattern}: no *{EXTENSION} in this folder{_contents(found[0])}")
@@ -71,8 +71,13 @@ def _files(pattern: str) -> List[str]:
 
 
 def _exists(name: str) -> bool:
-    name = os.path.expanduser(name)
+    name = _expanded(name)
     return tf.io.gfile.exists(name) if "://" in name else os.path.lexists(name)
+
+
+def _expanded(name: str) -> str:
+    """With the home folder for `~`, and variables that a shell left alone because of quotes: $NAME, ${NAME}."""
+    return name if os.path.lexists(name) else os.path.expandvars(os.path.expanduser(name))
 
 
 def _with_literal_folders(pattern: str) -> str:
@@ -95,7 +100,7 @@ def _join(folder: str, name: str) -> str:
 
 def _hint(pattern: str) -> str:
     """What there is instead: the folder does not exist, or holds other files."""
-    folder = os.path.dirname(os.path.expanduser(pattern))
+    folder = os.path.dirname(_expanded(pattern))
     if "://" in pattern or not folder or glob.has_magic(folder):
         return ""
     return _contents(folder) if os.path.isdir(folder) else f": there is no folder {folder}"

@@ -202,7 +202,11 @@ def test_names_are_no_globs_where_they_exist(tmp_path: pathlib.Path, monkeypatch
         f"{tmp_path}/rec [v2]/{number}.tfrecord" for number in (1, 2)
     ]
     (tmp_path / "rec [v2]").rename(folder)
-    assert reading.expand_globs("~/1.tfrecord") == both[:1] and reading.expand_globs("~") == both
+    assert (
+        reading.expand_globs("$HOME/*.tfrecord") == both
+        and reading.expand_globs("~/1.tfrecord") == both[:1]
+        and reading.expand_globs("~") == both
+    )
 
 
 def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
