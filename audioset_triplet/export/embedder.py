@@ -1,10 +1,10 @@
 """Audio clips + model -> window embeddings in a part of a store, in constant memory.
 
 A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. Every batch has the
-same number of windows, the last one filled up with silence: so the embedding of a window depends on that window alone,
-bit for bit on a CPU, not on what is in the batch with it. A clip is written after its last block has been read, so that
-a damaged file leaves no row. A long clip would be held in memory for too long: it is read once to its end before
-its first window is written.
+same number of windows, the last one filled up with silence where all of them share a call of the model: so the
+embedding of a window depends on that window alone, bit for bit on a CPU, not on what is in the batch with it. A clip is
+written after its last block has been read, so that a damaged file leaves no row. A long clip would be held in memory
+for too long: it is read once to its end before its first window is written.
 """
 
 import contextlib
@@ -143,8 +143,8 @@ def _embedded(windows: List[np.ndarray], model: EmbeddingModel, batch_size: int)
     """The embedding and the weight of each of at most `batch_size` windows."""
     if not windows:
         return iter(())
-    silence = [np.zeros_like(windows[0])] * (batch_size - len(windows))
-    return zip(*model.embed_windows(windows + silence))
+    missing = 0 if model.windows_per_call else batch_size - len(windows)
+    return zip(*model.embed_windows(windows + [np.zeros_like(windows[0])] * missing))
 
 
 class _Assembler:

@@ -49,7 +49,7 @@ class ForeignModel:
                 "silence: choose another with --output_name."
             )
         self.embedding_size = alone.shape[1]
-        self._windows_per_call = self._largest_batch(np.stack([silence, noise]), alone)
+        self.windows_per_call = self._largest_batch(np.stack([silence, noise]), alone)
 
         name = os.path.basename(os.path.abspath(config.model))
         digest = hashlib.sha256(f"{function.digest} {self.output_name}".encode()).hexdigest()[:12]
@@ -73,7 +73,7 @@ class ForeignModel:
         if not windows:
             return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
         stacked = np.stack(windows)
-        step = self._windows_per_call or len(stacked)
+        step = self.windows_per_call or len(stacked)
         parts = [self._vectors(stacked[start : start + step]) for start in range(0, len(stacked), step)]
         vectors = np.concatenate(parts).astype(np.float64)  # whose squares float32 may not hold
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -4,7 +4,7 @@ Shapes: R windows, D embedding size.
 """
 
 import os
-from typing import Any, Protocol, Sequence, Tuple
+from typing import Any, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,8 @@ class EmbeddingModel(Protocol):
     hop_samples: int
     hop_seconds: float
     embedding_size: int
+    # None: the windows of `embed_windows` share a call, and only calls of equal size give equal bits.
+    windows_per_call: Optional[int]
 
     @property
     def description(self) -> str:
@@ -68,6 +70,8 @@ class ExportedModel:
     Raises:
         UserError: the folder holds none, or one that does not map waveforms to embeddings of windows.
     """
+
+    windows_per_call: Optional[int] = None
 
     def __init__(self, folder: str, loaded: Any = None) -> None:
         """Opens a model.
