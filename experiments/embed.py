@@ -42,6 +42,10 @@ command_line.define_flags(EmbeddingConfig, left_out=["uses_gpu"])
 command_line.define_flags(RunnerConfig)
 
 
+def announce(model: str) -> None:
+    print(f"model: {model}", flush=True)
+
+
 def main(beam_options: List[str]) -> None:
     command_line.require_flags("model", "input", "output")
     started = time.monotonic()
@@ -50,11 +54,13 @@ def main(beam_options: List[str]) -> None:
     # Behind the flags: TensorFlow takes seconds to load.
     from audioset_triplet.export import embedding_job
 
-    summary = embedding_job.embed(FLAGS.input, FLAGS.output, config, runner, beam_options)
+    summary = embedding_job.embed(FLAGS.input, FLAGS.output, config, runner, beam_options, announce)
     elapsed = time.monotonic() - started
-    print(f"model: {summary.model}")
     for line in summary.notes(FLAGS.input, FLAGS.output, _NUM_NAMED):
         print(line, file=sys.stderr)
+    if not summary.num_clips and not summary.rejects:
+        print(f"{FLAGS.output}: nothing to do: all {summary.num_before} clips were embedded before")
+        return
     hours = summary.seconds / 3600
     print(
         f"{FLAGS.output}: {summary.num_clips} clips, {summary.num_windows} windows, {hours:.2f} hours of audio in "

@@ -24,7 +24,7 @@ from audioset_triplet.config.runners import RunnerConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("embeddings", "", "Folder of embeddings that experiments.embed wrote.")
-flags.DEFINE_multi_string("query", [], "What to search for; may be given several times.")
+flags.DEFINE_multi_string("query", [], "What to search for.")
 flags.DEFINE_integer("top", 100, "Hits of each query.", 1)
 flags.DEFINE_string("output", "", "Folder for hits.parquet and hits.csv.")
 command_line.define_flags(EmbeddingModelConfig)

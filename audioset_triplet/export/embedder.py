@@ -171,6 +171,9 @@ class _Assembler:
         self._clip = item.clip
         self._write(item.clip)
         if item.is_end:
+            if not self._num_written and item.clip.clip_id not in self._totals.rejects:
+                error = AudioError(item.clip.clip_id, "no embedding", "the model gives vectors of zeros alone")
+                self._reject(item.clip, error)
             if self._num_written:
                 self._totals.windows[item.clip.clip_id] = self._num_written
                 self._totals.seconds[item.clip.clip_id] = item.clip.end_seconds - item.clip.start_seconds
@@ -188,6 +191,10 @@ class _Assembler:
         windows, self._windows = self._windows, []
         if not windows or clip.clip_id in self._totals.rejects:
             return
+        if self._writer.has_starts:  # then a window may be missing
+            windows = [window for window in windows if window[1].any()]
+            if not windows:
+                return
         starts, embeddings, weights = (np.stack(values) for values in zip(*windows))
         problem = _problem(starts, embeddings, weights)
         if problem:

@@ -17,7 +17,7 @@ import hashlib
 import io
 import json
 import math
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import audioset_triplet
 from audioset_triplet.config.embedding import EmbeddingConfig
@@ -55,7 +55,6 @@ class Reject(NamedTuple):
 class Summary:
     """What a run has embedded, and what else the folder holds."""
 
-    model: str  # what it takes and gives, in one line
     num_clips: int
     num_windows: int
     seconds: float  # of audio
@@ -87,7 +86,12 @@ class _Plan(NamedTuple):
 
 
 def embed(
-    source: str, output: str, config: EmbeddingConfig, runner: RunnerConfig, beam_options: Sequence[str] = ()
+    source: str,
+    output: str,
+    config: EmbeddingConfig,
+    runner: RunnerConfig,
+    beam_options: Sequence[str] = (),
+    announce: Callable[[str], object] = str,
 ) -> Summary:
     """Embeds the audio of a path.
 
@@ -97,6 +101,7 @@ def embed(
         config: how.
         runner: where.
         beam_options: arguments for Apache Beam.
+        announce: gets what the model takes and gives, in one line, before the work begins.
 
     Raises:
         UserError: what `audio_clips.find`, `loaded_model.load` and `embedding_shard.write_shard` raise; a folder that
@@ -110,6 +115,7 @@ def embed(
             gpus.leave_to_workers()  # this process only plans
         embedding_shard.load_model.cache_clear()  # its files may be others by now
         model = embedding_shard.load_model(config.model)
+        announce(model.description)
         audio = audio_clips.find(source, config.folds, model)
         info = StoreInfo(model.model_id, model.front_end_id, model.embedding_size, audioset_triplet.__version__)
         settings = _settings(folder, info, config, audio)
@@ -125,7 +131,7 @@ def embed(
         size = sum(item.size for shard in plan.todo for item in shard.items if item.key not in plan.before)
         job = Job(folder, do_shard, "file", config.uses_gpu, most_workers=1 + size // _BYTES_PER_WORKER)
         runners.run(job, plan.todo, runner, beam_options)
-        return dataclasses.replace(_finish(folder, source, audio, plan), model=model.description)
+        return _finish(folder, source, audio, plan)
 
 
 def _settings(folder: Folder, info: StoreInfo, config: EmbeddingConfig, audio: AudioInput) -> Dict[str, Any]:
@@ -256,11 +262,10 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
         _write_rejects(folder, rejects)
     of_input = [outcomes[item.key] for item in audio.items]
     if not any(outcome.windows for outcome in outcomes.values()):
-        raise UserError(_nothing(source, rejects, audio))
+        raise UserError(_nothing(folder, source, rejects, audio))
     embedded = [outcomes[item.key] for item in audio.items if item.key not in plan.before]
     num_clips = sum(len(outcome.windows) for outcome in embedded)
     return Summary(
-        model="",
         num_clips=num_clips,
         num_windows=sum(sum(outcome.windows.values()) for outcome in embedded),
         seconds=sum(outcome.seconds for outcome in embedded),
@@ -271,10 +276,11 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
     )
 
 
-def _nothing(source: str, rejects: Sequence[Reject], audio: AudioInput) -> str:
+def _nothing(folder: Folder, source: str, rejects: Sequence[Reject], audio: AudioInput) -> str:
     if not rejects and audio.is_records:
         return f"{source}: holds no clip of the folds that --folds names, or none at all."
-    return f"{source}: none of {len(rejects)} clips could be used."
+    why = f" The first: {rejects[0].message}. All: {folder.path(_REJECTS)}" if rejects else ""
+    return f"{source}: none of {len(rejects)} clips could be used.{why}"
 
 
 def _refuse_duplicates(folder: Folder, shards: Sequence[Shard], outcomes: Dict[str, Outcome]) -> None:

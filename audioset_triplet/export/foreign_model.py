@@ -68,7 +68,7 @@ class ForeignModel:
     def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """R windows, float32 [L], or [L, C] -> unit embeddings [R, D] and positive weights [R].
 
-        What has no direction, because it is zero or not finite, becomes NaN.
+        A vector of zeros, which has no direction, stays one; one that is not finite becomes NaN.
         """
         if not windows:
             return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
@@ -77,7 +77,8 @@ class ForeignModel:
         parts = [self._vectors(stacked[start : start + step]) for start in range(0, len(stacked), step)]
         vectors = np.concatenate(parts).astype(np.float64)  # whose squares float32 may not hold
         with np.errstate(invalid="ignore", divide="ignore"):
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors /= np.where(norms == 0, 1, norms)
         return vectors.astype(np.float32), self._weights(stacked)
 
     def _weights(self, windows: np.ndarray) -> np.ndarray:

@@ -91,6 +91,9 @@ class _Windows:
 
 def _window_at(starts: np.ndarray, seconds: float, text: str) -> int:
     """The last window that has begun at some time."""
+    hop = np.median(np.diff(np.sort(starts))) if len(starts) > 1 else np.inf
+    if seconds >= starts.max() + hop + 1e-3:
+        raise UserError(f"--query={text}: its last window starts at {starts.max():g} s.")
     begun = np.flatnonzero(starts <= seconds + 1e-3)
     if not begun.size:
         raise UserError(f"--query={text}: its first window starts at {starts[0]:g} s.")

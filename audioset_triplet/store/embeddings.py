@@ -69,6 +69,8 @@ class EmbeddingWriter:
         UserError: the folder holds embeddings of another model or front end, or a damaged part.
     """
 
+    has_starts = True  # as `part_writers.PartWriter`
+
     def __init__(
         self,
         folder: str,

@@ -25,6 +25,7 @@ class PartWriter(Protocol):
     """What both writers have in common."""
 
     num_rows: int  # windows that were written or copied
+    has_starts: bool  # of windows; else they are successive
 
     def write(
         self,
@@ -59,6 +60,8 @@ class PartWriter(Protocol):
 
 class ParquetPartWriter:
     """Rows of `store.embeddings`."""
+
+    has_starts = True
 
     def __init__(self, file: Union[str, BinaryIO], info: StoreInfo) -> None:
         self._file, self._info = file, info
@@ -116,6 +119,8 @@ class ParquetPartWriter:
 
 class FeaturePartWriter:
     """Records of `store.features`. `hop_seconds` is the time from the start of a window to that of the next."""
+
+    has_starts = False
 
     def __init__(self, file: BinaryIO, info: StoreInfo, hop_seconds: float) -> None:
         self._file, self._info, self._hop_seconds = file, info, hop_seconds

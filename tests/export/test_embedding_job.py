@@ -141,7 +141,8 @@ def test_a_rejected_file_is_tried_again(model, tmp_path):
     assert not parts(tmp_path / "nothing")
 
 
-def test_a_clip_whose_embedding_is_none_is_rejected(model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("value, rejected", [(np.nan, {"silent.wav", "silent at its end.wav"}), (0, {"silent.wav"})])
+def test_a_clip_without_embeddings_is_rejected_and_silence_is_left_out(model, tmp_path, monkeypatch, value, rejected):
     class Spoilt:
         """Gives silence no embedding."""
 
@@ -153,7 +154,7 @@ def test_a_clip_whose_embedding_is_none_is_rejected(model, tmp_path, monkeypatch
 
         def embed_windows(self, windows):
             vectors, weights = (np.array(values) for values in self._loaded.embed_windows(windows))
-            vectors[[not window.any() for window in windows]] = 0
+            vectors[[not window.any() for window in windows]] = value
             return vectors, weights
 
     load = loaded_model.load
@@ -165,8 +166,11 @@ def test_a_clip_whose_embedding_is_none_is_rejected(model, tmp_path, monkeypatch
     soundfile.write(source / "silent at its end.wav", noise, 16000)  # when its beginning has been written
     summary = embed(model, source, tmp_path / "out", batch_size=256)
     reasons = {reject.clip_id: reject.reason for reject in summary.rejects}
-    assert reasons == {"silent.wav": "no embedding", "silent at its end.wav": "no embedding"}
-    assert {row[0] for row in rows(tmp_path / "out")} == {"001.wav", "003.wav"}
+    assert reasons == dict.fromkeys(rejected, "no embedding")
+    names = [row[0] for row in rows(tmp_path / "out")]
+    assert set(names) == {"001.wav", "003.wav", "silent.wav", "silent at its end.wav"} - rejected
+    if not value:  # 1062 windows, and two of them in the silence
+        assert names.count("silent at its end.wav") == 1060
 
 
 def test_another_archive_is_refused_and_one_that_moved_is_not(model, tmp_path):

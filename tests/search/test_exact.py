@@ -100,6 +100,7 @@ def test_queries_that_name_nothing_are_one_clear_line(store, tmp_path):
     for text, message in [
         ("clip99", "no clip of .*, no window of one .* and no file"),
         ("clip07@10@-1", "no clip of"),
+        ("clip07@10@99", "its last window starts at"),
         (str(tmp_path / "wide.npy"), r"has the shape \[7\] .*, not vectors of 6 numbers"),
         (str(tmp_path / "zero.npy"), "has no direction: its norm is 0"),
         (str(tmp_path / "text.npy"), "not a NumPy file of vectors"),
