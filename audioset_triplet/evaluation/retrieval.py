@@ -53,6 +53,8 @@ def evaluate(config: RetrievalConfig, clips: Clips) -> RetrievalResult:
         UserError: no class can be evaluated.
     """
     members = clips_of_classes(clips)
+    if not members:
+        raise UserError("no clip has a label, and retrieval ranks by them: prepare the records with labels.")
     pairs, left_out = _draw_all(clips, members, config.draws, config.seed)
     average_precisions: Dict[int, List[float]] = {label: [] for label in sorted(members) if label not in left_out}
     with tqdm(total=len(pairs), desc="retrieval", unit="draw", disable=None) as progress:

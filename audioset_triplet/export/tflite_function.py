@@ -104,7 +104,7 @@ def _read_graph(path: str, content: bytes) -> _Graph:
     if content[4:8] != _IDENTIFIER:
         raise UserError(
             f"{path} is not a TFLite file: --model takes one, or the folder of a SavedModel, unpacked, with "
-            "saved_model.pb in it."
+            "saved_model.pb in it. A Keras model writes one by model.export(FOLDER)."
         )
     try:
         model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))

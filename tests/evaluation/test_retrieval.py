@@ -112,9 +112,16 @@ def test_small_classes_are_left_out_and_counted():
     assert np.isfinite([result.map, result.map_std, result.prior]).all()
 
 
-@pytest.mark.parametrize("labels", [[(0,)] * 6, [(0,), (1,), (2,)], [(), ()]])
-def test_one_class_or_single_clips_are_a_clear_error(labels):
-    with pytest.raises(UserError, match="nothing to rank"):
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([(0,)] * 6, "nothing to rank"),
+        ([(0,), (1,), (2,)], "nothing to rank"),
+        ([(), ()], "no clip has a label"),
+    ],
+)
+def test_one_class_single_clips_or_no_labels_are_a_clear_error(labels, message):
+    with pytest.raises(UserError, match=message):
         retrieval.evaluate(RetrievalConfig(), make_clips(labels, np.ones((len(labels), 3))))
 
 
