@@ -215,7 +215,7 @@ def test_a_module_keeps_the_rules(module):
 
 
 @pytest.mark.parametrize("library", ONE_MODULE_ONLY)
-def test_a_library_that_may_go_is_imported_in_one_module(library):
+def test_a_library_with_one_place_is_imported_in_one_module(library):
     assert len(importers(_sources(), library)) <= 1
 
 

@@ -50,7 +50,7 @@ class PartWriter(Protocol):
         ...
 
     def copy(self, rows: Any) -> None:
-        """Appends a clip of an older part of the same model, as `stored_rows` gives it."""
+        """Appends a clip of an older part of the same model, as `part_rows` gives it."""
         ...
 
     def close(self) -> None:

@@ -18,7 +18,6 @@ from tests.fuzz.families import AUDIO, EXAMPLE, Family
 from tests.fuzz.outcomes import Fault, Outcome
 
 _OTHERS = 3  # of ten inputs; seven are audio
-_AUDIO_STEMS = "abcdefghi"
 _BATCH = 100  # audio files that share a run
 
 
@@ -48,7 +47,7 @@ def write_input(seed: int, family: Family, folder: pathlib.Path) -> pathlib.Path
         name, file = f"{name}.tfrecord", io.BytesIO()
         framing.write_record(file, content)
         content = file.getvalue()
-    elif name.rpartition(".")[0] in _AUDIO_STEMS:
+    elif family.takes_folder:
         name = mutations.rename(name, random)
     path = folder / f"{seed:06d}{name}"
     path.write_bytes(content)
@@ -75,7 +74,7 @@ def run(
         made = families.make(pathlib.Path(root))
 
         def work(name: str, batch: Tuple[int, ...]) -> None:
-            outcome, faults = _outcome(made[name], batch, name == AUDIO)
+            outcome, faults = _outcome(made[name], batch)
             with lock:
                 totals[name].num_used += outcome.num_used
                 totals[name].num_refused += outcome.num_refused
@@ -99,20 +98,18 @@ def _jobs(seeds: Sequence[int], names: Sequence[str], only: Sequence[str]) -> It
             yield from ((name, tuple(members[first : first + size])) for first in range(0, len(members), size))
 
 
-def _outcome(
-    family: Family, seeds: Tuple[int, ...], is_folder: bool
-) -> Tuple[Outcome, List[Tuple[Tuple[int, ...], str]]]:
+def _outcome(family: Family, seeds: Tuple[int, ...]) -> Tuple[Outcome, List[Tuple[Tuple[int, ...], str]]]:
     """The outcome of some inputs, and their faults; halves a folder until the files at fault are alone."""
     scratch = pathlib.Path(tempfile.mkdtemp())
     try:
         (scratch / "in").mkdir()
         (scratch / "work").mkdir()
         paths = [write_input(seed, family, scratch / "in") for seed in seeds]
-        return family.run(scratch / "in" if is_folder else paths[0], scratch / "work"), []
+        return family.run(scratch / "in" if family.takes_folder else paths[0], scratch / "work"), []
     except Fault as fault:
         if len(seeds) == 1:
             return Outcome(0, 0), [(seeds, str(fault).replace(str(scratch), ""))]
-        halves = [_outcome(family, part, is_folder) for part in (seeds[::2], seeds[1::2])]
+        halves = [_outcome(family, part) for part in (seeds[::2], seeds[1::2])]
         outcome = Outcome(*(sum(numbers) for numbers in zip(*(dataclasses.astuple(half[0]) for half in halves))))
         return outcome, [*halves[0][1], *halves[1][1]] or [(seeds, f"only together: {fault}")]
     finally:

@@ -41,6 +41,7 @@ class Family(NamedTuple):
 
     samples: Dict[str, bytes]
     run: Callable[[pathlib.Path, pathlib.Path], Outcome]
+    takes_folder: bool = False  # of many inputs, whose names may be odd
 
 
 def make(root: pathlib.Path) -> Dict[str, Family]:
@@ -77,7 +78,7 @@ def _audio(model: str) -> Family:
         samples[name] = file.getvalue()
     for name in ("h.mp4", "i.webm"):
         samples[name] = _container(name)
-    return Family(samples, lambda folder, work: _run_audio(folder, work, model))
+    return Family(samples, lambda folder, work: _run_audio(folder, work, model), takes_folder=True)
 
 
 def _container(name: str) -> bytes:

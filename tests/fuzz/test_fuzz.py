@@ -86,7 +86,7 @@ def test_the_file_at_fault_is_found_among_many():
             raise Fault("thirteen")
         return Outcome(len(names), 0)
 
-    outcome, faults = campaign._outcome(Family({"a.wav": CONTENT}, run), tuple(range(100)), is_folder=True)
+    outcome, faults = campaign._outcome(Family({"a.wav": CONTENT}, run, takes_folder=True), tuple(range(100)))
     assert outcome == Outcome(99, 0) and faults == [((13,), "thirteen")]
 
 
