@@ -20,10 +20,10 @@ flags.DEFINE_integer("limit", 20, "Silent clips, repeated ids and damaged record
 def main() -> None:
     command_line.require_flags("data")
     # After the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.records import reading
+    from audioset_triplet.records import globs
     from data_prep import record_report
 
-    files = reading.expand_globs(FLAGS.data)
+    files = globs.expand(FLAGS.data)
     report = record_report.of_files(files)
     print(f"files      {len(files)}", *report.lines(FLAGS.limit), sep="\n")
     if report.foreign:

@@ -38,10 +38,10 @@ flags.DEFINE_integer("fold", schema.NO_FOLD, "Fold of all these clips; -1: none.
 def main() -> None:
     command_line.require_flags("features", "output")
     # After the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.records import reading
+    from audioset_triplet.records import globs
     from audioset_triplet.store import feature_import
 
-    files = reading.expand_globs(FLAGS.features)
+    files = globs.expand(FLAGS.features)
     vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
     additions = feature_import.Additions(FLAGS.model_id, vocabulary, FLAGS.fold)
     started = time.monotonic()

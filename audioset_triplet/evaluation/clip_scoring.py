@@ -13,7 +13,7 @@ from audioset_triplet.frontend import registry
 from audioset_triplet.jobs import gpus, passes
 from audioset_triplet.jobs.passes import Where
 from audioset_triplet.losses import classification
-from audioset_triplet.records import clip_labels, reading
+from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, trained_networks
 from audioset_triplet.runs.trained_networks import TrainedClassifier
 from audioset_triplet.sampling import windows
@@ -54,7 +54,7 @@ def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] 
     clips = clip_labels.read(data, folds)
     names = {**clip_labels.class_names(clips), **trained.classes.names}
     indices = sorted(names)
-    files = reading.expand_globs(data)
+    files = globs.expand(data)
     windows.require_records(files, registry.by_name(trained.config.network.front_end))
     scored: Dict[str, np.ndarray] = {}
     for file in _everywhere(workdir, files, tuple(folds), where):

@@ -29,7 +29,7 @@ from audioset_triplet.media import pcm as samples
 from audioset_triplet.models import networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.models.heads import CLUSTER_HEAD
-from audioset_triplet.records import clip_labels, reading
+from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import windows
 
@@ -206,7 +206,7 @@ def _auc_of_other_classes(
 
 def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: str) -> Dict[str, Any]:
     """The examples, each tensor of `windows.audio_visual_pairs` as one array; `labels` as a list."""
-    files = reading.expand_globs(data)
+    files = globs.expand(data)
     with_frames = stage.terms.av_weight > 0
     image_size = stage.image.image_size if with_frames else 0
     columns: Dict[str, List[Any]] = collections.defaultdict(list)

@@ -15,7 +15,7 @@ from audioset_triplet.files import is_text, printable
 from audioset_triplet.jobs import storage
 from audioset_triplet.media import audio_files, folder_walk, pcm
 from audioset_triplet.media.folder_walk import LeftOut
-from audioset_triplet.records import reading, schema
+from audioset_triplet.records import globs, reading, schema
 
 _BYTES_PER_ITEM = 256 << 20  # of records: 800 clips of ten seconds
 
@@ -92,7 +92,7 @@ def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioI
         root = os.path.abspath(source)
     else:
         # The name of a file may hold commas and brackets, which a list of globs may not.
-        paths = [source] if os.path.isfile(source) else _visible(reading.expand_globs(source), left_out)
+        paths = [source] if os.path.isfile(source) else _visible(globs.expand(source), left_out)
         root = storage.common_folder(paths)
     if all(".tfrecord" in os.path.basename(path) for path in paths):
         taken = (audio_format.sample_rate_hz, audio_format.num_channels)

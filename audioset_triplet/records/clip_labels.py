@@ -8,7 +8,7 @@ from tqdm import tqdm
 from audioset_triplet import tables
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import reading
+from audioset_triplet.records import globs, reading
 
 
 def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
@@ -23,7 +23,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
     """
     infos: Dict[str, ClipInfo] = {}
     with tqdm(desc="reading labels", unit=" clips", disable=None, leave=False) as progress:
-        for file in reading.expand_globs(data):
+        for file in globs.expand(data):
             for record in reading.scan(file):
                 if record.clip is None:
                     raise UserError(record.problem)

@@ -34,22 +34,13 @@ _CANNOT_CALL = "Could not find callback"
 WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
 
 
-def expand_globs(patterns: str) -> List[str]:
-    """The files that several paths, folders and globs stand for (`globs.expand`), sorted, each once.
-
-    Raises:
-        UserError: one that stands for no file.
-    """
-    return globs.expand(patterns)
-
-
 def describe_files(patterns: str) -> Dict[str, Any]:
     """The number of files and of bytes, and a digest of names and sizes, which does not depend on the folder.
 
     Raises:
-        UserError: as `expand_globs`.
+        UserError: as `globs.expand`.
     """
-    sizes = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in expand_globs(patterns))
+    sizes = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in globs.expand(patterns))
     digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
     return {"files": len(sizes), "bytes": sum(size for _, size in sizes), "files_digest": digest[:16]}
 
@@ -58,7 +49,7 @@ def read_records(files: Sequence[str], deterministic: bool) -> tf.data.Dataset:
     """Serialized records (string []) of several files, interleaved.
 
     Args:
-        files: paths, as from `expand_globs`.
+        files: paths, as from `globs.expand`.
         deterministic: the same order in every run; otherwise whichever file is ready comes first.
 
     A damaged record is a DataLossError when it is read (see `named_errors`). TensorFlow does not notice where a file is

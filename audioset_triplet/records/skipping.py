@@ -74,7 +74,7 @@ def read_clips(
     """As `reading.read_clips`, of one of several readers, and without damaged records.
 
     Args:
-        files: paths, as from `reading.expand_globs`.
+        files: paths, as from `globs.expand`.
         folds: only clips of these; empty: all.
         deterministic: the same order in every run.
         skipped: notes the damaged records of `files`, for which the dataset has to be read in this process. None: they

@@ -7,7 +7,7 @@ from typing import List, Sequence
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import clip_labels, reading
+from audioset_triplet.records import clip_labels, globs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ def eval_split(data: DataConfig, eval_data: str) -> DataSplit:
     Raises:
         UserError: a file or a clip in both sets, an empty set, or only training clips of held-out recordings.
     """
-    shared = sorted(set(reading.expand_globs(data.data)) & set(reading.expand_globs(eval_data)))
+    shared = sorted(set(globs.expand(data.data)) & set(globs.expand(eval_data)))
     if shared:
         raise UserError(f"{shared[0]} is named by --data and by --eval_data: it cannot be trained on and held out.")
     clip_labels.exclude_recordings(

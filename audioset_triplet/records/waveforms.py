@@ -11,7 +11,7 @@ from tqdm import tqdm
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import atomic_path
 from audioset_triplet.media.pcm import PCM_SCALE
-from audioset_triplet.records import parsing, reading
+from audioset_triplet.records import globs, parsing, reading
 
 
 class Waveform(NamedTuple):
@@ -38,7 +38,7 @@ def read(data: str, clip_ids: Sequence[str], seconds: Optional[float] = None) ->
     Raises:
         UserError: a glob without files, files of two formats, a damaged record, or a clip that no record holds.
     """
-    files = reading.expand_globs(data)
+    files = globs.expand(data)
     sample_rate_hz, num_channels = reading.audio_format(files)
     selected = tf.constant(sorted(set(clip_ids)), tf.string)
 

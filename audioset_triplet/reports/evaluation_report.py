@@ -8,9 +8,9 @@ from audioset_triplet.reports.page import Report
 def check_inputs(data: str, saved_model: str = "") -> None:
     """Raises a UserError about missing records or a model without filters, which a page would raise in the end."""
     if data:
-        from audioset_triplet.records import reading
+        from audioset_triplet.records import globs
 
-        reading.expand_globs(data)
+        globs.expand(data)
     if saved_model:
         from audioset_triplet.reports import images
 

@@ -32,14 +32,14 @@ def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str) -> Dict[Ex
     if not data:
         return {}
     from audioset_triplet.frontend import registry
-    from audioset_triplet.records import reading
+    from audioset_triplet.records import globs, reading
     from audioset_triplet.records.waveforms import waveforms as read_waveforms
     from audioset_triplet.reports import images
 
     known = {front_end.id: front_end for front_end in registry.FRONT_ENDS.values()}
     front_end = known.get(front_end_id, registry.FRONT_ENDS["log_mel"])
     rate_hz = front_end.sample_rate_hz
-    reading.require_format(reading.expand_globs(data), rate_hz, front_end.num_channels, f"front end {front_end.id}")
+    reading.require_format(globs.expand(data), rate_hz, front_end.num_channels, f"front end {front_end.id}")
 
     def span_seconds(excerpt: Excerpt) -> Tuple[float, float]:
         if excerpt.window_start_seconds is None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from audioset_triplet import files, settings
 from audioset_triplet.clips import digest
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import reading
+from audioset_triplet.records import globs, reading
 
 _SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<count>\d+)\.tfrecord")
 
@@ -50,7 +50,7 @@ def splits(data: str) -> List[Dict[str, Any]]:
         UserError: no file matches.
     """
     shards: Dict[Tuple[str, str, int], int] = collections.Counter()
-    for path in reading.expand_globs(data):
+    for path in globs.expand(data):
         folder, name = os.path.split(path)
         shard = _SHARD.fullmatch(name)
         if shard:

@@ -18,7 +18,7 @@ from audioset_triplet.config import options
 from audioset_triplet.config.training import RecordsConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
-from audioset_triplet.records import reading, skipping
+from audioset_triplet.records import globs, skipping
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import windows
 
@@ -79,7 +79,7 @@ class Pipeline:
             UserError: no file matches, or records have a sample rate that the front end does not take.
         """
         config, context = self._config, self._feed.context
-        files = reading.expand_globs(config.data.data)
+        files = globs.expand(config.data.data)
         windows.require_records(files, self.front_end)
         shard = (context.num_input_pipelines, context.input_pipeline_id)
         if config.data.data_service:  # which divides the files itself

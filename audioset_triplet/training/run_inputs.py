@@ -13,7 +13,7 @@ import tensorflow as tf
 from audioset_triplet.config.training import RecordsConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import decoding
-from audioset_triplet.records import example_ids, reading, skipping
+from audioset_triplet.records import example_ids, globs, reading, skipping
 from audioset_triplet.runs import manifest
 from audioset_triplet.sampling import windows
 from audioset_triplet.training import pipeline
@@ -66,7 +66,7 @@ class Records:
 
     @functools.cached_property
     def _files(self) -> List[str]:
-        return reading.expand_globs(self._data.data)
+        return globs.expand(self._data.data)
 
     @functools.cached_property
     def _skipped(self) -> skipping.SkippedRecords:

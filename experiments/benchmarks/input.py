@@ -43,9 +43,9 @@ def _rate(batches: Iterator[Any], warm_up_batches: int, seconds: float) -> Dict[
 
 def reading(folder: str, warm_up_batches: int, seconds: float) -> Dict[str, float]:
     """Records per second."""
-    from audioset_triplet.records import reading
+    from audioset_triplet.records import globs, reading
 
-    records = reading.read_records(reading.expand_globs(f"{folder}/*.tfrecord"), deterministic=False)
+    records = reading.read_records(globs.expand(f"{folder}/*.tfrecord"), deterministic=False)
     return _rate(iter(records.repeat().batch(BATCH_SIZE).prefetch(2)), warm_up_batches, seconds)
 
 
@@ -54,12 +54,12 @@ def ours(folder: str, warm_up_batches: int, seconds: float, windows_per_clip: in
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.config.training import TrainingConfig
     from audioset_triplet.config.triplet import TripletConfig
-    from audioset_triplet.records import reading, skipping
+    from audioset_triplet.records import globs, skipping
     from audioset_triplet.training import inputs, pipeline
 
     data = DataConfig(data=f"{folder}/*.tfrecord", windows_per_clip=windows_per_clip, shuffle_clips=256)
     config = TripletConfig(data=data, training=TrainingConfig(batch_size=BATCH_SIZE))
-    skipped = skipping.SkippedRecords(reading.expand_globs(data.data))
+    skipped = skipping.SkippedRecords(globs.expand(data.data))
     return _rate(iter(inputs.triplet_batches(config, feed=pipeline.Feed(skipped=skipped))), warm_up_batches, seconds)
 
 

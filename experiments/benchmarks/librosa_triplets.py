@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.media import pcm as samples
-from audioset_triplet.records import reading
+from audioset_triplet.records import globs, reading
 
 # The front end of VGGish, written once more.
 RATE_HZ, FRAME_SAMPLES, HOP_SAMPLES, FFT_SAMPLES = 16000, 400, 160, 512
@@ -45,7 +45,7 @@ def batches(data: str, batch_size: int) -> tf.data.Dataset:
         previous[0] = anchor
         return log(anchor), log(positive)
 
-    clips = reading.read_clips(reading.expand_globs(data), (), deterministic=False).repeat()
+    clips = reading.read_clips(globs.expand(data), (), deterministic=False).repeat()
     made = clips.map(lambda clip: tf.py_function(triplet, [clip["pcm"]], [tf.float32, tf.float32]))
     return made.batch(batch_size).prefetch(2)
 

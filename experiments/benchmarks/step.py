@@ -36,7 +36,7 @@ def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], se
 
     from audioset_triplet.config.data import DataConfig
     from audioset_triplet.presets import PRESETS
-    from audioset_triplet.records import reading, skipping
+    from audioset_triplet.records import globs, skipping
     from audioset_triplet.training import inputs, optimizers, pipeline, triplet
 
     config = PRESETS[preset]()
@@ -50,7 +50,7 @@ def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], se
         data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=256),
         training=dataclasses.replace(config.training, batch_size=batch_size),
     )
-    skipped = skipping.SkippedRecords(reading.expand_globs(config.data.data))
+    skipped = skipping.SkippedRecords(globs.expand(config.data.data))
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0")
     with strategy.scope():
         model = triplet.build_model(config)

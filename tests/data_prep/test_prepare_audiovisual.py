@@ -18,7 +18,7 @@ from absl.testing import flagsaver
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.pcm import to_pcm
-from audioset_triplet.records import parsing, reading
+from audioset_triplet.records import globs, parsing, reading
 from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
 from data_prep import folder, frames, prepare, prepare_audiovisual, record_report
@@ -70,7 +70,7 @@ def test_clips_hold_the_samples_of_audio_files_and_images_of_their_times(tmp_pat
 
 def test_records_are_read_by_the_graph_with_images_and_without(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.0)), tmp_path / "out", num_shards=1)
-    files = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
+    files = globs.expand(f"{tmp_path}/out/*.tfrecord")
     (clip,) = reading.read_clips(files, [], True, with_frames=True)
     assert clip["frame_seconds"].numpy().tolist() == pytest.approx([0, 0.52])
     image = parsing.decode_frame(clip["frames"][1], reading.image_size(files))
@@ -151,7 +151,7 @@ def test_the_program_names_rejected_videos(tmp_path: pathlib.Path) -> None:
 
 def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.5, b_mkv=1.0), seconds=1.0), tmp_path / "out", num_shards=1)
-    (file,) = reading.expand_globs(f"{tmp_path}/out/*.tfrecord")
+    (file,) = globs.expand(f"{tmp_path}/out/*.tfrecord")
     clips = [record.clip for record in reading.scan(file) if record.clip]
     clips[0] = dataclasses.replace(clips[0], frames=(b"no image",), frame_seconds=(0.0,))
     clips.append(dataclasses.replace(clips[1], clip_id="other", image_size=64))

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import parsing, reading, schema
+from audioset_triplet.records import globs, parsing, reading, schema
 from tests import tiny_records
 
 parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
@@ -66,7 +66,7 @@ def second_record(path: pathlib.Path) -> int:
 def test_expand_globs(tmp_path: pathlib.Path) -> None:
     for name in ("b1", "a1", "a2", "c"):
         (tmp_path / name).write_bytes(b"")
-    assert reading.expand_globs(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
+    assert globs.expand(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
         f"{tmp_path}/{name}" for name in ("a1", "a2", "b1")
     ]
     for pattern, problem in (
@@ -77,7 +77,7 @@ def test_expand_globs(tmp_path: pathlib.Path) -> None:
         (" , ", "empty"),
     ):
         with pytest.raises(UserError, match=problem):
-            reading.expand_globs(pattern)
+            globs.expand(pattern)
 
 
 def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> None:
@@ -192,20 +192,20 @@ def test_names_are_no_globs_where_they_exist(tmp_path: pathlib.Path, monkeypatch
         path.touch()
     both = [f"{folder}/{number}.tfrecord" for number in (1, 2)]
     for pattern in (folder, f"{folder}/", f"{folder}/*.tfrecord", f"{folder}/[12].tfrecord", ",".join(both)):
-        assert sorted(map(os.path.normpath, reading.expand_globs(str(pattern)))) == both
-    assert reading.expand_globs(f"{folder},{tmp_path}/r 2/*") == [f"{tmp_path}/r 2/3.tfrecord", *both]
+        assert sorted(map(os.path.normpath, globs.expand(str(pattern)))) == both
+    assert globs.expand(f"{folder},{tmp_path}/r 2/*") == [f"{tmp_path}/r 2/3.tfrecord", *both]
     monkeypatch.setenv("HOME", str(folder))
     (tmp_path / "rec v").mkdir()
     (tmp_path / "rec v" / "5.tfrecord").touch()
     folder.rename(tmp_path / "rec [v2]")
-    assert reading.expand_globs(f"{tmp_path}/rec [v2]/*.tfrecord") == [
+    assert globs.expand(f"{tmp_path}/rec [v2]/*.tfrecord") == [
         f"{tmp_path}/rec [v2]/{number}.tfrecord" for number in (1, 2)
     ]
     (tmp_path / "rec [v2]").rename(folder)
     assert (
-        reading.expand_globs("$HOME/*.tfrecord") == both
-        and reading.expand_globs("~/1.tfrecord") == both[:1]
-        and reading.expand_globs("~") == both
+        globs.expand("$HOME/*.tfrecord") == both
+        and globs.expand("~/1.tfrecord") == both[:1]
+        and globs.expand("~") == both
     )
 
 
