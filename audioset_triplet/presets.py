@@ -6,7 +6,7 @@ from typing import Callable, Dict
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.clustering import ClusteringConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig, CoincidenceTermsConfig, ImageConfig
-from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, ResNetConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
 
@@ -120,7 +120,7 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
     """The comparison "log-mel, ResNet-50 trained from scratch" of Jansen et al. 2018, with the training of `base`."""
     return ClassifierConfig(
         data=base.data,
-        network=NetworkConfig(width=base.network.width, resnet=base.network.resnet),
+        network=ClassifierNetworkConfig(width=base.network.width, resnet=base.network.resnet),
         training=base.training,
     )
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from audioset_triplet.config.data import DataConfig
-from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.config.options import Config, option
 from audioset_triplet.config.training import TrainingConfig
 
@@ -21,5 +21,5 @@ class ClassifierConfig(Config):
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     labels: LabelConfig = dataclasses.field(default_factory=LabelConfig)
-    network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
+    network: ClassifierNetworkConfig = dataclasses.field(default_factory=ClassifierNetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)

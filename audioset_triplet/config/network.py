@@ -44,3 +44,15 @@ class EmbeddingNetworkConfig(NetworkConfig):
     """A network from windows of audio to embeddings (Jansen et al. 2018: a linear layer of 128 units)."""
 
     embedding_size: int = option(128, "Dimensions of the embedding.", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierNetworkConfig(NetworkConfig):
+    """A network from windows of audio to classes."""
+
+    bottleneck: int = option(
+        0,
+        "Units of a linear layer between the network and the classes (Hershey et al. 2017, Table 3: 128). At unit "
+        "length it is an embedding, which can be exported. 0: no such layer.",
+        at_least=0,
+    )

@@ -8,12 +8,14 @@ from typing import Sequence, Tuple
 
 import tensorflow as tf
 
-from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, NetworkConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry as front_ends
 from audioset_triplet.models import registry
 
 layers = tf.keras.layers
+
+_BOTTLENECK = "bottleneck"  # name of a layer
 
 
 def feature_shape(config: NetworkConfig) -> Tuple[int, ...]:
@@ -34,15 +36,31 @@ def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]
     return tf.keras.Model(inputs, outputs, name=_name(config))
 
 
-def build_classifier(config: NetworkConfig, feature_shape: Sequence[int], num_classes: int) -> tf.keras.Model:
+def build_classifier(config: ClassifierNetworkConfig, feature_shape: Sequence[int], num_classes: int) -> tf.keras.Model:
     """Features of windows [B, *feature_shape] -> one logit per class, float32 [B, C].
+
+    With `config.bottleneck` a linear layer of this name, of as many units, lies below the logits (Hershey et al. 2017,
+    section 3 and Table 3).
 
     Raises:
         UserError: as for `build_embedding`.
     """
     inputs = tf.keras.Input(feature_shape, name=config.front_end)
-    logits = layers.Dense(num_classes, dtype="float32", name="logits")(_features(inputs, config))
+    x = _features(inputs, config)
+    if config.bottleneck:
+        x = layers.Dense(config.bottleneck, dtype="float32", name=_BOTTLENECK)(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return tf.keras.Model(inputs, logits, name=f"{_name(config)}_classifier")
+
+
+def bottleneck_embedding(classifier: tf.keras.Model) -> tf.keras.Model:
+    """Features of windows -> the bottleneck of a classifier at unit length, float32 [B, D]; it shares the layers.
+
+    Raises:
+        ValueError: the classifier was built without a bottleneck.
+    """
+    outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(classifier.get_layer(_BOTTLENECK).output)
+    return tf.keras.Model(classifier.input, outputs, name=f"{classifier.name}_{_BOTTLENECK}")
 
 
 def build_image_embedding(config: EmbeddingNetworkConfig, image_size: int, stem_stride: int) -> tf.keras.Model:

@@ -1,7 +1,7 @@
 """The networks of a run directory, whichever objective trained them."""
 
 import dataclasses
-from typing import Tuple, Union
+from typing import Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -23,8 +23,10 @@ class TrainedClassifier:
     """The classifier of a run."""
 
     network: tf.keras.Model  # features of windows [B, *feature_shape] -> logits [B, C]
+    embedding: Optional[tf.keras.Model]  # the same -> [B, D] of unit length, below the logits; None: it has none
     classes: Classes  # what the logits mean
     config: ClassifyingConfig
+    path: str  # of the checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +68,15 @@ def restore_classifier(workdir: str) -> TrainedClassifier:
     shape = networks.feature_shape(config.network)
     if isinstance(config, ClassifierConfig):
         network = networks.build_classifier(config.network, shape, len(known.names))
-        checkpoints.restore_submodels({"network": network}, workdir, config)
-        return TrainedClassifier(network, known, config)
+        path = checkpoints.restore_submodels({"network": network}, workdir, config)
+        bottleneck = networks.bottleneck_embedding(network) if config.network.bottleneck else None
+        return TrainedClassifier(network, bottleneck, known, config, path)
     submodels = coincidence.build_submodels(config, shape, len(known.names))
     submodels = {name: submodels[name] for name in ("network", "class_head")}
-    checkpoints.restore_submodels(submodels, workdir, config)
+    path = checkpoints.restore_submodels(submodels, workdir, config)
     embedding, head = submodels.values()
-    return TrainedClassifier(tf.keras.Model(embedding.input, head(embedding.output)), known, config)
+    network = tf.keras.Model(embedding.input, head(embedding.output))
+    return TrainedClassifier(network, embedding, known, config, path)
 
 
 def restore_cluster_head(workdir: str) -> TrainedHead:

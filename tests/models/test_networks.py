@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, ResNetConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.models import networks
 from audioset_triplet.models.networks import build_classifier, build_embedding
@@ -29,12 +29,26 @@ def test_embeddings_are_float32_of_unit_length_even_for_silence(policy):
 
 def test_the_classifier_has_the_layers_of_the_embedding_below_its_logits():
     embedding = build_embedding(EmbeddingNetworkConfig(**SMALL, embedding_size=16), SHAPE)
-    classifier = build_classifier(NetworkConfig(**SMALL), SHAPE, 5)
+    classifier = build_classifier(ClassifierNetworkConfig(**SMALL), SHAPE, 5)
     shapes = [[(w.name, w.shape) for layer in n.layers for w in layer.weights] for n in (embedding, classifier)]
     assert shapes[0][:-2] == shapes[1][:-2] and len(shapes[0]) > 80
     assert shapes[1][-2:] == [("logits/kernel:0", [256, 5]), ("logits/bias:0", [5])]
     logits = classifier(tf.random.stateless_normal([3, 96, 64], [0, 0]))
     assert logits.shape == [3, 5] and logits.dtype == tf.float32
+
+
+def test_a_bottleneck_at_unit_length_is_an_embedding(monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
+    classifier = build_classifier(ClassifierNetworkConfig(architecture="toy", bottleneck=6), SHAPE, 5)
+    windows = tf.random.stateless_normal([3, 96, 64], [0, 0])
+    hidden = tf.keras.Model(classifier.input, classifier.get_layer("hidden").output)(windows).numpy()
+    (kernel, bias), (last_kernel, last_bias) = (classifier.get_layer(n).get_weights() for n in ("bottleneck", "logits"))
+    bottleneck = hidden @ kernel + bias  # linear: no activation
+    np.testing.assert_allclose(classifier(windows), bottleneck @ last_kernel + last_bias, atol=1e-5)
+    unit = bottleneck / np.linalg.norm(bottleneck, axis=1, keepdims=True)
+    np.testing.assert_allclose(networks.bottleneck_embedding(classifier)(windows), unit, atol=1e-5)
+    with pytest.raises(ValueError, match="bottleneck"):
+        networks.bottleneck_embedding(build_classifier(ClassifierNetworkConfig(architecture="toy"), SHAPE, 5))
 
 
 def test_the_weights_of_a_seed_are_those_of_the_layers_from_the_input_up():
@@ -43,7 +57,7 @@ def test_the_weights_of_a_seed_are_those_of_the_layers_from_the_input_up():
         tf.keras.utils.set_random_seed(3)
         return build().get_layer("stage4_block1_expand_conv").kernel.numpy()
 
-    backbone = NetworkConfig(**SMALL)
+    backbone = ClassifierNetworkConfig(**SMALL)
     first = weights(lambda: build_embedding(EmbeddingNetworkConfig(**SMALL, embedding_size=8), SHAPE))
     np.testing.assert_array_equal(first, weights(lambda: build_classifier(backbone, SHAPE, 5)))
 
@@ -68,7 +82,8 @@ def test_flat_features_are_the_input_at_unit_length():
 def test_an_architecture_that_is_registered_is_built_by_its_name(monkeypatch, shape):
     monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
     config = EmbeddingNetworkConfig(architecture="toy", width=0.5, embedding_size=4)
-    embedding, classifier = build_embedding(config, shape), build_classifier(config, shape, 7)
+    embedding = build_embedding(config, shape)
+    classifier = build_classifier(ClassifierNetworkConfig(architecture="toy", width=0.5), shape, 7)
     assert (embedding.name, classifier.name) == ("toy", "toy_classifier")
     assert embedding.get_layer("hidden").kernel.shape == [np.prod(shape[1:]), 8]
     assert embedding(tf.zeros([2, *shape])).shape == [2, 4] and classifier(tf.zeros([2, *shape])).shape == [2, 7]

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.models.networks import build_classifier
 from audioset_triplet.models.registry import ARCHITECTURES
 from tests.models.sizes import multiplications, num_weights
@@ -12,7 +12,9 @@ from tests.models.sizes import multiplications, num_weights
 def test_an_architecture_has_the_published_size(name):
     published = ARCHITECTURES[name].published
     assert published is not None
-    network = build_classifier(NetworkConfig(architecture=name), published.feature_shape, published.num_outputs)
+    network = build_classifier(
+        ClassifierNetworkConfig(architecture=name), published.feature_shape, published.num_outputs
+    )
     # Papers give two digits.
     assert num_weights(network) == pytest.approx(published.weights, rel=0.025)
     assert multiplications(network) == pytest.approx(published.multiplications, rel=0.025)

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, ResNetConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.models.networks import build_classifier, build_embedding
 from tests.models.sizes import multiplications, num_weights
 
@@ -42,5 +42,5 @@ def test_blocks_are_those_of_each_stage():
     assert shallow.get_layer("average_pool").input_shape[1:] == (6, 4, 128)
     assert (
         shallow.name == "resnet23"
-        and build_classifier(NetworkConfig(width=0.01), SHAPE, 5).name == "resnet50_classifier"
+        and build_classifier(ClassifierNetworkConfig(width=0.01), SHAPE, 5).name == "resnet50_classifier"
     )

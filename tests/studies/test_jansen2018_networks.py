@@ -8,7 +8,7 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.evaluation import HeadConfig
-from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.evaluation import semi_supervised, splits
@@ -67,7 +67,7 @@ def test_the_classifiers_of_few_labels_learn_from_the_clips_of_the_heads(tmp_pat
         example_clips.write(folder, infos)
     config = ClassifierConfig(
         data=split.train,
-        network=NetworkConfig(architecture="toy"),
+        network=ClassifierNetworkConfig(architecture="toy"),
         training=TrainingConfig(batch_size=4, steps=1),
     )
     how = evaluations.Evaluations(HeadConfig(), labels_per_class=(2,), trials=2)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
 from audioset_triplet.config.data import DataConfig
-from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
@@ -60,7 +60,7 @@ def config_of(data, clips="", folds=(1,), **training):
     return ClassifierConfig(
         data=DataConfig(data=data, folds=folds),
         labels=LabelConfig(clips=str(clips)),
-        network=NetworkConfig(architecture="toy"),
+        network=ClassifierNetworkConfig(architecture="toy", bottleneck=8),
         training=TrainingConfig(**{**options, **training}),
     )
 
@@ -151,7 +151,7 @@ def test_a_run_leaves_its_record(data, finished):
 def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
     scored = clip_scoring.score(str(finished), data, [2])
     assert scored.classes == [0, 1, 2, 3, 9] and scored.class_names[9] == "class9"
-    network = networks.build_classifier(NetworkConfig(architecture="toy"), (96, 64), 4)
+    network = networks.build_classifier(config_of(data).network, (96, 64), 4)
     checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
     front_end = registry.FRONT_ENDS["log_mel"]
     made = {f"clip{i}": clip for i, clip in enumerate(tiny_records.make_clips())}
@@ -206,6 +206,20 @@ def test_other_clips_in_a_run_directory_are_refused(data, finished, tmp_path):
         classifier.train(config_of(data), other_label, str(finished))
     with pytest.raises(UserError, match="learning_rate: 0.0001, now 0.5"):
         train(config_of(data, learning_rate=0.5), finished)
+
+
+def test_the_bottleneck_of_a_run_is_an_embedding(finished):
+    trained = trained_networks.restore_classifier(str(finished))
+    windows = tf.random.stateless_normal([3, 96, 64], [0, 0])
+    embeddings = trained.embedding(windows).numpy()
+    stored = tf.train.load_checkpoint(trained.path)
+    logits = stored.get_tensor("network/layer_with_weights-2/kernel/.ATTRIBUTES/VARIABLE_VALUE")
+    assert trained.path.endswith("ckpt-4") and embeddings.shape == (3, 8) and logits.shape == (8, 4)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+    ratios = (trained.network(windows).numpy() - trained.network.get_layer("logits").bias.numpy()) / (
+        embeddings @ logits
+    )
+    np.testing.assert_allclose(ratios, ratios[:, :1].repeat(4, axis=1), rtol=1e-3)  # the length of the bottleneck
 
 
 def test_a_classifier_is_no_embedding(finished):
