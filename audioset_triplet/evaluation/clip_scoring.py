@@ -131,6 +131,6 @@ def _predictor(workdir: str, stamp: str) -> Callable[[tf.Tensor], tf.Tensor]:
     trained = _classifier(workdir, stamp)
 
     def predict(batch: tf.Tensor) -> tf.Tensor:
-        return classification.probabilities(trained.network(batch, training=False), trained.classes.one_per_clip)
+        return classification.probabilities(trained.network(batch, training=False), trained.classes.loss)
 
     return tf.function(predict, reduce_retracing=True)

@@ -6,20 +6,20 @@ section 2). `evaluation.clip_scoring` scores clips.
 
 import functools
 import sys
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Union
 
 import tensorflow as tf
 
 from audioset_triplet import distribution
 from audioset_triplet.clips import ClipInfo
-from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.classifier import ClassifierConfig, ClassifierLossConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
-from audioset_triplet.training import inputs, loop, run_inputs
+from audioset_triplet.training import class_priors, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
@@ -60,16 +60,24 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
     return usable
 
 
-def find_classes(clips: Sequence[ClipInfo]) -> Classes:
-    """The classes of labelled clips.
+def find_classes(clips: Sequence[ClipInfo], config: ClassifierLossConfig) -> Classes:
+    """The classes of labelled clips, with the weights of their positives.
 
     Raises:
-        UserError: there is one class alone, or a class has two names.
+        UserError: there is one class alone, a class has two names, --loss=softmax for clips of several labels, or what
+            `class_priors.of_card` raises.
     """
     names = clip_labels.class_names(clips)
     if len(names) < 2:
         raise UserError(f"all {len(clips)} clips are of one class: there is nothing to learn.")
-    return Classes(names, all(len(clip.labels) == 1 for clip in clips), len(clips))
+    labels_per_clip = [len(clip.labels) for clip in clips]
+    loss = classes.loss_for(labels_per_clip) if config.loss == "auto" else config.loss
+    if loss == "softmax" and max(labels_per_clip) > 1:
+        count = sum(number > 1 for number in labels_per_clip)
+        raise UserError(f"--loss=softmax is for clips of one label, and {count} of {len(clips)} clips have several.")
+    priors = class_priors.of_card(config.priors, names) if config.priors else class_priors.of_clips(clips)
+    weights = class_priors.positive_weights(priors, config.prior_exponent)
+    return Classes(names, loss, len(clips), priors, weights)
 
 
 def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> None:
@@ -83,7 +91,7 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
     Raises:
         Terminated, UserError: as for `loop.train` and `find_classes`; the run began with other labels.
     """
-    known, clip_ids = find_classes(clips), [clip.clip_id for clip in clips]
+    known, clip_ids = find_classes(clips, config.loss), [clip.clip_id for clip in clips]
     read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), clip_ids)
     source = run_inputs.Records(config, read_batches, clip_ids)
     loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source)
@@ -92,27 +100,45 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
 def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "ClassifierModel":
     if distribution.is_chief(tf.distribute.get_strategy()):
         classes.write(workdir, known)
-    loss = (
-        "softmax, as every clip has one label" if known.one_per_clip else "sigmoids, as some clips have several labels"
-    )
-    print(f"{known.num_clips} clips of {len(known.names)} classes: {loss}.", file=sys.stderr)
+    print(_in_words(config.loss, known), file=sys.stderr)
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return ClassifierModel(network, known.one_per_clip, num_rows=num_rows)
+    weights = [known.positive_weights[index] for index in known.names]
+    return ClassifierModel(network, known.loss, weights, num_rows=num_rows)
+
+
+def _in_words(config: ClassifierLossConfig, known: Classes) -> str:
+    reasons = {"softmax": "as every clip has one label", "sigmoid": "as some clips have several labels"}
+    reason = reasons[known.loss] if config.loss == "auto" else f"as --loss={config.loss} asks"
+    text = f"{known.num_clips} clips of {len(known.names)} classes: {known.loss}, {reason}."
+    if not config.prior_exponent:
+        return text
+    least, most = (choose(known.positive_weights.values()) for choose in (min, max))
+    return f"{text} Positives weigh {least:.3g} to {most:.3g}, by the priors of their classes (classes.json)."
 
 
 class ClassifierModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> logits [B, C]) on `LabelledBatch`es.
 
-    Metrics: `accuracy` (share of windows whose most probable class is one of theirs).
+    Metrics: `accuracy` (share of windows whose most probable class is one of theirs; of a mixed window the target of
+    that class).
     """
 
-    def __init__(self, network: tf.keras.Model, one_per_clip: bool, **options: Any) -> None:
+    def __init__(
+        self, network: tf.keras.Model, loss: str, positive_weights: Union[float, Sequence[float]] = 1.0, **options: Any
+    ) -> None:
+        """
+        Args:
+            network: see above.
+            loss: softmax or sigmoid.
+            positive_weights: weights of the loss of positives, one for each class or one for all.
+            options: of `ObjectiveModel`.
+        """
         super().__init__({"network": network}, ("accuracy",), **options)
-        self._one_per_clip = one_per_clip
+        self._classification_loss, self._positive_weights = loss, tf.constant(positive_weights, tf.float32)
 
     def terms(self, batch: inputs.LabelledBatch) -> Terms:
         logits = self.submodels["network"](batch.windows, training=True)
-        loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
+        loss = classification.cross_entropy(logits, batch.targets, self._classification_loss, self._positive_weights)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})

@@ -56,13 +56,12 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
     known = _classes_of(labels) if labels else None
     if known and distribution.is_chief(tf.distribute.get_strategy()):
         classes.write(workdir, known)
-    one_per_clip = known is not None and known.one_per_clip
-    return CoincidenceModel(submodels, config, one_per_clip, num_rows=num_rows)
+    return CoincidenceModel(submodels, config, known.loss if known else "", num_rows=num_rows)
 
 
 def _classes_of(labels: WeakLabels) -> classes.Classes:
-    one_per_clip = all(len(of_clip) == 1 for of_clip in labels.labels.values())
-    return classes.Classes(dict(sorted(labels.class_names.items())), one_per_clip, len(labels.labels))
+    loss = classes.loss_for(map(len, labels.labels.values()))
+    return classes.Classes(dict(sorted(labels.class_names.items())), loss, len(labels.labels))
 
 
 def _start_from(workdir: str, submodels: Dict[str, tf.keras.Model]) -> None:
@@ -95,9 +94,16 @@ class CoincidenceModel(ObjectiveModel):
     """
 
     def __init__(
-        self, submodels: Dict[str, tf.keras.Model], config: CoincidenceConfig, one_per_clip: bool, **options: Any
+        self, submodels: Dict[str, tf.keras.Model], config: CoincidenceConfig, class_loss: str, **options: Any
     ) -> None:
-        self._config, self._one_per_clip = config, one_per_clip
+        """
+        Args:
+            submodels: see above.
+            config: the settings.
+            class_loss: softmax or sigmoid, of term class.
+            options: of `ObjectiveModel`.
+        """
+        self._config, self._class_loss = config, class_loss
         self._weights = {name: getattr(config.terms, f"{name}_weight") for name in _METRICS}
         active = [name for name, weight in self._weights.items() if weight]
         names = [f"{name}_{metric}" for name in active for metric in ("loss", *_METRICS[name])]
@@ -162,7 +168,7 @@ class CoincidenceModel(ObjectiveModel):
 
     def _class(self, batch: inputs.AudioVisualBatch, embeddings: List[tf.Tensor]) -> Terms:
         logits = self.submodels["class_head"](embeddings[0], training=True)
-        loss = classification.cross_entropy(logits, batch.targets, self._one_per_clip)
+        loss = classification.cross_entropy(logits, batch.targets, self._class_loss)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.reduce_max(batch.targets, axis=1), {"accuracy": is_right})
 

@@ -65,7 +65,7 @@ def build_tiny_image_network():
     return tf.keras.Model(inputs, tf.keras.layers.UnitNormalization()(x))
 
 
-def build_model(config, one_per_clip=True, **options):
+def build_model(config, class_loss="softmax", **options):
     """The model of a stage on small networks without batch normalisation; the same weights every time."""
     tf.keras.utils.set_random_seed(0)
     terms = config.terms
@@ -79,4 +79,4 @@ def build_model(config, one_per_clip=True, **options):
         parts[CLUSTER_HEAD] = ClusterHead(CLUSTERS, EMBEDDING_SIZE, config.clustering.cluster_scale)
     if terms.class_weight:
         parts["class_head"] = build_class_head(EMBEDDING_SIZE, CLASSES)
-    return CoincidenceModel(parts, config, one_per_clip, **options)
+    return CoincidenceModel(parts, config, class_loss, **options)

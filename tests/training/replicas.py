@@ -48,20 +48,20 @@ TRIPLETS = {
     "nt_xent": (ContrastiveModel, build_tiny_network, LossConfig(loss="nt_xent", temperature=0.2)),
     "synchronised": (TripletModel, build_synchronised, LossConfig(margin=0.5)),
 }
-# Name -> whether every clip has one label.
-LABELS = {"softmax": True, "sigmoids": False}
+# Name -> loss, with weights of positives.
+LABELS = {"softmax": "softmax", "sigmoids": "sigmoid"}
 
 
 def build_model(case):
     if case in LABELS:
-        return ClassifierModel(build_linear(), LABELS[case])
+        return ClassifierModel(build_linear(), LABELS[case], (0.5, 1.0, 4.0))
     model_class, build, loss = TRIPLETS[case]
     return model_class(build(), loss)
 
 
 def global_batch(step, case):
     if case in LABELS:
-        return labelled_batch(BATCH_SIZE, one_per_clip=LABELS[case], seed=step)
+        return labelled_batch(BATCH_SIZE, loss=LABELS[case], seed=step)
     weights = np.r_[np.ones(BATCH_SIZE // 2), np.random.default_rng(step).integers(0, 2, BATCH_SIZE // 2)]
     with_negative = TRIPLETS[case][2].negatives == "sampled"
     return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from audioset_triplet.config.classifier import LOSSES
 from audioset_triplet.models import networks
 from audioset_triplet.presets import CLASSIFIER_PRESETS
 from audioset_triplet.training import optimizers
@@ -19,10 +20,10 @@ def build_linear(num_classes=3):
     return tf.keras.Model(inputs_, logits, name="linear")
 
 
-def batch_of(num_windows=8, num_classes=3, one_per_clip=True, seed=0):
+def batch_of(num_windows=8, num_classes=3, loss="softmax", seed=0):
     random = np.random.default_rng(seed)
     targets = np.eye(num_classes)[random.integers(0, num_classes, num_windows)]
-    if not one_per_clip:
+    if loss == "sigmoid":
         targets = np.maximum(targets, random.integers(0, 2, targets.shape))
     return LabelledBatch(
         windows=tf.constant(random.normal(size=[num_windows, 96, 64]), tf.float32),
@@ -31,21 +32,21 @@ def batch_of(num_windows=8, num_classes=3, one_per_clip=True, seed=0):
     )
 
 
-def compiled(network, one_per_clip=True, rate=0.1):
-    model = ClassifierModel(network, one_per_clip)
+def compiled(network, loss="softmax", rate=0.1):
+    model = ClassifierModel(network, loss)
     model.compile(tf.keras.optimizers.SGD(rate), run_eagerly=True)
     return model
 
 
-@pytest.mark.parametrize("one_per_clip", [True, False])
-def test_a_step_is_that_of_logistic_regression(one_per_clip):
-    network, batch = build_linear(), batch_of(one_per_clip=one_per_clip)
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_step_is_that_of_logistic_regression(name):
+    network, batch = build_linear(), batch_of(loss=name)
     (before,) = network.get_weights()
-    logs = compiled(network, one_per_clip).train_step(batch)
+    logs = compiled(network, name).train_step(batch)
 
     windows, targets = batch.windows.numpy().reshape(8, -1).astype(np.float64), batch.targets.numpy()
     logits = windows @ before
-    if one_per_clip:
+    if name == "softmax":
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         loss = -np.log((probabilities * targets).sum(axis=1)).mean()
         gradient = windows.T @ (probabilities - targets) / 8
@@ -80,7 +81,7 @@ def test_every_preset_builds_and_takes_a_step(name):
     config = CLASSIFIER_PRESETS[name]()
     network = networks.build_classifier(config.network, (96, 64), 3)
     before = network.get_layer("logits").kernel.numpy()
-    model = ClassifierModel(network, one_per_clip=True)
+    model = ClassifierModel(network, "softmax")
     model.compile(optimizers.build(config.training), run_eagerly=True)
     assert np.isfinite(float(model.train_step(batch_of(2))["loss"]))
     assert (network.get_layer("logits").kernel.numpy() != before).any()

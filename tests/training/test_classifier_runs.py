@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
+from audioset_triplet.config.classifier import ClassifierConfig, ClassifierLossConfig, LabelConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.config.runners import RunnerConfig
@@ -80,7 +81,7 @@ def finished(data, tmp_path_factory):
 @tf.autograph.experimental.do_not_convert  # as `loop.train` does, to save time
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
-    classes = list(classifier.find_classes(clips).names)
+    classes = list(classifier.find_classes(clips, config.loss).names)
     stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], pipeline.Feed(first_step))
     assert stream.element_spec.windows.shape == [8, 96, 64] and stream.element_spec.targets.shape == [8, len(classes)]
     return list(stream.take(count).as_numpy_iterator())
@@ -124,10 +125,19 @@ def test_clips_without_labels_are_left_out(tmp_path, capsys):
 
 def test_softmax_where_every_clip_has_one_label_else_sigmoids():
     made = tiny_records.make_clips(8)
-    assert classifier.find_classes(made) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    names, quarters, ones = (
+        {i: value(i) for i in range(4)} for value in ("class{}".format, lambda i: 0.25, lambda i: 1)
+    )
+    assert classifier.find_classes(made, ClassifierLossConfig()) == classes.Classes(names, "softmax", 8, quarters, ones)
+    assert classifier.find_classes(made, ClassifierLossConfig(loss="sigmoid")).loss == "sigmoid"
     made[5] = dataclasses.replace(made[5], labels=(1, 7), label_names=("class1", "class7"))
-    several = classifier.find_classes(made)
-    assert not several.one_per_clip and list(several.names) == [0, 1, 2, 3, 7]
+    several = classifier.find_classes(made, ClassifierLossConfig(prior_exponent=1))
+    assert several.loss == "sigmoid" and list(several.names) == [0, 1, 2, 3, 7]
+    assert several.positive_weights == pytest.approx({0: 0.9, 1: 0.9, 2: 0.9, 3: 0.9, 7: 1.8})  # the mean is 9/40
+    with pytest.raises(UserError, match="--loss=softmax is for clips of one label, and 1 of 8 clips have several"):
+        classifier.find_classes(made, ClassifierLossConfig(loss="softmax"))
+    with pytest.raises(UserError, match="--priors has no effect without --prior_exponent"):
+        ClassifierLossConfig(priors="coverage.json")
 
 
 def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
@@ -136,12 +146,16 @@ def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):
     with pytest.raises(UserError, match="the clips have no labels"):
         classifier.training_clips(config_of(unlabelled, folds=()))
     with pytest.raises(UserError, match="all 3 clips are of one class"):
-        classifier.find_classes([tiny_records.make_clip(i) for i in range(3)])
+        classifier.find_classes([tiny_records.make_clip(i) for i in range(3)], ClassifierLossConfig())
 
 
 def test_a_run_leaves_its_record(data, finished):
     assert run_config.read_as(str(finished), ClassifierConfig) == config_of(data)
-    assert classes.read(str(finished)) == classes.Classes({i: f"class{i}" for i in range(4)}, True, 8)
+    known = classes.read(str(finished))
+    assert (
+        known == classifier.find_classes(classifier.training_clips(config_of(data)), ClassifierLossConfig())
+        and known.num_clips == 8
+    )
     lines = metrics_log.read(str(finished))
     assert [line["step"] for line in lines] == [2, 4]
     assert {"loss", "accuracy", "gradient_norm"} <= lines[0].keys()
@@ -227,6 +241,19 @@ def test_a_classifier_is_no_embedding(finished):
         trained_networks.restore_embedding(str(finished))
 
 
+def test_a_run_of_an_older_version_still_loads_and_goes_on(data, finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    settings, known = (json.loads((tmp_path / name).read_text()) for name in ("config.json", "classes.json"))
+    del settings["loss"]
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "classes.json").write_text(
+        json.dumps({"names": known["names"], "one_per_clip": True, "num_clips": known["num_clips"]})
+    )
+    old = trained_networks.restore_classifier(str(tmp_path))
+    assert old.classes.loss == "softmax" and old.config == config_of(data)
+    train(config_of(data), tmp_path)  # has taken all its steps
+
+
 def test_a_run_directory_without_a_classifier_is_one_clear_line(data, finished, tmp_path):
     with pytest.raises(UserError, match="is not a run directory"):
         clip_scoring.score(str(tmp_path), data, [2])
@@ -268,7 +295,7 @@ def test_clips_with_several_labels_are_learned_and_scored(tmp_path):
     arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
-    assert "sigmoids, as some clips have several labels" in result.stderr
+    assert "sigmoid, as some clips have several labels" in result.stderr
     scored = scores.read(str(tmp_path / "run" / "scores.parquet"))
     assert scored.targets.sum() == 8 + 2 and not np.allclose(scored.scores.sum(axis=1), 1)
     assert "classification/accuracy" not in json.loads((tmp_path / "run" / "results.json").read_text())
