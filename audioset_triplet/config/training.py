@@ -43,6 +43,14 @@ class TrainingConfig(Config):
         at_least=0,
         below=1,
     )
+    average_from: float = option(
+        0.0,
+        "Share of the steps after which the weights are averaged, each step alike (Izmailov et al. 2018; PSLA averages "
+        "the last half): 0.5 averages the second half of the run. The average is then what is evaluated and exported. "
+        "0: no average.",
+        at_least=0,
+        below=1,
+    )
     precision: str = option(
         "float32",
         "Precision of the network's layers; weights, front end, distances, mining and loss stay float32. "
@@ -68,6 +76,15 @@ class TrainingConfig(Config):
             f"--warmup_steps must be fewer than --steps={self.steps}, not {self.warmup_steps}: where a preset sets it, "
             "give it too.",
         )
+        require(
+            not (self.moving_average and self.average_from),
+            "--moving_average and --average_from are two averages of the weights: give one of them.",
+        )
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether checkpoints have averages of the weights, which are what is evaluated and exported."""
+        return bool(self.moving_average or self.average_from)
 
 
 class RunConfig(Protocol):

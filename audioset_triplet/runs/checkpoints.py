@@ -111,7 +111,7 @@ def damage_named(path: str) -> Iterator[None]:
 def restore_submodels(submodels: Submodels, workdir: str, config: RunConfig) -> str:
     """Gives submodels the weights of the last checkpoint of a run, and returns the path of the checkpoint.
 
-    They are the moving averages where the settings of the run ask for these.
+    They are averages where the settings of the run ask for these.
 
     Args:
         submodels: by name; the checkpoint may hold more.
@@ -122,8 +122,7 @@ def restore_submodels(submodels: Submodels, workdir: str, config: RunConfig) -> 
         UserError: there is no checkpoint yet, it is damaged, or it does not hold such submodels, or of other sizes.
     """
     path = latest(workdir)
-    is_averaged = bool(config.training.moving_average)
-    named = {average_of(name) if is_averaged else name: network for name, network in submodels.items()}
+    named = {average_of(name) if config.training.is_averaged else name: network for name, network in submodels.items()}
     try:
         status = restore(tf.train.Checkpoint(**named), path)
         status.expect_partial().assert_existing_objects_matched()

@@ -91,7 +91,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
                 steps_per_epoch=steps.last - steps.first,
                 callbacks=[
                     callbacks.NonFiniteCheck(steps, manager, describe_bad_examples),
-                    moving_average.MovingAverage(model.submodels, averages, training.moving_average, first_step),
+                    moving_average.MovingAverage(model.submodels, averages, moving_average.decay(training), first_step),
                     callbacks.MetricsWriter(output, steps, log_every, model.derived_metrics),
                     callbacks.WarningPrinter(steps, log_every, model.warning, training.warmup_steps),
                     callbacks.CheckpointSaver(manager, steps, training.checkpoint_every_steps, stop),
@@ -145,10 +145,10 @@ def _set_up(training: TrainingConfig, num_replicas: int) -> None:
 
 
 def _build(training: TrainingConfig, build_model: BuildModel) -> Tuple[ObjectiveModel, moving_average.Networks]:
-    """The compiled model, and the moving averages of its submodels; {} without `moving_average`."""
+    """The compiled model, and the averages of its submodels; {} where none are kept."""
     with precision(training.precision):
         model = build_model()
-        averages = moving_average.copies(model.submodels) if training.moving_average else {}
+        averages = moving_average.copies(model.submodels) if training.is_averaged else {}
     optimizer = optimizers.build(training)
     if not isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):  # LAMB, which builds itself
         optimizer.build(model.trainable_variables)
