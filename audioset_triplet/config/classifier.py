@@ -18,6 +18,52 @@ class LabelConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class BalanceConfig(Config):
+    """How often clips of each class come."""
+
+    class_balance: str = option(
+        "none",
+        "none: every clip once in an epoch. repeat: clips of rare classes several times, and those of frequent ones in "
+        "some epochs only, so that all classes come about equally often (PSLA, Gong et al. 2021).",
+        ("none", "repeat"),
+    )
+    max_repeats: int = option(
+        0, "With --class_balance=repeat: how often a clip comes in an epoch at most. 0: no limit.", at_least=0
+    )
+
+    def check_rules(self) -> None:
+        is_used = self.class_balance == "repeat"
+        require(is_used or not self.max_repeats, "--max_repeats has no effect without --class_balance=repeat.")
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig(Config):
+    """How windows are changed before a classifier learns from them."""
+
+    mixup_alpha: float = option(
+        0.0,
+        "Mixup (Zhang et al. 2018): windows and their labels are mixed in pairs, in shares drawn from Beta(alpha, "
+        "alpha). PANNs: 1; PSLA: 10. 0: none are mixed.",
+        at_least=0,
+    )
+    mixup_share: float = option(
+        1.0, "Share of the windows that --mixup_alpha mixes. PANNs: 1; PSLA: 0.5.", above=0, at_most=1
+    )
+    time_masks: int = option(
+        0,
+        "SpecAugment (Park et al. 2019): masks over successive frames of each window, filled with its mean. PANNs: 2.",
+        at_least=0,
+    )
+    time_mask_frames: int = option(
+        6, "Frames of the widest time mask. A window of log-mel has 96; PANNs: 64 of 1000.", at_least=1
+    )
+    band_masks: int = option(0, "SpecAugment: masks over successive bands of each window. PANNs: 2.", at_least=0)
+    band_mask_bands: int = option(
+        8, "Bands of the widest band mask. A window of log-mel has 64; PANNs: 8 of 64.", at_least=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ClassifierLossConfig(Config):
     """The loss of a classifier."""
 
@@ -51,6 +97,8 @@ class ClassifierConfig(Config):
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     labels: LabelConfig = dataclasses.field(default_factory=LabelConfig)
+    balance: BalanceConfig = dataclasses.field(default_factory=BalanceConfig)
+    augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
     loss: ClassifierLossConfig = dataclasses.field(default_factory=ClassifierLossConfig)
     network: ClassifierNetworkConfig = dataclasses.field(default_factory=ClassifierNetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)

@@ -14,11 +14,13 @@ from audioset_triplet import distribution
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.classifier import ClassifierConfig, ClassifierLossConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
+from audioset_triplet.sampling import window_augmentation
 from audioset_triplet.training import class_priors, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
@@ -89,11 +91,13 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         workdir: the run directory.
 
     Raises:
-        Terminated, UserError: as for `loop.train` and `find_classes`; the run began with other labels.
+        Terminated, UserError: as for `loop.train` and `find_classes`; the run began with other labels, or a mask of
+            SpecAugment is larger than a window.
     """
-    known, clip_ids = find_classes(clips, config.loss), [clip.clip_id for clip in clips]
-    read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), clip_ids)
-    source = run_inputs.Records(config, read_batches, clip_ids)
+    window_augmentation.require_fitting(config.augmentation, registry.by_name(config.network.front_end))
+    known = find_classes(clips, config.loss)
+    read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), clips)
+    source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in clips])
     loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source)
 
 

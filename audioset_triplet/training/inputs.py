@@ -12,16 +12,19 @@ from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.config.classifier import BalanceConfig, ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import image_augmentation, windows
+from audioset_triplet.sampling import class_balance, image_augmentation, window_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
-from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, Pipeline, require_any
+from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, NumRepeats, Pipeline, require_any
+
+_OF_AUGMENTATION = 2  # purpose of a seed (`Pipeline.seed_of`)
 
 
 class LabelledBatch(NamedTuple):
@@ -102,36 +105,54 @@ def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
 
 
 def labelled_batches(
-    config: ClassifierConfig, classes: Sequence[int], clip_ids: Sequence[str], feed: Feed = ONE_PIPELINE
+    config: ClassifierConfig, classes: Sequence[int], learned: Sequence[ClipInfo], feed: Feed = ONE_PIPELINE
 ) -> tf.data.Dataset:
     """An endless stream of `LabelledBatch`es: from each clip one window at random on every pass.
+
+    With `config.balance` clips come more or less often. What `config.augmentation` asks for is done to the batch of all
+    devices of this pipeline, before it is divided among them.
 
     Args:
         config: what to read.
         classes: [C], class index of each column of the targets: all that the clips have.
-        clip_ids: only these clips, all of which have labels.
+        learned: only these clips, all of which have labels.
         feed: as for `triplet_batches`.
 
     Raises:
         UserError: no file matches.
     """
-    pipeline = Pipeline(config, feed, clip_ids)
+    pipeline = Pipeline(config, feed, [clip.clip_id for clip in learned])
     front_end = pipeline.front_end
     columns = tf.constant(list(classes), tf.int64)
+    num_repeats = _repeats(config.balance, classes, learned) if config.balance.class_balance == "repeat" else None
 
     def target(window: dict) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return window["pcm"], tf.reduce_any(columns[:, tf.newaxis] == window["labels"], axis=1), window["example_id"]
 
-    def compute(pcm: tf.Tensor, targets: tf.Tensor, example_id: tf.Tensor) -> LabelledBatch:
-        features = front_end.features(samples.tensor_to_waveform(pcm))
-        return LabelledBatch(features, tf.cast(targets, tf.float32), example_id)
+    def compute(step: tf.Tensor, rows: Tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> LabelledBatch:
+        pcm, targets, example_id = rows
+        features, targets = window_augmentation.augment(
+            samples.tensor_to_waveform(pcm),
+            tf.cast(targets, tf.float32),
+            front_end,
+            config.augmentation,
+            pipeline.seed_of(step, _OF_AUGMENTATION),
+        )
+        return LabelledBatch(features, targets, example_id)
 
     clips = pipeline.clips()
-    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
+    if len(learned) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
         clips = clips.cache()
-    examples = windows.random_windows(pipeline.repeated(clips), front_end, pipeline.seed)
+    examples = windows.random_windows(pipeline.repeated(clips, num_repeats), front_end, pipeline.seed)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))
-    return pipeline.delivered(pipeline.batched(examples).map(compute, num_parallel_calls=tf.data.AUTOTUNE))
+    batches = pipeline.batched(examples).enumerate(pipeline.first_batch)
+    return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))
+
+
+def _repeats(config: BalanceConfig, classes: Sequence[int], learned: Sequence[ClipInfo]) -> NumRepeats:
+    weights = tf.constant(class_balance.label_weights([clip.labels for clip in learned], classes), tf.float32)
+    columns = tf.constant(list(classes), tf.int64)
+    return lambda clip, seed: class_balance.num_repeats(clip["labels"], columns, weights, config.max_repeats, seed)
 
 
 def audio_visual_batches(

@@ -10,7 +10,7 @@ the files; or all hosts take their batches from one tf.data service, among whose
 import dataclasses
 import hashlib
 import socket
-from typing import Optional, Sequence
+from typing import Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
@@ -20,10 +20,14 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.records import globs, skipping
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import draws, windows
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
+_OF_REPEATS = 1  # purpose of a seed
 _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
+
+# A clip, and a seed (int64 [2]) of its own in every pass -> how often it comes in the pass, int64 [].
+NumRepeats = Callable[[Dict[str, tf.Tensor], tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +98,35 @@ class Pipeline:
         )
         return clips if self._clip_ids is None else _only_clips(clips, self._clip_ids)
 
-    def repeated(self, clips: tf.data.Dataset) -> tf.data.Dataset:
-        """All clips without end, in another order on every pass, each as often as windows are cut from it."""
+    def repeated(self, clips: tf.data.Dataset, num_repeats: Optional[NumRepeats] = None) -> tf.data.Dataset:
+        """All clips without end, in another order on every pass, each as often as windows are cut from it.
+
+        Args:
+            clips: all clips, once.
+            num_repeats: how often each comes in a pass; those of one clip are then spread by the shuffle buffer. None:
+                once.
+        """
         data = self._config.data
-        clips = clips.shuffle(data.shuffle_clips, seed=self.seed).repeat()
+        if num_repeats is None:
+            clips = clips.shuffle(data.shuffle_clips, seed=self.seed).repeat()
+        else:
+            clips = self._with_repeats(clips.repeat(), num_repeats).shuffle(data.shuffle_clips, seed=self.seed)
         if data.windows_per_clip == 1:
             return clips
         return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(data.windows_per_clip))
+
+    def _with_repeats(self, clips: tf.data.Dataset, num_repeats: NumRepeats) -> tf.data.Dataset:
+        def repeat(index: tf.Tensor, clip: dict) -> tf.data.Dataset:
+            return tf.data.Dataset.from_tensors(clip).repeat(num_repeats(clip, self.seed_of(index, _OF_REPEATS)))
+
+        return clips.enumerate().flat_map(repeat)
+
+    def seed_of(self, number: tf.Tensor, purpose: int) -> tf.Tensor:
+        """The seed, int64 [2], of what is drawn once for each clip or batch, counted by `number`, int64 [].
+
+        Those of windows (`sampling.windows`), and of other purposes, are others.
+        """
+        return draws.fold_in(tf.stack([tf.constant(self.seed, tf.int64), number]), purpose)
 
     def separated(self, examples: tf.data.Dataset) -> tf.data.Dataset:
         """Windows of one clip, which are no negatives of each other, out of each other's batch."""

@@ -1,5 +1,7 @@
 """Ten steps on the same global batches, under some strategies: `python -m tests.training.replicas NAMES OUTPUT CASE...`
 
+Case recipe makes its own global batches: all that a classifier's input can do to them, before devices divide them.
+
 NAMES are one, mirrored (two devices) or both, as one,mirrored; or multi_worker. It writes OUTPUT/NAME/CASE.npz, the
 weights after the last step and what was reported; a worker of several OUTPUT/worker0/CASE.npz or worker1.
 """
@@ -13,11 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
+from audioset_triplet.config.classifier import AugmentationConfig, BalanceConfig, ClassifierConfig
+from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
+from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.models import networks
+from audioset_triplet.training import inputs, moving_average, pipeline
 from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
+from tests import tiny_records
 from tests.tiny_network import build_tiny_network
 from tests.training.test_classifier import batch_of as labelled_batch
 from tests.training.test_classifier import build_linear
@@ -52,7 +59,13 @@ TRIPLETS = {
 LABELS = {"softmax": "softmax", "sigmoids": "sigmoid"}
 
 
+RECIPE = "recipe"
+CLASSES = [0, 1, 2]
+
+
 def build_model(case):
+    if case == RECIPE:
+        return ClassifierModel(build_linear(), "sigmoid", (0.5, 1.0, 4.0))
     if case in LABELS:
         return ClassifierModel(build_linear(), LABELS[case], (0.5, 1.0, 4.0))
     model_class, build, loss = TRIPLETS[case]
@@ -67,7 +80,20 @@ def global_batch(step, case):
     return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)
 
 
-def train(strategy, case):
+def recipe_input(folder):
+    """The input of a worker, of records of three classes, one of them rare: balanced, mixed and masked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = [tiny_records.make_clip(i, label=min(i % 4, 2) if i < 8 else 0, seconds=1.5) for i in range(12)]
+    config = ClassifierConfig(
+        data=DataConfig(tiny_records.write(folder / "clips.tfrecord", clips)),
+        balance=BalanceConfig(class_balance="repeat", max_repeats=3),
+        augmentation=AugmentationConfig(mixup_alpha=1.0, mixup_share=0.7, time_masks=2, band_masks=2),
+        training=TrainingConfig(batch_size=BATCH_SIZE, deterministic=True),
+    )
+    return lambda context: inputs.labelled_batches(config, CLASSES, clips, pipeline.Feed(context=context))
+
+
+def batches_input(strategy, case):
     batches = [global_batch(step, case) for step in range(STEPS)]
     rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *batches)
 
@@ -79,17 +105,29 @@ def train(strategy, case):
         dataset = tf.data.Dataset.from_tensor_slices(mine)
         return dataset.batch(BATCH_SIZE // strategy.num_replicas_in_sync, drop_remainder=True)
 
+    return part
+
+
+def train(strategy, case, folder):
+    part = recipe_input(folder / "records") if case == RECIPE else batches_input(strategy, case)
+    averaging = moving_average.decay(TrainingConfig(average_from=0.5, steps=STEPS))
     with strategy.scope():
         model = build_model(case)
         network = model.submodels["network"]
         optimizer = tf.keras.optimizers.SGD(0.1)
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer)
+        averages = moving_average.copies(model.submodels) if case == RECIPE else {}
     start = network.get_weights()
     history = model.fit(
-        strategy.distribute_datasets_from_function(part), steps_per_epoch=STEPS, epochs=1, verbose=0
+        strategy.distribute_datasets_from_function(part),
+        steps_per_epoch=STEPS,
+        epochs=1,
+        callbacks=[moving_average.MovingAverage(model.submodels, averages, averaging, first_step=0)],
+        verbose=0,
     ).history
-    return start, network.get_weights(), {name: values[0] for name, values in history.items()}
+    weights = [weight for network in (network, *averages.values()) for weight in network.get_weights()]
+    return start, weights, {name: values[0] for name, values in history.items()}
 
 
 def main(names, output, *cases):
@@ -104,7 +142,7 @@ def main(names, output, *cases):
         folder = pathlib.Path(output) / name
         folder.mkdir(parents=True)
         for case in cases:
-            start, weights, reported = train(strategy, case)
+            start, weights, reported = train(strategy, case, folder)
             assert max(np.abs(old - new).max() for old, new in zip(start, weights)) > 1e-3
             np.savez(folder / f"{case}.npz", *weights, **reported)
 

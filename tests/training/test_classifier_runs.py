@@ -82,7 +82,7 @@ def finished(data, tmp_path_factory):
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
     classes = list(classifier.find_classes(clips, config.loss).names)
-    stream = inputs.labelled_batches(config, classes, [clip.clip_id for clip in clips], pipeline.Feed(first_step))
+    stream = inputs.labelled_batches(config, classes, clips, pipeline.Feed(first_step))
     assert stream.element_spec.windows.shape == [8, 96, 64] and stream.element_spec.targets.shape == [8, len(classes)]
     return list(stream.take(count).as_numpy_iterator())
 
@@ -281,8 +281,13 @@ def test_the_program_trains_and_scores(data, tmp_path):
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
-    arguments = processes.flags(**TINY, data=data, folds=1, steps=12, deterministic=True)
+    recipe = dict(loss="sigmoid", prior_exponent=0.5, bottleneck=8, class_balance="repeat", average_from=0.25)
+    recipe.update(mixup_alpha=1, mixup_share=0.7, time_masks=2, band_masks=2)
+    arguments = processes.flags(**TINY, **recipe, data=data, steps=12, deterministic=True)
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
+    assert trained_networks.restore_classifier(str(killed)).embedding.output_shape == (None, 8)
+    known = classes.read(str(killed))  # 18 clips: classes 0, 2 and 3 with four of them, 1 with five, 9 with one
+    assert known.priors[9] == 1 / 18 and known.positive_weights[9] == pytest.approx((18 / 5) ** 0.5)
     assert [line["step"] for line in metrics_log.read(str(killed))] == list(range(2, 13, 2))
 
 
