@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts
+from audioset_triplet.store import part_info
 from audioset_triplet.store import stored_clips as stored
 from audioset_triplet.store.scores import ClipScores
 from audioset_triplet.store.stored_clips import Clips, StoredClips
@@ -66,7 +66,7 @@ def read_split(
         train = dataclasses.replace(train, labels=labels, class_names=train_labels.class_names)
         weights[[clip_id in train_labels.annotated for clip_id in train.clip_ids]] = annotated_weight
     evaluated = stored.read_clips(eval_folder, eval_folds)
-    embedding_parts.check_same_model(
+    part_info.check_same_model(
         train.info,
         train_folder,
         evaluated.info,

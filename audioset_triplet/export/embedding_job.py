@@ -30,7 +30,7 @@ from audioset_triplet.jobs import gpus, storage
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
-from audioset_triplet.store import embedding_parts
+from audioset_triplet.store import part_info
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
 
 _REJECTS = "_rejects.csv"  # readers of Parquet folders skip names with _
@@ -161,7 +161,7 @@ def _settings(folder: Folder, info: StoreInfo, config: EmbeddingConfig, audio: A
         folds, num_shards, root = before["folds"], int(before["num_shards"]), before["root"]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: not the settings of embeddings: choose another --output.") from error
-    embedding_parts.check_same_model(known, folder.root, info, "this run")
+    part_info.check_same_model(known, folder.root, info, "this run")
     if folds != own["folds"]:
         texts = (", ".join(map(str, numbers)) or "all" for numbers in (folds, own["folds"]))
         raise UserError(f"{folder.root}: holds folds {next(texts)}, not {next(texts)}: choose another --output.")

@@ -19,7 +19,7 @@ from audioset_triplet.export.loaded_model import EmbeddingModel
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
 from audioset_triplet.media.audio_files import AudioError
-from audioset_triplet.store import embedding_parts, part_rows
+from audioset_triplet.store import part_rows, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_writers import FeaturePartWriter, ParquetPartWriter, PartWriter
 
@@ -152,7 +152,7 @@ def _write_part(folder: Folder, shard: Shard, kept: Mapping[str, Outcome], work:
     """Writes the part of a shard; returns what became of each item."""
     clips = _Clips(shard, kept, work)
     if kept:
-        with embedding_parts.damage_named(folder.path(shard.name)):
+        with window_parts.damage_named(folder.path(shard.name)):
             clips.rows = part_rows.of_part(shard.name, storage.read_bytes(folder.path(shard.name)), work.info)
     while True:
         try:

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, embeddings
+from audioset_triplet.store import embedding_parts, embeddings, part_info, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 EmbedFile = Callable[[str], Tuple[StoreInfo, np.ndarray]]
@@ -75,7 +75,7 @@ class _Windows:
         found: Dict[str, List[Tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
         columns = ["window_start_seconds", "embedding", "weight"]
         for path in embedding_parts.part_paths(folder):
-            if names.isdisjoint(embedding_parts.clip_ids(path)):
+            if names.isdisjoint(window_parts.clip_ids(path)):
                 continue
             for batch in embeddings.part_batches(path, (), columns):
                 clip_ids = batch["clip_id"].to_numpy(zero_copy_only=False)
@@ -118,7 +118,7 @@ def _of_vectors(path: str, info: StoreInfo) -> List[Query]:
 def _of_sound(path: str, info: StoreInfo, folder: str, embed: EmbedFile) -> Query:
     theirs, vector = embed(path)
     advice = "search with the model that embedded the store"
-    embedding_parts.check_same_model(info, folder, theirs, f"the model for {path}", advice)
+    part_info.check_same_model(info, folder, theirs, f"the model for {path}", advice)
     return Query(path, _unit(vector, path), "")
 
 

@@ -32,7 +32,7 @@ import pyarrow as pa
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, parquet
+from audioset_triplet.store import parquet, window_parts
 
 _ASSIGNMENTS = [
     pa.field("clip_id", pa.string()),
@@ -140,7 +140,7 @@ def read(folder: str) -> Assignments:
     info = _info(table.schema, path)
     if [field.name for field in _ASSIGNMENTS] != table.schema.names:
         raise UserError(f"{path}: has the columns {', '.join(table.schema.names)}; not written by experiments.cluster.")
-    embedding_parts.require_columns(path, table.schema, pa.schema(_ASSIGNMENTS))
+    window_parts.require_columns(path, table.schema, pa.schema(_ASSIGNMENTS))
     if any(table[name].null_count for name in ("clip_id", "cluster", "probability")):
         raise UserError(f"{path}: a row lacks a value; assign again.")
     columns = {name: table[name].to_numpy() for name in table.schema.names}

@@ -3,17 +3,10 @@
     embeddings-00000-of-00013.parquet, ...      of `experiments.embed` (`export.embedding_job`): a part for each shard
     embeddings-00000.parquet, ...               of `EmbeddingWriter`, one after the other
 
-    clip_id               string
-    recording_id          string
-    window_start_seconds  float32
     embedding             fixed_size_list<float32>[D], unit norm
-    weight                float32, positive: weight of the window in its clip (`frontend.loudness`)
-    labels                list<int64>
-    label_names           list<string>, parallel to labels
-    fold                  int64, -1: none
 
-The file metadata names the model, the front end, the code version and D. All rows of a clip are together in one
-part, and a part gets its name when it is complete: a killed writer leaves complete clips. pandas, polars and duckdb can
+The other columns are those of `store.window_parts`. The file metadata names the model, the front end, the code version
+and D. A part gets its name when it is complete: a killed writer leaves complete clips. pandas, polars and duckdb can
 read the folder.
 
 Shapes: R rows (windows) of a batch, W windows of a clip, D embedding size.
@@ -23,7 +16,7 @@ import contextlib
 import dataclasses
 import glob
 import os
-from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Iterable, Iterator, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,27 +24,20 @@ import pyarrow as pa
 import audioset_triplet
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, parquet
+from audioset_triplet.store import embedding_parts, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_writers import ParquetPartWriter
+from audioset_triplet.store.window_parts import WindowRows
 
 # 4 hours of audio, 8 MB at D = 128: what a killed writer repeats, and 1,200 parts for all of AudioSet.
 ROWS_PER_PART = 16384
-_BATCH_BYTES = 16 << 20  # rows held in memory while reading
 
 
 @dataclasses.dataclass(frozen=True)
-class WindowBatch:
+class WindowBatch(WindowRows):
     """R windows, in the order on disk."""
 
-    clip_ids: np.ndarray  # [R] str objects
-    recording_ids: np.ndarray  # [R] str objects
-    window_start_seconds: np.ndarray  # [R] float32
     embeddings: np.ndarray  # [R, D] float32, unit norm
-    weights: np.ndarray  # [R] float32
-    labels: List[Tuple[int, ...]]
-    label_names: List[Tuple[str, ...]]
-    folds: np.ndarray  # [R] int64
 
 
 class EmbeddingWriter:
@@ -86,9 +72,9 @@ class EmbeddingWriter:
         self._next_part = 0
         embedding_parts.check_folder(folder, self._info)
         for path in embedding_parts.part_paths(folder):
-            self.clip_ids_done.update(embedding_parts.clip_ids(path))
-            self._next_part = 1 + embedding_parts.part_number(path)
-            if embedding_parts.is_shard(path):
+            self.clip_ids_done.update(window_parts.clip_ids(path))
+            self._next_part = 1 + window_parts.part_number(path)
+            if window_parts.is_shard(path):
                 raise UserError(f"{folder}: holds parts of experiments.embed, which alone adds to them.")
         self._start_part()
 
@@ -176,17 +162,7 @@ def read_info(folder: str) -> StoreInfo:
     Raises:
         UserError: no such folder, no embeddings in it, a damaged part, or parts of several models or front ends.
     """
-    if os.path.isfile(folder):
-        raise UserError(f"{folder}: is a file; give the folder of embeddings that it is in.")
-    if not os.path.isdir(folder):
-        raise UserError(f"{folder}: no such folder of embeddings; experiments.embed writes one.")
-    paths = embedding_parts.part_paths(folder)
-    if not paths:
-        raise UserError(f"{folder}: holds no embeddings-*.parquet; experiments.embed writes them.")
-    first = embedding_parts.read_info(paths[0])
-    for path in paths[1:]:
-        embedding_parts.check_same_model(first, paths[0], embedding_parts.read_info(path), path)
-    return first
+    return window_parts.read_folder_info(folder, StoreInfo)
 
 
 def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch]:
@@ -202,40 +178,9 @@ def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[WindowBatch
     read_info(folder)
     for path in embedding_parts.part_paths(folder):
         for batch in part_batches(path, folds):
-            yield WindowBatch(
-                clip_ids=batch["clip_id"].to_numpy(zero_copy_only=False),
-                recording_ids=batch["recording_id"].to_numpy(zero_copy_only=False),
-                window_start_seconds=batch["window_start_seconds"].to_numpy(),
-                embeddings=embedding_parts.matrix(batch),
-                weights=batch["weight"].to_numpy(),
-                labels=[tuple(labels) for labels in batch["labels"].to_pylist()],
-                label_names=[tuple(names) for names in batch["label_names"].to_pylist()],
-                folds=batch["fold"].to_numpy(),
-            )
+            yield WindowBatch(**window_parts.window_rows(batch), embeddings=embedding_parts.matrix(batch))
 
 
 def part_batches(path: str, folds: Sequence[int] = (), columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """Streams the rows of one part, in the order in which they were written; at most 16 MiB of embeddings at a time.
-
-    Args:
-        path: the part.
-        folds: only clips of these folds; empty: all.
-        columns: only these; empty: all.
-
-    Raises:
-        UserError: a damaged part, an embedding that is not of unit norm, or a weight that is not positive.
-    """
-    batch_size = max(1, _BATCH_BYTES // (4 * embedding_parts.read_info(path).embedding_size))
-    needed = sorted({*columns, "clip_id", "fold"}) if columns else None
-    with embedding_parts.damage_named(path):
-        for batch in parquet.batches(path, batch_size, needed):
-            if folds:
-                batch = batch.filter(pa.array(np.isin(batch["fold"].to_numpy(), folds)))
-            if batch["clip_id"].null_count or batch["fold"].null_count:
-                raise UserError(f"{path}: a row has no clip_id or no fold; remove it and run experiments.embed again.")
-            if batch.num_rows:
-                if not columns or "weight" in columns:
-                    embedding_parts.check_weights(batch, path)
-                if not columns or "embedding" in columns:
-                    embedding_parts.check_unit_norm(embedding_parts.matrix(batch), batch["clip_id"], path)
-                yield batch
+    """Streams the rows of one part, as `window_parts.part_batches`."""
+    return window_parts.part_batches(path, StoreInfo, folds, columns)

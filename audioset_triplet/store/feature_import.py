@@ -21,7 +21,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Vocabulary
 from audioset_triplet.records import reading
 from audioset_triplet.records.schema import NO_FOLD
-from audioset_triplet.store import embedding_parts, features, stored_clips
+from audioset_triplet.store import embedding_parts, features, part_info, stored_clips
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.store.features import ClipFeatures
@@ -110,7 +110,7 @@ def _named_model(files: Sequence[str]) -> Optional[StoreInfo]:
     for folder, info in zip(folders[1:], others):
         if first and info:
             advice = "features of one model are imported at a time"
-            embedding_parts.check_same_model(first, folders[0], info, folder, advice)
+            part_info.check_same_model(first, folders[0], info, folder, advice)
         elif first or info:
             named, unnamed = (folders[0], folder) if first else (folder, folders[0])
             raise UserError(f"{named} has a {FEATURES_INFO}, {unnamed} has none: import them one after the other.")

@@ -1,4 +1,4 @@
-"""The clips of one part of stored embeddings, as a writer of another part copies them (`store.part_writers`)."""
+"""The clips of one part of a folder of vectors, as a writer of another part copies them (`store.part_writers`)."""
 
 import io
 from typing import Any, Dict
@@ -7,17 +7,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audioset_triplet.records import framing
-from audioset_triplet.store import embedding_parts, features, parquet
-from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store import features, parquet, window_parts
+from audioset_triplet.store.part_info import PartInfo
 
 
-def of_parquet(data: bytes, info: StoreInfo) -> Dict[str, pa.RecordBatch]:
+def of_parquet(data: bytes, info: PartInfo) -> Dict[str, pa.RecordBatch]:
     """Clip id -> its rows, of the bytes of a Parquet part; `info` is what the rows are to say they are of.
 
     Raises:
         pa.ArrowException, OSError: damaged.
     """
-    schema = embedding_parts.build_schema(info)
+    schema = window_parts.build_schema(info)
     table = parquet.read(io.BytesIO(data)).combine_chunks()
     rows: Dict[str, pa.RecordBatch] = {}
     if not table.num_rows:
@@ -41,6 +41,6 @@ def of_features(data: bytes) -> Dict[str, bytes]:
     return {features.clip_from_sequence_example(record).clip.clip_id: record for record in records}
 
 
-def of_part(name: str, data: bytes, info: StoreInfo) -> Dict[str, Any]:
+def of_part(name: str, data: bytes, info: PartInfo) -> Dict[str, Any]:
     """Clip id -> rows, by the format that the name of the part says."""
     return of_parquet(data, info) if name.endswith(".parquet") else of_features(data)

@@ -1,9 +1,9 @@
-"""Writers of one part of stored embeddings: Parquet rows, or feature records.
+"""Writers of one part of a folder of vectors: Parquet rows of embeddings or scores, or feature records of embeddings.
 
 A part is written from beginning to end into an open file, which the caller names when it is whole. Both have the same
-methods: `write` takes windows that have just been embedded, `copy` a clip of an older part.
+methods: `write` takes windows that a model has just given vectors, `copy` a clip of an older part.
 
-Shapes: W windows of a clip, D embedding size.
+Shapes: W windows of a clip, D size of a vector.
 """
 
 from typing import Any, BinaryIO, List, Optional, Protocol, Union
@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.records import framing
-from audioset_triplet.store import embedding_parts, features, parquet
+from audioset_triplet.store import features, parquet, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.part_info import PartInfo
 
 _BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the file, whatever the length of a clip
 # Dictionaries suit ids that repeat over the windows of a clip, not floats.
@@ -31,7 +32,7 @@ class PartWriter(Protocol):
         self,
         clip: ClipInfo,
         window_start_seconds: np.ndarray,
-        embeddings: np.ndarray,
+        vectors: np.ndarray,
         weights: Optional[np.ndarray] = None,
         continues: bool = False,
     ) -> None:
@@ -40,12 +41,12 @@ class PartWriter(Protocol):
         Args:
             clip: the clip that they belong to.
             window_start_seconds: [W], from the start of the clip; W >= 1.
-            embeddings: [W, D], unit norm.
+            vectors: [W, D], what the kind promises (`PartInfo.are_valid`).
             weights: [W], positive: weight of each window in the mean over the clip; None: equal weights.
             continues: they are more windows of the clip of the last call.
 
         Raises:
-            UserError: an embedding that is not finite or not of unit norm.
+            UserError: an invalid vector.
         """
         ...
 
@@ -59,13 +60,13 @@ class PartWriter(Protocol):
 
 
 class ParquetPartWriter:
-    """Rows of `store.embeddings`."""
+    """Rows of `store.window_parts`: of embeddings or of scores."""
 
     has_starts = True
 
-    def __init__(self, file: Union[str, BinaryIO], info: StoreInfo) -> None:
+    def __init__(self, file: Union[str, BinaryIO], info: PartInfo) -> None:
         self._file, self._info = file, info
-        self._schema = embedding_parts.build_schema(info)
+        self._schema = window_parts.build_schema(info)
         self._writer: Optional[parquet.Writer] = None
         self._buffer: List[pa.RecordBatch] = []
         self._buffer_bytes = 0
@@ -75,25 +76,25 @@ class ParquetPartWriter:
         self,
         clip: ClipInfo,
         window_start_seconds: np.ndarray,
-        embeddings: np.ndarray,
+        vectors: np.ndarray,
         weights: Optional[np.ndarray] = None,
         continues: bool = False,
     ) -> None:
-        embeddings = np.asarray(embeddings, np.float32)
-        weights = np.ones(len(embeddings)) if weights is None else np.asarray(weights)
-        expected = (max(1, len(window_start_seconds)), self._info.embedding_size)
-        if embeddings.shape != expected:
-            raise ValueError(f"clip {clip.clip_id}: embeddings of shape {embeddings.shape}, not {expected}")
+        vectors = np.asarray(vectors, np.float32)
+        weights = np.ones(len(vectors)) if weights is None else np.asarray(weights)
+        expected = (max(1, len(window_start_seconds)), self._info.vector_size)
+        if vectors.shape != expected:
+            raise ValueError(f"clip {clip.clip_id}: vectors of shape {vectors.shape}, not {expected}")
         if weights.shape != expected[:1] or not ((weights > 0) & np.isfinite(weights)).all():
             raise ValueError(f"clip {clip.clip_id}: weights {weights}, not {expected[0]} positive ones")
-        ids = [clip.clip_id] * len(embeddings)
-        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
-        self.copy(embedding_parts.record_batch(clip, window_start_seconds, embeddings, weights, self._schema))
+        ids = [clip.clip_id] * len(vectors)
+        self._info.check(vectors, ids, f"model {self._info.model_id}")
+        self.copy(window_parts.record_batch(clip, window_start_seconds, vectors, weights, self._schema))
 
     def copy(self, rows: pa.RecordBatch) -> None:
         """Appends rows of a part of the same model."""
         self._buffer.append(rows)
-        self._buffer_bytes += rows.num_rows * self._info.embedding_size * np.dtype(np.float32).itemsize
+        self._buffer_bytes += rows.num_rows * self._info.vector_size * np.dtype(np.float32).itemsize
         self.num_rows += rows.num_rows
         if self._buffer_bytes > _BUFFER_BYTES:
             self._flush()
@@ -133,19 +134,19 @@ class FeaturePartWriter:
         self,
         clip: ClipInfo,
         window_start_seconds: np.ndarray,
-        embeddings: np.ndarray,
+        vectors: np.ndarray,
         weights: Optional[np.ndarray] = None,
         continues: bool = False,
     ) -> None:
         """As `PartWriter.write`. Starts are not stored: windows are successive."""
-        ids = [clip.clip_id] * len(embeddings)
-        embedding_parts.check_unit_norm(embeddings, ids, f"model {self._info.model_id}")
+        ids = [clip.clip_id] * len(vectors)
+        self._info.check(vectors, ids, f"model {self._info.model_id}")
         if not continues:
             self._finish_clip()
         self._clip = clip  # a long clip's end may be known in its last call only
-        self._codes.append(features.quantize(embeddings))
-        self._weights.append(np.ones(len(embeddings)) if weights is None else np.asarray(weights))
-        self.num_rows += len(embeddings)
+        self._codes.append(features.quantize(vectors))
+        self._weights.append(np.ones(len(vectors)) if weights is None else np.asarray(weights))
+        self.num_rows += len(vectors)
 
     def copy(self, record: bytes) -> None:
         """Appends a record of a part of the same model."""

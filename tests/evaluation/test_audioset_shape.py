@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from audioset_triplet.config.evaluation import HeadConfig, RetrievalConfig, SemiSupervisedConfig
 from audioset_triplet.evaluation import classification, knn, metrics, retrieval, semi_supervised, splits
-from audioset_triplet.store import embeddings, stored_clips
+from audioset_triplet.store import stored_clips, window_parts
 from tests import audioset_shape
 from tests.reference import knn as knn_reference
 from tests.reference import retrieval as retrieval_reference
@@ -39,7 +39,7 @@ def vectors(folder):
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Everything is cut into pieces that are much smaller than the set."""
-    monkeypatch.setattr(embeddings, "_BATCH_BYTES", 1 << 17)
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", 1 << 17)
     monkeypatch.setattr(retrieval, "_VECTOR_BYTES", 4000 * 4 * audioset_shape.SIZE)
     monkeypatch.setattr(classification, "_BUFFER_BYTES", 4000 * 4 * audioset_shape.SIZE)
     monkeypatch.setattr(knn, "_QUERY_BYTES", 1000 * 4 * audioset_shape.SIZE)

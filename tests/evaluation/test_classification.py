@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from audioset_triplet.config.evaluation import ClassificationConfig, HeadConfig
 from audioset_triplet.evaluation import classification, metrics, splits
-from audioset_triplet.store import embeddings
+from audioset_triplet.store import embeddings, window_parts
 from tests import example_clips
 
 HEAD = HeadConfig(hidden_units=32, head_epochs=1, head_min_steps=60, head_learning_rate=1e-2)
@@ -48,7 +48,7 @@ def test_scores_are_weighted_means_over_the_windows_of_its_scores(folder, monkey
     monkeypatch.setattr(
         classification, "build_head", lambda *arguments: models.append(original(*arguments)) or models[-1]
     )
-    monkeypatch.setattr(embeddings, "_BATCH_BYTES", 50 * 4 * SIZE)  # cuts clips of three windows
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", 50 * 4 * SIZE)  # cuts clips of three windows
     scores = classification.clip_scores(split, split.usable, HEAD, 0)
     rows, vectors, weights = (np.concatenate(parts) for parts in zip(*split.evaluated.windows()))
     predicted = models[0].predict(vectors, verbose=0)

@@ -7,7 +7,7 @@ import pytest
 
 from audioset_triplet.config.evaluation import KnnConfig
 from audioset_triplet.evaluation import knn, metrics, splits
-from audioset_triplet.store import embeddings, stored_clips
+from audioset_triplet.store import stored_clips, window_parts
 from tests import example_clips
 from tests.reference import knn as reference
 
@@ -36,7 +36,7 @@ def test_scores_are_those_of_loops_over_all_neighbours(folder, k, temperature, m
     # In pieces: queries by 20, training clips by 7 at most.
     monkeypatch.setattr(knn, "_QUERY_BYTES", 20 * 4 * 16)
     monkeypatch.setattr(knn, "_COSINES", 20 * 7)
-    monkeypatch.setattr(embeddings, "_BATCH_BYTES", 50 * 4 * 16)
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", 50 * 4 * 16)
     np.testing.assert_allclose(knn.clip_scores(split, k, temperature).scores, expected, atol=2e-5)
 
 

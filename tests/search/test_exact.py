@@ -15,7 +15,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import clip_vector, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.search import exact, queries
-from audioset_triplet.store import embeddings
+from audioset_triplet.store import embeddings, window_parts
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import processes
@@ -61,7 +61,7 @@ def test_hits_are_those_of_a_plain_search(store, tmp_path, top, num_workers, mon
     texts = ["clip07@10", "clip11@10@1.5", "clip30@10@0"]
     wanted = queries.read(texts, str(store))
     if num_workers == 1:
-        monkeypatch.setattr(embeddings, "_BATCH_BYTES", 11 * 4 * SIZE)  # blocks of eleven rows
+        monkeypatch.setattr(window_parts, "_BATCH_BYTES", 11 * 4 * SIZE)  # blocks of eleven rows
     where = exact.at(str(tmp_path), RunnerConfig(num_workers=num_workers))
     table = exact.search(wanted, str(store), top, where)
     assert len(list(store.glob("*.parquet"))) == 5 and not (tmp_path / "_searching").exists()

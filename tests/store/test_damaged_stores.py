@@ -10,7 +10,7 @@ import pytest
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import assignments, embeddings, scores, stored_clips
+from audioset_triplet.store import assignments, embeddings, scores, stored_clips, window_scores
 
 PART = "embeddings-00000.parquet"
 
@@ -36,10 +36,19 @@ def write_scores(folder):
     return folder / "scores.parquet"
 
 
+def write_window_scores(folder):
+    folder.mkdir()
+    info = window_scores.ScoreInfo("model", "front-end", "1", (0, 1), ("x", "y"), 0.975, 0.96)
+    clip = window_scores.ScoredClip(ClipInfo("a", "a", (0,), ("x",)), np.arange(2.0), np.eye(2))
+    window_scores.write_part(str(folder / "scores-00000.parquet"), info, [clip])
+    return folder / "scores-00000.parquet"
+
+
 STORES = {
     "embeddings": (write_embeddings, lambda path: stored_clips.clip_vectors(str(path.parent))),
     "assignments": (write_assignments, lambda path: assignments.read(str(path.parent))),
     "scores": (write_scores, lambda path: scores.read(str(path))),
+    "window scores": (write_window_scores, lambda path: window_scores.clip_scores(str(path.parent))),
 }
 
 
@@ -93,7 +102,7 @@ def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path, store, damage):
             lambda path: with_column(path, "weight", lambda table: pa.array([np.nan] * 4, pa.float32())),
             "a window of clip a has the weight nan, not a positive number",
         ),
-        ("embeddings", lambda path: with_metadata(path, embedding_size="four"), "damaged .invalid literal"),
+        ("embeddings", lambda path: with_metadata(path, embedding_size="four"), "damaged .Expecting value"),
         ("embeddings", lambda path: pq.write_table(pq.read_table(path).slice(0, 0), path), "holds no clip;"),
         ("embeddings", lambda path: shutil.copy(path, f"{path.parent}/embeddings-0 (1).parquet"), "not a file name"),
         (
@@ -104,6 +113,9 @@ def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path, store, damage):
         ("assignments", lambda path: with_metadata(path, num_clusters="x"), "damaged .invalid literal"),
         ("scores", lambda path: with_metadata(path, classes="3"), "not a file of scores, or a damaged one"),
         ("scores", lambda path: with_column(path, "scores", lambda _: pa.array([1.0])), "not a file of scores"),
+        ("window scores", lambda path: with_metadata(path, classes="[1, 0]"), "damaged .classes must be ascending"),
+        ("window scores", lambda path: with_metadata(path, class_names='["x"]'), "damaged .1 names of 2 classes"),
+        ("window scores", lambda path: with_metadata(path, classes="3"), "damaged .*not iterable"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, store, damage, message):

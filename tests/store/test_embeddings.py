@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import audioset_triplet
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, embeddings, part_writers
+from audioset_triplet.store import embedding_parts, embeddings, part_writers, window_parts
 from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
 
@@ -83,7 +83,7 @@ def test_schema_and_metadata_are_the_documented_ones(tmp_path):
 
 
 def test_clip_vectors_are_renormalised_means_also_across_parts_calls_and_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings, "_BATCH_BYTES", 5 * 4 * SIZE)  # batches of 5 rows cut clips of 3 and 8 in two
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", 5 * 4 * SIZE)  # batches of 5 rows cut clips of 3 and 8 in two
     with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE, rows_per_part=10) as writer:
         for number in range(9):
             starts, vectors = windows_of(number, 3 if number % 2 else 8)
@@ -260,9 +260,9 @@ def test_two_names_of_one_class_are_refused(tmp_path):
 def test_what_a_writer_is_given_is_checked(tmp_path):
     starts, vectors = windows_of(0, 3)
     with EmbeddingWriter(str(tmp_path), "model", "front-end", SIZE) as writer:
-        with pytest.raises(UserError, match="clip clip0 has the norm 2"):
+        with pytest.raises(UserError, match="clip clip0 has an embedding of the norm 2"):
             writer.write(clip_info(0), starts, 2 * vectors)
-        with pytest.raises(UserError, match="clip clip0 has the norm nan"):
+        with pytest.raises(UserError, match="clip clip0 has an embedding of the norm nan"):
             writer.write(clip_info(0), starts, np.where(vectors == vectors[1], np.nan, vectors))
         for wrong_starts, wrong_vectors in ((starts[:2], vectors), (starts, vectors[:, :2]), (starts[:0], vectors[:0])):
             with pytest.raises(ValueError, match="of shape"):
@@ -286,7 +286,7 @@ def test_vectors_that_are_not_of_unit_norm_are_refused_when_read(tmp_path):
     table = pq.read_table(path)
     doubled = pa.FixedSizeListArray.from_arrays(pa.array(np.full(3 * SIZE, 1.0, np.float32)), SIZE)
     pq.write_table(table.set_column(3, table.schema.field(3), doubled), path)
-    with pytest.raises(UserError, match=r"00000.parquet: an embedding of clip clip0 has the norm 2, not 1"):
+    with pytest.raises(UserError, match=r"00000.parquet: clip clip0 has an embedding of the norm 2, not 1"):
         clip_vectors(str(tmp_path))
 
 

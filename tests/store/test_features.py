@@ -323,7 +323,7 @@ def test_records_are_copied_as_they_are(tmp_path):
 def test_what_a_writer_is_given_is_checked(tmp_path):
     with feature_folders.writing(tmp_path, 128) as writer:
         for wrong in (np.full([1, 128], np.nan), 2 * embeddings(1)):
-            with pytest.raises(UserError, match="a/b.wav has the norm"):
+            with pytest.raises(UserError, match="a/b.wav has an embedding of the norm"):
                 writer.write(CLIP, np.arange(1), wrong)
     assert not read_folder(tmp_path)
 

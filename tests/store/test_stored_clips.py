@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embeddings, stored_clips
+from audioset_triplet.store import embeddings, stored_clips, window_parts
 from tests import example_clips
 
 WEIGHTS = np.random.default_rng(0).uniform(0.01, 1, [23, 3]).astype(np.float32)
@@ -15,7 +15,7 @@ WEIGHTS = np.random.default_rng(0).uniform(0.01, 1, [23, 3]).astype(np.float32)
 @pytest.fixture(params=[1, 7, 1000])
 def folder(request, tmp_path, monkeypatch):
     """23 clips of 3 windows in parts of 4 clips, read in batches of some windows."""
-    monkeypatch.setattr(embeddings, "_BATCH_BYTES", request.param * 4 * 16)
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", request.param * 4 * 16)
     infos = example_clips.make_infos(23, 4)
     windows = example_clips.write(tmp_path, infos, rows_per_part=12, weights=WEIGHTS)
     return str(tmp_path), infos, windows
