@@ -143,3 +143,14 @@ def test_names_as_people_write_them():
         None,
     ]
     assert tables.closest("dgo bark", names) == "dog bark" and tables.closest("zzz", names) is None
+
+
+def test_columns_are_those_of_the_rows(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text('a,b,,c\n1,"x,\ny",,2\n\n3,z,,4\n')
+    columns = tables.read_columns(path, ["c", "b"])
+    assert columns.values == {"c": ["2", "4"], "b": ["x,\ny", "z"]} and columns.header == ["a", "b", "", "c"]
+    assert columns.lines == [row.line for row in tables.read(path, ["c"])] == [2, 5] and len(columns) == 2
+    for read_some in (tables.read, tables.read_columns):
+        with pytest.raises(UserError, match="line 1: no column 'd'"):
+            read_some(path, ["d"])
