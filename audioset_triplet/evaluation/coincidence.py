@@ -21,7 +21,8 @@ from audioset_triplet.clips import digest
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.evaluation import CoincidenceEvaluationConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import ranking
+from audioset_triplet.evaluation import calibration, ranking
+from audioset_triplet.evaluation.calibration import Bin
 from audioset_triplet.frontend import registry
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.losses.coincidence import Timestamps, find_pairs
@@ -33,17 +34,7 @@ from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import windows
 
-NUM_BINS = 10
 _BATCH_SIZE = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Bin:
-    """The pairs of similar predicted probability: a dot of the reliability diagram."""
-
-    predicted: float  # weighted mean of their p
-    observed: float  # weighted share of them that is positive
-    share: float  # of the weight of all pairs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +160,7 @@ def measure(
     counted = positive | negative
     weights = np.where(positive, 0.5 / positive.sum(), 0.5 / negative.sum())[counted]
     predicted = expit(scores[counted].astype(np.float64))
-    bins = _bins(predicted, positive[counted], weights)
+    bins = calibration.reliability(predicted, positive[counted], weights)
     return PairMetrics(
         scores=scores,
         positive=positive,
@@ -177,17 +168,9 @@ def measure(
         auc=ranking.roc_auc(scores[counted], positive[counted]),
         auc_of_other_classes=_auc_of_other_classes(scores, positive, negative, labels),
         equal_error_rate=ranking.equal_error_rate(scores[counted], positive[counted]),
-        calibration_error=float(sum(one.share * abs(one.predicted - one.observed) for one in bins)),
+        calibration_error=calibration.error(bins),
         bins=bins,
     )
-
-
-def _bins(predicted: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> List[Bin]:
-    indices = np.minimum((predicted * NUM_BINS).astype(int), NUM_BINS - 1)
-    shares, sums, hits = (
-        np.bincount(indices, weights * values, NUM_BINS) for values in (np.ones_like(predicted), predicted, positive)
-    )
-    return [Bin(total / share, hit / share, share) for share, total, hit in zip(shares, sums, hits) if share > 0]
 
 
 def _auc_of_other_classes(

@@ -1,16 +1,16 @@
-"""Metrics of the scores of clips: means over classes, with equal weight for each class.
+"""Metrics of rankings by scores: means over classes, with equal weight for each class.
 
 Two different numbers are called d-prime in the literature: that of the mean AUC (PANNs), and the mean over classes of
 that of each AUC (HEAR). Both are given, under their full names. A perfectly ranked class has an AUC of 1, whose d-prime
 is infinite; as is usual in signal detection, d-prime takes an AUC to be at least half a pair away from 0 and from 1
 (1 / 2PN with P positives and N negatives), so that means stay finite. The AUCs themselves are not changed.
 
-Shapes: n clips, C classes.
+Shapes: n clips, C classes, m items (clips, windows or rated pairs) of one class.
 """
 
 import collections
 import dataclasses
-from typing import Dict, Iterable, List, Optional, Union
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -23,20 +23,85 @@ HEADLINE_NAMES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "a
 
 
 @dataclasses.dataclass(frozen=True)
-class ScoreMetrics:
-    """Metrics of one set of scores; means are over the classes that have a positive and a negative clip."""
+class ClassMetrics:
+    """How well scores rank the items of one class, which has positive and negative ones."""
 
-    map: float  # mean average precision
+    average_precision: float
     auc: float
-    d_prime_of_mean_auc: float
-    mean_d_prime: float
     eer: float
+    num_positives: int
+    num_negatives: int
+
+    @property
+    def prior(self) -> float:
+        """The share of positives."""
+        return self.num_positives / (self.num_positives + self.num_negatives)
+
+    @property
+    def half_a_pair(self) -> float:
+        """How far an AUC is taken to be from 0 and from 1."""
+        return 1 / (2 * self.num_positives * self.num_negatives)
+
+    @property
+    def d_prime(self) -> float:
+        """Of the AUC; finite."""
+        return _finite_d_prime(self.auc, self.half_a_pair)
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingMetrics:
+    """Metrics of one set of scores; means are over the classes that have a positive and a negative item."""
+
+    classes: Dict[int, ClassMetrics]
+    classes_left_out: List[int]  # no positive or no negative item
+
+    @property
+    def map(self) -> float:
+        """Mean average precision."""
+        return _mean(self.class_average_precision.values())
+
+    @property
+    def auc(self) -> float:
+        return _mean(self.class_auc.values())
+
+    @property
+    def d_prime_of_mean_auc(self) -> float:
+        return _finite_d_prime(self.auc, _mean(one.half_a_pair for one in self.classes.values()))
+
+    @property
+    def mean_d_prime(self) -> float:
+        return _mean(one.d_prime for one in self.classes.values())
+
+    @property
+    def eer(self) -> float:
+        return _mean(one.eer for one in self.classes.values())
+
+    @property
+    def prior(self) -> float:
+        """Mean share of positives: nearly the map of a random order."""
+        return _mean(one.prior for one in self.classes.values())
+
+    @property
+    def prior_weighted_map(self) -> float:
+        """The mean of the average precisions, each weighted by the prior of its class."""
+        several = self.classes.values()
+        return float(np.average([one.average_precision for one in several], weights=[one.prior for one in several]))
+
+    @property
+    def class_average_precision(self) -> Dict[int, float]:
+        return {label: one.average_precision for label, one in self.classes.items()}
+
+    @property
+    def class_auc(self) -> Dict[int, float]:
+        return {label: one.auc for label, one in self.classes.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreMetrics(RankingMetrics):
+    """Metrics of the scores of clips, whose labels are all known: what is no positive clip of a class is a negative."""
+
     accuracy: Optional[float]  # share of clips whose class has the highest score; None unless each has exactly one
-    prior: float  # mean share of positives: nearly the map of a random order
-    class_average_precision: Dict[int, float]
-    class_auc: Dict[int, float]
     class_num_clips: Dict[int, int]
-    classes_left_out: List[int]  # no positive or no negative among the clips
     num_clips: int
 
 
@@ -47,36 +112,47 @@ def measure(scores: ClipScores) -> ScoreMetrics:
         UserError: no class has both a positive and a negative clip.
     """
     targets = np.asarray(scores.targets, bool)
-    num_clips = len(targets)
-    num_positives = targets.sum(axis=0)
-    average_precisions, aucs, limits, error_rates, left_out = {}, {}, [], [], []
-    for column, label in enumerate(scores.classes):
-        num_pairs = int(num_positives[column]) * (num_clips - int(num_positives[column]))
-        if not num_pairs:
+    columns = (
+        (label, np.ascontiguousarray(scores.scores[:, column]), targets[:, column])
+        for column, label in enumerate(scores.classes)
+    )
+    ranked = rank(columns, "clip")
+    return ScoreMetrics(
+        ranked.classes,
+        ranked.classes_left_out,
+        accuracy=_accuracy(scores.scores, targets),
+        class_num_clips=dict(zip(scores.classes, targets.sum(axis=0).tolist())),
+        num_clips=len(targets),
+    )
+
+
+def rank(columns: Iterable[Tuple[int, np.ndarray, np.ndarray]], item: str) -> RankingMetrics:
+    """The metrics of some classes, each on items of its own.
+
+    Args:
+        columns: class index, scores [m], whether positive bool [m], of each class.
+        item: what is ranked, for the error.
+
+    Raises:
+        UserError: no class has both a positive and a negative item.
+    """
+    classes, left_out = {}, []
+    for label, scores, is_positive in columns:
+        num_positives = int(is_positive.sum())
+        num_negatives = len(is_positive) - num_positives
+        if not num_positives or not num_negatives:
             left_out.append(label)
             continue
-        ranked, relevant = np.ascontiguousarray(scores.scores[:, column]), targets[:, column]
-        average_precisions[label] = ranking.average_precision(ranked, relevant)
-        aucs[label] = ranking.roc_auc(ranked, relevant)
-        error_rates.append(ranking.equal_error_rate(ranked, relevant))
-        limits.append(1 / (2 * num_pairs))
-    if not aucs:
-        raise UserError("no class has both a positive and a negative clip: there is nothing to rank.")
-    class_num_clips = dict(zip(scores.classes, num_positives.tolist()))
-    return ScoreMetrics(
-        map=_mean(average_precisions.values()),
-        auc=_mean(aucs.values()),
-        d_prime_of_mean_auc=_finite_d_prime(_mean(aucs.values()), _mean(limits)),
-        mean_d_prime=_mean([_finite_d_prime(auc, limit) for auc, limit in zip(aucs.values(), limits)]),
-        eer=_mean(error_rates),
-        accuracy=_accuracy(scores.scores, targets),
-        prior=_mean([class_num_clips[label] / num_clips for label in aucs]),
-        class_average_precision=average_precisions,
-        class_auc=aucs,
-        class_num_clips=class_num_clips,
-        classes_left_out=left_out,
-        num_clips=num_clips,
-    )
+        classes[label] = ClassMetrics(
+            average_precision=ranking.average_precision(scores, is_positive),
+            auc=ranking.roc_auc(scores, is_positive),
+            eer=ranking.equal_error_rate(scores, is_positive),
+            num_positives=num_positives,
+            num_negatives=num_negatives,
+        )
+    if not classes:
+        raise UserError(f"no class has both a positive and a negative {item}: there is nothing to rank.")
+    return RankingMetrics(classes, left_out)
 
 
 def class_titles(class_names: Dict[int, str]) -> Dict[int, str]:
@@ -88,10 +164,11 @@ def class_titles(class_names: Dict[int, str]) -> Dict[int, str]:
     }
 
 
-def flat_numbers(metrics: ScoreMetrics, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
+def flat_numbers(metrics: RankingMetrics, titles: Dict[int, str], prefix: str) -> Dict[str, Union[int, float]]:
     """The numbers under flat keys: PREFIX/map, ..., PREFIX/class/NAME (average precision); accuracy if there is one."""
+    values = {name: getattr(metrics, name, None) for name in HEADLINE_NAMES}
     numbers: Dict[str, Union[int, float]] = {
-        f"{prefix}/{name}": getattr(metrics, name) for name in HEADLINE_NAMES if getattr(metrics, name) is not None
+        f"{prefix}/{name}": value for name, value in values.items() if value is not None
     }
     numbers.update(flat_counts(metrics, prefix))
     for label, value in sorted(metrics.class_average_precision.items()):
@@ -99,14 +176,14 @@ def flat_numbers(metrics: ScoreMetrics, titles: Dict[int, str], prefix: str) -> 
     return numbers
 
 
-def flat_counts(metrics: ScoreMetrics, prefix: str) -> Dict[str, Union[int, float]]:
-    """The counts and the prior under flat keys."""
-    return {
+def flat_counts(metrics: RankingMetrics, prefix: str) -> Dict[str, Union[int, float]]:
+    """The counts and the prior under flat keys; the number of clips where clips are ranked."""
+    numbers: Dict[str, Union[int, float]] = {
         f"{prefix}/prior": metrics.prior,
-        f"{prefix}/num_classes": len(metrics.class_auc),
+        f"{prefix}/num_classes": len(metrics.classes),
         f"{prefix}/classes_left_out": len(metrics.classes_left_out),
-        f"{prefix}/num_clips": metrics.num_clips,
     }
+    return {**numbers, f"{prefix}/num_clips": metrics.num_clips} if isinstance(metrics, ScoreMetrics) else numbers
 
 
 def _mean(values: Iterable[float]) -> float:
