@@ -10,7 +10,7 @@ import pytest
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import assignments, embeddings, scores, stored_clips, window_scores
+from audioset_triplet.store import assignments, embeddings, frame_labels, scores, stored_clips, window_scores
 
 PART = "embeddings-00000.parquet"
 
@@ -44,11 +44,21 @@ def write_window_scores(folder):
     return folder / "scores-00000.parquet"
 
 
+def write_frame_labels(folder):
+    folder.mkdir()
+    info = frame_labels.FrameLabelInfo("model", "front-end", 0.5, 1.0, 1.0, "1")
+    rows = [np.zeros(2, np.int64), np.arange(2.0), np.array([3, 3]), np.array([1, 0.25]), np.array([True, False])]
+    with frame_labels.writing(str(folder / "frame_labels.parquet"), info) as writer:
+        writer.write(frame_labels.FrameLabelBatch(["a"], *rows, {3: "dog"}))
+    return folder / "frame_labels.parquet"
+
+
 STORES = {
     "embeddings": (write_embeddings, lambda path: stored_clips.clip_vectors(str(path.parent))),
     "assignments": (write_assignments, lambda path: assignments.read(str(path.parent))),
     "scores": (write_scores, lambda path: scores.read(str(path))),
     "window scores": (write_window_scores, lambda path: window_scores.clip_scores(str(path.parent))),
+    "frame labels": (write_frame_labels, lambda path: list(frame_labels.read_batches(str(path)))),
 }
 
 
