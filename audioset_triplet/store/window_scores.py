@@ -107,6 +107,15 @@ class ScoredClip(NamedTuple):
     weights: Optional[np.ndarray] = None  # [W], positive; None: equal ones
 
 
+class ClipWindows(NamedTuple):
+    """A stored clip with the scores of its W windows."""
+
+    clip: ClipInfo
+    window_start_seconds: np.ndarray  # [W] float32, ascending
+    scores: np.ndarray  # [W, C] float32, from 0 to 1
+    weights: np.ndarray  # [W] float32, positive
+
+
 def part_paths(folder: str) -> List[str]:
     """The finished parts of a folder, in the order of their numbers."""
     return window_parts.part_paths(folder, ScoreInfo.KIND)
@@ -149,6 +158,42 @@ def read_batches(folder: str, folds: Sequence[int] = ()) -> Iterator[ScoreBatch]
         yield from _part_batches(path, folds)
 
 
+def read_clips(folder: str, folds: Sequence[int] = ()) -> Iterator[ClipWindows]:
+    """Streams the clips of a folder, each with all of its windows; arguments and errors as for `read_batches`."""
+    read_info(folder)
+    for path in part_paths(folder):
+        held: Optional[ClipWindows] = None  # a batch may cut a clip in two
+        for batch in _part_batches(path, folds):
+            for piece in _pieces(batch):
+                if held and held.clip.clip_id == piece.clip.clip_id:
+                    held = ClipWindows(
+                        held.clip,
+                        np.concatenate([held.window_start_seconds, piece.window_start_seconds]),
+                        np.concatenate([held.scores, piece.scores]),
+                        np.concatenate([held.weights, piece.weights]),
+                    )
+                    continue
+                if held:
+                    yield held
+                held = piece
+        if held:
+            yield held
+
+
+def _pieces(batch: ScoreBatch) -> Iterator[ClipWindows]:
+    """The successive clips of a batch."""
+    starts = np.flatnonzero(np.concatenate([[True], batch.clip_ids[1:] != batch.clip_ids[:-1]]))
+    for row, end in zip(starts, np.append(starts[1:], len(batch.clip_ids))):
+        clip = ClipInfo(
+            clip_id=batch.clip_ids[row],
+            recording_id=batch.recording_ids[row],
+            labels=batch.labels[row],
+            label_names=batch.label_names[row],
+            fold=int(batch.folds[row]),
+        )
+        yield ClipWindows(clip, batch.window_start_seconds[row:end], batch.scores[row:end], batch.weights[row:end])
+
+
 def _part_batches(path: str, folds: Sequence[int]) -> Iterator[ScoreBatch]:
     for batch in window_parts.part_batches(path, ScoreInfo, folds):
         yield ScoreBatch(**window_parts.window_rows(batch), scores=window_parts.matrix(batch, ScoreInfo.COLUMN))
@@ -166,13 +211,13 @@ def clip_scores(folder: str, folds: Sequence[int] = ()) -> ClipScores:
     names = info.names
     means: Dict[str, np.ndarray] = {}
     labels: List[Tuple[int, ...]] = []
-    for path in part_paths(folder):
-        for clip in _clip_means(path, folds):
-            if clip.clip_id in means:
-                raise UserError(f"{folder}: clip {clip.clip_id} is stored twice; empty the folder and score again.")
-            means[clip.clip_id] = clip.scores
-            labels.append(clip.labels)
-            add_class_names(names, zip(clip.labels, clip.label_names), folder)
+    for clip, _, window_scores, weights in read_clips(folder, folds):
+        if clip.clip_id in means:
+            raise UserError(f"{folder}: clip {clip.clip_id} is stored twice; empty the folder and score again.")
+        mean = np.average(window_scores, axis=0, weights=weights.astype(np.float64))
+        means[clip.clip_id] = np.clip(mean, 0, 1).astype(np.float32)  # rounding leaves the range
+        labels.append(clip.labels)
+        add_class_names(names, zip(clip.labels, clip.label_names), folder)
     if not means:
         of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
         raise UserError(f"{folder}: holds no clip{of_folds}.")
@@ -186,33 +231,3 @@ def clip_scores(folder: str, folds: Sequence[int] = ()) -> ClipScores:
         classes=indices,
         class_names={index: names[index] for index in indices},
     )
-
-
-class _ClipMean(NamedTuple):
-    clip_id: str
-    labels: Tuple[int, ...]
-    label_names: Tuple[str, ...]
-    scores: np.ndarray  # [C] float32
-
-
-def _clip_means(path: str, folds: Sequence[int]) -> Iterator[_ClipMean]:
-    """The clips of one part, whose windows a batch may cut in two."""
-    held: Optional[_ClipMean] = None
-    total = np.zeros(0)  # sum of its weighted scores, and of its weights, [C + 1]
-    for batch in _part_batches(path, folds):
-        starts = np.flatnonzero(np.concatenate([[True], batch.clip_ids[1:] != batch.clip_ids[:-1]]))
-        weighted = np.column_stack([batch.scores, np.ones(len(batch.scores))]) * batch.weights[:, np.newaxis]
-        for row, row_total in zip(starts, np.add.reduceat(weighted, starts, axis=0)):
-            if held and held.clip_id == batch.clip_ids[row]:
-                total = total + row_total
-                continue
-            if held:
-                yield held._replace(scores=_mean(total))
-            held = _ClipMean(batch.clip_ids[row], batch.labels[row], batch.label_names[row], total)
-            total = row_total
-    if held:
-        yield held._replace(scores=_mean(total))
-
-
-def _mean(total: np.ndarray) -> np.ndarray:
-    return np.clip(total[:-1] / total[-1], 0, 1).astype(np.float32)  # rounding leaves the range

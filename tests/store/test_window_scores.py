@@ -77,6 +77,17 @@ def test_the_score_of_a_clip_is_the_weighted_mean_of_its_windows(folder, monkeyp
         assert clips.targets[row].tolist() == ([True, False, False, True] if row % 2 == 0 else [False] * 4)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 100])
+def test_clips_come_with_all_of_their_windows(folder, monkeypatch, rows):
+    monkeypatch.setattr(window_parts, "_BATCH_BYTES", rows * 4 * 3)
+    clips = list(window_scores.read_clips(str(folder)))
+    for scored, written in zip(clips, scored_clips()):
+        assert scored.clip == written.clip
+        for name in ("window_start_seconds", "scores", "weights"):
+            np.testing.assert_array_equal(getattr(scored, name), getattr(written, name).astype(np.float32))
+    assert len(clips) == 5 and [one.clip.clip_id for one in window_scores.read_clips(str(folder), (2,))] == ["clip2"]
+
+
 def test_folds_select_clips(folder):
     assert window_scores.clip_scores(str(folder), [0, 2]).clip_ids == ["clip0", "clip2", "clip3"]
     with pytest.raises(UserError, match="holds no clip of fold 8, 9"):
