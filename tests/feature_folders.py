@@ -8,7 +8,7 @@ from typing import Iterator
 
 import audioset_triplet
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
-from audioset_triplet.store.part_writers import FeaturePartWriter
+from audioset_triplet.store.feature_writer import FeaturePartWriter
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.store import part_rows, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
-from audioset_triplet.store.part_writers import FeaturePartWriter, ParquetPartWriter, PartWriter
+from audioset_triplet.store.feature_writer import FeaturePartWriter
+from audioset_triplet.store.part_writers import ParquetPartWriter, PartWriter
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Writers of one part of a folder of vectors: Parquet rows of embeddings or scores, or feature records of embeddings.
+"""Writers of one part of a folder of vectors: Parquet rows of embeddings or scores.
 
-A part is written from beginning to end into an open file, which the caller names when it is whole. Both have the same
-methods: `write` takes windows that a model has just given vectors, `copy` a clip of an older part.
+A part is written from beginning to end into an open file, which the caller names when it is whole. That of feature
+records (`store.feature_writer`) has the same methods: `write` takes windows that a model has just given vectors, `copy`
+a clip of an older part.
 
 Shapes: W windows of a clip, D size of a vector.
 """
@@ -12,9 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from audioset_triplet.clips import ClipInfo
-from audioset_triplet.records import framing
-from audioset_triplet.store import features, parquet, window_parts
-from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store import parquet, window_parts
 from audioset_triplet.store.part_info import PartInfo
 
 _BUFFER_BYTES = 4 << 20  # rows held in memory before they go to the file, whatever the length of a clip
@@ -116,51 +115,3 @@ class ParquetPartWriter:
             self._writer = parquet.writer(self._file, self._schema, _DICTIONARIES)
         self._writer.write_table(pa.Table.from_batches(self._buffer, self._schema))
         self._buffer, self._buffer_bytes = [], 0
-
-
-class FeaturePartWriter:
-    """Records of `store.features`. `hop_seconds` is the time from the start of a window to that of the next."""
-
-    has_starts = False
-
-    def __init__(self, file: BinaryIO, info: StoreInfo, hop_seconds: float) -> None:
-        self._file, self._info, self._hop_seconds = file, info, hop_seconds
-        self._clip: Optional[ClipInfo] = None
-        self._codes: List[np.ndarray] = []
-        self._weights: List[np.ndarray] = []
-        self.num_rows = 0
-
-    def write(
-        self,
-        clip: ClipInfo,
-        window_start_seconds: np.ndarray,
-        vectors: np.ndarray,
-        weights: Optional[np.ndarray] = None,
-        continues: bool = False,
-    ) -> None:
-        """As `PartWriter.write`. Starts are not stored: windows are successive."""
-        ids = [clip.clip_id] * len(vectors)
-        self._info.check(vectors, ids, f"model {self._info.model_id}")
-        if not continues:
-            self._finish_clip()
-        self._clip = clip  # a long clip's end may be known in its last call only
-        self._codes.append(features.quantize(vectors))
-        self._weights.append(np.ones(len(vectors)) if weights is None else np.asarray(weights))
-        self.num_rows += len(vectors)
-
-    def copy(self, record: bytes) -> None:
-        """Appends a record of a part of the same model."""
-        self._finish_clip()
-        framing.write_record(self._file, record)
-        self.num_rows += 1
-
-    def close(self) -> None:
-        self._finish_clip()
-
-    def _finish_clip(self) -> None:
-        if self._clip is None:
-            return
-        codes, weights = np.concatenate(self._codes), np.concatenate(self._weights)
-        record = features.clip_to_sequence_example(self._clip, codes, weights, self._hop_seconds)
-        self._clip, self._codes, self._weights = None, [], []
-        framing.write_record(self._file, record)
