@@ -12,10 +12,10 @@ from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.coincidence import CoincidenceResult, PairMetrics
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm
-from audioset_triplet.reports import images, page
+from audioset_triplet.reports import images, page, plots
 from audioset_triplet.reports.page import Report
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420, 300, 52, 412, 10, 250
+_PLOT = plots.reliability_plot("predicted probability of coincidence", "observed share of positive pairs")
 _HISTOGRAM_BINS = 20
 _TITLES = {"av": "audio and image", "aa": "audio and audio"}
 _HEADINGS = {"av": "A window of audio and an image", "aa": "Two windows of audio"}
@@ -32,8 +32,6 @@ def report(result: CoincidenceResult) -> Report:
 
 
 def _page(result: CoincidenceResult) -> str:
-    ticks = [{"x": _x(i / 5), "y": _y(i / 5), "text": f"{i / 5:g}"} for i in range(6)]
-    box = {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM}
     facts = [
         ("network", f"{result.workdir}, {result.stage.training.steps:,} steps"),
         ("clips", f"{result.num_clips}, digest {result.clips_digest}"),
@@ -45,7 +43,7 @@ def _page(result: CoincidenceResult) -> str:
         [],
         facts,
         heads=[_describe_pairs(head, pairs) for head, pairs in result.pairs.items()],
-        plot={"width": _WIDTH, "height": _HEIGHT, "ticks": ticks, **box},
+        plot=_PLOT,
         num_clips=result.num_clips,
         num_examples=len(result.clip_ids),
         max_gap=f"{result.stage.terms.coincidence_seconds:g}",
@@ -53,32 +51,14 @@ def _page(result: CoincidenceResult) -> str:
     )
 
 
-def _x(share: float) -> float:
-    return _LEFT + share * (_RIGHT - _LEFT)
-
-
-def _y(share: float) -> float:
-    return _BOTTOM - share * (_BOTTOM - _TOP)
-
-
 def _describe_pairs(head: str, pairs: PairMetrics) -> Dict[str, Any]:
-    dots = [
-        {
-            "x": _x(one.predicted),
-            "y": _y(one.observed),
-            "radius": 3 + 12 * one.share**0.5,
-            "text": f"predicted {one.predicted:.2f}, observed {one.observed:.2f}: {100 * one.share:.1f}% of the pairs",
-        }
-        for one in pairs.bins
-    ]
     return {
         "title": _TITLES[head],
         "heading": _HEADINGS[head],
         "metrics": pairs,
         "num_positive": int(pairs.positive.sum()),
         "num_negative": int(pairs.negative.sum()),
-        "dots": dots,
-        "line": " ".join(f"{dot['x']:.1f},{dot['y']:.1f}" for dot in dots),
+        "dots": plots.reliability_dots(_PLOT, pairs.bins, "pairs"),
         "bars": _bars(pairs),
     }
 
@@ -88,12 +68,12 @@ def _bars(pairs: PairMetrics) -> List[Dict[str, Any]]:
     masks = {"positive": pairs.positive, "negative": pairs.negative}
     histograms = {kind: _histogram(predicted[mask]) for kind, mask in masks.items()}
     highest = max(shares.max() for shares in histograms.values())
-    width = (_RIGHT - _LEFT) / _HISTOGRAM_BINS
+    width = (_PLOT.right - _PLOT.left) / _HISTOGRAM_BINS
     return [
         {
             "kind": kind,
-            "x": _x(index / _HISTOGRAM_BINS) + 1 + (width / 2 - 1) * (kind == "negative"),
-            "y": _y(share / highest),
+            "x": _PLOT.x(index / _HISTOGRAM_BINS) + 1 + (width / 2 - 1) * (kind == "negative"),
+            "y": _PLOT.y(share / highest),
             "width": width / 2 - 1,
             "text": f"{100 * share:.1f}% between {index / _HISTOGRAM_BINS:g} and {(index + 1) / _HISTOGRAM_BINS:g}",
         }
