@@ -28,10 +28,35 @@ class HeadConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluationConfig(Config):
-    """What all evaluations of clips share."""
+class ClipsConfig(Config):
+    """The clips of an evaluation."""
 
     folds: Tuple[int, ...] = option((), "Evaluate clips of these folds only, e.g. 4. Empty: all clips.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoresConfig(ClipsConfig):
+    """The scores of a classifier under several protocols."""
+
+    ratings: str = option(
+        "",
+        "Ratings of clips or windows, with explicit negatives (scores): a TSV as "
+        "audioset_eval_strong_framed_posneg.tsv, or Parquet. Empty: none.",
+    )
+    strong_labels: str = option(
+        "", "Events with onset and offset (scores): a TSV as audioset_eval_strong.tsv, or Parquet. Empty: none."
+    )
+    class_labels: str = option(
+        "",
+        "class_labels_indices.csv, if labels of --ratings and --strong_labels are ids such as /m/09x0r (scores). "
+        "Empty: they are names of classes.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig(ClipsConfig):
+    """What the evaluations of embeddings share."""
+
     seed: int = option(
         0, "Seed of all random choices: drawn clips, the classifier, the example queries and the map.", at_least=0
     )
@@ -111,9 +136,10 @@ class ClusterReportConfig(Config):
 
 
 # Task of experiments.evaluate -> its config.
-TASKS: Dict[str, Type[EvaluationConfig]] = {
+TASKS: Dict[str, Type[ClipsConfig]] = {
     "classification": ClassificationConfig,
     "knn": KnnConfig,
     "retrieval": RetrievalConfig,
+    "scores": ScoresConfig,
     "semi_supervised": SemiSupervisedConfig,
 }

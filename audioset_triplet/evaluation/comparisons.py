@@ -1,25 +1,28 @@
-"""Several embedding sets measured on the same clips: those of the model, and those that it is compared with."""
+"""Several sets of embeddings or scores on the same clips: those of the model, and those that it is compared with."""
 
 import dataclasses
 from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, Tuple, TypeVar, Union
 
-from audioset_triplet.clips import digests
+from audioset_triplet.clips import add_class_names, digests
 from audioset_triplet.config.evaluation import (
     ClassificationConfig,
+    ClipsConfig,
     EvaluationConfig,
     HeadConfig,
     KnnConfig,
     RetrievalConfig,
+    ScoresConfig,
     SemiSupervisedConfig,
     SupervisedConfig,
 )
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation import knn, metrics, retrieval, semi_supervised, splits
+from audioset_triplet.evaluation import knn, metrics, protocols, retrieval, semi_supervised, splits
 from audioset_triplet.evaluation.metrics import ScoreMetrics
+from audioset_triplet.evaluation.protocols import ProtocolResult
 from audioset_triplet.evaluation.retrieval import RetrievalResult
 from audioset_triplet.evaluation.semi_supervised import SemiSupervisedResult
 from audioset_triplet.evaluation.splits import Split
-from audioset_triplet.store import stored_clips, weak_labels
+from audioset_triplet.store import scores, stored_clips, weak_labels
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.stored_clips import StoredClips
 
@@ -32,7 +35,7 @@ Result = TypeVar("Result")
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingSet:
-    """Folders with the embeddings of one model."""
+    """Folders with the embeddings of one model, or with the scores of one classifier."""
 
     name: str
     folder: str  # of the clips to evaluate
@@ -157,10 +160,39 @@ class SemiSupervisedComparison(SupervisedComparison[SemiSupervisedResult]):
         return {**numbers, **_head_numbers(self.config.head), **self.digests(), **about}
 
 
-Comparison = Union[RetrievalComparison, ScoreComparison, SemiSupervisedComparison]
+@dataclasses.dataclass(frozen=True)
+class ProtocolComparison:
+    """The scores of several classifiers, each under several protocols."""
+
+    config: ScoresConfig
+    sets: Sequence[EmbeddingSet]
+    clip_ids: List[str]  # evaluated
+    class_names: Dict[int, str]  # of all sets
+    results: List[SetResult[ProtocolResult]]
+
+    def class_titles(self) -> Dict[int, str]:
+        """Class index -> unique name."""
+        return metrics.class_titles(self.class_names)
+
+    def digests(self) -> Dict[str, str]:
+        """Digests of the evaluated clips (`clips.digests`)."""
+        return digests(self.clip_ids)
+
+    def numbers(self) -> Dict[str, Any]:
+        """All numbers under flat keys, as for results.json."""
+        titles = self.class_titles()
+        numbers: Dict[str, Any] = {}
+        for one in self.results:
+            name = "" if one.name == MODEL else one.name
+            numbers.update(protocols.flat_numbers(one.result, titles, name))
+            numbers[f"scores/{name}/model_id" if name else "model_id"] = one.model_id
+        return {**numbers, "threshold": protocols.THRESHOLD, **self.digests()}
 
 
-def compare(config: EvaluationConfig, sets: Sequence[EmbeddingSet]) -> Comparison:
+Comparison = Union[RetrievalComparison, ScoreComparison, SemiSupervisedComparison, ProtocolComparison]
+
+
+def compare(config: ClipsConfig, sets: Sequence[EmbeddingSet]) -> Comparison:
     """Runs the evaluation of a config on all sets.
 
     Args:
@@ -170,6 +202,8 @@ def compare(config: EvaluationConfig, sets: Sequence[EmbeddingSet]) -> Compariso
     Raises:
         UserError: sets of different clips, before anything is computed; what the evaluation raises.
     """
+    if isinstance(config, ScoresConfig):
+        return _compare_scores(config, sets)
     if isinstance(config, RetrievalConfig):
         return _compare_retrieval(config, sets)
     if isinstance(config, KnnConfig):
@@ -201,6 +235,20 @@ def _compare_retrieval(config: RetrievalConfig, sets: Sequence[EmbeddingSet]) ->
         other_clips = stored_clips.read_clips(other.folder, config.folds)
         results.append(SetResult(other.name, other_clips.model_id, retrieval.evaluate(config, other_clips)))
     return RetrievalComparison(config, sets, clips, results)
+
+
+def _compare_scores(config: ScoresConfig, sets: Sequence[EmbeddingSet]) -> ProtocolComparison:
+    annotations = protocols.read_annotations(config)
+    model = protocols.read_clip_scores(sets[0].folder, config.folds)
+    class_names = dict(model.class_names)
+    results = []
+    for one in sets:
+        clips = model if one is sets[0] else protocols.read_clip_scores(one.folder, config.folds)
+        scores.require_same_clips(model, sets[0].folder, clips, one.folder)
+        add_class_names(class_names, clips.class_names.items(), f"{sets[0].folder} and {one.folder}")
+        result = protocols.evaluate(one.folder, config.folds, clips, annotations)
+        results.append(SetResult(one.name, protocols.model_id(one.folder), result))
+    return ProtocolComparison(config, sets, model.clip_ids, class_names, results)
 
 
 def _evaluate(

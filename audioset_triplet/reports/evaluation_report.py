@@ -1,7 +1,12 @@
 """The report of a task of experiments.evaluate: its headline, and its page."""
 
-from audioset_triplet.evaluation.comparisons import Comparison, RetrievalComparison, ScoreComparison
-from audioset_triplet.reports import retrieval_page, score_pages
+from audioset_triplet.evaluation.comparisons import (
+    Comparison,
+    ProtocolComparison,
+    RetrievalComparison,
+    ScoreComparison,
+)
+from audioset_triplet.reports import protocol_page, score_pages
 from audioset_triplet.reports.page import Report
 
 
@@ -28,7 +33,11 @@ def build(comparison: Comparison, data: str = "", saved_model: str = "") -> Repo
     Raises:
         UserError: what `waveforms.waveforms` and `images.first_filters` raise.
     """
+    if isinstance(comparison, ProtocolComparison):
+        return protocol_page.report(comparison)
     if isinstance(comparison, RetrievalComparison):
+        from audioset_triplet.reports import retrieval_page  # here: TensorFlow takes seconds to load
+
         return retrieval_page.report(comparison, data, saved_model)
     if isinstance(comparison, ScoreComparison):
         return score_pages.report(comparison)

@@ -27,10 +27,14 @@ def left_out(classes: Sequence[int]) -> str:
     return f"left out for too few clips: {len(classes)} classes"
 
 
+def of_folds(folds: Sequence[int]) -> str:
+    """Which folds clips are of; empty for all."""
+    return f" of fold {', '.join(map(str, folds))}" if folds else ""
+
+
 def counted(measured: ScoreMetrics, folds: Sequence[int]) -> str:
     """How many classes and clips are evaluated."""
-    of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
-    counts = f"{len(measured.class_auc)} classes, {measured.num_clips} clips{of_folds}"
+    counts = f"{len(measured.classes)} classes, {measured.num_clips} clips{of_folds(folds)}"
     return f"{counts}; {left_out(measured.classes_left_out)}"
 
 

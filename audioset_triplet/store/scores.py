@@ -94,6 +94,25 @@ def read(path: str) -> ClipScores:
         raise UserError(f"{path}: not a file of scores, or a damaged one ({str(error).splitlines()[0]}).") from error
 
 
+def require_same_clips(first: ClipScores, first_path: str, second: ClipScores, second_path: str) -> None:
+    """Raises a UserError unless both are of the same clips with the same labels: only then metrics are comparable."""
+    if set(first.clip_ids) != set(second.clip_ids):
+        raise UserError(
+            f"{first_path} and {second_path} hold different clips ({len(first.clip_ids)} and {len(second.clip_ids)}): "
+            "score the same records for both."
+        )
+    first_labels, second_labels = _labels(first), _labels(second)
+    different = [clip_id for clip_id, labels in first_labels.items() if labels != second_labels[clip_id]]
+    if different:
+        raise UserError(f"{first_path} and {second_path} give different labels to clip {different[0]}.")
+
+
+def _labels(scores: ClipScores) -> Dict[str, List[int]]:
+    """Clip id -> its labels, ascending."""
+    classes = np.array(scores.classes)
+    return {clip_id: classes[row].tolist() for clip_id, row in zip(scores.clip_ids, scores.targets)}
+
+
 def _matrix(column: Any, num_classes: int) -> np.ndarray:
     """A column of fixed-size lists -> [n, C]."""
     return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(column), num_classes)

@@ -14,9 +14,11 @@ from PIL import Image
 
 from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.evaluation import retrieval
+from audioset_triplet.store import ratings
 from audioset_triplet.store.embeddings import ClipInfo, EmbeddingWriter
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import example_clips, processes
+from tests.evaluation import scored_windows
 from tests.reports.test_images import Convolution, tone, write_records
 
 NUM_CLASSES, CLIPS_PER_CLASS = 6, 8
@@ -210,3 +212,37 @@ def test_the_other_tasks_learn_from_labelled_clips(tmp_path):
         assert process.returncode == 1 and process.stderr.count("error: ") == 1, process.stderr
         assert message in process.stderr and "Traceback" not in process.stderr
     assert not (tmp_path / "output").exists()
+
+
+def test_scores_are_measured_under_several_protocols(tmp_path):
+    windows = [[0.9, 0.3], [0.2, 0.6], [0.4, 0.1]]
+    clips = [
+        (ClipInfo(f"v_{row}", f"v{row}", (row % 2,), (("Dog", "Cat")[row % 2],), 1 + row % 2), windows)
+        for row in range(4)
+    ]
+    scores = scored_windows.write(tmp_path / "scores", clips, ["Dog", "Cat"])
+    answers = [("v_0", "PRESENT"), ("v_1", "NOT_PRESENT"), ("v_2", "UNSURE")]
+    rated = [(clip_id, 0.96, 1.92, "/m/0bt9lr", answer) for clip_id, answer in answers]
+    framed = scored_windows.write_ratings(tmp_path / "framed.tsv", rated)
+    events = scored_windows.write_events(tmp_path / "strong.tsv", [("v_0", 0.0, 0.5, "/m/0bt9lr")])
+    (tmp_path / "classes.csv").write_text('index,mid,display_name\n0,/m/0bt9lr,"Dog"\n1,/m/01yrx,"Cat"\n')
+    by_scores = ["--task=scores", f"--scores={scores}", f"--class_labels={tmp_path}/classes.csv"]
+    output = tmp_path / "output"
+    process = evaluate(*by_scores, f"--ratings={framed}", f"--strong_labels={events}", f"--output={output}")
+    assert process.returncode == 0, process.stderr
+    numbers = json.loads((output / "results.json").read_text())
+    # All clips have the same scores: chance, and the one positive of two rated pairs ties with the negative.
+    assert numbers["scores/auc"] == 0.5 and numbers["ratings/class/Dog"] == 0.5 and numbers["ratings/num_pairs"] == 2
+    assert numbers["strong/class/Dog"] == 1 and numbers["ratings/unsure_ratings"] == 1
+    assert numbers["model_id"] == "classifier" and numbers["code_version"]
+    assert "model, rated pairs" in process.stdout
+    assert (output / "report.html").read_text().startswith("<!doctype html>")
+    (tmp_path / "bad.tsv").write_text("\t".join(ratings.COLUMNS) + "\na\t0\t1\tx\tyes\n")
+    cases = {
+        "--scores is required": ["--task=scores"],
+        f"error: {tmp_path}/bad.tsv: line 2: present is 'yes'": [*by_scores, f"--ratings={tmp_path}/bad.tsv"],
+        "these are ratings, not strong labels": [*by_scores, f"--strong_labels={framed}"],
+    }
+    for message, arguments in cases.items():
+        assert message in processes.error_of(evaluate(*arguments, f"--output={tmp_path}/bad"))
+    assert not (tmp_path / "bad").exists()
