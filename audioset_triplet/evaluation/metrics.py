@@ -143,10 +143,11 @@ def rank(columns: Iterable[Tuple[int, np.ndarray, np.ndarray]], item: str) -> Ra
         if not num_positives or not num_negatives:
             left_out.append(label)
             continue
+        ranked = ranking.rank(scores, is_positive)
         classes[label] = ClassMetrics(
-            average_precision=ranking.average_precision(scores, is_positive),
-            auc=ranking.roc_auc(scores, is_positive),
-            eer=ranking.equal_error_rate(scores, is_positive),
+            average_precision=ranked.average_precision(),
+            auc=ranked.roc_auc(),
+            eer=ranked.equal_error_rate(),
             num_positives=num_positives,
             num_negatives=num_negatives,
         )
