@@ -15,14 +15,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import soundfile
 
+from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.export import saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.labelling import tasks
 from audioset_triplet.media import video_writing
 from audioset_triplet.records import schema
+from audioset_triplet.store.ratings import ANSWERS
 from tests import clustered_clips, example_clips, released_features, tiny_records
 from tests.data_prep import test_prepare_audioset
+from tests.evaluation import scored_windows
 from tests.fuzz import outcomes
 from tests.fuzz.outcomes import Fault, Outcome
 from tests.reference import feature_records
@@ -49,7 +52,7 @@ def make(root: pathlib.Path) -> Dict[str, Family]:
     model = str(root / "model")
     saved_model.export(build_tiny_network(), model, registry.FRONT_ENDS["log_mel"], {})
     families = {AUDIO: _audio(model)}
-    for make_family in (_label_tables, _audioset_lists, _record_settings, _answers, _embeddings, _assignments):
+    for make_family in (_label_tables, _audioset_lists, _record_settings, _answers, _embeddings, _assignments, _scores):
         families[make_family.__name__[1:]] = make_family(root / make_family.__name__[1:])
     families["records"] = _records(root / "records", model)
     families["feature_records"] = _feature_records(root / "feature_records")
@@ -286,6 +289,41 @@ def _assignments(root: pathlib.Path) -> Family:
         return Outcome(int(result.returncode == 0), result.returncode)
 
     return Family({"assignments.parquet": (clips / "clusters" / "assignments.parquet").read_bytes()}, run)
+
+
+def _scores(root: pathlib.Path) -> Family:
+    """The scores of windows, and the files that they are evaluated on."""
+    names = ("Dog", "Cat, big")
+    clips = [
+        (ClipInfo(f"v_{row}", f"v{row}", (row % 2,), (names[row % 2],)), np.full((3, 2), 0.1 * row)) for row in range(8)
+    ]
+    scored_windows.write(root / "scores", clips, names)
+    where = [(f"v_{row}", 0.96 * (row % 3), 0.96 * (row % 3 + 1), "/m/0bt9lr") for row in range(8)]
+    rated = [(*one, ANSWERS[row % 4]) for row, one in enumerate(where)]
+    for kind in ("tsv", "parquet"):
+        scored_windows.write_ratings(root / f"ratings.{kind}", rated)
+    scored_windows.write_events(root / "strong_labels.tsv", where)
+    (root / "class_labels.csv").write_text('index,mid,display_name\n0,/m/0bt9lr,"Dog"\n1,/m/01yrx,"Cat, big"\n')
+    flag_files = {name: root / f"{name}.tsv" for name in ("ratings", "strong_labels")}
+    flag_files["class_labels"] = root / "class_labels.csv"
+    part = sorted((root / "scores").glob("*.parquet"))[0]
+    samples = {path.name: path.read_bytes() for path in (*flag_files.values(), root / "ratings.parquet", part)}
+
+    def run(path: pathlib.Path, work: pathlib.Path) -> Outcome:
+        scores = work / "scores"
+        shutil.copytree(root / "scores", scores)
+        flags = dict(flag_files)
+        if path.name.endswith(part.name):
+            shutil.copy(path, scores / part.name)
+        else:
+            flags[next(name for name in flag_files if f"{name}." in path.name)] = path
+        result = outcomes.run("experiments.evaluate", task="scores", scores=scores, output=work / "report", **flags)
+        outcomes.refuse_leftovers(work)
+        if (result.returncode == 0) != (work / "report" / "results.json").exists():
+            raise Fault(f"exit code {result.returncode} beside results.json")
+        return Outcome(int(result.returncode == 0), result.returncode)
+
+    return Family(samples, run)
 
 
 def _records(root: pathlib.Path, model: str) -> Family:
