@@ -65,16 +65,16 @@ def read(path: str, columns: Sequence[str] = COLUMNS, whole_clips: bool = False)
             without clip or label, or whose times are no interval; with the line.
     """
     read_file = _read_parquet if is_parquet(path) else _read_table
-    values, times, header, where = read_file(path, columns)
+    values, (starts, ends), header, where = read_file(path, columns)
     for name, column in values.items():
         values[name] = [text.strip() for text in column]
         if "" in values[name]:
             raise UserError(f"{where(values[name].index(''))}: {name} is empty: fill it in, or remove the line.")
     if not len(values["segment_id"]):
         raise UserError(f"{path}: holds no row: {_ADVICE}.")
-    _check_times(*times, whole_clips, where)
+    _check_times(starts, ends, whole_clips, where)
     clip_ids, labels = (_shared(values.pop(name)) for name in ("segment_id", "label"))
-    return Rows(Intervals(clip_ids, *times, labels), values, header, where)
+    return Rows(Intervals(clip_ids, starts, ends, labels), values, header, where)
 
 
 def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] = {}) -> None:
