@@ -1,14 +1,16 @@
-"""A network -> a SavedModel that maps waveforms to embeddings and needs nothing of this project to be loaded.
+"""A network -> a SavedModel that maps waveforms to embeddings, scores or both, and is loaded without this project.
 
     model = tf.saved_model.load(folder)
     model(waveform)["embedding"]                     # float32 [B, L] or [L] in [-1, 1], at the model's sample rate
     model(waveform, num_samples)["embedding"]        # int32 [B]: later samples are ignored
+    model(waveform)["scores"]                        # of a classifier: the probability of each class
     model.signatures["serving_default"](waveform=..., num_samples=...)
     model.front_end()                                # sample_rate_hz, num_channels, window_samples, hop_samples
+    model.classes()                                  # of a classifier: indices, names
 
 Samples that are not finite are not detected: `experiments.embed` rejects such files before.
 
-Shapes: B clips, L samples, W windows, T frames by F bands, D embedding size.
+Shapes: B clips, L samples, W windows, T frames by F bands, D embedding size, C classes.
 """
 
 import glob
@@ -17,12 +19,13 @@ import json
 import os
 import shutil
 import tempfile
-from typing import Dict, Optional
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet import __version__
+from audioset_triplet import __version__, files
 from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
@@ -31,12 +34,14 @@ _PARITY_TOLERANCE = 1e-5
 _SCRATCH_PREFIX = ".export-"
 
 
-class EmbeddingModule(tf.Module):
-    """Waveforms -> embeddings.
+class WaveformModule(tf.Module):
+    """Waveforms -> embeddings, scores or both.
 
     The result is a dictionary:
         embedding: float32 [B, D], the weighted sum of the clip's window embeddings, brought back to unit length.
         window_embeddings: float32 [B, W, D], unit length; zero beyond a clip's own windows.
+        scores: float32 [B, C] from 0 to 1, the weighted mean of the clip's window scores.
+        window_scores: float32 [B, W, C] from 0 to 1; zero beyond a clip's own windows.
         window_weights: float32 [B, W], positive: loud windows count for more (`frontend.loudness`); zero beyond a
             clip's own windows.
         window_start_seconds: float32 [W].
@@ -47,8 +52,7 @@ class EmbeddingModule(tf.Module):
         super().__init__()
         # The variables and a closure, not the Keras model: else each of its 170 layers is written a second time.
         self.network_variables = list(network.variables)
-        self._network = lambda windows: network(windows, training=False)
-        self._embedding_size = network.output_shape[-1]
+        self._network = lambda windows: _named(network(windows, training=False))
         self._model_id = model_id
         self._front_end = front_end
 
@@ -74,11 +78,11 @@ class EmbeddingModule(tf.Module):
             waveform = waveform[tf.newaxis]
         if num_samples is None:
             num_samples = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
-        return self._embed(waveform, num_samples)
+        return self._infer(waveform, num_samples)
 
     # Traced once; every way of calling the model shares it.
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)])
-    def _embed(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
+    def _infer(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
         num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
         inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])
         waveform = tf.where(inside, waveform, 0.0)
@@ -88,36 +92,80 @@ class EmbeddingModule(tf.Module):
         windows = self._front_end.windows(waveform)  # [B, W, T, F]
         batch, count = tf.shape(windows)[0], tf.shape(windows)[1]
         flat = tf.reshape(windows, [-1, *self._front_end.feature_shape])
-        embeddings = tf.reshape(self._network(flat), [batch, count, self._embedding_size])
         num_windows = self._front_end.num_windows(num_samples)
         is_of_clip = tf.sequence_mask(num_windows, count, tf.float32)
-        embeddings *= is_of_clip[..., tf.newaxis]
         weights = is_of_clip * loudness.weights(waveform, self._front_end.window_starts(count), self._front_end)
-        return {
-            "embedding": tf.math.l2_normalize(tf.einsum("bw,bwd->bd", weights, embeddings), axis=1),
-            "window_embeddings": embeddings,
+        result = {
             "window_weights": weights,
             "window_start_seconds": tf.cast(tf.range(count), tf.float32) * self._front_end.hop_seconds,
             "num_windows": num_windows,
         }
+        for name, vectors in self._network(flat).items():
+            vectors = tf.reshape(vectors, [batch, count, vectors.shape[-1]]) * is_of_clip[..., tf.newaxis]
+            total = tf.einsum("bw,bwd->bd", weights, vectors)
+            if name == "embedding":
+                result.update(window_embeddings=vectors, embedding=tf.math.l2_normalize(total, axis=1))
+            else:
+                mean = total / tf.reduce_sum(weights, axis=1, keepdims=True)
+                result.update(window_scores=_in_range(vectors), scores=_in_range(mean))
+        return result
 
 
-def model_id_of(network: tf.keras.Model) -> str:
-    """A name that changes with the weights: the network's name, the embedding size and a digest of every weight."""
+class ClassifierModule(WaveformModule):
+    """A `WaveformModule` that gives scores, and says of which classes."""
+
+    def __init__(
+        self, network: tf.keras.Model, model_id: str, front_end: FrontEnd, class_names: Mapping[int, str]
+    ) -> None:
+        super().__init__(network, model_id, front_end)
+        self._class_indices, self._class_names = tuple(class_names), tuple(class_names.values())
+
+    @tf.function(input_signature=[])
+    def classes(self) -> Dict[str, tf.Tensor]:
+        """The classes of the scores, ascending: their indices, int64 [C], and names, string [C]."""
+        return {"indices": tf.constant(self._class_indices, tf.int64), "names": tf.constant(self._class_names)}
+
+
+def _named(outputs: Any) -> Dict[str, tf.Tensor]:
+    """The outputs of a network by name; one alone is an embedding."""
+    return outputs if isinstance(outputs, dict) else {"embedding": outputs}
+
+
+def _in_range(scores: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(scores, 0.0, 1.0)  # which rounding may leave
+
+
+def model_id_of(network: tf.keras.Model, class_names: Mapping[int, str] = MappingProxyType({})) -> str:
+    """A name that changes with the weights and the classes: the network's name, the sizes of its outputs, a digest."""
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
-    return f"{network.name}-{network.output_shape[-1]}-{digest.hexdigest()[:12]}"
+    if class_names:
+        digest.update(json.dumps(list(class_names.items())).encode())
+    return f"{network.name}-{'-'.join(str(size) for size in _sizes(network).values())}-{digest.hexdigest()[:12]}"
 
 
-def export(network: tf.keras.Model, folder: str, front_end: FrontEnd, origin: Dict[str, object]) -> str:
+def _sizes(network: tf.keras.Model) -> Dict[str, int]:
+    """The size of a vector of each output."""
+    return {name: shape[-1] for name, shape in sorted(_named(network.output_shape).items())}
+
+
+def export(
+    network: tf.keras.Model,
+    folder: str,
+    front_end: FrontEnd,
+    origin: Mapping[str, object],
+    class_names: Mapping[int, str] = MappingProxyType({}),
+) -> str:
     """Writes the SavedModel of a network, loads it again and compares the two.
 
     Args:
-        network: windows [B, T, F] of features -> unit embeddings [B, D].
+        network: windows [B, T, F] of features -> unit embeddings [B, D]; or -> a dictionary with `scores` [B, C], from
+            0 to 1, and perhaps `embedding`.
         folder: where to write; an older SavedModel there is replaced, anything else is left alone.
         front_end: makes the network's features.
-        origin: where the weights come from, kept in embedding_model.json beside the graph.
+        origin: where the weights come from, kept in model.json beside the graph.
+        class_names: class index -> name for each score, ascending; empty: the network gives none.
 
     Returns:
         The model id.
@@ -130,7 +178,11 @@ def export(network: tf.keras.Model, folder: str, front_end: FrontEnd, origin: Di
         raise UserError(f"{folder} is a file, not a folder: give another --output.")
     if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
         raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
-    module = EmbeddingModule(network, model_id_of(network), front_end)
+    model_id = model_id_of(network, class_names)
+    if class_names:
+        module: WaveformModule = ClassifierModule(network, model_id, front_end, class_names)
+    else:
+        module = WaveformModule(network, model_id, front_end)
     batch = tf.TensorSpec([None, None], tf.float32, "waveform")
     lengths = tf.TensorSpec([None], tf.int32, "num_samples")
     module.__call__.get_concrete_function(batch)
@@ -146,19 +198,19 @@ def export(network: tf.keras.Model, folder: str, front_end: FrontEnd, origin: Di
         except tf.errors.OpError as error:  # a full disk: TensorFlow writes the weights with an op of its own
             raise UserError(f"{folder}: the model cannot be written: {op_reason(error.message)}") from error
         record = {
-            "model_id": model_id_of(network),
+            "model_id": model_id,
             "front_end_id": front_end.id,
-            "embedding_size": network.output_shape[-1],
+            **{f"{name}_size": size for name, size in _sizes(network).items()},
+            **({"classes": dict(class_names)} if class_names else {}),
             "code_version": __version__,
             **origin,
         }
-        with open(os.path.join(written, "embedding_model.json"), "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2)
+        files.write_json(os.path.join(written, "model.json"), record)
         _check_parity(network, front_end, written)
         if os.path.exists(folder):
             os.rename(folder, os.path.join(scratch, "old"))
         os.rename(written, folder)
-    return model_id_of(network)
+    return model_id
 
 
 def remove_leftovers(folder: str) -> None:
@@ -178,11 +230,14 @@ def _check_parity(network: tf.keras.Model, front_end: FrontEnd, folder: str) -> 
     waveform[1, num_samples[1] :] = 0
     for clip, count in enumerate(result["num_windows"].numpy()):
         windows = front_end.windows(waveform[clip])[:count]
-        embeddings = network(windows, training=False).numpy()
-        vector = loudness.weights(waveform[clip], front_end.window_starts(count), front_end).numpy() @ embeddings
-        difference = max(
-            np.abs(embeddings - result["window_embeddings"][clip, :count]).max(),
-            np.abs(vector / np.linalg.norm(vector) - result["embedding"][clip]).max(),
-        )
-        if not difference <= _PARITY_TOLERANCE:
-            raise RuntimeError(f"the exported model differs from the network by {difference:.2g}")
+        weights = loudness.weights(waveform[clip], front_end.window_starts(count), front_end).numpy()
+        for name, vectors in _named(network(windows, training=False)).items():
+            total = weights @ vectors.numpy()
+            if name == "embedding":
+                expected, of_windows = total / np.linalg.norm(total), result["window_embeddings"]
+            else:
+                expected, of_windows = total / weights.sum(), result["window_scores"]
+            pairs = [(vectors, of_windows[clip, :count]), (expected, result[name][clip])]
+            difference = max(np.abs(one - other).max() for one, other in pairs)
+            if not difference <= _PARITY_TOLERANCE:
+                raise RuntimeError(f"{name} of the exported model differs from the network's by {difference:.2g}")

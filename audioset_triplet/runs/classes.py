@@ -45,6 +45,11 @@ def write(workdir: str, classes: Classes) -> None:
         files.write_json(_path(workdir), dataclasses.asdict(classes))
 
 
+def exist(workdir: str) -> bool:
+    """Whether a run has a classifier."""
+    return os.path.exists(_path(workdir))
+
+
 def read(workdir: str) -> Classes:
     """The classes of the classifier of a run; a UserError where there is none."""
     try:

@@ -1,7 +1,7 @@
 """The networks of a run directory, whichever objective trained them."""
 
 import dataclasses
-from typing import Optional, Tuple, Union
+from typing import Dict, Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -10,6 +10,7 @@ from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.losses import classification
 from audioset_triplet.models import coincidence, heads, networks
 from audioset_triplet.runs import checkpoints, classes, manifest, objectives, run_config
 from audioset_triplet.runs.classes import Classes
@@ -26,6 +27,23 @@ class TrainedClassifier:
     embedding: Optional[tf.keras.Model]  # the same -> [B, D] of unit length, below the logits; None: it has none
     classes: Classes  # what the logits mean
     config: ClassifyingConfig
+    path: str  # of the checkpoint
+
+    def outputs(self) -> tf.keras.Model:
+        """Features of windows -> `scores` [B, C], the probabilities of the classes, and `embedding` if there is one."""
+        outputs = {"scores": classification.probabilities(self.network.output, self.classes.loss)}
+        if self.embedding is not None:
+            outputs["embedding"] = self.embedding.output
+        return tf.keras.Model(self.network.input, outputs, name=self.network.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """What a run exports."""
+
+    network: tf.keras.Model  # features of windows -> embeddings [B, D]; of a classifier `TrainedClassifier.outputs`
+    class_names: Dict[int, str]  # of the scores, by class index, ascending; empty: it gives none
+    config: Union[EmbeddingConfig, ClassifyingConfig]
     path: str  # of the checkpoint
 
 
@@ -49,6 +67,21 @@ def restore_embedding(workdir: str) -> Tuple[tf.keras.Model, EmbeddingConfig, st
     config = run_config.read_as(workdir, *objectives.EMBEDDING)
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
     return network, config, checkpoints.restore_submodels({"network": network}, workdir, config)
+
+
+def restore_model(workdir: str) -> TrainedModel:
+    """What a run has learned from windows: an embedding, scores of classes, or both.
+
+    Raises:
+        UserError: there is no run, it learns from stored embeddings, it has no checkpoint yet, or its checkpoint is
+            damaged.
+    """
+    run_config.read_as(workdir, *objectives.EMBEDDING, ClassifierConfig)
+    if classes.exist(workdir):
+        trained = restore_classifier(workdir)
+        return TrainedModel(trained.outputs(), trained.classes.names, trained.config, trained.path)
+    network, config, path = restore_embedding(workdir)
+    return TrainedModel(network, {}, config, path)
 
 
 def initial_embedding(config: EmbeddingConfig) -> tf.keras.Model:
@@ -75,7 +108,7 @@ def restore_classifier(workdir: str) -> TrainedClassifier:
     submodels = {name: submodels[name] for name in ("network", "class_head")}
     path = checkpoints.restore_submodels(submodels, workdir, config)
     embedding, head = submodels.values()
-    network = tf.keras.Model(embedding.input, head(embedding.output))
+    network = tf.keras.Model(embedding.input, head(embedding.output), name=f"{embedding.name}_classifier")
     return TrainedClassifier(network, embedding, known, config, path)
 
 

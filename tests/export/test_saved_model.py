@@ -13,7 +13,7 @@ from audioset_triplet.export import saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.models.networks import build_flat_features
 from tests.reference import log_mel as reference
-from tests.tiny_network import build_tiny_network
+from tests.tiny_network import CLASS_NAMES, build_tiny_classifier, build_tiny_network
 
 LOG_MEL = registry.FRONT_ENDS["log_mel"]
 
@@ -30,43 +30,76 @@ def exported(network, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def classifier():
+    return build_tiny_classifier()
+
+
+@pytest.fixture(scope="module")
+def exported_classifier(classifier, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("models") / "tiny_classifier")
+    saved_model.export(classifier, folder, LOG_MEL, {"weights": "test"}, CLASS_NAMES)
+    return folder
+
+
 def waveforms(batch, seconds, seed=0):
     return np.random.default_rng(seed).normal(0, 0.1, [batch, round(seconds * 16000)]).astype(np.float32)
 
 
 def by_hand(network, waveform):
     """Window embeddings, their weights and the clip's vector, a window at a time, from the front end's oracle."""
+    embeddings, weights = windows_by_hand(network, waveform)
+    total = weights @ embeddings
+    return embeddings, weights, total / np.linalg.norm(total)
+
+
+def scores_by_hand(classifier, waveform):
+    """Window scores and the clip's scores."""
+    scores, weights = windows_by_hand(lambda *args, **options: classifier(*args, **options)["scores"], waveform)
+    return scores, np.average(scores, axis=0, weights=weights)
+
+
+def windows_by_hand(network, waveform):
+    """The network's vectors of the windows of a waveform, and the weights of the windows."""
     padded = np.pad(waveform, (0, max(0, LOG_MEL.window_samples - len(waveform))))
     frames = reference.log_mel(padded).astype(np.float32)
     windows = [frames[start : start + 96] for start in range(0, len(frames) - 95, 96)]
     embeddings = np.stack([network(window[None], training=False)[0] for window in windows])
     cut = np.lib.stride_tricks.sliding_window_view(padded.astype(float), LOG_MEL.window_samples)[:: LOG_MEL.hop_samples]
     squares = np.square(cut[:, : 97 * 160])  # whole blocks of 10 ms
-    weights = np.sqrt(np.maximum(np.sqrt(squares.mean(axis=1)), 1e-5))
-    total = weights @ embeddings
-    return embeddings, weights, total / np.linalg.norm(total)
+    return embeddings, np.sqrt(np.maximum(np.sqrt(squares.mean(axis=1)), 1e-5))
 
 
 PLAIN_LOADING = """
 import sys
 sys.path[:] = [path for path in sys.path if path]  # not from the current folder
 import numpy as np, tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-waveform = np.load(sys.argv[2])
-np.save(sys.argv[3], model(waveform)["embedding"].numpy())
+model, classifier = (tf.saved_model.load(folder) for folder in sys.argv[1:3])
+waveform = np.load(sys.argv[3])
+result, classes = classifier(waveform), classifier.classes()
+names = [name.decode() for name in classes["names"].numpy()]
+outputs = {"scores": result["scores"], "embedding": result["embedding"], "indices": classes["indices"], "names": names}
+np.savez(sys.argv[4], of_network=model(waveform)["embedding"], **outputs)
 assert not any(name.split(".")[0] == "audioset_triplet" for name in sys.modules)
 """
 
 
-def test_loads_without_the_project_and_computes_the_same(network, exported, tmp_path):
+def test_loads_without_the_project_and_computes_the_same(network, exported, classifier, exported_classifier, tmp_path):
     waveform = waveforms(2, 3.0)
     np.save(tmp_path / "waveform.npy", waveform)
-    arguments = [sys.executable, "-c", PLAIN_LOADING, exported, tmp_path / "waveform.npy", tmp_path / "embedding.npy"]
+    files = [exported, exported_classifier, tmp_path / "waveform.npy", tmp_path / "outputs.npz"]
+    arguments = [sys.executable, "-c", PLAIN_LOADING, *files]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     result = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+    outputs = np.load(tmp_path / "outputs.npz")
     expected = np.stack([by_hand(network, clip)[-1] for clip in waveform])
-    np.testing.assert_allclose(np.load(tmp_path / "embedding.npy"), expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["of_network"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["embedding"], expected, atol=1e-5)  # the classifier has the network's weights
+    expected = np.stack([scores_by_hand(classifier, clip)[-1] for clip in waveform])
+    np.testing.assert_allclose(outputs["scores"], expected, atol=1e-5)
+    assert outputs["indices"].dtype == np.int64 and outputs["indices"].tolist() == list(CLASS_NAMES)
+    assert outputs["names"].tolist() == list(CLASS_NAMES.values())
 
 
 def test_lengths_are_respected(network, exported):
@@ -85,6 +118,30 @@ def test_lengths_are_respected(network, exported):
         np.testing.assert_allclose(result["window_embeddings"][index, : len(windows)], windows, atol=1e-5)
         assert not result["window_embeddings"][index, len(windows) :].numpy().any()
         np.testing.assert_allclose(result["embedding"][index], vector, atol=1e-5)
+
+
+def test_scores_of_windows_and_clips_respect_lengths_and_loudness(classifier, exported_classifier):
+    waveform = waveforms(4, 4.0)
+    waveform[0, 20000:] *= 0.01  # 40 dB less
+    num_samples = [64000, 20000, 40000, 0]
+    result = tf.saved_model.load(exported_classifier)(tf.constant(waveform), tf.constant(num_samples, tf.int32))
+    assert result["window_scores"].shape == [4, 4, 4] and result["scores"].shape == [4, 4]
+    for index, count in enumerate(num_samples):
+        windows, scores = scores_by_hand(classifier, waveform[index, :count])
+        np.testing.assert_allclose(result["window_scores"][index, : len(windows)], windows, atol=1e-5)
+        assert not result["window_scores"][index, len(windows) :].numpy().any()
+        np.testing.assert_allclose(result["scores"][index], scores, atol=1e-5)
+    mean = result["window_scores"][0].numpy().mean(axis=0)
+    assert np.abs(result["scores"][0] - mean).max() > 0.01  # the mean by loudness is another
+
+
+def test_a_classifier_without_an_embedding_gives_scores_alone(tmp_path, classifier, exported_classifier):
+    folder = str(tmp_path / "model")
+    saved_model.export(build_tiny_classifier(has_embedding=False), folder, LOG_MEL, {}, CLASS_NAMES)
+    waveform = waveforms(1, 2.0)
+    result, both = (tf.saved_model.load(path)(waveform) for path in (folder, exported_classifier))
+    assert set(both) - set(result) == {"embedding", "window_embeddings"}
+    np.testing.assert_allclose(result["scores"], both["scores"], atol=1e-6)
 
 
 def test_loud_windows_weigh_more_and_those_of_a_silent_clip_the_same(network, exported):
@@ -131,13 +188,18 @@ def test_a_model_without_fft_computes_the_same(network, exported, tmp_path):
     assert "RFFT" in operations(with_fft) and "RFFT" not in operations(without)
 
 
-def test_ids_name_the_weights_and_the_front_end(network, exported):
+CLASSIFIERS = [(1, CLASS_NAMES), (2, CLASS_NAMES), (1, {**CLASS_NAMES, 9: "snow"}), (1, dict(CLASS_NAMES))]
+
+
+def test_ids_name_the_weights_the_classes_and_the_front_end(network, exported):
     model = tf.saved_model.load(exported)
     other = build_tiny_network()
     other.set_weights([2 * weights for weights in network.get_weights()])
     model_id = model.model_id().numpy().decode()
     assert model_id == saved_model.model_id_of(network) != saved_model.model_id_of(other)
-    record = json.loads(open(os.path.join(exported, "embedding_model.json")).read())
+    ids = {saved_model.model_id_of(build_tiny_classifier(seed=seed), names) for seed, names in CLASSIFIERS}
+    assert len(ids) == 3 and all(one.startswith("tiny_classifier-8-4-") for one in ids)
+    record = json.loads(open(os.path.join(exported, "model.json")).read())
     assert record["model_id"] == model_id and record["weights"] == "test"
     assert record["front_end_id"] == model.front_end_id().numpy().decode()
 
@@ -169,11 +231,17 @@ def test_a_model_says_what_it_takes(exported):
 
 
 def test_a_difference_is_found(network, tmp_path, monkeypatch):
-    class Wrong(saved_model.EmbeddingModule):
-        def _embed(self, waveform, num_samples):
-            return super()._embed(waveform * 1.01, num_samples)
+    def wrong(module):
+        class Wrong(module):
+            def _infer(self, waveform, num_samples):
+                return super()._infer(waveform * 1.01, num_samples)
 
-    monkeypatch.setattr(saved_model, "EmbeddingModule", Wrong)
-    with pytest.raises(RuntimeError, match="differs"):
+        return Wrong
+
+    for name in ("WaveformModule", "ClassifierModule"):
+        monkeypatch.setattr(saved_model, name, wrong(getattr(saved_model, name)))
+    with pytest.raises(RuntimeError, match="embedding of the exported model differs"):
         saved_model.export(network, str(tmp_path / "wrong"), LOG_MEL, {})
+    with pytest.raises(RuntimeError, match="scores of the exported model differs"):
+        saved_model.export(build_tiny_classifier(False), str(tmp_path / "wrong"), LOG_MEL, {}, CLASS_NAMES)
     assert not list(tmp_path.iterdir())
