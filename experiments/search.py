@@ -35,10 +35,10 @@ def main(beam_options: List[str]) -> None:
     command_line.require_flags("embeddings", "query", "output")
     model = command_line.config_from_flags(EmbeddingModelConfig())
     runner = command_line.config_from_flags(RunnerConfig())
-    from audioset_triplet.export import clip_vector
+    from audioset_triplet.export import clip_windows
     from audioset_triplet.search import exact, hits, queries
 
-    embed = functools.partial(clip_vector.of_file, config=model) if model.model else None
+    embed = functools.partial(clip_windows.vector_of_file, config=model) if model.model else None
     with command_line.writing("output"):
         wanted = queries.read(FLAGS.query, FLAGS.embeddings, embed)
         found = exact.search(wanted, FLAGS.embeddings, FLAGS.top, exact.at(FLAGS.output, runner, beam_options))

@@ -1,4 +1,4 @@
-"""How audio is embedded."""
+"""How audio is embedded or scored."""
 
 import dataclasses
 from typing import ClassVar, List, Tuple
@@ -63,12 +63,23 @@ class EmbeddingModelConfig(Config):
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingConfig(Config):
-    """How an archive is embedded."""
+    """How an archive is embedded or scored."""
 
+    what: str = option(
+        "embeddings",
+        "What is written of every window: its embedding, or the score of every class of a classifier.",
+        ("embeddings", "scores"),
+    )
     model: EmbeddingModelConfig = dataclasses.field(default_factory=EmbeddingModelConfig)
     format: str = option(
-        "parquet", "How the embeddings are written: rows, or AudioSet's feature records.", ("parquet", "tfrecord")
+        "parquet",
+        "How they are written: rows, or AudioSet's feature records, which hold embeddings.",
+        ("parquet", "tfrecord"),
     )
     folds: Tuple[int, ...] = option((), "Only clips of these folds (of TFRecords), e.g. 1,2. Empty: all.")
     batch_size: int = option(64, "Windows per call of the model.", at_least=1)
     uses_gpu: bool = True  # each worker process claims a GPU where there are some; else it uses what it finds
+
+    def check_rules(self) -> None:
+        is_stored = self.what == "embeddings" or self.format == "parquet"
+        require(is_stored, "--format=tfrecord: AudioSet's feature records hold embeddings; leave it out for scores.")

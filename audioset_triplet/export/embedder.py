@@ -1,8 +1,8 @@
-"""Audio clips + model -> window embeddings in a part of a store, in constant memory.
+"""Audio clips + model -> vectors of their windows, embeddings or scores, in a part of a store, in constant memory.
 
 A thread decodes the clips and cuts them into windows; windows of successive clips share a batch. Every batch has the
 same number of windows, the last one filled up with silence where all of them share a call of the model: so the
-embedding of a window depends on that window alone, bit for bit on a CPU, not on what is in the batch with it. A clip is
+vector of a window depends on that window alone, bit for bit on a CPU, not on what is in the batch with it. A clip is
 written after its last block has been read, so that a damaged file leaves no row. A long clip would be held in memory
 for too long: it is read once to its end before its first window is written.
 """
@@ -17,13 +17,13 @@ import numpy as np
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.export.audio_clips import AudioClip
-from audioset_triplet.export.loaded_model import EmbeddingModel
+from audioset_triplet.export.loaded_model import WindowModel
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media.audio_files import AudioError
-from audioset_triplet.store import embedding_parts
+from audioset_triplet.store.part_info import PartInfo
 from audioset_triplet.store.part_writers import PartWriter
 
-_HELD_WINDOWS = 1024  # 16 minutes: half a megabyte of embeddings
+_HELD_WINDOWS = 1024  # 16 minutes: half a megabyte at 128 numbers
 _QUEUED_WINDOWS = 256
 
 
@@ -40,7 +40,7 @@ class Totals:
 
     windows: Dict[str, int] = dataclasses.field(default_factory=dict)  # clip id -> number of its windows
     seconds: Dict[str, float] = dataclasses.field(default_factory=dict)  # clip id -> its length
-    rejects: Dict[str, AudioError] = dataclasses.field(default_factory=dict)  # clip id -> why it has no embedding
+    rejects: Dict[str, AudioError] = dataclasses.field(default_factory=dict)  # clip id -> why it has no vectors
 
 
 class LateReject(Exception):
@@ -79,7 +79,7 @@ class _Reject:
 _Item = Union[_Window, _ReadableClip, _Reject, StoredClip]
 
 
-def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, EmbeddingModel]) -> Iterator[_Window]:
+def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, WindowModel]) -> Iterator[_Window]:
     """Successive windows of a signal that comes in blocks; a signal shorter than a window is padded with silence.
 
     An incomplete last window is dropped, as in `FrontEnd.windows`.
@@ -98,14 +98,14 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, Embeddi
 
 
 def embed(
-    clips: Iterable[Union[AudioClip, StoredClip]], model: EmbeddingModel, writer: PartWriter, batch_size: int
+    clips: Iterable[Union[AudioClip, StoredClip]], model: WindowModel, writer: PartWriter, batch_size: int
 ) -> Totals:
-    """Embeds clips, in their order. A clip that cannot be read, or whose embeddings are none, becomes a reject.
+    """Embeds or scores clips, in their order. A clip that cannot be read, or with an invalid vector, becomes a reject.
 
     Args:
         clips: the clips.
-        model: maps windows to embeddings.
-        writer: where window embeddings go.
+        model: maps windows to vectors.
+        writer: where they go.
         batch_size: windows per call of the model.
 
     Raises:
@@ -115,14 +115,14 @@ def embed(
     totals = Totals()
     items: List[_Item] = []
     num_windows = 0
-    assembler = _Assembler(writer, totals)
+    assembler = _Assembler(writer, model.info, totals)
 
     def flush() -> None:
-        embedded = _embedded([item.samples for item in items if isinstance(item, _Window)], model, batch_size)
+        vectors = _vectors([item.samples for item in items if isinstance(item, _Window)], model, batch_size)
         for item in items:
             if isinstance(item, _Window):
-                embedding, weight = next(embedded)
-                assembler.add_window(item, embedding, weight)
+                vector, weight = next(vectors)
+                assembler.add_window(item, vector, weight)
             elif isinstance(item, StoredClip):
                 writer.copy(item.rows)
             else:
@@ -139,26 +139,27 @@ def embed(
     return totals
 
 
-def _embedded(windows: List[np.ndarray], model: EmbeddingModel, batch_size: int) -> Iterator[Tuple[np.ndarray, float]]:
-    """The embedding and the weight of each of at most `batch_size` windows."""
+def _vectors(windows: List[np.ndarray], model: WindowModel, batch_size: int) -> Iterator[Tuple[np.ndarray, float]]:
+    """The vector and the weight of each of at most `batch_size` windows."""
     if not windows:
         return iter(())
     missing = 0 if model.windows_per_call else batch_size - len(windows)
-    return zip(*model.embed_windows(windows + [np.zeros_like(windows[0])] * missing))
+    return zip(*model.window_vectors(windows + [np.zeros_like(windows[0])] * missing))
 
 
 class _Assembler:
-    """Puts embedded windows back together to clips and hands them to the writer."""
+    """Puts windows back together to clips and hands them to the writer."""
 
-    def __init__(self, writer: PartWriter, totals: Totals) -> None:
+    def __init__(self, writer: PartWriter, info: PartInfo, totals: Totals) -> None:
         self._writer = writer
+        self._info = info
         self._totals = totals
         self._clip: Optional[ClipInfo] = None  # set as soon as the windows may be written
         self._num_written = 0  # of this clip
-        self._windows: List[Tuple[float, np.ndarray, float]] = []  # starts, embeddings [D], weights
+        self._windows: List[Tuple[float, np.ndarray, float]] = []  # starts, vectors [D], weights
 
-    def add_window(self, window: _Window, embedding: np.ndarray, weight: float) -> None:
-        self._windows.append((window.start_seconds, embedding, weight))
+    def add_window(self, window: _Window, vector: np.ndarray, weight: float) -> None:
+        self._windows.append((window.start_seconds, vector, weight))
         if self._clip is not None and len(self._windows) >= _HELD_WINDOWS:
             self._write(self._clip)
 
@@ -172,8 +173,7 @@ class _Assembler:
         self._write(item.clip)
         if item.is_end:
             if not self._num_written and item.clip.clip_id not in self._totals.rejects:
-                error = AudioError(item.clip.clip_id, "no embedding", "the model gives vectors of zeros alone")
-                self._reject(item.clip, error)
+                self._reject(item.clip, self._invalid(item.clip, "the model gives vectors of zeros alone"))
             if self._num_written:
                 self._totals.windows[item.clip.clip_id] = self._num_written
                 self._totals.seconds[item.clip.clip_id] = item.clip.end_seconds - item.clip.start_seconds
@@ -191,33 +191,34 @@ class _Assembler:
         windows, self._windows = self._windows, []
         if not windows or clip.clip_id in self._totals.rejects:
             return
+        starts, vectors, weights = (np.stack(values) for values in zip(*windows))
         if self._writer.has_starts:  # then a window may be missing
-            windows = [window for window in windows if window[1].any()]
-            if not windows:
+            given = ~self._info.are_missing(vectors)
+            starts, vectors, weights = starts[given], vectors[given], weights[given]
+            if not len(starts):
                 return
-        starts, embeddings, weights = (np.stack(values) for values in zip(*windows))
-        problem = _problem(starts, embeddings, weights)
+        problem = self._problem(starts, vectors, weights)
         if problem:
-            self._reject(clip, AudioError(clip.clip_id, "no embedding", problem))
+            self._reject(clip, self._invalid(clip, problem))
             return
-        self._writer.write(clip, starts, embeddings, weights, continues=self._num_written > 0)
+        self._writer.write(clip, starts, vectors, weights, continues=self._num_written > 0)
         self._num_written += len(starts)
 
+    def _problem(self, starts: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> str:
+        """What is wrong with the first window whose vector or weight is invalid, as text; empty: nothing."""
+        has_weight = np.isfinite(weights) & (weights > 0)
+        wrong = np.flatnonzero(~(self._info.are_valid(vectors) & has_weight))
+        if not wrong.size:
+            return ""
+        first = wrong[0]
+        fault = self._info.fault(vectors[first]) if has_weight[first] else f"the weight {weights[first]:.4g}"
+        return f"the model gives the window at {starts[first]:.2f} s {fault}"
 
-def _problem(starts: np.ndarray, embeddings: np.ndarray, weights: np.ndarray) -> str:
-    """What is wrong with the first window whose embedding or weight is none, as text; empty: nothing."""
-    has_weight = np.isfinite(weights) & (weights > 0)
-    wrong = np.flatnonzero(~(embedding_parts.has_unit_norm(embeddings) & has_weight))
-    if not wrong.size:
-        return ""
-    first = wrong[0]
-    if not has_weight[first]:
-        return f"the model gives the window at {starts[first]:.2f} s the weight {weights[first]:.4g}"
-    norm = np.linalg.norm(embeddings[first])
-    return f"the model gives the window at {starts[first]:.2f} s an embedding of the norm {norm:.4g}, not 1"
+    def _invalid(self, clip: ClipInfo, problem: str) -> AudioError:
+        return AudioError(clip.clip_id, f"no {self._info.COLUMN}", problem)
 
 
-def _items(clips: Iterable[Union[AudioClip, StoredClip]], model: EmbeddingModel) -> Iterator[_Item]:
+def _items(clips: Iterable[Union[AudioClip, StoredClip]], model: WindowModel) -> Iterator[_Item]:
     for clip in clips:
         if isinstance(clip, StoredClip):
             yield clip
@@ -225,7 +226,7 @@ def _items(clips: Iterable[Union[AudioClip, StoredClip]], model: EmbeddingModel)
             yield from _items_of(clip, model)
 
 
-def _items_of(audio: AudioClip, model: EmbeddingModel) -> Iterator[_Item]:
+def _items_of(audio: AudioClip, model: WindowModel) -> Iterator[_Item]:
     counter = _SampleCounter()
     try:
         for index, window in enumerate(cut_windows(counter.count(audio.read()), model)):

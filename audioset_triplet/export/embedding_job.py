@@ -1,12 +1,13 @@
-"""Audio clips -> a folder of embeddings, in shards that any number of processes or machines embed.
+"""Audio clips -> a folder of embeddings or scores, in shards that any number of processes or machines make.
 
     embeddings-00003-of-00013.parquet   the windows of a shard's clips (`store.embeddings`), or
+    scores-00003-of-00013.parquet       their scores (`store.window_scores`), or
     features-00003-of-00013.tfrecord    their feature records (`store.features`), with features.json
-    _rejects.csv                        clips that could not be embedded, each with its reason
+    _rejects.csv                        clips that could not be embedded or scored, each with its reason
     _shards/                            a report of each shard, and what all have in common, for the next run
 
 The shard of an audio file, or of a file of records, depends on a digest of its name; a shard without clips has no file.
-The same command goes on with what is missing: it embeds files that are new or have another size or time than before,
+The same command goes on with what is missing: it takes files that are new or have another size or time than before,
 tries those again that were rejected, and copies the rows of all others. Rows of files that are gone stay.
 """
 
@@ -19,7 +20,6 @@ import json
 import math
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
-import audioset_triplet
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
@@ -32,9 +32,9 @@ from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
 from audioset_triplet.store import part_info
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
+from audioset_triplet.store.part_info import PartInfo
 
 _REJECTS = "_rejects.csv"  # readers of Parquet folders skip names with _
-_PARTS = {"parquet": ("embeddings", ".parquet"), "tfrecord": ("features", ".tfrecord")}
 
 # Audio files of a shard. Many shards keep all cores busy to the end; in large ones less is lost by filling up batches.
 _FEWEST_FILES, _MOST_FILES = 32, 512
@@ -44,7 +44,7 @@ _BYTES_PER_WORKER = 16 << 20  # a process needs seconds to load TensorFlow and t
 
 
 class Reject(NamedTuple):
-    """A clip without embeddings."""
+    """A clip without rows."""
 
     clip_id: str
     reason: str
@@ -53,12 +53,12 @@ class Reject(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a run has embedded, and what else the folder holds."""
+    """What a run has embedded or scored, and what else the folder holds."""
 
     num_clips: int
     num_windows: int
     seconds: float  # of audio
-    num_before: int  # clips of the input that an earlier run embedded
+    num_before: int  # clips of the input that an earlier run did
     rejects: List[Reject]
     gone: List[str]  # ids of clips in the folder whose files are not in the input
     left_out: str  # of the folder that was searched, as text
@@ -70,12 +70,31 @@ class Summary:
             are = "clip is" if len(self.gone) == 1 else "clips are"
             lines.append(
                 f"{output}: {len(self.gone)} {are} not in {source} any more, such as {self.gone[0]}: kept; to leave "
-                "them out, embed into another folder"
+                "them out, choose another folder"
             )
         lines += [f"rejected: {reject.message}" for reject in self.rejects[:num_named]]
         if self.rejects[num_named:]:
             lines.append(f"and {len(self.rejects) - num_named} more: see {output}/{_REJECTS}")
         return lines
+
+
+class _Form(NamedTuple):
+    """The names of parts begin and end so."""
+
+    prefix: str
+    extension: str
+
+    @property
+    def shards(self) -> str:
+        """Matches the names of shards."""
+        return f"{self.prefix}-*-of-*{self.extension}"
+
+
+_FORMS = {
+    ("embeddings", "parquet"): _Form("embeddings", ".parquet"),
+    ("scores", "parquet"): _Form("scores", ".parquet"),
+    ("embeddings", "tfrecord"): _Form("features", ".tfrecord"),
+}
 
 
 class _Plan(NamedTuple):
@@ -93,7 +112,7 @@ def embed(
     beam_options: Sequence[str] = (),
     announce: Callable[[str], object] = str,
 ) -> Summary:
-    """Embeds the audio of a path.
+    """Embeds or scores the audio of a path.
 
     Args:
         source: as for `audio_clips.find`.
@@ -105,7 +124,7 @@ def embed(
 
     Raises:
         UserError: what `audio_clips.find`, `loaded_model.load` and `embedding_shard.write_shard` raise; a folder that
-            holds other embeddings, that cannot be written, or that another process writes; no clip can be used; a clip
+            holds something else, that cannot be written, or that another process writes; no clip can be used; a clip
             that is given twice.
     """
     runners.check(runner, beam_options)
@@ -114,19 +133,18 @@ def embed(
         if config.uses_gpu:
             gpus.leave_to_workers()  # this process only plans
         embedding_shard.load_model.cache_clear()  # its files may be others by now
-        model = embedding_shard.load_model(config.model)
+        model = embedding_shard.load_model(config.model, config.what)
         announce(model.description)
         audio = audio_clips.find(source, config.folds, model)
-        info = StoreInfo(model.model_id, model.front_end_id, model.embedding_size, audioset_triplet.__version__)
-        settings = _settings(folder, info, config, audio)
-        plan = _plan(folder, audio, settings, config.format)
+        settings = _settings(folder, model.info, config, audio)
+        plan = _plan(folder, audio, settings, _FORMS[config.what, config.format])
         folder.make()
         folder.write_settings(settings)
         if config.format == "tfrecord":
-            folder.write_json(FEATURES_INFO, dataclasses.asdict(info))
+            folder.write_json(FEATURES_INFO, model.info.to_json())
         for shard in plan.todo:
             _prepare_report(folder, shard)
-        work = Work(config.model, info, model.hop_seconds, config.folds, config.batch_size)
+        work = Work(config.model, model.info, model.hop_seconds, config.folds, config.batch_size)
         do_shard = functools.partial(embedding_shard.write_shard, work=work)
         size = sum(item.size for shard in plan.todo for item in shard.items if item.key not in plan.before)
         job = Job(folder, do_shard, "file", config.uses_gpu, most_workers=1 + size // _BYTES_PER_WORKER)
@@ -134,22 +152,23 @@ def embed(
         return _finish(folder, source, audio, plan)
 
 
-def _settings(folder: Folder, info: StoreInfo, config: EmbeddingConfig, audio: AudioInput) -> Dict[str, Any]:
+def _settings(folder: Folder, info: PartInfo, config: EmbeddingConfig, audio: AudioInput) -> Dict[str, Any]:
     """What all shards have in common.
 
     Raises:
-        UserError: the folder has other embeddings.
+        UserError: the folder holds something else.
     """
     own = {
-        **{name: value for name, value in dataclasses.asdict(info).items() if name != "code_version"},
+        "kind": info.KIND,
+        **{name: value for name, value in info.to_json().items() if name != "code_version"},
         "folds": sorted(config.folds),
         "root": audio.root,
         "num_shards": _num_shards(audio),
     }
     path = folder.settings_path
     if not storage.exists(path):
-        for prefix, extension in _PARTS.values():
-            for name in storage.sizes(folder.root, f"{prefix}-*{extension}"):
+        for form in _FORMS.values():
+            for name in storage.sizes(folder.root, f"{form.prefix}-*{form.extension}"):
                 raise UserError(
                     f"{folder.root}: holds {name}, which another program or an older version wrote: it can be read as "
                     "before, but not added to; choose another --output."
@@ -157,28 +176,31 @@ def _settings(folder: Folder, info: StoreInfo, config: EmbeddingConfig, audio: A
         return own
     try:
         before = json.loads(storage.read_bytes(path))
-        known = StoreInfo(before["model_id"], before["front_end_id"], before["embedding_size"], info.code_version)
+        kind = before.get("kind", StoreInfo.KIND)  # older versions knew no other
+        if kind != info.KIND:
+            raise UserError(f"{folder.root}: holds {kind}, not {info.KIND}: choose another --output.")
+        known = info.from_json({**before, "code_version": info.code_version})
         folds, num_shards, root = before["folds"], int(before["num_shards"]), before["root"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path}: not the settings of embeddings: choose another --output.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not the settings of {info.KIND}: choose another --output.") from error
     part_info.check_same_model(known, folder.root, info, "this run")
     if folds != own["folds"]:
         texts = (", ".join(map(str, numbers)) or "all" for numbers in (folds, own["folds"]))
         raise UserError(f"{folder.root}: holds folds {next(texts)}, not {next(texts)}: choose another --output.")
     if root != audio.root:
-        _require_moved(folder, root, audio)
+        _require_moved(folder, kind, root, audio)
     return {**own, "num_shards": num_shards}
 
 
-def _require_moved(folder: Folder, root: str, audio: AudioInput) -> None:
+def _require_moved(folder: Folder, kind: str, root: str, audio: AudioInput) -> None:
     """Another folder of audio is refused unless it has all files of the first, which has then been moved."""
     items = {item.key: item for item in audio.items}
-    for format in _PARTS:
-        for report in _reports(folder, format).values():
+    for form in _FORMS.values():
+        for report in _reports(folder, form).values():
             for key, outcome in report.items.items():
                 if key not in items or not outcome.is_of(items[key]):
                     raise UserError(
-                        f"{folder.root}: holds the embeddings of {root}, and this run is of {audio.root}, which does "
+                        f"{folder.root}: holds the {kind} of {root}, and this run is of {audio.root}, which does "
                         f"not have the same {key}: choose another --output."
                     )
 
@@ -193,21 +215,19 @@ def _num_shards(audio: AudioInput) -> int:
     return min(number, max(of_files, of_bytes))
 
 
-def _reports(folder: Folder, format: str) -> Dict[str, ShardReport]:
-    prefix, extension = _PARTS[format]
-    reports = {name: ShardReport.read(folder, name) for name in folder.reported(f"{prefix}-*-of-*{extension}")}
+def _reports(folder: Folder, form: _Form) -> Dict[str, ShardReport]:
+    reports = {name: ShardReport.read(folder, name) for name in folder.reported(form.shards)}
     return {name: report for name, report in reports.items() if report is not None}
 
 
-def _plan(folder: Folder, audio: AudioInput, settings: Dict[str, Any], format: str) -> _Plan:
+def _plan(folder: Folder, audio: AudioInput, settings: Dict[str, Any], form: _Form) -> _Plan:
     """Which items go into which shard, and which shards are to be written."""
     num_shards = settings["num_shards"]
-    prefix, extension = _PARTS[format]
-    names = [f"{prefix}-{index:05d}-of-{num_shards:05d}{extension}" for index in range(num_shards)]
+    names = [f"{form.prefix}-{index:05d}-of-{num_shards:05d}{form.extension}" for index in range(num_shards)]
     by_shard: Dict[str, Dict[str, AudioItem]] = {name: {} for name in names}
     for item in audio.items:
         by_shard[names[_digest(item.key) % num_shards]][item.key] = item
-    reports = _reports(folder, format)
+    reports = _reports(folder, form)
     before: Dict[str, Outcome] = {}
     gone = []
     for name, report in reports.items():
@@ -225,7 +245,7 @@ def _plan(folder: Folder, audio: AudioInput, settings: Dict[str, Any], format: s
         shard for shard in shards if not folder.is_done(shard.name, shard.digest) or reports[shard.name].has_rejects
     ]
     # Their files are gone, and their reports were never written.
-    orphans = set(storage.sizes(folder.root, f"{prefix}-*-of-*{extension}")) - {shard.name for shard in shards}
+    orphans = set(storage.sizes(folder.root, form.shards)) - {shard.name for shard in shards}
     storage.delete([folder.path(name) for name in orphans])
     return _Plan(shards, todo, before, gone)
 

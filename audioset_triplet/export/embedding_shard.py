@@ -1,4 +1,4 @@
-"""One shard of a folder of embeddings: its audio files and ranges of record files -> its part, and a report.
+"""One shard of a folder of embeddings or scores: its audio files and ranges of record files -> its part, and a report.
 
 A worker loads the model once. Rows of items that have not changed are copied from the part that is there.
 """
@@ -15,13 +15,14 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, loaded_model
 from audioset_triplet.export.audio_clips import AudioClip, AudioItem
 from audioset_triplet.export.embedder import LateReject, StoredClip, Totals
-from audioset_triplet.export.loaded_model import EmbeddingModel
+from audioset_triplet.export.loaded_model import WindowModel
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.store import part_rows, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.feature_writer import FeaturePartWriter
+from audioset_triplet.store.part_info import PartInfo
 from audioset_triplet.store.part_writers import ParquetPartWriter, PartWriter
 
 
@@ -92,24 +93,28 @@ class ShardReport:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """How shards are embedded."""
+    """How shards are embedded or scored."""
 
     model: EmbeddingModelConfig
-    info: StoreInfo
+    info: PartInfo
     hop_seconds: float
     folds: Tuple[int, ...]
     batch_size: int
 
+    def load_model(self) -> WindowModel:
+        return load_model(self.model, self.info.KIND)
+
     def writer(self, name: str, file: BinaryIO) -> PartWriter:
         if name.endswith(".parquet"):
             return ParquetPartWriter(file, self.info)
+        assert isinstance(self.info, StoreInfo)  # feature records hold embeddings
         return FeaturePartWriter(file, self.info, self.hop_seconds)
 
 
 @functools.lru_cache(maxsize=1)
-def load_model(config: EmbeddingModelConfig) -> EmbeddingModel:
-    """The model that a config names, loaded once in a process."""
-    return loaded_model.load(config)
+def load_model(config: EmbeddingModelConfig, kind: str) -> WindowModel:
+    """The model that a config names, loaded once in a process to give vectors of a kind."""
+    return loaded_model.load(config, kind)
 
 
 def write_shard(folder: Folder, name: str, work: Work) -> None:
@@ -141,7 +146,7 @@ def _still_unusable(shard: Shard, kept: Mapping[str, Outcome], work: Work) -> bo
 
 def _can_be_read(item: AudioItem, work: Work) -> bool:
     try:
-        for clip in audio_clips.clips_of(item, work.folds, load_model(work.model)):
+        for clip in audio_clips.clips_of(item, work.folds, work.load_model()):
             for _ in clip.read():
                 pass
     except AudioError:
@@ -188,10 +193,10 @@ class _Clips:
         """Writes all of them; the totals are of those that are not kept."""
         self._item_of = {}
         if len(self._kept) < len(self._shard.items):
-            model = load_model(self._work.model)
-            if model.model_id != self._work.info.model_id:
+            model = self._work.load_model()
+            if model.info.identity() != self._work.info.identity():
                 raise UserError(
-                    f"{self._work.model.model}: is {model.model_id} where this worker runs, not "
+                    f"{self._work.model.model}: is {model.info.model_id} where this worker runs, not "
                     f"{self._work.info.model_id}: all workers need the same model."
                 )
             return embedder.embed(self._all(model), model, writer, self._work.batch_size)
@@ -200,7 +205,7 @@ class _Clips:
             writer.copy(clip.rows)
         return Totals()
 
-    def _all(self, model: Optional[EmbeddingModel]) -> Iterator[Union[AudioClip, StoredClip]]:
+    def _all(self, model: Optional[WindowModel]) -> Iterator[Union[AudioClip, StoredClip]]:
         for item in self._shard.items:
             if item.key in self._kept:
                 for clip_id in self._kept[item.key].windows:

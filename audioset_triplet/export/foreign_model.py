@@ -1,4 +1,4 @@
-"""A model of others as an `EmbeddingModel`: its function, what flags add to it, and checks that both fit together.
+"""A model of others as a `WindowModel`: its function, what flags add to it, and checks that both fit together.
 
 Windows are cut by this project, as for its own models: a window as long as the model's own gives one vector. VGGish and
 YAMNet give for a recording what they give for each of these windows. All checks are made when the model is opened, on a
@@ -14,10 +14,13 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
+from audioset_triplet import __version__
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export.waveform_function import WaveformFunction
 from audioset_triplet.frontend import loudness
+from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.part_info import PartInfo
 
 _EMBEDDINGS = ("embedding", "embeddings")  # outputs of these names need no flag
 _NUM_LISTED = 20  # inner tensors in an error
@@ -48,30 +51,34 @@ class ForeignModel:
                 f"{function.name}: output {self.output_name} gives no finite vector for noise, or the same as for "
                 "silence: choose another with --output_name."
             )
-        self.embedding_size = alone.shape[1]
         self.windows_per_call = self._largest_batch(np.stack([silence, noise]), alone)
 
-        name = os.path.basename(os.path.abspath(config.model))
+        name, size = os.path.basename(os.path.abspath(config.model)), alone.shape[1]
         digest = hashlib.sha256(f"{function.digest} {self.output_name}".encode()).hexdigest()[:12]
-        self.model_id = f"{name[:-7] if name.endswith('.tflite') else name}-{self.embedding_size}-{digest}"
+        model_id = f"{name[:-7] if name.endswith('.tflite') else name}-{size}-{digest}"
         channels = f"-{self.num_channels}-channels" if self.num_channels > 1 else ""
-        self.front_end_id = f"waveform-{self.sample_rate_hz}-{self.window_samples}-{self.hop_samples}{channels}"
+        front_end_id = f"waveform-{self.sample_rate_hz}-{self.window_samples}-{self.hop_samples}{channels}"
+        self.info: PartInfo = StoreInfo(model_id, front_end_id, size, __version__)
+
+    @property
+    def front_end_id(self) -> str:
+        return self.info.front_end_id
 
     @property
     def description(self) -> str:
         """One line: what is taken from the model, for a person to check."""
         return (
-            f"{self._function.name}: output {self.output_name}, {self.embedding_size} numbers per "
+            f"{self._function.name}: output {self.output_name}, {self.info.vector_size} numbers per "
             f"{self.window_samples / self.sample_rate_hz:g} s every {self.hop_seconds:g} s, {self.sample_rate_hz} Hz"
         )
 
-    def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+    def window_vectors(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """R windows, float32 [L], or [L, C] -> unit embeddings [R, D] and positive weights [R].
 
         A vector of zeros, which has no direction, stays one; one that is not finite becomes NaN.
         """
         if not windows:
-            return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
+            return np.zeros([0, self.info.vector_size], np.float32), np.zeros([0], np.float32)
         stacked = np.stack(windows)
         step = self.windows_per_call or len(stacked)
         parts = [self._vectors(stacked[start : start + step]) for start in range(0, len(stacked), step)]

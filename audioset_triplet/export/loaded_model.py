@@ -1,6 +1,7 @@
-"""Models that embed audio: what every one of them gives, which one a config names, and this project's SavedModels.
+"""Models that map windows of audio to vectors: what every one of them gives, which one a config names, and this
+project's SavedModels.
 
-Shapes: R windows, D embedding size.
+Shapes: R windows, D size of a vector.
 """
 
 import os
@@ -9,86 +10,111 @@ from typing import Any, Optional, Protocol, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
+from audioset_triplet import __version__
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import saved_model_function
 from audioset_triplet.export.foreign_model import ForeignModel
+from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.part_info import PartInfo
+from audioset_triplet.store.window_scores import ScoreInfo
+
+# Of clips of one window each.
+_OUTPUTS = {StoreInfo.KIND: "embedding", ScoreInfo.KIND: "window_scores"}
+# What is said of a model without such outputs.
+_LACKS = {
+    StoreInfo.KIND: "is a classifier without a layer for an embedding (--bottleneck of train_classifier): it gives "
+    "scores alone (--what=scores).",
+    ScoreInfo.KIND: "gives embeddings alone: scores come from a classifier (train_classifier, or stage 4 of "
+    "train_coincidence).",
+}
 
 
-class EmbeddingModel(Protocol):
-    """A model that maps windows of a waveform to embeddings."""
+class WindowModel(Protocol):
+    """A model that maps windows of a waveform to vectors of one kind: embeddings, or scores."""
 
-    model_id: str  # embeddings of two models are never compared
-    front_end_id: str
+    info: PartInfo  # of the vectors; those of two models are never compared
     sample_rate_hz: int
     num_channels: int
     window_samples: int
     hop_samples: int
     hop_seconds: float
-    embedding_size: int
-    # None: the windows of `embed_windows` share a call, and only calls of equal size give equal bits.
+    # None: the windows of `window_vectors` share a call, and only calls of equal size give equal bits.
     windows_per_call: Optional[int]
+
+    @property
+    def front_end_id(self) -> str: ...
 
     @property
     def description(self) -> str:
         """One line that says what it takes and gives."""
         ...
 
-    def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-        """R windows, float32 [window_samples] each -> unit embeddings [R, D] and positive weights [R]."""
+    def window_vectors(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+        """R windows, float32 [window_samples] each -> vectors [R, D] and positive weights [R]."""
         ...
 
 
-def load(config: EmbeddingModelConfig) -> EmbeddingModel:
+def load(config: EmbeddingModelConfig, kind: str = StoreInfo.KIND) -> WindowModel:
     """The model that a config names.
 
-    Raises:
-        UserError: there is none, or it does not map waveforms to embeddings.
-    """
-    if os.path.isfile(config.model):
-        if config.signature:
-            raise UserError(f"--signature={config.signature}: {config.model} is a file; SavedModels have signatures.")
-        from audioset_triplet.export import tflite_function  # TensorFlow's part for TFLite takes a second to load
+    Args:
+        config: which one.
+        kind: what it is to give: embeddings or scores.
 
-        file = tflite_function.TFLiteFunction(config.model, config.output_name, config.channels)
-        return ForeignModel(config, file)
-    loaded = saved_model_function.load(config.model)
+    Raises:
+        UserError: there is none, or it does not map waveforms to such vectors.
+    """
+    loaded = None if os.path.isfile(config.model) else saved_model_function.load(config.model)
     if hasattr(loaded, "front_end_id"):
         if config.adapter_flags():
             raise UserError(
                 f"{', '.join(config.adapter_flags())}: for models of others; {config.model} is from "
                 "experiments.export_model and says itself what it takes."
             )
-        return ExportedModel(config.model, loaded)
-    function = saved_model_function.SavedModelFunction(config.model, loaded, config.signature, config.channels)
-    return ForeignModel(config, function)
+        return ExportedModel(config.model, loaded, kind)
+    if kind != StoreInfo.KIND:
+        raise UserError(
+            f"{config.model} is not from experiments.export_model, and does not say which classes its scores are of: "
+            "its vectors can be stored as embeddings alone."
+        )
+    if loaded is not None:
+        function = saved_model_function.SavedModelFunction(config.model, loaded, config.signature, config.channels)
+        return ForeignModel(config, function)
+    if config.signature:
+        raise UserError(f"--signature={config.signature}: {config.model} is a file; SavedModels have signatures.")
+    from audioset_triplet.export import tflite_function  # TensorFlow's part for TFLite takes a second to load
+
+    file = tflite_function.TFLiteFunction(config.model, config.output_name, config.channels)
+    return ForeignModel(config, file)
 
 
 class ExportedModel:
     """An exported SavedModel: what it takes and gives is read from it, not from the registry of front ends.
 
     Raises:
-        UserError: the folder holds none, or one that does not map waveforms to embeddings of windows.
+        UserError: the folder holds none, or one that does not map waveforms to vectors of the kind for windows.
     """
 
     windows_per_call: Optional[int] = None
 
-    def __init__(self, folder: str, loaded: Any = None) -> None:
+    def __init__(self, folder: str, loaded: Any = None, kind: str = StoreInfo.KIND) -> None:
         """Opens a model.
 
         Args:
             folder: where it is.
             loaded: the same model, where it is loaded already.
+            kind: what it is to give: embeddings or scores.
         """
         self._model = saved_model_function.load(folder) if loaded is None else loaded
+        self._output = _OUTPUTS[kind]
         try:
             self._serve = self._model.signatures["serving_default"]
-            self.model_id = self._model.model_id().numpy().decode()
-            self.front_end_id = self._model.front_end_id().numpy().decode()
+            model_id = self._model.model_id().numpy().decode()
+            front_end_id = self._model.front_end_id().numpy().decode()
             front_end = {name: int(value) for name, value in self._model.front_end().items()}
             self.sample_rate_hz, self.num_channels = front_end["sample_rate_hz"], front_end["num_channels"]
             self.window_samples, self.hop_samples = front_end["window_samples"], front_end["hop_samples"]
-            self.embedding_size = int(self._serve.structured_outputs["embedding"].shape[-1])
             self._serve.structured_outputs["window_weights"]
         except (AttributeError, KeyError) as error:
             raise UserError(
@@ -96,16 +122,32 @@ class ExportedModel:
                 "again."
             ) from error
         self.hop_seconds = self.hop_samples / self.sample_rate_hz
+        if self._output not in self._serve.structured_outputs:
+            raise UserError(f"{folder} {_LACKS[kind]}")
+        self.info: PartInfo = StoreInfo(model_id, front_end_id, self._vector_size, __version__)
+        if kind == ScoreInfo.KIND:
+            classes = {name: value.numpy().tolist() for name, value in self._model.classes().items()}
+            names = tuple(name.decode() for name in classes["names"])
+            seconds = (self.window_samples / self.sample_rate_hz, self.hop_seconds)
+            self.info = ScoreInfo(model_id, front_end_id, __version__, tuple(classes["indices"]), names, *seconds)
+
+    @property
+    def front_end_id(self) -> str:
+        return self.info.front_end_id
 
     @property
     def description(self) -> str:
         """One line: the model and what it takes."""
-        return f"{self.model_id}, {self.front_end_id}"
+        return f"{self.info.model_id}, {self.info.front_end_id}"
 
-    def embed_windows(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-        """R windows, float32 [window_samples] each -> unit embeddings [R, D] and positive weights [R]."""
+    def window_vectors(self, windows: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+        """R windows, float32 [window_samples] each -> unit embeddings or scores [R, D] and positive weights [R]."""
         if not windows:
-            return np.zeros([0, self.embedding_size], np.float32), np.zeros([0], np.float32)
+            return np.zeros([0, self._vector_size], np.float32), np.zeros([0], np.float32)
         lengths = tf.fill([len(windows)], self.window_samples)
         result = self._serve(waveform=tf.constant(np.stack(windows)), num_samples=lengths)
-        return result["embedding"].numpy(), result["window_weights"].numpy()[:, 0]
+        return result[self._output].numpy().reshape(len(windows), -1), result["window_weights"].numpy()[:, 0]
+
+    @property
+    def _vector_size(self) -> int:
+        return int(self._serve.structured_outputs[self._output].shape[-1])

@@ -76,20 +76,19 @@ def _bare(model: Any, num_windows: int, batch_size: int) -> float:
     noise = np.random.default_rng(0).normal(0, 0.1, [batch_size, model.window_samples]).astype(np.float32)
     started = time.monotonic()
     for start in range(0, num_windows, batch_size):
-        model.embed_windows(list(noise[: num_windows - start]))
+        model.window_vectors(list(noise[: num_windows - start]))
     return num_windows / (time.monotonic() - started)
 
 
 def _embed(model: Any, folder: str, batch_size: int) -> int:
     """Embeds the files of a folder into another, and says how many windows they have."""
     from audioset_triplet.export import audio_clips, embedder
-    from audioset_triplet.store.embedding_parts import StoreInfo
     from audioset_triplet.store.part_writers import ParquetPartWriter
 
     items = audio_clips.find(folder, (), model).items
     clips = [clip for item in items for clip in audio_clips.clips_of(item, (), model)]
     with tempfile.TemporaryFile() as file:
-        writer = ParquetPartWriter(file, StoreInfo(model.model_id, model.front_end_id, model.embedding_size, ""))
+        writer = ParquetPartWriter(file, model.info)
         totals = embedder.embed(clips, model, writer, batch_size)
         writer.close()
     for error in totals.rejects.values():

@@ -20,7 +20,6 @@ from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
 from audioset_triplet.models.networks import build_flat_features
 from audioset_triplet.store import embeddings, feature_import, features
-from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_writers import ParquetPartWriter
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import datasets, feature_folders, processes, tiny_records
@@ -62,9 +61,8 @@ def rows(folder):
 def embed_to(output, model, sounds, batch_size=4):
     """Writes the first part of a folder."""
     output.mkdir(parents=True, exist_ok=True)
-    info = StoreInfo(model.model_id, model.front_end_id, model.embedding_size, "version")
     with files.atomic_path(str(output / "embeddings-00000.parquet")) as temporary:
-        writer = ParquetPartWriter(temporary, info)
+        writer = ParquetPartWriter(temporary, model.info)
         totals = embedder.embed(sounds, model, writer, batch_size)
         writer.close()
     return totals
@@ -211,8 +209,8 @@ class Spoilt:
     def __getattr__(self, name):
         return getattr(self._model, name)
 
-    def embed_windows(self, windows):
-        vectors, weights = (np.array(values) for values in self._model.embed_windows(windows))
+    def window_vectors(self, windows):
+        vectors, weights = (np.array(values) for values in self._model.window_vectors(windows))
         self._spoil(vectors, weights, np.array([np.abs(window).max() > 5 for window in windows]))
         return vectors, weights
 
@@ -377,7 +375,7 @@ def test_a_later_record_of_another_rate_is_refused(model, tmp_path):
 def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     waveform = sound(5)[:, 0]
     embed_to(tmp_path / "parquet", model, sounds_of(waveform))
-    with feature_folders.writing(tmp_path / "features", model.embedding_size) as writer:
+    with feature_folders.writing(tmp_path / "features", model.info.vector_size) as writer:
         embedder.embed(sounds_of(waveform), model, writer, 4)
     ((_, found),) = features.read_file(str(tmp_path / "features" / "features-00000-of-00010.tfrecord"))
     assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
@@ -388,14 +386,14 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
 def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
     path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
     embed_to(tmp_path / "parquet", model, record_clips(model, path))
-    with feature_folders.writing(tmp_path / "features", model.embedding_size) as writer:
+    with feature_folders.writing(tmp_path / "features", model.info.vector_size) as writer:
         embedder.embed(record_clips(model, path), model, writer, 4)
     written = [str(tmp_path / "features" / "features-00000-of-00010.tfrecord")]
     feature_import.import_features(written, feature_import.Additions(), str(tmp_path / "imported"))
     embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
     vectors, others = (np.array([row.pop("embedding") for row in table]) for table in (embedded, imported))
     assert embedded == imported and {row["fold"] for row in imported} == {1, 2}
-    assert np.sum(vectors * others, axis=1).min() > np.sqrt(1 - model.embedding_size * 0.00788**2)
+    assert np.sum(vectors * others, axis=1).min() > np.sqrt(1 - model.info.vector_size * 0.00788**2)
 
 
 @pytest.mark.slow

@@ -152,13 +152,13 @@ def test_a_clip_without_embeddings_is_rejected_and_silence_is_left_out(model, tm
         def __getattr__(self, name):
             return getattr(self._loaded, name)
 
-        def embed_windows(self, windows):
-            vectors, weights = (np.array(values) for values in self._loaded.embed_windows(windows))
+        def window_vectors(self, windows):
+            vectors, weights = (np.array(values) for values in self._loaded.window_vectors(windows))
             vectors[[not window.any() for window in windows]] = value
             return vectors, weights
 
     load = loaded_model.load
-    monkeypatch.setattr(loaded_model, "load", lambda config: Spoilt(load(config)))
+    monkeypatch.setattr(loaded_model, "load", lambda *arguments: Spoilt(load(*arguments)))
     source = write(tmp_path / "in", 1, 3)
     soundfile.write(source / "silent.wav", np.zeros(50000), 16000)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000 * 60 * 17)
@@ -191,9 +191,9 @@ def test_another_archive_is_refused_and_one_that_moved_is_not(model, tmp_path):
 def test_folders_of_others_and_of_other_models_are_refused(model, tmp_path):
     source = write(tmp_path / "in", 1)
     loaded = loaded_model.ExportedModel(model)
-    about = (loaded.model_id, loaded.front_end_id, loaded.embedding_size)
+    about = (loaded.info.model_id, loaded.front_end_id, loaded.info.vector_size)
     with EmbeddingWriter(str(tmp_path / "old"), *about) as writer:
-        writer.write(ClipInfo("a", "a"), [0.0], np.eye(1, loaded.embedding_size))
+        writer.write(ClipInfo("a", "a"), [0.0], np.eye(1, loaded.info.vector_size))
     with pytest.raises(UserError, match=r"holds embeddings-00000.parquet, which another .* older version wrote"):
         embed(model, source, tmp_path / "old")
     assert read_clips(str(tmp_path / "old")).clip_ids == ["a"]

@@ -42,7 +42,7 @@ def interpreter(request, monkeypatch):
 def embed(model, waveform):
     """The windows of a waveform through the embedder's cut and the model: embeddings, weights, start times."""
     windows = list(embedder.cut_windows(iter([waveform]), model))
-    return (*model.embed_windows([window.samples for window in windows]), [window.start_seconds for window in windows])
+    return (*model.window_vectors([window.samples for window in windows]), [window.start_seconds for window in windows])
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_yamnet_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(ya
     model = load(yamnet_folder)
     vectors, weights, starts = embed(model, RECORDING)
     _, whole, _ = yamnet(RECORDING)
-    assert model.embedding_size == 1024 and model.output_name == "output_1"
+    assert model.info.vector_size == 1024 and model.output_name == "output_1"
     assert (model.sample_rate_hz, model.window_samples, model.hop_samples) == (RATE_HZ, PATCH_SAMPLES, HOP_SAMPLES)
     np.testing.assert_allclose(vectors, unit(whole)[: 2 * len(vectors) : 2], atol=1e-5)  # it hops by half as much
     np.testing.assert_allclose(starts, np.arange(5) * 0.96)
@@ -104,8 +104,8 @@ def test_yamnet_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(ya
 def test_scores_can_be_taken_instead(yamnet, yamnet_folder):
     model = load(yamnet_folder, output_name="output_0")
     scores, _, _ = yamnet(RECORDING[:PATCH_SAMPLES])
-    np.testing.assert_allclose(model.embed_windows([RECORDING[:PATCH_SAMPLES]])[0], unit(scores), atol=1e-5)
-    assert model.model_id != load(yamnet_folder).model_id
+    np.testing.assert_allclose(model.window_vectors([RECORDING[:PATCH_SAMPLES]])[0], unit(scores), atol=1e-5)
+    assert model.info.model_id != load(yamnet_folder).info.model_id
 
 
 def test_yamnet_with_a_signature(root, yamnet):
@@ -113,7 +113,7 @@ def test_yamnet_with_a_signature(root, yamnet):
     model = load(folder)
     assert model.output_name == "output_1" and "serving_default" in model.description
     expected = unit(yamnet(RECORDING[:PATCH_SAMPLES])[1])
-    np.testing.assert_allclose(model.embed_windows([RECORDING[:PATCH_SAMPLES]])[0], expected, atol=1e-5)
+    np.testing.assert_allclose(model.window_vectors([RECORDING[:PATCH_SAMPLES]])[0], expected, atol=1e-5)
 
 
 def test_vggish_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(vggish, vggish_folder):
@@ -217,11 +217,11 @@ def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(interp
     windows = [noise(PATCH_SAMPLES, seed) for seed in range(3)]
     scores, inner, _ = zip(*map(yamnet, windows))
     model = load(scores_file)
-    assert model.embedding_size == foreign_models.NUM_CLASSES and "output Identity, 12 numbers" in model.description
-    np.testing.assert_allclose(model.embed_windows(windows)[0], unit(np.concatenate(scores)), atol=1e-5)
+    assert model.info.vector_size == foreign_models.NUM_CLASSES and "output Identity, 12 numbers" in model.description
+    np.testing.assert_allclose(model.window_vectors(windows)[0], unit(np.concatenate(scores)), atol=1e-5)
     model = load(scores_file, output_name=foreign_models.inner_tensor(scores_file, 1024))
-    assert model.embedding_size == 1024
-    np.testing.assert_allclose(model.embed_windows(windows)[0], unit(np.concatenate(inner)), atol=1e-5)
+    assert model.info.vector_size == 1024
+    np.testing.assert_allclose(model.window_vectors(windows)[0], unit(np.concatenate(inner)), atol=1e-5)
 
 
 def test_tflite_of_any_length_needs_the_name_of_its_output(interpreter, yamnet, yamnet_folder, any_length_file):
@@ -239,7 +239,7 @@ def test_the_name_of_an_output_s_tensor_will_do(any_length_file, yamnet):
     interpreter = tf.lite.Interpreter(any_length_file)
     (name,) = [item["name"] for item in interpreter.get_output_details() if item["shape"][-1] == 1024]
     assert name != "output_1"
-    vectors, _ = load(any_length_file, output_name=name).embed_windows([RECORDING[:PATCH_SAMPLES]])
+    vectors, _ = load(any_length_file, output_name=name).window_vectors([RECORDING[:PATCH_SAMPLES]])
     np.testing.assert_allclose(vectors, unit(yamnet(RECORDING[:PATCH_SAMPLES])[1]), atol=1e-5)
 
 
@@ -254,8 +254,8 @@ def test_tflite_of_batches_and_quantized(interpreter, root, calls):
     expected = unit(function(np.stack(windows)))
     model = load(path)
     calls.clear()
-    np.testing.assert_allclose(model.embed_windows(windows)[0], expected, atol=1e-5)
-    np.testing.assert_allclose(model.embed_windows(windows[:2])[0], expected[:2], atol=1e-5)
+    np.testing.assert_allclose(model.window_vectors(windows)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(model.window_vectors(windows[:2])[0], expected[:2], atol=1e-5)
     assert calls == [(5, PATCH_SAMPLES), (2, PATCH_SAMPLES)]
     quantized = foreign_models.convert(
         root / "quantized.tflite",
@@ -266,7 +266,7 @@ def test_tflite_of_batches_and_quantized(interpreter, root, calls):
         representative_dataset=lambda: ([window[np.newaxis]] for window in windows),
         inference_output_type=tf.int8,
     )
-    vectors, _ = load(quantized).embed_windows(windows)
+    vectors, _ = load(quantized).window_vectors(windows)
     assert (np.sum(vectors * expected, axis=1) > 0.99).all()
     assert not np.allclose(vectors, expected, atol=1e-5)  # eight bits
 
@@ -274,31 +274,33 @@ def test_tflite_of_batches_and_quantized(interpreter, root, calls):
 def test_a_vector_of_zeros_stays_one_and_one_that_is_not_finite_is_nan(root):
     model = load(foreign_models.save_function(root / "plain", lambda waveform: 1e30 * waveform[:8], None))
     loud = np.full(PATCH_SAMPLES, 1e30, np.float32)
-    assert np.isnan(model.embed_windows([loud])[0]).all()
-    vectors, weights = model.embed_windows([np.zeros(PATCH_SAMPLES, np.float32), noise(PATCH_SAMPLES)])
+    assert np.isnan(model.window_vectors([loud])[0]).all()
+    vectors, weights = model.window_vectors([np.zeros(PATCH_SAMPLES, np.float32), noise(PATCH_SAMPLES)])
     assert not vectors[0].any() and (weights > 0).all()
     np.testing.assert_allclose(vectors[1], unit(noise(PATCH_SAMPLES)[:8]), atol=1e-6)  # its squares overflow
-    none, no_weights = model.embed_windows([])
+    none, no_weights = model.window_vectors([])
     assert none.shape == (0, 8) and no_weights.shape == (0,)
 
 
 def test_two_models_have_two_ids_and_a_copy_has_the_same(root, vggish, vggish_folder, tmp_path):
     first = load(vggish_folder)
-    assert load(vggish_folder, output_name="output_0").model_id == first.model_id
+    assert load(vggish_folder, output_name="output_0").info.model_id == first.info.model_id
     copy = foreign_models.save(tmp_path / "vggish", vggish)
     other = foreign_models.VGGish()
     other.layer.assign_add(tf.ones_like(other.layer))
     changed = foreign_models.save(tmp_path / "changed" / "vggish", other)
-    assert load(changed).model_id != first.model_id
-    assert load(changed).model_id.startswith("vggish-128-") and first.model_id.startswith("vggish-128-")
-    with embeddings.EmbeddingWriter(str(tmp_path / "out"), first.model_id, first.front_end_id, 128) as writer:
+    assert load(changed).info.model_id != first.info.model_id
+    assert load(changed).info.model_id.startswith("vggish-128-") and first.info.model_id.startswith("vggish-128-")
+    with embeddings.EmbeddingWriter(str(tmp_path / "out"), first.info.model_id, first.front_end_id, 128) as writer:
         clip = audio_clips.AudioClip(ClipInfo("a", "a"), lambda: iter([RECORDING]))
         embedder.embed([clip], first, writer, 4)
     np.testing.assert_allclose(np.linalg.norm(clip_vectors(str(tmp_path / "out")).vectors, axis=1), 1, atol=1e-5)
     with pytest.raises(UserError, match="one model"):
-        embeddings.EmbeddingWriter(str(tmp_path / "out"), load(changed).model_id, first.front_end_id, 128)
+        embeddings.EmbeddingWriter(str(tmp_path / "out"), load(changed).info.model_id, first.front_end_id, 128)
     with pytest.raises(UserError, match="front_end_id"):
-        embeddings.EmbeddingWriter(str(tmp_path / "out"), first.model_id, load(copy, hop_seconds=0.5).front_end_id, 128)
+        embeddings.EmbeddingWriter(
+            str(tmp_path / "out"), first.info.model_id, load(copy, hop_seconds=0.5).front_end_id, 128
+        )
 
 
 def test_a_signature_and_a_function_can_be_named(root):
@@ -317,9 +319,9 @@ def test_a_signature_and_a_function_can_be_named(root):
     window = RECORDING[:PATCH_SAMPLES]
     for name in ("two", "second"):
         np.testing.assert_allclose(
-            load(folder, signature=name).embed_windows([window])[0][0], unit(window[16:48]), 1e-5
+            load(folder, signature=name).window_vectors([window])[0][0], unit(window[16:48]), 1e-5
         )
-    assert load(folder, signature="one").model_id != load(folder, signature="first").model_id
+    assert load(folder, signature="one").info.model_id != load(folder, signature="first").info.model_id
     with pytest.raises(UserError, match="several signatures, one, two: choose one with --signature"):
         load(folder)
     with pytest.raises(UserError, match="no signature or function three, but one, two, first, second"):
@@ -336,7 +338,7 @@ def test_a_keras_model_is_called_outside_training(root):
     tf.saved_model.save(keras, str(root / "keras"))
     window = RECORDING[:PATCH_SAMPLES]
     for options in ({}, {"signature": "__call__"}):
-        vectors, _ = load(root / "keras", **options).embed_windows([window])
+        vectors, _ = load(root / "keras", **options).window_vectors([window])
         np.testing.assert_allclose(vectors[0], unit(window[:64]), atol=1e-6)
 
 

@@ -12,7 +12,7 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import clip_vector, saved_model
+from audioset_triplet.export import clip_windows, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.search import exact, queries
 from audioset_triplet.store import embeddings, window_parts
@@ -127,7 +127,7 @@ def test_a_sound_file_finds_itself_in_the_store_of_its_archive(tmp_path):
     assert float(table[0]["cosine"]) == pytest.approx(rows[0]["cosine"], abs=1e-6)
     other = str(tmp_path / "other")
     saved_model.export(build_tiny_network(4), other, registry.FRONT_ENDS["log_mel"], {})
-    embed = functools.partial(clip_vector.of_file, config=EmbeddingModelConfig(model=other))
+    embed = functools.partial(clip_windows.vector_of_file, config=EmbeddingModelConfig(model=other))
     with pytest.raises(UserError, match="has model_id tiny-8-.*: search with the model that embedded the store"):
         queries.read([str(query)], str(tmp_path / "store"), embed)
     soundfile.write(tmp_path / "in" / "none.wav", np.zeros(0), 16000)

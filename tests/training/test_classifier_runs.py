@@ -15,6 +15,7 @@ from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import clip_scoring
+from audioset_triplet.export import saved_model
 from audioset_triplet.export.embedder import cut_windows
 from audioset_triplet.frontend import registry
 from audioset_triplet.jobs import passes
@@ -22,9 +23,10 @@ from audioset_triplet.media import pcm
 from audioset_triplet.models import networks
 from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.runs import checkpoints, classes, metrics_log, run_config, trained_networks
-from audioset_triplet.store import scores
+from audioset_triplet.store import embeddings, scores, window_scores
 from audioset_triplet.training import classifier, inputs, pipeline
 from tests import processes, tiny_records
+from tests.export import archives
 from tests.toy_network import TOY
 from tests.training.tiny_runs import check_killed_run
 
@@ -234,6 +236,21 @@ def test_the_bottleneck_of_a_run_is_an_embedding(finished):
         embeddings @ logits
     )
     np.testing.assert_allclose(ratios, ratios[:, :1].repeat(4, axis=1), rtol=1e-3)  # the length of the bottleneck
+
+
+def test_the_exported_model_of_a_run_scores_as_the_run_does(data, finished, tmp_path):
+    trained = trained_networks.restore_model(str(finished))
+    model, front_end = str(tmp_path / "model"), registry.by_name(trained.config.network.front_end)
+    saved_model.export(trained.network, model, front_end, {"weights": trained.path}, trained.class_names)
+    archives.embed(model, data, tmp_path / "scores", what="scores")
+    stored = window_scores.clip_scores(str(tmp_path / "scores"), [2])
+    expected = clip_scoring.score(str(finished), data, [2])
+    assert (stored.classes, stored.class_names) == (expected.classes, expected.class_names)
+    order = [stored.clip_ids.index(clip_id) for clip_id in expected.clip_ids]
+    np.testing.assert_allclose(stored.scores[order], expected.scores, atol=1e-5)
+    np.testing.assert_array_equal(stored.targets[order], expected.targets)
+    archives.embed(model, data, tmp_path / "embeddings")
+    assert embeddings.read_info(str(tmp_path / "embeddings")).embedding_size == 8
 
 
 def test_a_classifier_is_no_embedding(finished):
