@@ -37,6 +37,7 @@ class FrontEnd:
         compress: energies of any shape -> features of the same shape, such as their logarithm.
         display_range: the features of silence and of loud audio, for the colours of a spectrogram.
         num_channels: channels of the waveforms that it takes.
+        band_hz: the frequency of each band, ascending, for the axis of a spectrogram; (): bands have none.
         cut: waveform [..., L], L >= `window_samples` -> features [..., W, *feature_shape] of all whole windows, where
             that is faster than one window after the other; None: they are computed one by one.
     """
@@ -51,6 +52,7 @@ class FrontEnd:
     compress: TensorFunction
     display_range: Tuple[float, float]
     num_channels: int = 1
+    band_hz: Tuple[float, ...] = ()
     cut: Optional[TensorFunction] = None
 
     @property

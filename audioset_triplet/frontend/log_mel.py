@@ -16,7 +16,7 @@ Shapes: L samples, N frames, F = 64 mel bands, W windows, T = 96 frames of a win
 
 import functools
 import math
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -65,6 +65,7 @@ def build(spectrum: str = "auto") -> FrontEnd:
         energies=energies,
         compress=log_mel,
         display_range=(math.log(LOG_OFFSET), _LOUD),
+        band_hz=tuple(band_peaks_hz()),
         cut=lambda waveform: cut_windows(log_mel(energies(waveform))),  # windows do not overlap: each frame once
     )
 
@@ -85,6 +86,13 @@ def mel_matrix() -> np.ndarray:
             HIGHEST_HZ,
             dtype=tf.float64,
         ).numpy()
+
+
+def band_peaks_hz() -> List[float]:
+    """The frequency of each band's peak: evenly spaced on the HTK mel scale, 1127 ln(1 + f / 700 Hz)."""
+    lowest, highest = (1127 * math.log1p(hz / 700) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    step = (highest - lowest) / (NUM_BANDS + 1)
+    return [700 * math.expm1((lowest + step * (band + 1)) / 1127) for band in range(NUM_BANDS)]
 
 
 def hann_window() -> np.ndarray:

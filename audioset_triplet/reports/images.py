@@ -1,12 +1,13 @@
 """Images and audio of a report, as the bytes of PNG and MP3 files."""
 
 import io
-from typing import List
+from typing import List, Sequence
 
 import matplotlib
 import numpy as np
 import soundfile
 import tensorflow as tf
+from matplotlib.figure import Figure
 from PIL import Image
 
 from audioset_triplet.errors import UserError
@@ -24,6 +25,27 @@ def spectrogram(waveform: np.ndarray, front_end: FrontEnd) -> bytes:
     features = front_end.features(padded).numpy()
     quiet, loud = front_end.display_range
     return _png((features.T[::-1] - quiet) / (loud - quiet), "magma")
+
+
+def of_figure(figure: Figure, num_colours: int) -> bytes:
+    """A figure as a PNG of so many colours; the same figure gives the same bytes."""
+    drawn, file = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(num_colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def below_each_other(pngs: Sequence[bytes]) -> bytes:
+    """Images of one width as one image, the first at the top."""
+    parts = [Image.open(io.BytesIO(png)) for png in pngs]
+    whole = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)))
+    tops = np.cumsum([0, *(part.height for part in parts[:-1])])
+    for part, top in zip(parts, tops.tolist()):
+        whole.paste(part.convert("RGB"), (0, top))
+    file = io.BytesIO()
+    whole.quantize(255, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def colour_scale() -> bytes:

@@ -1,6 +1,5 @@
 """The figure of triplet sampling: an anchor, a positive of each method and a negative, made of synthesised audio."""
 
-import io
 from typing import Dict, Tuple
 
 import numpy as np
@@ -8,10 +7,10 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
-from PIL import Image
 
 from audioset_triplet import files
 from audioset_triplet.frontend.front_end import FrontEnd
+from audioset_triplet.reports import images
 from audioset_triplet.sampling import positives
 from audioset_triplet.synthetic.sounds import SOUNDS, coloured_noise
 
@@ -63,11 +62,8 @@ def draw(front_end: FrontEnd, seed: int) -> Figure:
 
 def save(figure: Figure, path: str) -> None:
     """Writes a PNG of NUM_COLORS colors; the same figure gives the same bytes."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    image = Image.open(drawn).convert("RGB")
-    with files.atomic_path(path) as temporary:
-        image.quantize(NUM_COLORS, dither=Image.Dither.NONE).save(temporary, format="png", optimize=True)
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(images.of_figure(figure, NUM_COLORS))
 
 
 def _windows(front_end: FrontEnd, seed: int) -> Dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ WRITERS = {
     "experiments.search": ("output", {"embeddings": "none", "query": "none"}),
     "experiments.serve_data": ("state", {"role": "dispatcher"}),
     "experiments.synthesize_embeddings": ("output", {}),
+    "experiments.tag": ("output", {"model": "none", "input": "none"}),
     "experiments.train_classifier": ("workdir", {"data": "none"}),
     "experiments.train_coincidence": ("workdir", {"data": "none"}),
     "experiments.train_triplet": ("workdir", {"data": "none"}),

@@ -30,6 +30,11 @@ def test_oracle_gives_the_published_values_of_vectors_a_and_b():
     np.testing.assert_allclose(noise[97, [0, 63]], [1.312270, 4.301252], atol=1e-6)
 
 
+def test_a_band_has_the_frequency_of_its_peak():
+    expected = librosa.mel_frequencies(66, fmin=125, fmax=7500, htk=True)[1:-1]
+    np.testing.assert_allclose(mel.build().band_hz, expected, rtol=1e-4)
+
+
 def test_mel_matrix_is_the_oracle_s():
     weights = mel.mel_matrix()
     np.testing.assert_allclose(weights, reference.mel_weights(), atol=1e-12)
