@@ -56,3 +56,9 @@ class ClassifierNetworkConfig(NetworkConfig):
         "length it is an embedding, which can be exported. 0: no such layer.",
         at_least=0,
     )
+    dropout: float = option(
+        0.0,
+        "Share of the features of the network, below bottleneck and classes, that training drops. PANNs: 0.5.",
+        at_least=0,
+        below=1,
+    )

@@ -4,7 +4,7 @@ Under a policy of mixed precision the architecture computes in it, the layers on
 """
 
 import dataclasses
-from typing import Sequence, Tuple
+from typing import Callable, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -61,6 +61,19 @@ def bottleneck_embedding(classifier: tf.keras.Model) -> tf.keras.Model:
     """
     outputs = layers.UnitNormalization(dtype="float32", name="unit_length")(classifier.get_layer(_BOTTLENECK).output)
     return tf.keras.Model(classifier.input, outputs, name=f"{classifier.name}_{_BOTTLENECK}")
+
+
+def split_classifier(classifier: tf.keras.Model) -> Tuple[tf.keras.Model, Callable[[tf.Tensor], tf.Tensor]]:
+    """The network below bottleneck and classes, windows -> features [B, C], and features -> logits; the same layers."""
+    names = {layer.name for layer in classifier.layers}
+    top = [classifier.get_layer(name) for name in (_BOTTLENECK, "logits") if name in names]
+
+    def to_logits(x: tf.Tensor) -> tf.Tensor:
+        for layer in top:
+            x = layer(x)
+        return x
+
+    return tf.keras.Model(classifier.input, top[0].input), to_logits
 
 
 def build_image_embedding(config: EmbeddingNetworkConfig, image_size: int, stem_stride: int) -> tf.keras.Model:

@@ -6,7 +6,7 @@ section 2). `evaluation.clip_scoring` scores clips.
 
 import functools
 import sys
-from typing import Any, List, Sequence, Union
+from typing import Any, Callable, List, Sequence, Union
 
 import tensorflow as tf
 
@@ -21,7 +21,7 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
 from audioset_triplet.sampling import window_augmentation
-from audioset_triplet.training import class_priors, inputs, loop, run_inputs
+from audioset_triplet.training import class_priors, dropout, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
@@ -108,7 +108,8 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     weights = [known.positive_weights[index] for index in known.names]
-    return ClassifierModel(network, known.loss, weights, num_rows=num_rows)
+    rate, seed = config.network.dropout, config.training.seed
+    return ClassifierModel(network, known.loss, weights, rate, seed, num_rows=num_rows)
 
 
 def _in_words(config: ClassifierLossConfig, known: Classes) -> str:
@@ -129,20 +130,47 @@ class ClassifierModel(ObjectiveModel):
     """
 
     def __init__(
-        self, network: tf.keras.Model, loss: str, positive_weights: Union[float, Sequence[float]] = 1.0, **options: Any
+        self,
+        network: tf.keras.Model,
+        loss: str,
+        positive_weights: Union[float, Sequence[float]] = 1.0,
+        dropout_rate: float = 0.0,
+        seed: int = 0,
+        **options: Any,
     ) -> None:
         """
         Args:
             network: see above.
             loss: softmax or sigmoid.
             positive_weights: weights of the loss of positives, one for each class or one for all.
+            dropout_rate: share of the features that are dropped in training, as `networks.split_classifier` gives them.
+            seed: of what is dropped.
             options: of `ObjectiveModel`.
         """
         super().__init__({"network": network}, ("accuracy",), **options)
         self._classification_loss, self._positive_weights = loss, tf.constant(positive_weights, tf.float32)
+        self._compute_logits = _with_dropout(network, dropout_rate, seed) if dropout_rate else _without_dropout(network)
 
     def terms(self, batch: inputs.LabelledBatch) -> Terms:
-        logits = self.submodels["network"](batch.windows, training=True)
+        logits = self._compute_logits(batch.windows, self.optimizer.iterations)
         loss = classification.cross_entropy(logits, batch.targets, self._classification_loss, self._positive_weights)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})
+
+
+# Windows, and the number of steps before -> logits in training.
+_Logits = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def _without_dropout(network: tf.keras.Model) -> _Logits:
+    return lambda windows, step: network(windows, training=True)
+
+
+def _with_dropout(network: tf.keras.Model, rate: float, seed: int) -> _Logits:
+    features, to_logits = networks.split_classifier(network)
+
+    def compute(windows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        step_seed = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
+        return to_logits(dropout.drop(features(windows, training=True), rate, step_seed))
+
+    return compute

@@ -65,7 +65,7 @@ CLASSES = [0, 1, 2]
 
 def build_model(case):
     if case == RECIPE:
-        return ClassifierModel(build_linear(), "sigmoid", (0.5, 1.0, 4.0))
+        return ClassifierModel(build_linear(), "sigmoid", (0.5, 1.0, 4.0), dropout_rate=0.3)
     if case in LABELS:
         return ClassifierModel(build_linear(), LABELS[case], (0.5, 1.0, 4.0))
     model_class, build, loss = TRIPLETS[case]

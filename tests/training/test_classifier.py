@@ -5,6 +5,7 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import LOSSES
 from audioset_triplet.models import networks
 from audioset_triplet.presets import CLASSIFIER_PRESETS
+from audioset_triplet.sampling import draws
 from audioset_triplet.training import optimizers
 from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.inputs import LabelledBatch
@@ -14,7 +15,7 @@ def build_linear(num_classes=3):
     """Log-mel windows [B, 96, 64] -> logits [B, C], linear in the windows; the same weights every time."""
     inputs_ = tf.keras.Input([96, 64])
     kernel = tf.keras.initializers.RandomNormal(stddev=0.01, seed=0)
-    logits = tf.keras.layers.Dense(num_classes, use_bias=False, kernel_initializer=kernel)(
+    logits = tf.keras.layers.Dense(num_classes, use_bias=False, kernel_initializer=kernel, name="logits")(
         tf.keras.layers.Flatten()(inputs_)
     )
     return tf.keras.Model(inputs_, logits, name="linear")
@@ -58,6 +59,26 @@ def test_a_step_is_that_of_logistic_regression(name):
     assert float(logs["gradient_norm"]) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
     assert float(logs["accuracy"]) == targets[np.arange(8), logits.argmax(axis=1)].mean()
     np.testing.assert_allclose(network.get_weights()[0], before - 0.1 * gradient, atol=1e-6)
+
+
+def test_dropout_leaves_out_features_by_seed_and_step():
+    network, batch = build_linear(), batch_of()
+    windows = batch.windows.numpy().reshape(8, -1)
+    [kernel] = network.get_weights()
+    draws_of = {}
+    for seed, step in ((0, 0), (0, 1), (1, 0), (0, 0)):
+        model = ClassifierModel(network, "softmax", dropout_rate=0.25, seed=seed)
+        model.compile(tf.keras.optimizers.SGD(0.0), run_eagerly=True)
+        model.optimizer.iterations.assign(step)
+        found = float(model.train_step(batch)["loss"])
+        is_kept = draws.uniform([1, 8, 96 * 64], tf.constant([seed, step], tf.int64))[0].numpy() >= 0.25
+        assert is_kept.mean() == pytest.approx(0.75, abs=0.01)
+        logits = (windows * is_kept / 0.75) @ kernel
+        expected = np.log(np.exp(logits).sum(axis=1)) - (logits * batch.targets.numpy()).sum(axis=1)
+        assert found == pytest.approx(expected.mean(), rel=1e-4)
+        assert draws_of.setdefault((seed, step), found) == found
+    assert len(set(draws_of.values())) == 3
+    assert model(batch.windows).numpy() == pytest.approx(windows @ kernel, abs=1e-4)  # evaluation drops nothing
 
 
 def test_a_separable_problem_is_learned():

@@ -298,7 +298,9 @@ def test_the_program_trains_and_scores(data, tmp_path):
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
-    recipe = dict(loss="sigmoid", prior_exponent=0.5, bottleneck=8, class_balance="repeat", average_from=0.25)
+    recipe = dict(
+        loss="sigmoid", prior_exponent=0.5, bottleneck=8, dropout=0.3, class_balance="repeat", average_from=0.25
+    )
     recipe.update(mixup_alpha=1, mixup_share=0.7, time_masks=2, band_masks=2)
     arguments = processes.flags(**TINY, **recipe, data=data, steps=12, deterministic=True)
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
