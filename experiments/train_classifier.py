@@ -7,6 +7,10 @@ The network is that of the embedding, with the classes as its output. --clips=FI
 training to these clips, as in the paper's semi-supervised comparison. --preset starts from a named setting; any other
 flag overrides it. The same command resumes a stopped run.
 
+Where some classes are much more frequent than others, --prior_exponent weights the loss of positives by the priors of
+their classes, or --class_balance=repeat repeats the clips of rare classes; WORKDIR/classes.json has priors and weights.
+--mixup_alpha, --time_masks, --band_masks, --dropout and --average_from are for few clips and long training.
+
 With --eval_data or --eval_folds the trained classifier scores these clips: WORKDIR/scores.parquet has the scores,
 WORKDIR/results.json the same metrics as experiments.evaluate --task=classification. Training leaves out the clips of
 evaluated recordings.
