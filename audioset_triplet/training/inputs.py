@@ -22,9 +22,7 @@ from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import class_balance, image_augmentation, window_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
-from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, NumRepeats, Pipeline, require_any
-
-_OF_AUGMENTATION = 2  # purpose of a seed (`Pipeline.seed_of`)
+from audioset_triplet.training.pipeline import AUGMENTATION, ONE_PIPELINE, Feed, NumRepeats, Pipeline, require_any
 
 
 class LabelledBatch(NamedTuple):
@@ -136,7 +134,7 @@ def labelled_batches(
             tf.cast(targets, tf.float32),
             front_end,
             config.augmentation,
-            pipeline.seed_of(step, _OF_AUGMENTATION),
+            pipeline.seed_of(step, AUGMENTATION),
         )
         return LabelledBatch(features, targets, example_id)
 

@@ -23,8 +23,10 @@ from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import draws, windows
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
-_OF_REPEATS = 1  # purpose of a seed
 _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
+
+# What else than windows is drawn (`Pipeline.seed_of`).
+REPEATS, AUGMENTATION = 1, 2
 
 # A clip, and a seed (int64 [2]) of its own in every pass -> how often it comes in the pass, int64 [].
 NumRepeats = Callable[[Dict[str, tf.Tensor], tf.Tensor], tf.Tensor]
@@ -117,14 +119,16 @@ class Pipeline:
 
     def _with_repeats(self, clips: tf.data.Dataset, num_repeats: NumRepeats) -> tf.data.Dataset:
         def repeat(index: tf.Tensor, clip: dict) -> tf.data.Dataset:
-            return tf.data.Dataset.from_tensors(clip).repeat(num_repeats(clip, self.seed_of(index, _OF_REPEATS)))
+            return tf.data.Dataset.from_tensors(clip).repeat(num_repeats(clip, self.seed_of(index, REPEATS)))
 
         return clips.enumerate().flat_map(repeat)
 
     def seed_of(self, number: tf.Tensor, purpose: int) -> tf.Tensor:
-        """The seed, int64 [2], of what is drawn once for each clip or batch, counted by `number`, int64 [].
+        """The seed, int64 [2], of a draw for each clip or batch, other than those of windows (`sampling.windows`).
 
-        Those of windows (`sampling.windows`), and of other purposes, are others.
+        Args:
+            number: int64 [], counts the clips or batches.
+            purpose: REPEATS or AUGMENTATION.
         """
         return draws.fold_in(tf.stack([tf.constant(self.seed, tf.int64), number]), purpose)
 
