@@ -1,13 +1,16 @@
 """The chart of classes: a bar for each, and a tick for each of the compared sets."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 _TWO_COLUMNS_FROM = 16  # classes
 _CLASSES_IN_VIEW = 80  # of more classes, the best and the worst halves of this are in view; the others can be unfolded
 
 
 def class_groups(
-    scores: Sequence[Dict[int, float]], class_num_clips: Dict[int, int], class_titles: Dict[int, str]
+    scores: Sequence[Dict[int, float]],
+    class_num_clips: Dict[int, int],
+    class_titles: Dict[int, str],
+    ends: Tuple[str, str] = ("best classes", "worst classes"),
 ) -> List[Dict[str, Any]]:
     """Rows of the class chart, best first, in columns; the middle of a long list is a group that can be unfolded.
 
@@ -15,6 +18,7 @@ def class_groups(
         scores: class index -> score, for each set, the model's first.
         class_num_clips: class index -> number of clips.
         class_titles: class index -> unique name.
+        ends: what to call the first and the last classes of a long list.
     """
     model, *compared = scores
     rows = [
@@ -32,9 +36,9 @@ def class_groups(
     else:
         middle = rows[half:-half]
         groups = [
-            (f"The {half} best classes", False, rows[:half]),
+            (f"The {half} {ends[0]}", False, rows[:half]),
             (f"The {len(middle)} classes between", True, middle),
-            (f"The {half} worst classes", False, rows[-half:]),
+            (f"The {half} {ends[1]}", False, rows[-half:]),
         ]
     return [{"title": title, "folded": folded, "columns": _columns(rows)} for title, folded, rows in groups]
 
