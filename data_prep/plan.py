@@ -35,6 +35,13 @@ class ClipRequest:
     def is_found(self) -> bool:
         return self.location is not None and self.location.size >= 0
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "ClipRequest":
+        """The inverse of `dataclasses.asdict` and JSON."""
+        location = values["location"] and Location(**values["location"])
+        texts = {key: tuple(values[key]) for key in ("labels", "label_names")}
+        return cls(**{**values, **texts, "location": location})
+
     def clip_samples(self, sample_rate_hz: int) -> int:
         """The number of samples of each clip that the file is cut into; 0: it is not cut."""
         return round(self.clip_seconds * sample_rate_hz)
@@ -86,12 +93,7 @@ class Shard:
 
     @classmethod
     def from_json_lines(cls, name: str, lines: bytes) -> "Shard":
-        requests = []
-        for line in lines.splitlines():
-            values = json.loads(line)
-            values["location"] = values["location"] and Location(**values["location"])
-            requests.append(ClipRequest(**{**values, **{key: tuple(values[key]) for key in ("labels", "label_names")}}))
-        return cls(name, requests)
+        return cls(name, [ClipRequest.from_json(json.loads(line)) for line in lines.splitlines()])
 
 
 def make_shards(requests: Iterable[ClipRequest], num_shards: int) -> List[Shard]:

@@ -22,43 +22,24 @@ is one recording, unless --recording extracts the recording from the path: --rec
 of the file's name before the first underscore.
 """
 
-import pathlib
 from typing import Optional
 
 from absl import flags
 
-from audioset_triplet import command_line
-from audioset_triplet.errors import UserError
-from data_prep import folder, program
+from data_prep import folder_flags, program
 from data_prep.config import FramesConfig
 from data_prep.plan import ClipList
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(program)
+flags.adopt_module_key_flags(folder_flags)
 flags.DEFINE_string("source", "", "Folder to search, to any depth, or a .tar archive or (audio only) HDF5 pack.")
-flags.DEFINE_string("labels", folder.FROM_FOLDERS, "folders: the folders below --source. none. Or a CSV file.")
-flags.DEFINE_string("file_column", "filename", "Column of the CSV file that names the files.")
-flags.DEFINE_string("labels_column", "labels", "Column of the CSV file with its labels.")
-flags.DEFINE_string("label_separator", ",", "Separator of several labels in that column.")
-flags.DEFINE_string("fold_column", "", "Column of the CSV file with the number of its fold. Empty: see --num_folds.")
-flags.DEFINE_string("recording", "", "Regular expression: its group is the recording. Empty: every file is one.")
 flags.DEFINE_float("clip_seconds", 10.0, "Cut files into clips of this length; 0: a file is one clip.")
-flags.DEFINE_integer(
-    "num_folds", 5, "Number of folds that recordings are divided into, without --fold_column; 0: none."
-)
 
 
 def list_clips(frames: Optional[FramesConfig] = None) -> ClipList:
     """The clips that the flags describe; with `frames`, clips of videos with images."""
-    command_line.require_flags("source", "labels", "label_separator")
-    labels = FLAGS.labels
-    rules = folder.ClipRules(FLAGS.recording, FLAGS.clip_seconds, FLAGS.num_folds)
-    if labels not in (folder.FROM_FOLDERS, folder.NO_LABELS):
-        columns = (FLAGS.file_column, FLAGS.labels_column, FLAGS.label_separator, FLAGS.fold_column)
-        labels = folder.LabelTable(pathlib.Path(labels), *columns)
-    elif FLAGS.fold_column:
-        raise UserError(f"--fold_column={FLAGS.fold_column} needs a CSV file in --labels.")
-    return folder.clips(FLAGS.source, labels, rules, frames)
+    return folder_flags.list_clips(FLAGS.clip_seconds, frames)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,11 @@ RANKS = {
 }
 KERAS_CHOICE = "audioset_triplet.compat"  # imported with the library itself, so that it comes before TensorFlow
 BINARY_PACKAGES = ("experiments", "data_prep")  # they import command_line, so that it comes before TensorFlow
-SHARED_BY_BINARIES = ("data_prep.program", "experiments.benchmarks.shared")  # flags that several of them have
+SHARED_BY_BINARIES = (
+    "data_prep.program",
+    "data_prep.folder_flags",
+    "experiments.benchmarks.shared",
+)  # flags that several of them have
 MAIN = 'if __name__ == "__main__":'  # the line that makes a module a binary
 ONE_MODULE_ONLY = ("pyarrow.parquet", "tensorflow_io", "tensorflow_addons")
 PRIVATE = ("tensorflow.python", "tensorflow_core", "keras")
