@@ -1,4 +1,4 @@
-"""ResNet-50 (He et al. 2015) as Hershey et al. 2017, section 3.1, changed it for audio.
+"""ResNet-50 (He et al. 2015) as Hershey et al. 2017, section 3, changed it for audio.
 
     layer      output of a 96 x 64 window, at width 1 and stem stride 1
     stem       7 x 7 convolution without stride, then 3 x 3 maximum of stride 2      48 x 32 x 64
@@ -14,20 +14,15 @@ convolutions have no bias. With stem stride 2 it is the original for images (Jan
 Under a policy of mixed precision the last average alone is float32.
 """
 
-import functools
-from typing import Callable
-
 import tensorflow as tf
 
 from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.models.scaled_layers import ScaledLayers
 
 layers = tf.keras.layers
 
 _STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the first block
 _EXPANSION = 4
-
-# A name -> a batch normalization.
-_Norm = Callable[..., tf.keras.layers.Layer]
 
 
 def name(config: NetworkConfig) -> str:
@@ -37,35 +32,22 @@ def name(config: NetworkConfig) -> str:
 
 def features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
     """[B, height, width, channels] -> the averages of the last map, float32 [B, 2048] at width 1."""
-
-    def scaled(channels: int) -> int:
-        return max(1, round(channels * config.width))
-
-    norm = functools.partial(layers.BatchNormalization, epsilon=1e-5, synchronized=config.batch_norm == "all")
-    x = _convolution(x, scaled(64), 7, config.resnet.stem_stride, "stem", norm)
+    net = ScaledLayers(config)
+    x = net.convolution(x, net.scaled(64), 7, "stem", config.resnet.stem_stride)
     x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
     for stage, ((channels, stride), num_blocks) in enumerate(zip(_STAGES, config.resnet.blocks), start=1):
         for block in range(1, num_blocks + 1):
-            x = _bottleneck(x, scaled(channels), stride if block == 1 else 1, f"stage{stage}_block{block}", norm)
+            first_stride = stride if block == 1 else 1
+            x = _bottleneck(net, x, net.scaled(channels), first_stride, f"stage{stage}_block{block}")
     return layers.GlobalAveragePooling2D(dtype="float32", name="average_pool")(x)
 
 
-def _bottleneck(x: tf.Tensor, channels: int, stride: int, name: str, norm: _Norm) -> tf.Tensor:
+def _bottleneck(net: ScaledLayers, x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
     output_channels = _EXPANSION * channels
     shortcut = x
     if stride != 1 or x.shape[-1] != output_channels:
-        shortcut = _convolution(x, output_channels, 1, stride, f"{name}_shortcut", norm, activate=False)
-    x = _convolution(x, channels, 1, stride, f"{name}_reduce", norm)
-    x = _convolution(x, channels, 3, 1, f"{name}_spatial", norm)
-    x = _convolution(x, output_channels, 1, 1, f"{name}_expand", norm, activate=False)
+        shortcut = net.convolution(x, output_channels, 1, f"{name}_shortcut", stride, activate=False)
+    x = net.convolution(x, channels, 1, f"{name}_reduce", stride)
+    x = net.convolution(x, channels, 3, f"{name}_spatial")
+    x = net.convolution(x, output_channels, 1, f"{name}_expand", activate=False)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))
-
-
-def _convolution(
-    x: tf.Tensor, channels: int, size: int, stride: int, name: str, norm: _Norm, activate: bool = True
-) -> tf.Tensor:
-    x = layers.Conv2D(
-        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
-    )(x)
-    x = norm(name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x) if activate else x
