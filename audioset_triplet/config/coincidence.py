@@ -19,7 +19,7 @@ class ImageConfig(Config):
         True, "Crop, mirror and recolour images at random in training, against overfitting to few of them."
     )
     image_stem_stride: int = option(
-        2, "Stride of the first convolution on images: 2 as published.", at_least=1, at_most=2
+        2, "Stride of the first convolution of a ResNet on images: 2 as published.", at_least=1, at_most=2
     )
 
 

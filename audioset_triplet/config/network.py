@@ -10,7 +10,7 @@ STEM_STRIDES = (1, 2)
 
 @dataclasses.dataclass(frozen=True)
 class ResNetConfig(Config):
-    """The settings of ResNets (Hershey et al. 2017, section 3.1)."""
+    """The settings of ResNets (Hershey et al. 2017, section 3)."""
 
     stem_stride: int = option(
         1, "Stride of the first convolution of a ResNet: 1 as published, 2 for small machines.", at_least=1, at_most=2
@@ -28,8 +28,12 @@ class NetworkConfig(Config):
     """A network on windows of audio."""
 
     front_end: str = option("log_mel", "Features that the network takes (audioset_triplet/frontend/registry.py).")
-    architecture: str = option("resnet50", "Architecture of the network (audioset_triplet/models/registry.py).")
-    width: float = option(1.0, "Multiplier of every channel count of the network.", above=0)
+    architecture: str = option(
+        "resnet50",
+        "Architecture of the network: fc, alexnet, vgg19, inception_v3, resnet50 or mobilenet "
+        "(experiments.describe_models prints how large and how fast each is).",
+    )
+    width: float = option(1.0, "Multiplier of every channel and unit count of the network.", above=0)
     batch_norm: str = option(
         "device",
         "Where batch normalization takes mean and variance from. device: each device's own part of the batch. all: the "

@@ -29,7 +29,7 @@ def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]
     The output is linear and L2-normalized (Jansen et al. 2018, section 4).
 
     Raises:
-        UserError: an unknown architecture, or one that does not take these features.
+        UserError: an unknown architecture, or one that does not take these features, or windows or images as small.
     """
     inputs = tf.keras.Input(feature_shape, name=config.front_end)
     outputs = _unit_embedding(_features(inputs, config), config)
@@ -108,7 +108,8 @@ def build_flat_features(feature_shape: Sequence[int], name: str) -> tf.keras.Mod
 
 
 def _name(config: NetworkConfig) -> str:
-    return registry.by_name(config.architecture).name(config)
+    name = registry.by_name(config.architecture).name
+    return name(config) if name else config.architecture
 
 
 def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
@@ -119,6 +120,9 @@ def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
     if not fits:
         taken = " x ".join(str(side or "any") for side in architecture.input_shape)
         raise UserError(f"--architecture={config.architecture} takes {taken}, not {' x '.join(map(str, shape))}.")
+    if shape[0] < architecture.min_size[0] or shape[1] < architecture.min_size[1]:
+        least, given = (" x ".join(map(str, size)) for size in (architecture.min_size, shape[:2]))
+        raise UserError(f"--architecture={config.architecture} takes windows and images from {least} on, not {given}.")
     if len(x.shape) == 3:
         x = layers.Reshape(shape, name="channel")(x)
     return architecture.features(x, config)

@@ -1,7 +1,7 @@
 """Architectures by name: `--architecture` of every program that trains a network.
 
-A new architecture is a module beside this one, with `features` and `name`, and an entry in ARCHITECTURES. What can be
-set about it alone is a config of its own in `config.network`.
+A new architecture is a module beside this one, with `features`, and an entry in ARCHITECTURES. What can be set about it
+alone is a config of its own in `config.network`.
 """
 
 import dataclasses
@@ -11,18 +11,18 @@ import tensorflow as tf
 
 from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.models import resnet50
+from audioset_triplet.models import alexnet, fc, inception_v3, mobilenet, resnet50, vgg19
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """The size of a classifier of this architecture, as its authors count it."""
+    """The size of a classifier of this architecture at width 1, as its authors print it: 1.9B is 1.9 billion."""
 
     source: str
     feature_shape: Tuple[int, ...]  # of a window
     num_outputs: int
-    weights: float  # that are trained
-    multiplications: float  # of convolutions and dense layers, for a window
+    weights: str  # of convolutions and dense layers, without their biases
+    multiplications: str  # of the same, for a window
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +30,27 @@ class Architecture:
     """A network from windows to features; `models.networks` puts an embedding or classes on it."""
 
     features: Callable[[tf.Tensor, NetworkConfig], tf.Tensor]  # [B, height, width, channels] -> float32 [B, C]
-    name: Callable[[NetworkConfig], str]  # of the Keras model, which a model id begins with
+    name: Optional[Callable[[NetworkConfig], str]] = None  # of the Keras model and in model ids; None: as here
     input_shape: Tuple[Optional[int], ...] = (None, None, None)  # height, width and channels that it takes; None: any
+    min_size: Tuple[int, int] = (1, 1)  # height and width that it takes at least
     published: Optional[Published] = None
 
 
+def _hershey2017(weights: str, multiplications: str) -> Published:
+    return Published("Hershey et al. 2017, section 3", (96, 64), 3087, weights, multiplications)
+
+
 ARCHITECTURES: Dict[str, Architecture] = {
-    "resnet50": Architecture(
-        resnet50.features,
-        resnet50.name,
-        published=Published("Hershey et al. 2017, section 3.1", (96, 64), 3087, weights=30e6, multiplications=1.9e9),
+    "fc": Architecture(fc.features, published=_hershey2017("11.2M", "11.2M")),
+    "alexnet": Architecture(alexnet.features, min_size=alexnet.MIN_SIZE, published=_hershey2017("37.3M", "767M")),
+    "vgg19": Architecture(vgg19.features, min_size=vgg19.MIN_SIZE, published=_hershey2017("62M", "2.4B")),
+    "inception_v3": Architecture(
+        inception_v3.features, min_size=inception_v3.MIN_SIZE, published=_hershey2017("28M", "4.7B")
+    ),
+    "resnet50": Architecture(resnet50.features, resnet50.name, published=_hershey2017("30M", "1.9B")),
+    "mobilenet": Architecture(
+        mobilenet.features,
+        published=Published("YAMNet, README in tensorflow/models", (96, 64), 521, "3.7M", "69.2M"),
     ),
 }
 

@@ -7,9 +7,12 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.models import networks
 from audioset_triplet.models.networks import build_classifier, build_embedding
 from audioset_triplet.models.registry import ARCHITECTURES, Architecture
+from audioset_triplet.training import precision
 from tests.toy_network import TOY, features
 
 SHAPE = (96, 64)
+DEEP = pytest.param("inception_v3", marks=pytest.mark.slow)  # takes seconds to build
+NAMES = ["fc", "alexnet", "vgg19", DEEP, "resnet50", "mobilenet"]
 # Built in a fraction of the time.
 SMALL = dict(width=0.125, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
 
@@ -71,6 +74,31 @@ def test_an_image_network_has_the_architecture_and_a_stem_stride_of_its_own():
     np.testing.assert_allclose(tf.norm(embeddings, axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_architecture_takes_images_and_gives_float32_in_mixed_precision(name):
+    config = EmbeddingNetworkConfig(architecture=name, width=0.02, batch_norm="all", embedding_size=8)
+    with precision.precision("mixed_bfloat16"):
+        network = networks.build_image_embedding(config, image_size=64, stem_stride=2)
+    hidden = next(layer for layer in network.layers if isinstance(layer, tf.keras.layers.ReLU))
+    assert hidden.compute_dtype == "bfloat16" and network.get_layer("embedding").input.dtype == tf.float32
+    assert network.output.dtype == tf.float32 and network.output_shape == (None, 8)
+    norms = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    assert all(norm.synchronized for norm in norms) and bool(norms) == (name != "fc")
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg19", DEEP])
+def test_an_architecture_names_the_least_size_where_a_window_is_smaller(name):
+    (height, width), config = ARCHITECTURES[name].min_size, ClassifierNetworkConfig(architecture=name, width=0.02)
+    assert build_classifier(config, (height, width), 3).output_shape == (None, 3)
+    with pytest.raises(ValueError):  # the layers take no less
+        ARCHITECTURES[name].features(tf.keras.Input([height - 1, width, 1]), config)
+    for small in ((height - 1, width), (height, width - 1)):
+        with pytest.raises(UserError) as error:
+            build_classifier(config, small, 3)
+        least, given = f"{height} x {width}", f"{small[0]} x {small[1]}"
+        assert str(error.value) == f"--architecture={name} takes windows and images from {least} on, not {given}."
+
+
 def test_flat_features_are_the_input_at_unit_length():
     windows = tf.random.stateless_normal([3, 4, 5], [0, 0])
     flat = networks.build_flat_features((4, 5), "bands")
@@ -90,7 +118,7 @@ def test_an_architecture_that_is_registered_is_built_by_its_name(monkeypatch, sh
 
 
 def test_what_cannot_be_built_is_one_clear_line(monkeypatch):
-    with pytest.raises(UserError, match="--architecture=other is not known; the architectures are resnet50"):
+    with pytest.raises(UserError, match="--architecture=other is not known; the architectures are fc, alexnet, vgg19"):
         build_embedding(EmbeddingNetworkConfig(architecture="other"), SHAPE)
     monkeypatch.setitem(ARCHITECTURES, "rgb", Architecture(features, lambda config: "rgb", (None, None, 3)))
     config = EmbeddingNetworkConfig(architecture="rgb")
