@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from typing import Any
 
 import tensorflow as tf
@@ -56,6 +57,12 @@ def num_workers() -> int:
     except ValueError as error:
         raise UserError(f"the environment variable TF_CONFIG is not JSON: {error}.") from error
     return sum(map(len, cluster.values()))
+
+
+def machine() -> str:
+    """This machine in a line: its system, processor, cores and GPUs."""
+    num_gpus = len(tf.config.list_physical_devices("GPU"))
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, {num_gpus} GPUs"
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -111,7 +111,8 @@ def _result(study: Study, cell: Cell) -> CellResult:
 def _circumstances() -> Dict[str, str]:
     import tensorflow as tf  # here: it takes seconds to load, and a plan does without
 
-    num_gpus = len(tf.config.list_physical_devices("GPU"))
+    from audioset_triplet import distribution
+
     versions = {
         "audioset-triplet": audioset_triplet.__version__,
         "TensorFlow": tf.__version__,
@@ -119,6 +120,6 @@ def _circumstances() -> Dict[str, str]:
     }
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, {num_gpus} GPUs",
+        "machine": distribution.machine(),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
