@@ -8,6 +8,7 @@ from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.training import TrainingConfig
 
 LOSSES = ("softmax", "sigmoid")
+LEFT_OUT, NEGATIVE = "left_out", "negative"  # --dropped_windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,24 @@ class LabelConfig(Config):
     """Which labels a classifier learns from."""
 
     clips: str = option("", "File with one clip id per line: learn from these clips only. Empty: from all.")
+    frame_labels: str = option(
+        "",
+        "File of experiments.refine_labels: learn from the windows that keep labels, with the labels that they keep. "
+        "A clip that it lacks, or gives other labels than the records, keeps its labels at every window. Empty: every "
+        "window has the labels of its clip. Priors and balance are those of clips either way.",
+    )
+    dropped_windows: str = option(
+        LEFT_OUT,
+        "Windows that keep no label in --frame_labels. left_out: are not drawn. negative: are drawn like the others, "
+        "and have no label; for --loss=sigmoid.",
+        (LEFT_OUT, NEGATIVE),
+    )
+
+    def check_rules(self) -> None:
+        require(
+            bool(self.frame_labels) or self.dropped_windows == LEFT_OUT,
+            "--dropped_windows has no effect without --frame_labels.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ Shapes: L samples of a clip, S samples of a window, M group ids.
 
 import contextlib
 import re
-from typing import Any, Dict, Iterator, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -25,7 +25,7 @@ MAX_LABELS = 16
 
 _UNUSABLE = "unusable clip"  # begins the message of a failed check, before the clip's id
 
-_DRAWS = 16  # starts that are drawn, of which the first active one is used
+NUM_DRAWS = 16  # starts that are drawn, of which the first active one is used
 
 Tensors = Dict[str, tf.Tensor]
 
@@ -120,12 +120,31 @@ def _window_at(pcm: tf.Tensor, start: tf.Tensor, front_end: FrontEnd) -> tf.Tens
     return tf.ensure_shape(window, [front_end.window_samples])
 
 
-def _random_window(clip: Tensors, front_end: FrontEnd, seed: tf.Tensor) -> tf.Tensor:
-    """An active window of a clip, at any start: int16 [S]."""
+def active_window(
+    clip: Tensors, front_end: FrontEnd, draw: Callable[[tf.Tensor], tf.Tensor]
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The first window of a clip, of some that are drawn, that is active; the first one if none is.
+
+    Args:
+        clip: a parsed record.
+        front_end: of the window.
+        draw: number of starts in the clip (int32 []) -> starts, int32 [draws].
+
+    Returns:
+        The window, int16 [S], and which draw it is, int64 [].
+    """
     pcm = _padded(clip, front_end)
-    num_starts = tf.size(pcm) - front_end.window_samples + 1
-    starts = tf.random.stateless_uniform([_DRAWS], seed, 0, num_starts, tf.int32)
-    return _window_at(pcm, starts[_most_active(pcm, front_end, starts)], front_end)
+    starts = draw(tf.size(pcm) - front_end.window_samples + 1)
+    best = _most_active(pcm, front_end, starts)
+    return _window_at(pcm, starts[best], front_end), best
+
+
+def random_window(clip: Tensors, front_end: FrontEnd, seed: tf.Tensor) -> tf.Tensor:
+    """An active window of a clip, at any start: int16 [S]."""
+    pcm, _ = active_window(
+        clip, front_end, lambda count: tf.random.stateless_uniform([NUM_DRAWS], seed, 0, count, tf.int32)
+    )
+    return pcm
 
 
 def _window_and_positive(
@@ -133,7 +152,7 @@ def _window_and_positive(
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """An active anchor and positive window: int16 [2, S], their starts int32 [2], whether there is a positive, bool."""
     pcm = _padded(clip, front_end)
-    anchors, positives, have_positive = draw_starts(tf.size(pcm), front_end, max_gap_seconds, seed, _DRAWS)
+    anchors, positives, have_positive = draw_starts(tf.size(pcm), front_end, max_gap_seconds, seed, NUM_DRAWS)
     best = _most_active(pcm, front_end, anchors, positives)
     starts = anchors[best], positives[best]
     return tf.stack([_window_at(pcm, start, front_end) for start in starts]), tf.stack(starts), have_positive[best]
@@ -189,7 +208,7 @@ def random_windows(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-        pcm = _random_window(clip, front_end, _seed_of(seed, index))
+        pcm = random_window(clip, front_end, seed_of(seed, index))
         return {"pcm": pcm, "labels": clip["labels"], "example_id": hash_ids(clip["clip_id"])}
 
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -203,7 +222,7 @@ def recording_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int, max_
     """
 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
-        pcm, _, has_positive = _window_and_positive(clip, front_end, max_gap_seconds, _seed_of(seed, index))
+        pcm, _, has_positive = _window_and_positive(clip, front_end, max_gap_seconds, seed_of(seed, index))
         return {
             "pcm": pcm,
             "group_ids": tf.fill([2, 1], hash_ids(clip["recording_id"])),
@@ -235,7 +254,7 @@ def audio_visual_pairs(
 
     def pair(index: tf.Tensor, clip: Tensors) -> Tensors:
         window_seed, image_seed, further_seed = tf.unstack(
-            tf.random.experimental.stateless_split(_seed_of(seed, index), 3)
+            tf.random.experimental.stateless_split(seed_of(seed, index), 3)
         )
         pcm, starts, has_positive = _window_and_positive(clip, front_end, max_gap_seconds, window_seed)
         middles = tf.cast(starts + front_end.window_samples // 2, tf.float32) / front_end.sample_rate_hz
@@ -296,7 +315,7 @@ def label_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.da
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-        window_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(_seed_of(seed, index), 2))
+        window_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(seed_of(seed, index), 2))
         labels = clip["labels"]
         few_enough = _check(
             tf.size(labels) <= MAX_LABELS, clip, f"has more than {MAX_LABELS} labels: --method=labels cannot use it"
@@ -306,7 +325,7 @@ def label_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.da
         recording = -1 - hash_ids(clip["recording_id"])  # negative: no class index
         drawn = tf.random.stateless_uniform([], label_seed, 0, tf.size(labels), tf.int32)
         return {
-            "pcm": _random_window(clip, front_end, window_seed),
+            "pcm": random_window(clip, front_end, window_seed),
             "group_ids": tf.concat([tf.gather(labels, tf.range(MAX_LABELS) % tf.size(labels)), [recording]], 0),
             "label": labels[drawn],
             "example_id": hash_ids(clip["clip_id"]),
@@ -346,5 +365,6 @@ def naming_unusable_clips() -> Iterator[None]:
         raise UserError(f"clip {' '.join(re.findall(r'[^][ ][^][]*', match[1]))}") from error
 
 
-def _seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:
+def seed_of(seed: int, index: tf.Tensor) -> tf.Tensor:
+    """int64 [2], the seed of the clip with this number in a stream."""
     return tf.stack([tf.constant(seed, tf.int64), index])

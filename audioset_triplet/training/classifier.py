@@ -1,7 +1,7 @@
 """The objective classifier: a network learns the labels of clips from scratch.
 
 The row "log-mel, ResNet-50" of Jansen et al. 2018. Every window has the labels of its clip (Hershey et al. 2017,
-section 2). `evaluation.clip_scoring` scores clips.
+section 2), or those that it keeps in frame labels. `evaluation.clip_scoring` scores clips.
 """
 
 import functools
@@ -21,7 +21,7 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
 from audioset_triplet.sampling import window_augmentation
-from audioset_triplet.training import class_priors, dropout, inputs, loop, run_inputs
+from audioset_triplet.training import class_priors, dropout, frame_labels, inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
@@ -91,13 +91,18 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
         workdir: the run directory.
 
     Raises:
-        Terminated, UserError: as for `loop.train` and `find_classes`; the run began with other labels, or a mask of
-            SpecAugment is larger than a window.
+        Terminated, UserError: as for `loop.train`, `find_classes` and `frame_labels.read`; the run began with other
+            labels, or a mask of SpecAugment is larger than a window.
     """
     window_augmentation.require_fitting(config.augmentation, registry.by_name(config.network.front_end))
-    known = find_classes(clips, config.loss)
-    read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), clips)
-    source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in clips])
+    refined = frame_labels.read(config, clips) if config.labels.frame_labels else None
+    learned = refined.clips if refined else clips
+    known = find_classes(learned, config.loss)
+    frame_labels.require_loss(config, known)
+    kept = refined.windows if refined else None
+    read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), learned, kept=kept)
+    digests = {"frame_labels": refined.digest} if refined else {}
+    source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in learned], digests=digests)
     loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source)
 
 

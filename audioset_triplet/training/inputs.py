@@ -19,7 +19,8 @@ from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import class_balance, image_augmentation, window_augmentation, windows
+from audioset_triplet.sampling import class_balance, image_augmentation, kept_windows, window_augmentation, windows
+from audioset_triplet.sampling.kept_windows import KeptWindows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training.pipeline import AUGMENTATION, ONE_PIPELINE, Feed, NumRepeats, Pipeline, require_any
@@ -103,7 +104,11 @@ def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
 
 
 def labelled_batches(
-    config: ClassifierConfig, classes: Sequence[int], learned: Sequence[ClipInfo], feed: Feed = ONE_PIPELINE
+    config: ClassifierConfig,
+    classes: Sequence[int],
+    learned: Sequence[ClipInfo],
+    feed: Feed = ONE_PIPELINE,
+    kept: Optional[KeptWindows] = None,
 ) -> tf.data.Dataset:
     """An endless stream of `LabelledBatch`es: from each clip one window at random on every pass.
 
@@ -115,6 +120,7 @@ def labelled_batches(
         classes: [C], class index of each column of the targets: all that the clips have.
         learned: only these clips, all of which have labels.
         feed: as for `triplet_batches`.
+        kept: the windows to draw from, with their labels; None: all windows, with the labels of their clips.
 
     Raises:
         UserError: no file matches.
@@ -141,7 +147,11 @@ def labelled_batches(
     clips = pipeline.clips()
     if len(learned) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
         clips = clips.cache()
-    examples = windows.random_windows(pipeline.repeated(clips, num_repeats), front_end, pipeline.seed)
+    repeated = pipeline.repeated(clips, num_repeats)
+    if kept:
+        examples = kept_windows.Sampler(kept, front_end).windows(repeated, pipeline.seed)
+    else:
+        examples = windows.random_windows(repeated, front_end, pipeline.seed)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))
     batches = pipeline.batched(examples).enumerate(pipeline.first_batch)
     return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))

@@ -6,7 +6,19 @@ Records are one input, stored embeddings (`training.stored_embeddings`) another.
 import contextlib
 import dataclasses
 import functools
-from typing import Any, Callable, Collection, ContextManager, Dict, Iterator, List, Optional, Protocol, Sequence
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+)
 
 import tensorflow as tf
 
@@ -53,6 +65,7 @@ class Records:
         read_batches: ReadBatches,
         clip_ids: Optional[Sequence[str]] = None,
         with_frames: bool = False,
+        digests: Optional[Mapping[str, str]] = None,
     ) -> None:
         """
         Args:
@@ -60,9 +73,10 @@ class Records:
             read_batches: makes the objective's batches.
             clip_ids: the clips that `read_batches` is restricted to; None: all of `config.data`.
             with_frames: clips need images.
+            digests: of other files that the run learns from, by a name for the data manifest.
         """
         self._data, self._read_batches, self._clip_ids = config.data, read_batches, clip_ids
-        self._with_frames = with_frames
+        self._with_frames, self._digests = with_frames, digests or {}
 
     @functools.cached_property
     def _files(self) -> List[str]:
@@ -73,7 +87,7 @@ class Records:
         return skipping.SkippedRecords(self._files)
 
     def describe(self) -> Dict[str, Any]:
-        return manifest.describe(self._data.data, self._clip_ids)
+        return {**manifest.describe(self._data.data, self._clip_ids), **self._digests}
 
     def splits(self) -> List[Dict[str, Any]]:
         return manifest.splits(self._data.data)

@@ -8,7 +8,8 @@ import pytest
 from audioset_triplet.clips import ClipInfo, digest
 from audioset_triplet.store import frame_labels, window_scores
 from audioset_triplet.store.window_scores import ScoredClip, ScoreInfo
-from tests import processes
+from tests import processes, tiny_records
+from tests.weakly_labelled import make_world
 
 MODULE = "experiments.refine_labels"
 
@@ -50,3 +51,32 @@ def test_bad_input_is_one_line(tmp_path):
         arguments = processes.flags(output=tmp_path / "refined", **options)
         assert message in processes.error_of(processes.run(MODULE, *arguments))
     assert not (tmp_path / "refined").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_refined_classifier_is_refined_again(tmp_path):
+    made, _ = make_world(12, num_windows=4, num_active=1)
+    data = tiny_records.write(tmp_path / "clips.tfrecord", made)
+
+    def run(module, **options):
+        done = processes.run("tests.toy_network", f"experiments.{module}", *processes.flags(**options))
+        assert done.returncode == 0, done.stderr
+        return done
+
+    frame = {}
+    for generation in ("first", "second"):
+        run_folder, model, scores, refined = (
+            tmp_path / generation / name for name in ("run", "model", "scores", "out")
+        )
+        training = dict(architecture="toy", loss="sigmoid", batch_size=8, steps=20, learning_rate=0.03)
+        trained = run("train_classifier", data=data, workdir=run_folder, **training, **frame)
+        assert ("12 clips with" in trained.stderr) == bool(frame)
+        run("export_model", workdir=run_folder, output=model)
+        run("embed", what="scores", model=model, input=data, output=scores)
+        done = run("refine_labels", scores=scores, output=refined, data=data)
+        assert "12 clips, 48 windows" in done.stdout
+        frame = dict(frame_labels=refined / "frame_labels.parquet", dropped_windows="negative")
+    assert "<audio" in (refined / "report.html").read_text()
+    info = [frame_labels.read_info(frame_labels.path_in(str(tmp_path / one / "out"))) for one in ("first", "second")]
+    assert info[0].model_id != info[1].model_id

@@ -40,6 +40,7 @@ def test_the_page_shows_the_windows_of_the_clips_that_change(tmp_path):
     assert re.search(r'class="score left-out" x="4\.9" y="90\.0" width="494\.\d" height="30\.0"', page)
 
 
+@pytest.mark.slow
 def test_the_page_has_the_audio_of_these_clips(tmp_path):
     made = [tiny_records.make_clip(index) for index in (0, 1, 4)]
     data = tiny_records.write(tmp_path / "clips.tfrecord", made)

@@ -20,11 +20,13 @@ from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
+from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
+from audioset_triplet.sampling import kept_windows
 from audioset_triplet.training import inputs, moving_average, pipeline
 from audioset_triplet.training.classifier import ClassifierModel
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
-from tests import tiny_records
+from tests import frame_label_files, tiny_records
 from tests.tiny_network import build_tiny_network
 from tests.training.test_classifier import batch_of as labelled_batch
 from tests.training.test_classifier import build_linear
@@ -81,7 +83,7 @@ def global_batch(step, case):
 
 
 def recipe_input(folder):
-    """The input of a worker, of records of three classes, one of them rare: balanced, mixed and masked."""
+    """The input of a worker, of records of three classes, one of them rare: balanced, mixed, masked, some refined."""
     folder.mkdir(parents=True, exist_ok=True)
     clips = [tiny_records.make_clip(i, label=min(i % 4, 2) if i < 8 else 0, seconds=1.5) for i in range(12)]
     config = ClassifierConfig(
@@ -90,7 +92,17 @@ def recipe_input(folder):
         augmentation=AugmentationConfig(mixup_alpha=1.0, mixup_share=0.7, time_masks=2, band_masks=2),
         training=TrainingConfig(batch_size=BATCH_SIZE, deterministic=True),
     )
-    return lambda context: inputs.labelled_batches(config, CLASSES, clips, pipeline.Feed(context=context))
+    front_end = registry.by_name(config.network.front_end)
+    refined = [(clip.clip_id, clip.labels, 2) for clip in clips[::2]]
+    path = frame_label_files.write(
+        folder / "frame_labels.parquet",
+        refined,
+        lambda clip_id, row, label: row == 1,
+        {label: f"class{label}" for label in CLASSES},
+        **frame_label_files.windows_of(front_end),
+    )
+    kept = kept_windows.read(path, clips, front_end, with_dropped=True)
+    return lambda context: inputs.labelled_batches(config, CLASSES, clips, pipeline.Feed(context=context), kept)
 
 
 def batches_input(strategy, case):

@@ -25,7 +25,7 @@ from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.runs import checkpoints, classes, metrics_log, run_config, trained_networks
 from audioset_triplet.store import embeddings, scores, window_scores
 from audioset_triplet.training import classifier, inputs, pipeline
-from tests import processes, tiny_records
+from tests import frame_label_files, processes, tiny_records
 from tests.export import archives
 from tests.toy_network import TOY
 from tests.training.tiny_runs import check_killed_run
@@ -303,7 +303,14 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
     recipe = dict(
         loss="sigmoid", prior_exponent=0.5, bottleneck=8, dropout=0.3, class_balance="repeat", average_from=0.25
     )
-    recipe.update(mixup_alpha=1, mixup_share=0.7, time_masks=2, band_masks=2)
+    recipe.update(mixup_alpha=1, mixup_share=0.7, time_masks=2, band_masks=2, dropped_windows="negative")
+    recipe["frame_labels"] = frame_label_files.write(
+        tmp_path / "frame_labels.parquet",
+        [(f"clip{i}", (i % 4,), 2) for i in range(10)],
+        lambda clip_id, row, label: row == label % 2,
+        {i: f"class{i}" for i in range(4)},
+        **frame_label_files.windows_of(registry.FRONT_ENDS["log_mel"]),
+    )
     arguments = processes.flags(**TINY, **recipe, data=data, steps=12, deterministic=True)
     killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
     assert trained_networks.restore_classifier(str(killed)).embedding.output_shape == (None, 8)
