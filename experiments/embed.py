@@ -28,6 +28,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.plurals import counted
 
 _NUM_NAMED = 20
 
@@ -63,9 +64,9 @@ def main(beam_options: List[str]) -> None:
         return
     hours = summary.seconds / 3600
     print(
-        f"{FLAGS.output}: {summary.num_clips} clips, {summary.num_windows} windows, {hours:.2f} hours of audio in "
-        f"{elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
-        f"{summary.num_before} clips were embedded before, {len(summary.rejects)} rejected"
+        f"{FLAGS.output}: {counted(summary.num_clips, 'clip')}, {counted(summary.num_windows, 'window')}, "
+        f"{hours:.2f} hours of audio in {elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
+        f"{counted(summary.num_before, 'clip was', 'clips were')} embedded before, {len(summary.rejects)} rejected"
     )
 
 

@@ -21,6 +21,7 @@ from absl import flags
 
 from audioset_triplet import command_line, labels
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.records import schema
 from audioset_triplet.store import stored_clips
 
@@ -56,14 +57,16 @@ def main() -> None:
     if totals.clips_left_out:
         examples = ", ".join(totals.clips_left_out[:5])
         print(
-            f"{len(totals.clips_left_out)} clips left out, all windows of which are zero: {examples}", file=sys.stderr
+            f"{counted(len(totals.clips_left_out), 'clip')} left out, all windows of which are zero: {examples}",
+            file=sys.stderr,
         )
     if not totals.num_clips + totals.num_skipped:
         num_clips = totals.num_not_selected + len(totals.clips_left_out)
-        raise UserError(f"{FLAGS.features}: none of {num_clips} clips could be used.")
+        raise UserError(f"{FLAGS.features}: none of {counted(num_clips, 'clip')} could be used.")
     print(
-        f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows in {elapsed:.1f} s; "
-        f"{totals.num_skipped} clips were imported before, {totals.num_not_selected} are not in --clips_of"
+        f"{FLAGS.output}: {counted(totals.num_clips, 'clip')}, {counted(totals.num_windows, 'window')} in "
+        f"{elapsed:.1f} s; {counted(totals.num_skipped, 'clip was', 'clips were')} imported before, "
+        f"{totals.num_not_selected} are not in --clips_of"
     )
 
 

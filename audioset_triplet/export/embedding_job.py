@@ -30,6 +30,7 @@ from audioset_triplet.jobs import gpus, storage
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
+from audioset_triplet.plurals import counted
 from audioset_triplet.store import embedding_parts
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
 
@@ -67,10 +68,9 @@ class Summary:
         """What a person should know, as lines; of many rejects, only some are named."""
         lines = [f"{source}: left out: {self.left_out}"] if self.left_out else []
         if self.gone:
-            are = "clip is" if len(self.gone) == 1 else "clips are"
             lines.append(
-                f"{output}: {len(self.gone)} {are} not in {source} any more, such as {self.gone[0]}: kept; to leave "
-                "them out, embed into another folder"
+                f"{output}: {counted(len(self.gone), 'clip is', 'clips are')} not in {source} any more, such as "
+                f"{self.gone[0]}: kept; to leave them out, embed into another folder"
             )
         lines += [f"rejected: {reject.message}" for reject in self.rejects[:num_named]]
         if self.rejects[num_named:]:
@@ -280,7 +280,7 @@ def _nothing(folder: Folder, source: str, rejects: Sequence[Reject], audio: Audi
     if not rejects and audio.is_records:
         return f"{source}: holds no clip of the folds that --folds names, or none at all."
     why = f" The first: {rejects[0].message}. All: {folder.path(_REJECTS)}" if rejects else ""
-    return f"{source}: none of {len(rejects)} clips could be used.{why}"
+    return f"{source}: none of {counted(len(rejects), 'clip')} could be used.{why}"
 
 
 def _refuse_duplicates(folder: Folder, shards: Sequence[Shard], outcomes: Dict[str, Outcome]) -> None:

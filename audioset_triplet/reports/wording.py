@@ -6,6 +6,7 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 
 import audioset_triplet
+from audioset_triplet import plurals
 from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation.comparisons import EmbeddingSet, SetResult
 from audioset_triplet.evaluation.metrics import ScoreMetrics
@@ -24,13 +25,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def left_out(classes: Sequence[int]) -> str:
     """How many classes are not evaluated."""
-    return f"left out for too few clips: {len(classes)} classes"
+    return f"left out for too few clips: {plurals.counted(len(classes), 'class')}"
 
 
 def counted(measured: ScoreMetrics, folds: Sequence[int]) -> str:
     """How many classes and clips are evaluated."""
     of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
-    counts = f"{len(measured.class_auc)} classes, {measured.num_clips} clips{of_folds}"
+    counts = (
+        f"{plurals.counted(len(measured.class_auc), 'class')}, {plurals.counted(measured.num_clips, 'clip')}{of_folds}"
+    )
     return f"{counts}; {left_out(measured.classes_left_out)}"
 
 

@@ -16,6 +16,7 @@ from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
 from audioset_triplet.models import networks
+from audioset_triplet.plurals import counted
 from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
@@ -49,12 +50,16 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
     usable = clip_labels.exclude_recordings(trained, evaluated)
     if len(usable) < len(trained):
         count = len(trained) - len(usable)
-        print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)
+        print(
+            f"{counted(count, 'clip is', 'clips are')} left out: their recordings are evaluated on.",
+            file=sys.stderr,
+        )
     unseen = clip_labels.class_names(evaluated).keys() - clip_labels.class_names(usable).keys()
     if unseen:
         count = sum(not unseen.isdisjoint(clip.labels) for clip in evaluated)
         print(
-            f"{len(unseen)} classes, of {count} evaluated clips, never occur in training: they score 0.",
+            f"{counted(len(unseen), 'class')}, of {counted(count, 'evaluated clip')}, not among those of training: "
+            "scored with 0.",
             file=sys.stderr,
         )
     return usable
@@ -68,7 +73,7 @@ def find_classes(clips: Sequence[ClipInfo]) -> Classes:
     """
     names = clip_labels.class_names(clips)
     if len(names) < 2:
-        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to learn.")
+        raise UserError(f"all {counted(len(clips), 'clip is', 'clips are')} of one class: there is nothing to learn.")
     return Classes(names, all(len(clip.labels) == 1 for clip in clips), len(clips))
 
 
@@ -95,7 +100,10 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
     loss = (
         "softmax, as every clip has one label" if known.one_per_clip else "sigmoids, as some clips have several labels"
     )
-    print(f"{known.num_clips} clips of {len(known.names)} classes: {loss}.", file=sys.stderr)
+    print(
+        f"{counted(known.num_clips, 'clip')} of {counted(len(known.names), 'class')}: {loss}.",
+        file=sys.stderr,
+    )
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     return ClassifierModel(network, known.one_per_clip, num_rows=num_rows)

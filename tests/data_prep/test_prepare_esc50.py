@@ -100,7 +100,7 @@ def test_real_clips() -> None:
         (",".join(HEADER) + "\na.wav,one,0,dog,True,7,A\n", "line 2: .*'one'"),
         (",".join(HEADER) + "\na.wav,1\n", "line 2"),
         (",".join(HEADER) + "\na.wav,1,0,dog,True,7,A\na.flac,1,0,dog,True,7,A\n", "line 3: a is named twice"),
-        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "line 2: has 1 values"),
+        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "line 2: has 1 value"),
         (",".join(HEADER) + "\n", "no clips"),
         ("", "is empty"),
     ],

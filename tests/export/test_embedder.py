@@ -411,7 +411,7 @@ def test_bad_calls_are_one_clear_line(folder, archive, tmp_path):
         (dict(model=folder, input=tmp_path / "none"), "no such file"),
         (dict(model=folder, input=empty), "no audio file"),
         (dict(model=folder, input=damaged), "record 3: truncated"),
-        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 clips could be used. The first: "),
+        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 clip could be used. The first: "),
         (dict(model=folder, input=archive, folds=1), "--folds goes with TFRecords"),
     ]:
         result = processes.run(MODULE, *processes.flags(output=out, **options))

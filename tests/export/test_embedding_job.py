@@ -136,7 +136,7 @@ def test_a_rejected_file_is_tried_again(model, tmp_path):
     shutil.rmtree(source)
     (tmp_path / "in").mkdir()
     (source / "bad.wav").write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="none of 1 clips could be used"):
+    with pytest.raises(UserError, match="none of 1 clip could be used"):
         embed(model, source, tmp_path / "nothing")
     assert not parts(tmp_path / "nothing")
 
