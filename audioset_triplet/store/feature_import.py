@@ -71,7 +71,7 @@ def import_features(
             name; additions to files of this project; a label that is not in the vocabulary; a duplicate clip; a folder
             that holds the same clips with other labels or folds.
     """
-    reading.require_records(files)
+    scanning.require_records(files)
     ours = _named_model(files)
     _check_additions(files, ours, additions)
     info = _store_info(files, ours, additions)

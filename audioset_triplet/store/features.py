@@ -32,7 +32,7 @@ import tensorflow as tf
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.labels import segment_id
-from audioset_triplet.records import contents, reading
+from audioset_triplet.records import contents, scanning
 
 _LIMIT = 2.0
 _STEP = 2 * _LIMIT / 255
@@ -242,7 +242,7 @@ def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
             cannot be read.
     """
     try:
-        for frame in reading.frames(path):
+        for frame in scanning.frames(path):
             where = f"{path}: record {frame.index}"
             if frame.damage:
                 raise UserError(f"{path if frame.is_foreign else where}: {frame.damage}")

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import globs, parsing, reading, schema
+from audioset_triplet.records import parsing, reading, scanning, schema
 from tests import tiny_records
 
 parse_in_graph = tf.function(parsing.parse_clip, input_signature=[tf.TensorSpec([], tf.string)])
@@ -96,23 +96,23 @@ def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> 
 
 
 def test_scan_of_an_undamaged_file(three: pathlib.Path) -> None:
-    found = list(reading.scan(str(three)))
+    found = list(scanning.scan(str(three)))
     assert [(record.index, record.clip.clip_id, record.damage) for record in found if record.clip] == [
         (index, f"clip{index}", "") for index in range(3)
     ]
-    assert reading.first_damage([str(three)]) is None
+    assert scanning.first_damage([str(three)]) is None
 
 
 def test_bit_flip_in_the_bytes_is_named_and_skipped(three: pathlib.Path) -> None:
     flip(three, second_record(three) + 500)
-    found = list(reading.scan(str(three)))
+    found = list(scanning.scan(str(three)))
     assert [record.clip.clip_id if record.clip else None for record in found] == ["clip0", None, "clip2"]
     assert re.search(r"a\.tfrecord: record 1: bad checksum", message_of_reading([str(three)]))
 
 
 def test_bit_flip_in_the_length_ends_the_scan(three: pathlib.Path) -> None:
     flip(three, second_record(three))
-    found = list(reading.scan(str(three)))
+    found = list(scanning.scan(str(three)))
     assert [record.damage != "" for record in found] == [False, True]
     assert re.search(r"a\.tfrecord: record 1: bad checksum of the length", message_of_reading([str(three)]))
 
@@ -120,7 +120,7 @@ def test_bit_flip_in_the_length_ends_the_scan(three: pathlib.Path) -> None:
 @pytest.mark.parametrize("kept", [1, 5, 12, 300])
 def test_scan_of_a_truncated_file(three: pathlib.Path, kept: int) -> None:
     three.write_bytes(three.read_bytes()[: second_record(three) + kept])
-    assert [record.damage[:9] for record in reading.scan(str(three))] == ["", "truncated"]
+    assert [record.damage[:9] for record in scanning.scan(str(three))] == ["", "truncated"]
 
 
 def test_reading_a_truncated_file(three: pathlib.Path) -> None:
@@ -176,7 +176,7 @@ def test_what_holds_no_clips_is_named_before_anything_is_read(three: pathlib.Pat
                 read_first([str(three)] * (read_first is reading.audio_format) + [str(path)])
             assert str(caught.value).startswith(f"{path}: {expected}")
     path.write_bytes(b"")
-    with pytest.raises(UserError, match="holds no clip, and neither do 1 others: all is empty"):
+    with pytest.raises(UserError, match="no clip in .* and 1 other: all is empty"):
         reading.audio_format([str(path)] * 2)
 
 
@@ -218,7 +218,7 @@ def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
     assert f"{bad}: record 1: clip clip7: schema_version is 3, this code reads 1 and 2" in message_of_reading(
         [good, bad]
     )
-    assert "clip clip8: key 'fold' holds 0 values" in str(list(reading.scan(bad))[2])
+    assert "clip clip8: key 'fold' holds 0 values" in str(list(scanning.scan(bad))[2])
 
 
 def test_error_inside_a_dataset_s_map(tmp_path: pathlib.Path) -> None:
@@ -291,7 +291,7 @@ def test_records_with_images(tmp_path: pathlib.Path) -> None:
 
 def test_a_record_of_audio_alone_is_named_where_images_are_needed(tmp_path: pathlib.Path) -> None:
     files = [write(tmp_path / "a", [frames_of(0, 64), serialized(1)])]
-    assert reading.first_damage(files) is None
+    assert scanning.first_damage(files) is None
     named = r"a: record 1: clip clip1: has no images \(.*training can do without: --images=false\)"
     with pytest.raises(UserError, match=named), reading.named_errors(files, with_frames=True):
         list(reading.read_clips(files, [], deterministic=True, with_frames=True))
