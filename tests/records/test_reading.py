@@ -2,7 +2,6 @@
 
 import dataclasses
 import gzip
-import os
 import pathlib
 import re
 import struct
@@ -61,23 +60,6 @@ def flip(path: pathlib.Path, offset: int) -> None:
 def second_record(path: pathlib.Path) -> int:
     """Where the second record begins: after the first's length, two checksums and bytes."""
     return 16 + struct.unpack("<Q", path.read_bytes()[:8])[0]
-
-
-def test_expand_globs(tmp_path: pathlib.Path) -> None:
-    for name in ("b1", "a1", "a2", "c"):
-        (tmp_path / name).write_bytes(b"")
-    assert globs.expand(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
-        f"{tmp_path}/{name}" for name in ("a1", "a2", "b1")
-    ]
-    for pattern, problem in (
-        (f"{tmp_path}/a1,{tmp_path}/x*", "x.*no such file"),
-        (f"{tmp_path}/absent/*", "no such file"),
-        (str(tmp_path), r"no \*\.tfrecord in this folder; .* holds 4 others, such as a1"),
-        (f"{tmp_path}/absent/a.tfrecord", "no such file: there is no folder .*absent"),
-        (" , ", "empty"),
-    ):
-        with pytest.raises(UserError, match=problem):
-            globs.expand(pattern)
 
 
 def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> None:
@@ -178,35 +160,6 @@ def test_what_holds_no_clips_is_named_before_anything_is_read(three: pathlib.Pat
     path.write_bytes(b"")
     with pytest.raises(UserError, match="no clip in .* and 1 other: all is empty"):
         reading.audio_format([str(path)] * 2)
-
-
-def test_names_are_no_globs_where_they_exist(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "rec [v2], a*b"
-    for path in (
-        folder / "1.tfrecord",
-        folder / "2.tfrecord",
-        tmp_path / "r 2" / "3.tfrecord",
-        folder / ".4.tfrecord",
-    ):
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    both = [f"{folder}/{number}.tfrecord" for number in (1, 2)]
-    for pattern in (folder, f"{folder}/", f"{folder}/*.tfrecord", f"{folder}/[12].tfrecord", ",".join(both)):
-        assert sorted(map(os.path.normpath, globs.expand(str(pattern)))) == both
-    assert globs.expand(f"{folder},{tmp_path}/r 2/*") == [f"{tmp_path}/r 2/3.tfrecord", *both]
-    monkeypatch.setenv("HOME", str(folder))
-    (tmp_path / "rec v").mkdir()
-    (tmp_path / "rec v" / "5.tfrecord").touch()
-    folder.rename(tmp_path / "rec [v2]")
-    assert globs.expand(f"{tmp_path}/rec [v2]/*.tfrecord") == [
-        f"{tmp_path}/rec [v2]/{number}.tfrecord" for number in (1, 2)
-    ]
-    (tmp_path / "rec [v2]").rename(folder)
-    assert (
-        globs.expand("$HOME/*.tfrecord") == both
-        and globs.expand("~/1.tfrecord") == both[:1]
-        and globs.expand("~") == both
-    )
 
 
 def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
