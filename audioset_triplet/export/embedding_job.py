@@ -129,8 +129,9 @@ def embed(
         work = Work(config.model, info, model.hop_seconds, config.folds, config.batch_size)
         do_shard = functools.partial(embedding_shard.write_shard, work=work)
         size = sum(item.size for shard in plan.todo for item in shard.items if item.key not in plan.before)
-        job = Job(folder, do_shard, "file", config.uses_gpu, most_workers=1 + size // _BYTES_PER_WORKER)
-        runners.run(job, plan.todo, runner, beam_options)
+        most_workers = 1 + size // _BYTES_PER_WORKER
+        job = Job(folder, do_shard, "file", "window", config.uses_gpu, most_workers)
+        runners.run(job, plan.todo, runner, beam_options, num_before=len(audio.items) - sum(map(len, plan.todo)))
         return _finish(folder, source, audio, plan)
 
 
@@ -220,7 +221,12 @@ def _plan(folder: Folder, audio: AudioInput, settings: Dict[str, Any], format: s
                 gone.append(item)
             elif present is not None and outcome.is_of(present) and not outcome.rejects:
                 before[key] = outcome
-    shards = [Shard(name, [items[key] for key in sorted(items)]) for name, items in by_shard.items() if items]
+    is_there = {*before, *(item.key for item in gone)}
+    shards = [
+        Shard(name, [items[key] for key in sorted(items)], num_kept=len(is_there & items.keys()))
+        for name, items in by_shard.items()
+        if items
+    ]
     todo = [
         shard for shard in shards if not folder.is_done(shard.name, shard.digest) or reports[shard.name].has_rejects
     ]
