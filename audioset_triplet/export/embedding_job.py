@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import math
+import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import audioset_triplet
@@ -117,6 +118,7 @@ def embed(
         model = embedding_shard.load_model(config.model)
         announce(model.description)
         audio = audio_clips.find(source, config.folds, model)
+        _require_format(folder, config.format, audio)
         info = StoreInfo(model.model_id, model.front_end_id, model.embedding_size, audioset_triplet.__version__)
         settings = _settings(folder, info, config, audio)
         plan = _plan(folder, audio, settings, config.format)
@@ -169,6 +171,16 @@ def _settings(folder: Folder, info: StoreInfo, config: EmbeddingConfig, audio: A
     if root != audio.root:
         _require_moved(folder, root, audio)
     return {**own, "num_shards": num_shards}
+
+
+def _require_format(folder: Folder, format: str, audio: AudioInput) -> None:
+    """A folder in two formats would be added to in one of them and read in the other, records of two kinds in none."""
+    folders = {os.path.dirname(item.path) for item in audio.items if item.is_records}
+    if format == "tfrecord" and folder.root in folders:
+        raise UserError(f"{folder.root}: holds the records that are to be embedded: choose another --output.")
+    for other, (prefix, extension) in _PARTS.items():
+        if other != format and folder.reported(f"{prefix}-*-of-*{extension}"):
+            raise UserError(f"{folder.root}: holds --format={other}, not {format}: choose another --output.")
 
 
 def _require_moved(folder: Folder, root: str, audio: AudioInput) -> None:

@@ -253,6 +253,21 @@ def test_a_clip_that_is_given_twice_is_named_with_both_places(model, tmp_path):
         assert not parts(tmp_path / "single")
 
 
+def test_the_output_may_be_within_the_input(model, tmp_path):
+    source, out = write(tmp_path / "in", *range(3)), tmp_path / "in" / "out"
+    for num_new in (3, 0):
+        summary = embed(model, source, out)
+        assert (summary.num_clips, summary.num_before, summary.rejects) == (num_new, 3 - num_new, [])
+    assert "1 .parquet file" in summary.left_out and "2 .json files" in summary.left_out
+    records = tmp_path / "records"
+    records.mkdir()
+    tiny_records.write(records / "0.tfrecord", tiny_records.make_clips(2, 1))
+    for num_new in (2, 0):
+        assert embed(model, records, records).num_clips == num_new
+    with pytest.raises(UserError, match="records: holds the records that are to be embedded: choose another"):
+        embed(model, records, records, format="tfrecord")
+
+
 @pytest.mark.usefixtures("small_shards")
 def test_feature_records_go_the_same_way(model, tmp_path):
     source, out = write(tmp_path / "in", *range(8)), tmp_path / "out"
@@ -262,9 +277,11 @@ def test_feature_records_go_the_same_way(model, tmp_path):
     soundfile.write(source / "001.wav", np.full(40000, 0.5), 16000)
     summary = embed(model, source, out, format="tfrecord")
     assert (summary.num_clips, summary.num_before) == (1, 7)
-    embed(model, source, out)  # Parquet beside them
-    stored = {row[:2]: row for row in rows(out)}
-    vectors = dict(zip(read_clips(str(out)).clip_ids, range(8)))
+    with pytest.raises(UserError, match="out: holds --format=tfrecord, not parquet: choose another --output"):
+        embed(model, source, out)
+    embed(model, source, tmp_path / "rows")
+    stored = {row[:2]: row for row in rows(tmp_path / "rows")}
+    vectors = dict(zip(read_clips(str(tmp_path / "rows")).clip_ids, range(8)))
     found = {}
     for path in sorted(out.glob("*.tfrecord")):
         for _, one in features.read_file(str(path)):
