@@ -21,6 +21,7 @@ import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import audioset_triplet
+from audioset_triplet import files
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
@@ -49,8 +50,12 @@ class Reject(NamedTuple):
     """A clip without embeddings."""
 
     clip_id: str
-    reason: str
-    message: str
+    reason: str  # and `detail`: of an `AudioError`
+    detail: str
+
+    @property
+    def message(self) -> str:
+        return f"{files.printable(self.clip_id)}: {self.reason}: {self.detail}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,9 +277,9 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
         outcomes.update(report.items)
     _refuse_duplicates(folder, plan.shards, outcomes)
     rejects = [
-        Reject(clip_id, reason, message)
+        Reject(clip_id, reason, detail)
         for item in audio.items
-        for clip_id, (reason, message) in outcomes[item.key].rejects.items()
+        for clip_id, (reason, detail) in outcomes[item.key].rejects.items()
     ]
     if rejects or storage.exists(folder.path(_REJECTS)):  # that of an earlier run is outdated
         _write_rejects(folder, rejects)
@@ -316,6 +321,6 @@ def _refuse_duplicates(folder: Folder, shards: Sequence[Shard], outcomes: Dict[s
 def _write_rejects(folder: Folder, rejects: Sequence[Reject]) -> None:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["clip_id", "reason", "detail"])
+    rows.writerow(Reject._fields)
     rows.writerows(rejects)
     folder.write(_REJECTS, table.getvalue().encode())

@@ -58,7 +58,7 @@ class Outcome:
     identity: List[int]  # `AudioItem.identity`
     windows: Dict[str, int]  # clip id -> number of its rows
     seconds: float  # of all its clips
-    rejects: Dict[str, Tuple[str, str]]  # clip id -> reason and message of its `AudioError`
+    rejects: Dict[str, Tuple[str, str]]  # clip id -> reason and detail of its `AudioError`
 
     def is_of(self, item: AudioItem) -> bool:
         return self.identity == item.identity
@@ -238,7 +238,7 @@ class _Clips:
         for clip_id, item in self._item_of.items():
             outcome = outcomes[item.key]
             if clip_id in totals.rejects:
-                outcome.rejects[clip_id] = (totals.rejects[clip_id].reason, str(totals.rejects[clip_id]))
+                outcome.rejects[clip_id] = (totals.rejects[clip_id].reason, totals.rejects[clip_id].detail)
             elif clip_id in totals.windows:
                 outcome.windows[clip_id] = totals.windows[clip_id]
         seconds: Dict[str, float] = collections.defaultdict(float)

@@ -306,7 +306,10 @@ def test_a_folder_of_good_and_bad_files(folder, archive, tmp_path):
         "text.wav": "unreadable",
     }
     assert "6 clips" in result.stdout and "4 rejected" in result.stdout and "hours of audio per hour" in result.stdout
-    assert result.stderr.count("rejected: ") == 4 and "Traceback" not in result.stderr
+    lines = sorted(line for line in result.stderr.splitlines() if line.startswith("rejected: "))
+    for line, (clip_id, reason) in zip(lines, sorted(rejects.items())):
+        assert line.startswith(f"rejected: {clip_id}: {reason}: ") and str(archive) not in line
+    assert len(lines) == 4 and "Traceback" not in result.stderr
     again = processes.run(MODULE, *arguments)
     assert again.returncode == 0 and "6 clips were embedded before" in again.stdout
 

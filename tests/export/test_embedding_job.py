@@ -122,6 +122,7 @@ def test_a_rejected_file_is_tried_again(model, tmp_path):
             return [row["clip_id"] for row in csv.DictReader(file)]
 
     first = embed(model, source, out)
+    assert first.notes("in", "out", 5)[0].startswith("rejected: bad.wav: unreadable: ")
     assert [(one.clip_id, one.reason) for one in first.rejects] == [("bad.wav", "unreadable")] and rejects() == [
         "bad.wav"
     ]
