@@ -37,7 +37,7 @@ flags.DEFINE_string("input", "", "Audio file, folder of audio files, glob, or TF
 flags.DEFINE_string(
     "output",
     "",
-    "Folder of the embeddings: one model and one --input per folder, since the id of a clip is its path in the input.",
+    "Folder of the embeddings, of one model, one --format and one --input: the id of a clip is its path in the input.",
 )
 command_line.define_flags(EmbeddingConfig, left_out=["uses_gpu"])
 command_line.define_flags(RunnerConfig)

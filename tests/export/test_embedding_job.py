@@ -30,10 +30,9 @@ MODULE = "experiments.embed"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("models") / "tiny")
-    saved_model.export(build_tiny_network(), path, registry.FRONT_ENDS["log_mel"], {})
-    return path
+def model(folder):
+    """Jobs take a model by its path."""
+    return folder
 
 
 @pytest.fixture
