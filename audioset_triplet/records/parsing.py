@@ -47,6 +47,15 @@ def parse_audiovisual_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict
     return _parse(serialized, {**schema.TYPES, **schema.FRAME_TYPES}, num_channels)
 
 
+def is_example(serialized: bytes) -> bool:
+    """Whether TensorFlow's parser, which is stricter than protobuf, takes bytes for an Example, whatever it holds."""
+    try:
+        tf.io.parse_single_example(serialized, {"clip_id": tf.io.FixedLenSequenceFeature([], tf.string, True)})
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
+
+
 def decode_frame(frame: tf.Tensor, image_size: int) -> tf.Tensor:
     """uint8 [image_size, image_size, 3], RGB, of one frame (string []).
 

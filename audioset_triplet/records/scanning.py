@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from audioset_triplet import file_kinds
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import contents, schema
+from audioset_triplet.records import contents, parsing, schema
 from audioset_triplet.records.framing import masked_crc
 
 # A record in its file: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
@@ -171,6 +171,10 @@ def problem_of(record: Record, with_frames: bool) -> str:
 
 def _parsed(file: str, frame: Frame) -> Record:
     try:
-        return Record(file, frame.index, schema.clip_from_example(frame.data))
+        clip = schema.clip_from_example(frame.data)
     except schema.SchemaError as error:
         return Record(file, frame.index, None, str(error), isinstance(error, schema.ForeignRecordError))
+    if not schema.is_plain(frame.data) and not parsing.is_example(frame.data):
+        damage = f"clip {clip.clip_id}: TensorFlow cannot parse the record, though protobuf can"
+        return Record(file, frame.index, None, damage)
+    return Record(file, frame.index, clip)

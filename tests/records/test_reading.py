@@ -162,6 +162,20 @@ def test_what_holds_no_clips_is_named_before_anything_is_read(three: pathlib.Pat
         reading.audio_format([str(path)] * 2)
 
 
+def test_what_tensorflow_cannot_parse_is_damage_though_protobuf_can(tmp_path: pathlib.Path) -> None:
+    """A record twice in one, whose first part has a flipped bit: protobuf takes what that lacks from the second."""
+    flipped = serialized(0).replace(b"\n\x03pcm\x12", b"\x1a\x03pcm\x12")
+    assert flipped != serialized(0) and schema.clip_from_example(flipped + serialized(0)).clip_id == "clip0"
+    file = write(tmp_path / "a.tfrecord", [serialized(1), flipped + serialized(0)])
+    assert [record.clip is None for record in scanning.scan(file)] == [False, True]
+    assert f"{file}: record 1: clip clip0: TensorFlow cannot parse the record" in message_of_reading([file])
+
+
+def test_a_record_that_is_merged_from_two_is_no_damage(tmp_path: pathlib.Path) -> None:
+    file = write(tmp_path / "a.tfrecord", [serialized(0) + serialized(0)])
+    assert [record.damage for record in scanning.scan(file)] == [""] and read([file]) == ["clip0"]
+
+
 def test_other_version_and_missing_key(tmp_path: pathlib.Path) -> None:
     other, without = (tf.train.Example.FromString(serialized(number)) for number in (7, 8))
     other.features.feature["schema_version"].int64_list.value[0] = 3
