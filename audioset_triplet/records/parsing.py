@@ -7,6 +7,9 @@ import tensorflow as tf
 from audioset_triplet.media import decoding
 from audioset_triplet.records import schema
 
+# What an Example that cannot be parsed raises: the message quotes its bytes, which may be no text.
+REFUSED = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+
 
 def parse_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict[str, tf.Tensor]:
     """One record, in the graph.
@@ -51,7 +54,7 @@ def is_example(serialized: bytes) -> bool:
     """Whether TensorFlow's parser, which is stricter than protobuf, takes bytes for an Example, whatever it holds."""
     try:
         tf.io.parse_single_example(serialized, {"clip_id": tf.io.FixedLenSequenceFeature([], tf.string, True)})
-    except tf.errors.InvalidArgumentError:
+    except REFUSED:
         return False
     return True
 

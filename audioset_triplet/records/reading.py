@@ -191,8 +191,8 @@ def named_errors(files: Sequence[str], with_frames: bool = False) -> Iterator[No
     """
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        if _CANNOT_CALL in error.message:
+    except (tf.errors.DataLossError, *parsing.REFUSED) as error:
+        if _CANNOT_CALL in str(error):
             raise UserError(f"one of {len(files)} files {NEEDS_SAMPLES}") from error
         damage = scanning.first_damage(files, with_frames)
         if damage is None:
