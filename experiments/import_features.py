@@ -23,7 +23,6 @@ from audioset_triplet import command_line, labels
 from audioset_triplet.errors import UserError
 from audioset_triplet.plurals import counted
 from audioset_triplet.records import schema
-from audioset_triplet.store import stored_clips
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("features", "", "Feature records of one model: a glob, or several separated by commas.")
@@ -40,7 +39,7 @@ def main() -> None:
     command_line.require_flags("features", "output")
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.records import globs
-    from audioset_triplet.store import feature_import
+    from audioset_triplet.store import feature_import, stored_clips
 
     files = globs.expand(FLAGS.features)
     vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
