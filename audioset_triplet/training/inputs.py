@@ -15,13 +15,14 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import image_augmentation, windows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
-from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, Pipeline, require_any
+from audioset_triplet.training.pipeline import ONE_PIPELINE, Feed, Pipeline, is_empty, require_any
 
 
 class LabelledBatch(NamedTuple):
@@ -77,9 +78,9 @@ def triplet_batches(
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"
-    require_any(clips, f"{where} holds no clip.")
-    usable = _pairs(clips, config, pipeline.seed)
-    require_any(usable, f"{where} holds no clip that --method={config.sampling.method} can use.")
+    if is_empty(_pairs(clips, config, pipeline.seed)):
+        require_any(clips, f"{where} holds no clip.")
+        raise UserError(f"{where} holds no clip that --method={config.sampling.method} can use.")
 
     def with_seed(step: tf.Tensor, batch: dict) -> WindowBatch:
         step_seed = tf.stack([tf.constant(pipeline.seed, tf.int64), step])
