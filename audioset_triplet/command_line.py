@@ -170,8 +170,8 @@ def _guarded(main: Callable[[], None]) -> None:
         _fail(str(error))
     except Terminated as stop:
         print(stop, file=sys.stderr)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:  # an Interrupted says what is kept
+        print(f"interrupted: {stop}" if str(stop) else "interrupted", file=sys.stderr)
         sys.exit(130)
 
 

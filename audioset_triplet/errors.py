@@ -14,5 +14,9 @@ def op_reason(message: str) -> str:
     return message.split("}} ")[-1].split(" [Op:")[0]
 
 
+class Interrupted(KeyboardInterrupt):
+    """SIGINT came; the message says what of the work is kept."""
+
+
 class Terminated(Exception):
     """SIGTERM came and the work is saved: a program says the message and exits with 0."""

@@ -14,6 +14,7 @@ from typing import Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequ
 
 from audioset_triplet import text_files
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.text_files import Path
 
 SAVE_AS_CSV = "save it as “CSV UTF-8”"
@@ -235,8 +236,8 @@ def _whole(path: str, line: Line, header: Sequence[str]) -> Line:
     if len(values) != len(header):
         what = "put quotes around a value that holds a separator" if len(values) > len(header) else "fill in the rest"
         raise UserError(
-            f"{path}: line {line.number}: has {len(values)} values, and there are {len(header)} columns "
-            f"({_listed(header)}): {what}"
+            f"{path}: line {line.number}: has {counted(len(values), 'value')}, and there "
+            f"{'is' if len(header) == 1 else 'are'} {counted(len(header), 'column')} ({_listed(header)}): {what}"
         )
     return Line(line.number, values)
 

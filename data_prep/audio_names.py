@@ -14,6 +14,7 @@ import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from audioset_triplet.media.folder_walk import LeftOut
+from audioset_triplet.plurals import counted
 from data_prep import audio_sources
 from data_prep.audio_sources import Location
 from data_prep.segments import VIDEO_ID, Segment
@@ -70,10 +71,10 @@ def find(source: str, segments: Iterable[Segment]) -> Tuple[Dict[str, Location],
         elif locations.setdefault(segment_of_file.clip_id, location) is not location:
             repeated.append(location)
     remarks = [
-        f"{source}: {len(unused)} audio files {text}, and are left out, such as {unused[0]}\n"
-        for unused, text in (
-            (unlisted, "hold no segment of the lists"),
-            (repeated, "repeat the segment of another file"),
+        f"{source}: {counted(len(unused), one, several)}: left out, such as {unused[0]}\n"
+        for unused, one, several in (
+            (unlisted, "audio file holds no segment of the lists", "audio files hold no segment of the lists"),
+            (repeated, "audio file repeats the segment of another", "audio files repeat the segments of others"),
         )
         if unused
     ]

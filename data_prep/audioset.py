@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
+from audioset_triplet.plurals import counted
 from audioset_triplet.records.schema import NO_FOLD
 from data_prep import audio_names
 from data_prep.audio_sources import Location
@@ -76,7 +77,7 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
         segments[group], bad = read_segments(path)
         if bad:
             first = f"line {bad[0].line_number}: {bad[0].message}"
-            remarks.append(f"{path}: {len(bad)} rows name no segment, such as {first}\n")
+            remarks.append(f"{path}: {counted(len(bad), 'row names', 'rows name')} no segment, such as {first}\n")
     _require_each_once(segments)
     vocabulary = read_vocabulary(class_labels)
     graph = read_ontology(ontology) if ontology else None

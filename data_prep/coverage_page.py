@@ -8,6 +8,7 @@ import os
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import audioset_triplet
+from audioset_triplet.media import folder_walk
 from audioset_triplet.records import schema
 from audioset_triplet.reports import page
 
@@ -50,7 +51,10 @@ def render(card: Mapping[str, Any]) -> str:
         quotes=[_quote(f"{data_set} {name}", split) for name, split in splits.items() if split["used"]],
         reasons=[(reason, _REASONS.get(reason, ""), *bar) for reason, *bar in _bars(total["reasons"])],
         rates=[(f"{int(rate_hz) / 1000:g} kHz", *bar) for rate_hz, *bar in _bars(total["rates_hz"])],
-        left_out=sorted(card.get("left_out", {}).items(), key=lambda item: (-item[1]["number"], item[0])),
+        left_out=[
+            (folder_walk.in_number(kind, files["number"]), files)
+            for kind, files in sorted(card.get("left_out", {}).items(), key=lambda item: (-item[1]["number"], item[0]))
+        ],
         ids_in_view=_IDS_IN_VIEW,
         of_all=_classes(total),
         of_splits=[(name, _classes(split)) for name, split in splits.items()] if len(splits) > 1 else [],

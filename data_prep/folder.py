@@ -17,6 +17,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.extensions import VIDEO_EXTENSIONS
 from audioset_triplet.media.folder_walk import LeftOut
+from audioset_triplet.plurals import counted
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.tables import Row
 from audioset_triplet.text_files import composed
@@ -198,7 +199,7 @@ def read_table(
         print(f"{table.path}: {_missing_text(missing, len(requests), by_name)}", file=sys.stderr)
     left_out = sorted(set(locations) - set(row_of))
     if left_out:
-        text = f"{len(left_out)} files have no row in it and are left out, such as {left_out[0]}"
+        text = f"{counted(len(left_out), 'file has', 'files have')} no row in it: left out, such as {left_out[0]}"
         print(f"{table.path}: {text}", file=sys.stderr)
     return requests
 

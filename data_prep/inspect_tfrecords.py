@@ -11,6 +11,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", "", "TFRecords to read: a glob, or several separated by commas.")
@@ -31,7 +32,7 @@ def main() -> None:
     if report.damaged:
         raise UserError(f"{len(report.damaged)} damaged records, the first: {report.damaged[0]}")
     if not report.seconds:
-        raise UserError(f"--data={FLAGS.data}: no clips in {len(files)} files")
+        raise UserError(f"--data={FLAGS.data}: no clips in {counted(len(files), 'file')}")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ def prepare(
         if any(shard.requests for shard in planned):
             storage.delete([folder.report_path(shard.name) for shard in todo])
             job = Job(folder, functools.partial(shards.write_shard, rules=rules))
-            runners.run(job, todo, runner, beam_options)
+            num_before = sum(map(len, planned)) - sum(map(len, todo))
+            runners.run(job, todo, runner, beam_options, num_before)
             reports = {shard.name: shards.read_report(folder, shard.name) for shard in planned}
         return _finish(folder, clips, reports, rules, settings, len(planned) - len(todo))
 

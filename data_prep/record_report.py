@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from audioset_triplet.media import decoding
-from audioset_triplet.records import parsing, reading, schema
+from audioset_triplet.records import parsing, scanning, schema
 from data_prep import silence
 
 _BAR_WIDTH = 40
@@ -34,7 +34,7 @@ class Report:
         self.damaged: List[str] = []
         self.foreign: List[str] = []  # files that hold no clips
 
-    def add(self, record: reading.Record) -> None:
+    def add(self, record: scanning.Record) -> None:
         clip = record.clip
         if clip is None:
             self.damaged.append(str(record))
@@ -99,7 +99,7 @@ def of_files(files: Sequence[str]) -> Report:
     report = Report()
     with tqdm(unit="clip", disable=None) as progress:
         for file in files:
-            for record in reading.scan(file):
+            for record in scanning.scan(file):
                 if record.is_foreign:
                     report.foreign.append(record.problem)
                     break

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Dict, List, NamedTuple, Optional
 from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import Folder
+from audioset_triplet.jobs.job import Progress
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.records import schema
 from audioset_triplet.records.framing import write_record
@@ -94,7 +95,7 @@ def is_written(folder: Folder, shard: Shard) -> bool:
     return folder.is_done(shard.name, shard.digest)
 
 
-def write_shard(folder: Folder, name: str, rules: Rules) -> None:
+def write_shard(folder: Folder, name: str, progress: Progress, rules: Rules) -> None:
     """Writes a shard and then its report, unless both exist.
 
     Raises:
@@ -108,7 +109,8 @@ def write_shard(folder: Folder, name: str, rules: Rules) -> None:
     rejects: List[Reject] = []
     with storage.appearing(folder.temporary(), folder.path(name)) as plain:
         file = _HashedFile(plain)
-        for request in shard.requests:
+        for num_done, request in enumerate(shard.requests):
+            progress(num_done)
             try:
                 outcomes.append(_write_clips(file, request, rules))
             except AudioError as error:

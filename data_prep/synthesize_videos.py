@@ -12,6 +12,7 @@ import dataclasses
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.plurals import counted
 from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
 
@@ -31,7 +32,7 @@ def main() -> None:
     names = [field.name for field in dataclasses.fields(World)]
     world = World(**{name: FLAGS[name].value for name in names})
     videos.write_world(FLAGS.output, FLAGS.num_videos, world, FLAGS.num_workers)
-    print(f"{FLAGS.num_videos} videos -> {FLAGS.output} (labels: {FLAGS.output}/{videos.TABLE})")
+    print(f"{counted(FLAGS.num_videos, 'video')} -> {FLAGS.output} (labels: {FLAGS.output}/{videos.TABLE})")
 
 
 if __name__ == "__main__":

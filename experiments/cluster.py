@@ -25,6 +25,7 @@ from audioset_triplet import command_line, results
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.evaluation import ClusterReportConfig
 from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.plurals import counted
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "train", ["train", "assign", "report"], "The task.")
@@ -69,7 +70,7 @@ def report() -> None:
     results.write(FLAGS.output, comparison.numbers(), seed=config.seed)
     pages.write(FLAGS.output)
     print(pages.headline)
-    print(f"wrote {FLAGS.output}/results.json, report.html and {len(pages.pages) - 1} pages of clusters")
+    print(f"wrote {FLAGS.output}/results.json, report.html and {counted(len(pages.pages) - 1, 'page')} of clusters")
 
 
 def main(beam_options: List[str]) -> None:

@@ -32,6 +32,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.plurals import counted
 
 _NUM_NAMED = 20
 _DONE = {"embeddings": "embedded", "scores": "scored"}
@@ -41,7 +42,7 @@ flags.DEFINE_string("input", "", "Audio file, folder of audio files, glob, or TF
 flags.DEFINE_string(
     "output",
     "",
-    "Folder of the embeddings or scores: one model and one --input per folder, since the id of a clip is its path in "
+    "Folder of the embeddings or scores, of one model, one --format and one --input: the id of a clip is its path in "
     "the input.",
 )
 command_line.define_flags(EmbeddingConfig, left_out=["uses_gpu"])
@@ -69,9 +70,9 @@ def main(beam_options: List[str]) -> None:
         return
     hours = summary.seconds / 3600
     print(
-        f"{FLAGS.output}: {summary.num_clips} clips, {summary.num_windows} windows, {hours:.2f} hours of audio in "
-        f"{elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
-        f"{summary.num_before} clips were {done} before, {len(summary.rejects)} rejected"
+        f"{FLAGS.output}: {counted(summary.num_clips, 'clip')}, {counted(summary.num_windows, 'window')}, "
+        f"{hours:.2f} hours of audio in {elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
+        f"{counted(summary.num_before, 'clip was', 'clips were')} {done} before, {len(summary.rejects)} rejected"
     )
 
 

@@ -21,8 +21,8 @@ from absl import flags
 
 from audioset_triplet import command_line, labels
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.records import schema
-from audioset_triplet.store import stored_clips
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("features", "", "Feature records of one model: a glob, or several separated by commas.")
@@ -39,7 +39,7 @@ def main() -> None:
     command_line.require_flags("features", "output")
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.records import globs
-    from audioset_triplet.store import feature_import
+    from audioset_triplet.store import feature_import, stored_clips
 
     files = globs.expand(FLAGS.features)
     vocabulary = labels.read_vocabulary(FLAGS.class_labels) if FLAGS.class_labels else None
@@ -56,14 +56,16 @@ def main() -> None:
     if totals.clips_left_out:
         examples = ", ".join(totals.clips_left_out[:5])
         print(
-            f"{len(totals.clips_left_out)} clips left out, all windows of which are zero: {examples}", file=sys.stderr
+            f"{counted(len(totals.clips_left_out), 'clip')} left out, all windows of which are zero: {examples}",
+            file=sys.stderr,
         )
     if not totals.num_clips + totals.num_skipped:
         num_clips = totals.num_not_selected + len(totals.clips_left_out)
-        raise UserError(f"{FLAGS.features}: none of {num_clips} clips could be used.")
+        raise UserError(f"{FLAGS.features}: none of {counted(num_clips, 'clip')} could be used.")
     print(
-        f"{FLAGS.output}: {totals.num_clips} clips, {totals.num_windows} windows in {elapsed:.1f} s; "
-        f"{totals.num_skipped} clips were imported before, {totals.num_not_selected} are not in --clips_of"
+        f"{FLAGS.output}: {counted(totals.num_clips, 'clip')}, {counted(totals.num_windows, 'window')} in "
+        f"{elapsed:.1f} s; {counted(totals.num_skipped, 'clip was', 'clips were')} imported before, "
+        f"{totals.num_not_selected} are not in --clips_of"
     )
 
 

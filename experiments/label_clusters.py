@@ -25,7 +25,6 @@ from absl import flags
 
 from audioset_triplet import command_line, results
 from audioset_triplet.config.labelling import LabellingConfig
-from audioset_triplet.labelling import tasks
 
 REQUIRED = {  # task -> its flags
     "query": ["assignments"],
@@ -40,7 +39,8 @@ command_line.define_flags(LabellingConfig, left_out=["weak_labels"])
 
 
 def train(config: LabellingConfig) -> str:
-    from audioset_triplet.evaluation import comparisons  # here: TensorFlow takes seconds to load
+    from audioset_triplet.evaluation import comparisons
+    from audioset_triplet.labelling import tasks
     from audioset_triplet.reports import evaluation_report
 
     weak_labels = tasks.weak_labels_path(config.workdir)
@@ -57,6 +57,8 @@ def train(config: LabellingConfig) -> str:
 def main() -> None:
     command_line.require_flags("task", "workdir", *REQUIRED.get(FLAGS.task, ()))
     config = command_line.config_from_flags(LabellingConfig())
+    from audioset_triplet.labelling import tasks  # here: TensorFlow takes seconds to load
+
     work = {"query": tasks.query, "annotate": tasks.annotate, "propagate": tasks.propagate, "train": train}
     print(work[FLAGS.task](config))
 

@@ -19,14 +19,16 @@ report.html, again after every classifier. Stop it at any time; the same command
 
 from audioset_triplet import command_line
 from audioset_triplet.config.studies import LabelCurveConfig
-from audioset_triplet.studies import label_curve
 
 command_line.define_flags(LabelCurveConfig)
 
 
 def main() -> None:
     command_line.require_flags("embeddings", "output", "clusterings")
-    print(label_curve.run(command_line.config_from_flags(LabelCurveConfig())))
+    config = command_line.config_from_flags(LabelCurveConfig())
+    from audioset_triplet.studies import label_curve  # here: TensorFlow takes seconds to load
+
+    print(label_curve.run(config))
 
 
 if __name__ == "__main__":

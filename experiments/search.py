@@ -21,6 +21,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.plurals import counted
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("embeddings", "", "Folder of embeddings that experiments.embed wrote.")
@@ -43,7 +44,7 @@ def main(beam_options: List[str]) -> None:
         wanted = queries.read(FLAGS.query, FLAGS.embeddings, embed)
         found = exact.search(wanted, FLAGS.embeddings, FLAGS.top, exact.at(FLAGS.output, runner, beam_options))
         paths = hits.write(FLAGS.output, found, wanted)
-    print(f"{len(wanted)} queries, {found.num_rows} hits: wrote {' and '.join(paths)}")
+    print(f"{counted(len(wanted), 'query')}, {counted(found.num_rows, 'hit')}: wrote {' and '.join(paths)}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ clusters agree with the modes. The same command resumes a stopped run; with more
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.plurals import counted
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for the embeddings.")
@@ -28,7 +29,7 @@ def main() -> None:
 
     mixture = Mixture(FLAGS.windows, FLAGS.modes, FLAGS.embedding_size, FLAGS.noise, FLAGS.seed)
     synthetic_embeddings.write(FLAGS.output, mixture, FLAGS.clips)
-    print(f"wrote {FLAGS.output}: {FLAGS.clips * FLAGS.windows} windows of {FLAGS.modes} modes")
+    print(f"wrote {FLAGS.output}: {counted(FLAGS.clips * FLAGS.windows, 'window')} of {counted(FLAGS.modes, 'mode')}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 import contextlib
 import pathlib
 import socket
-import subprocess
-import sys
 from typing import Iterator
 
 from tests import processes
@@ -18,7 +16,6 @@ def running(folder: pathlib.Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    dask = [sys.executable, "-m", "dask"]
     worker = [
         "worker",
         f"tcp://{address}",
@@ -30,14 +27,7 @@ def running(folder: pathlib.Path) -> Iterator[str]:
     scheduler = ["scheduler", "--host=127.0.0.1", f"--port={address.split(':')[1]}", "--no-dashboard"]
     with contextlib.ExitStack() as stack:
         for arguments in (scheduler, worker, worker):
-            process = subprocess.Popen(
-                [*dask, *arguments],
-                env=processes.environment(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
+            stack.callback(processes.Program("dask", *arguments).kill)
         with Client(f"tcp://{address}", timeout=60) as client:
             client.wait_for_workers(2, timeout=60)
         yield f"tcp://{address}"

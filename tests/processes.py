@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -88,6 +88,11 @@ class Program:
         self._process.kill()
         self._process.join()
 
+    def kill_all(self) -> None:
+        """Kills it together with the processes that it started, as when a machine goes down."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.join()
+
     def output(self) -> Tuple[str, str]:
         """What it wrote so far to stdout and to stderr."""
         stdout, stderr = (pathlib.Path(self._folder.name, name).read_text() for name in _STREAMS.values())
@@ -98,6 +103,7 @@ def _run(module: str, arguments: Sequence[str], variables: Dict[str, str], folde
     """In the forked process: the program, and nothing that it would share with other forks."""
     for descriptor, name in _STREAMS.items():
         os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY), descriptor)
+    os.setpgrp()  # what it starts can be killed together with it
     os.environ.clear()
     os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -107,14 +113,21 @@ def _run(module: str, arguments: Sequence[str], variables: Dict[str, str], folde
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
+def wait_until(is_so: Callable[[], object], program: Program, timeout: float = 120) -> None:
+    """Waits until something is so or the program has ended; fails if neither comes in time."""
+    deadline = time.monotonic() + timeout
+    while not is_so() and program.poll() is None:
+        assert time.monotonic() < deadline, "".join(program.output())
+        time.sleep(0.005)
+
+
 def stop_when_there(module: str, *arguments: object, path: pathlib.Path, signal_number: int) -> int:
     """Starts a program, waits for a file that it writes, stops it, and returns its exit code.
 
     Fails with what the program said if it ended on its own.
     """
     program = Program(module, *arguments)
-    while not path.exists() and program.poll() is None:
-        time.sleep(0.005)
+    wait_until(path.exists, program, timeout=480)
     if program.poll() is not None:
         raise AssertionError(f"{module} ended with exit code {program.returncode}:\n{''.join(program.output())}")
     program.send_signal(signal_number)

@@ -49,6 +49,7 @@ RANKS = {
     "audioset_triplet.file_kinds": -2,
     "audioset_triplet.errors": -2,
     "audioset_triplet.compat": -2,
+    "audioset_triplet.plurals": -2,
     "audioset_triplet": -3,  # the version
 }
 KERAS_CHOICE = "audioset_triplet.compat"  # imported with the library itself, so that it comes before TensorFlow

@@ -1,7 +1,5 @@
 """What a user of any binary meets, seen from outside: a real program in a process of its own."""
 
-import os
-import pathlib
 import subprocess
 import sys
 
@@ -11,53 +9,13 @@ from audioset_triplet.config import options
 from audioset_triplet.config.network import EmbeddingNetworkConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.presets import PRESETS
+from tests import processes, programs
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-
-PROGRAM = '''"""Prints the config that its flags make.
-
-    python program.py --preset=small --title=x
-"""
-
-from absl import flags
-
-from audioset_triplet import command_line, presets
-from audioset_triplet.config import options
-from audioset_triplet.config.triplet import TripletConfig
-from audioset_triplet.errors import UserError
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string("title", "", "A name for the run.")
-flags.DEFINE_string("fail", "", "A message to fail with.")
-command_line.preset_flag(presets.PRESETS)
-command_line.define_flags(TripletConfig)
+PROGRAM = "tests.config_program"
 
 
-def main() -> None:
-    command_line.require_flags("title")
-    if FLAGS.fail:
-        raise UserError(FLAGS.fail)
-    base = presets.PRESETS[FLAGS.preset]() if FLAGS.preset else TripletConfig()
-    print(options.to_json(command_line.config_from_flags(base)))
-
-
-if __name__ == "__main__":
-    command_line.run(main)
-'''
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("program") / "program.py"
-    path.write_text(PROGRAM)
-
-    def run(*arguments: str) -> subprocess.CompletedProcess:
-        environment = dict(os.environ, PYTHONPATH=str(ROOT))
-        return subprocess.run(
-            [sys.executable, str(path), *arguments], capture_output=True, text=True, env=environment, timeout=60
-        )
-
-    return run
+def program(*arguments: str) -> subprocess.CompletedProcess:
+    return processes.run(PROGRAM, *arguments)
 
 
 def _made(result: subprocess.CompletedProcess) -> TripletConfig:
@@ -72,7 +30,7 @@ def _one_line(result: subprocess.CompletedProcess) -> str:
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(program, flag):
+def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(flag):
     result = program(flag)
     assert (result.returncode, result.stderr) == (0, "")
     text = " ".join(result.stdout.split())
@@ -89,11 +47,11 @@ def test_help_says_what_the_program_does_and_lists_every_flag_with_its_default(p
         assert line in text, line
 
 
-def test_without_flags_the_defaults_stand(program):
+def test_without_flags_the_defaults_stand():
     assert _made(program("--title=x")) == TripletConfig()
 
 
-def test_an_explicit_flag_overrides_the_preset_even_with_the_value_that_is_the_default_without_one(program):
+def test_an_explicit_flag_overrides_the_preset_even_with_the_value_that_is_the_default_without_one():
     made = _made(program("--title=x", "--preset=small", "--width=1.0", "--steps=7", "--deterministic"))
     preset = PRESETS["small"]()
     assert preset.network.width != 1.0 == EmbeddingNetworkConfig().width
@@ -104,12 +62,12 @@ def test_an_explicit_flag_overrides_the_preset_even_with_the_value_that_is_the_d
     )
 
 
-def test_lists_arrive_with_the_type_of_their_field(program):
+def test_lists_arrive_with_the_type_of_their_field():
     made = _made(program("--title=x", "--folds=1,2", "--shares=1,0,0.5,1"))
     assert (made.data.folds, made.sampling.shares) == ((1, 2), (1.0, 0.0, 0.5, 1.0))
 
 
-def test_a_flagfile_counts_as_explicit(program, tmp_path):
+def test_a_flagfile_counts_as_explicit(tmp_path):
     (tmp_path / "flags").write_text("# a comment\n--preset=small\n--batch_size=3\n--title=x\n")
     made = _made(program(f"--flagfile={tmp_path / 'flags'}"))
     assert (made.training.batch_size, made.training.steps) == (3, PRESETS["small"]().training.steps)
@@ -130,39 +88,33 @@ def test_a_flagfile_counts_as_explicit(program, tmp_path):
         (["--fail=first\nsecond"], ["first second"]),
     ],
 )
-def test_a_bad_input_is_one_line_and_exit_code_1(program, arguments, named):
+def test_a_bad_input_is_one_line_and_exit_code_1(arguments, named):
     line = _one_line(program("--title=x", *arguments))
     assert [word for word in named if word not in line] == []
 
 
-def test_a_field_may_go_without_a_flag_and_keeps_its_value(program, tmp_path):
-    path = tmp_path / "program.py"
+def test_a_field_may_go_without_a_flag_and_keeps_its_value(tmp_path):
+    source = (processes.ROOT / "tests" / "config_program.py").read_text()
     left_out = 'command_line.define_flags(TripletConfig, left_out=("method", "seed"))'
-    path.write_text(PROGRAM.replace("command_line.define_flags(TripletConfig)", left_out))
-    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    path = tmp_path / "program.py"
+    path.write_text(source.replace("command_line.define_flags(TripletConfig)", left_out))
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
         command = [sys.executable, str(path), "--preset=small", "--title=x", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, env=processes.environment(), timeout=60)
 
     made = _made(run("--steps=7"))
     assert made.training.steps == 7 and made.training.seed == 0 and made.sampling.method == "joint"
     assert "seed" in run("--seed=1").stderr
 
 
-def _programs():
-    for folder in ("data_prep", "experiments"):
-        for path in sorted((ROOT / folder).glob("*.py")):
-            if "\n    command_line.run(main)" in path.read_text():
-                yield f"{folder}.{path.stem}"
-
-
-@pytest.mark.parametrize("module", [*_programs()])
-def test_help_does_not_wait_for_tensorflow(module, tmp_path):
-    """It takes seconds to load."""
-    (tmp_path / "tensorflow.py").write_text("raise ImportError('too early')")
-    environment = dict(os.environ, PYTHONPATH=str(tmp_path))
-    command = [sys.executable, "-m", module, "--help"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=60)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert f"python -m {module} " in result.stdout
+@pytest.mark.parametrize("module", programs.modules())
+def test_help_does_not_wait_for_tensorflow(module):
+    """It takes seconds to load, and cannot be where these programs ran."""
+    shown = programs.described()[module]
+    assert (shown.exit_code or 0, shown.stderr) == (0, "")
+    assert f"python -m {module} " in shown.stdout
+    if module.startswith("data_prep.prepare_"):
+        own = {"data_prep.prepare_dcase2013": "--public"}.get(module, "--source")
+        for flag in (own, "--output", "--num_shards", "--runner", "--max_reject_fraction"):
+            assert f"{flag}:" in shown.stdout

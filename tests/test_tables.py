@@ -73,7 +73,7 @@ def test_odd_tables_that_lose_nothing_are_read(tmp_path, text, rows):
     "data, message",
     [
         ("filename,labels\na,x,y\n", r"line 2: has 3 values, and there are 2 columns \(filename, labels\)"),
-        ('filename,labels\n"a\nb",x\nc\n', "line 4: has 1 values, and there are 2 columns"),
+        ('filename,labels\n"a\nb",x\nc\n', "line 4: has 1 value, and there are 2 columns"),
         ("filename,labels,,\na,x,,y\n", "line 2: has 4 values"),
         ('filename,labels\na,"x\nb,y\n', "line 2: a quote opens that does not close"),
         ('filename,labels\na,"x\nb,y\nc,"z"\n', "line 2: a quote opens that does not close"),

@@ -82,7 +82,8 @@ def templates() -> Dict[str, str]:
 
 def help_texts() -> Dict[str, str]:
     """The docstring of every program and the help of its flags."""
-    return {module: "\n".join([doc, *flags.values()]) for module, (doc, flags, _) in programs.described().items()}
+    described = programs.described().items()
+    return {module: "\n".join([program.doc, *program.flags.values()]) for module, program in described}
 
 
 def sources() -> Dict[str, str]:

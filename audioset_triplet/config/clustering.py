@@ -42,6 +42,15 @@ class StoredEmbeddingsConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class ClusterTrainingConfig(TrainingConfig):
+    """The training of a head alone, whose rows are long: they need larger steps than a network."""
+
+    learning_rate: float = option(
+        0.1, "Peak learning rate; 0.1 to 0.3 suits adam and the default --cluster_scale.", above=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ClusterConfig(Config):
     """Everything that decides what `experiments.cluster --task=train` computes."""
 
@@ -53,4 +62,4 @@ class ClusterConfig(Config):
         ("entropy", "kmeans"),
     )
     clustering: ClusteringConfig = dataclasses.field(default_factory=ClusteringConfig)
-    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    training: ClusterTrainingConfig = dataclasses.field(default_factory=ClusterTrainingConfig)

@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.store import part_info
 from audioset_triplet.store import stored_clips as stored
 from audioset_triplet.store.scores import ClipScores
@@ -79,7 +80,8 @@ def read_split(
         if not train_folds and train_folder == eval_folder:
             advice = "give --train_folds too: without it all clips are training clips"
         raise UserError(
-            f"{len(common)} clips are both to be trained on and to be evaluated, such as {min(common)}: {advice}."
+            f"{counted(len(common), 'clip is', 'clips are')} both to be trained on and to be evaluated, such as "
+            f"{min(common)}: {advice}."
         )
     recordings = set(evaluated.recording_ids)
     usable = np.array([recording not in recordings for recording in train.recording_ids])

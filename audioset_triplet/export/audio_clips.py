@@ -15,7 +15,7 @@ from audioset_triplet.files import is_text, printable
 from audioset_triplet.jobs import storage
 from audioset_triplet.media import audio_files, folder_walk, pcm
 from audioset_triplet.media.folder_walk import LeftOut
-from audioset_triplet.records import globs, reading, schema
+from audioset_triplet.records import globs, reading, scanning, schema
 
 _BYTES_PER_ITEM = 256 << 20  # of records: 800 clips of ten seconds
 
@@ -116,7 +116,7 @@ def _file_item(path: str, root: str) -> AudioItem:
 def _record_items(path: str, root: str) -> Iterator[AudioItem]:
     status = tf.io.gfile.stat(path)
     key = storage.relative(path, root)
-    for records in reading.ranges(path, _BYTES_PER_ITEM):
+    for records in scanning.ranges(path, _BYTES_PER_ITEM):
         yield AudioItem(
             f"{key}@{records.first}" if records.first else key,
             storage.absolute(path),
@@ -169,7 +169,7 @@ def clips_of(item: AudioItem, folds: Sequence[int], audio_format: AudioFormat) -
 def _record_clips(item: AudioItem, folds: Sequence[int], audio_format: AudioFormat) -> Iterator[AudioClip]:
     """The clips of records, with their labels."""
     taken = (audio_format.sample_rate_hz, audio_format.num_channels)
-    records = reading.Range(item.index, item.offset, item.num_records)
+    records = scanning.Range(item.index, item.offset, item.num_records)
     for clip in reading.read_range(item.path, records, audio_format.num_channels):
         info = ClipInfo(
             clip_id=clip["clip_id"].decode(),

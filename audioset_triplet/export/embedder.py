@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import queue
 import threading
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -98,7 +98,11 @@ def cut_windows(blocks: Iterable[np.ndarray], front_end: Union[FrontEnd, WindowM
 
 
 def embed(
-    clips: Iterable[Union[AudioClip, StoredClip]], model: WindowModel, writer: PartWriter, batch_size: int
+    clips: Iterable[Union[AudioClip, StoredClip]],
+    model: WindowModel,
+    writer: PartWriter,
+    batch_size: int,
+    progress: Callable[[int, int], object] = lambda num_clips, num_windows: None,
 ) -> Totals:
     """Embeds or scores clips, in their order. A clip that cannot be read, or with an invalid vector, becomes a reject.
 
@@ -107,6 +111,8 @@ def embed(
         model: maps windows to vectors.
         writer: where they go.
         batch_size: windows per call of the model.
+        progress: is told after each call of the model how many clips are done, stored ones left out, and how many
+            windows are embedded.
 
     Raises:
         UserError: a damaged record.
@@ -114,10 +120,11 @@ def embed(
     """
     totals = Totals()
     items: List[_Item] = []
-    num_windows = 0
+    num_windows = num_embedded = 0  # of the batch, and of all before
     assembler = _Assembler(writer, model.info, totals)
 
     def flush() -> None:
+        nonlocal num_windows, num_embedded
         vectors = _vectors([item.samples for item in items if isinstance(item, _Window)], model, batch_size)
         for item in items:
             if isinstance(item, _Window):
@@ -128,13 +135,14 @@ def embed(
             else:
                 assembler.add_end(item)
         items.clear()
+        num_windows, num_embedded = 0, num_embedded + num_windows
+        progress(len(totals.windows) + len(totals.rejects), num_embedded)
 
     for item in _in_background(_items(clips, model), _QUEUED_WINDOWS):
         items.append(item)
         num_windows += isinstance(item, _Window)
         if num_windows == batch_size:
             flush()
-            num_windows = 0
     flush()
     return totals
 

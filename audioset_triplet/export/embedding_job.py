@@ -18,8 +18,10 @@ import hashlib
 import io
 import json
 import math
+import os
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
+from audioset_triplet import files
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
@@ -30,6 +32,7 @@ from audioset_triplet.jobs import gpus, storage
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
+from audioset_triplet.plurals import counted
 from audioset_triplet.store import part_info
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
 from audioset_triplet.store.part_info import PartInfo
@@ -47,8 +50,12 @@ class Reject(NamedTuple):
     """A clip without rows."""
 
     clip_id: str
-    reason: str
-    message: str
+    reason: str  # and `detail`: of an `AudioError`
+    detail: str
+
+    @property
+    def message(self) -> str:
+        return f"{files.printable(self.clip_id)}: {self.reason}: {self.detail}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +74,9 @@ class Summary:
         """What a person should know, as lines; of many rejects, only some are named."""
         lines = [f"{source}: left out: {self.left_out}"] if self.left_out else []
         if self.gone:
-            are = "clip is" if len(self.gone) == 1 else "clips are"
             lines.append(
-                f"{output}: {len(self.gone)} {are} not in {source} any more, such as {self.gone[0]}: kept; to leave "
-                "them out, choose another folder"
+                f"{output}: {counted(len(self.gone), 'clip is', 'clips are')} not in {source} any more, such as "
+                f"{self.gone[0]}: kept; to leave them out, choose another folder"
             )
         lines += [f"rejected: {reject.message}" for reject in self.rejects[:num_named]]
         if self.rejects[num_named:]:
@@ -136,8 +142,10 @@ def embed(
         model = embedding_shard.load_model(config.model, config.what)
         announce(model.description)
         audio = audio_clips.find(source, config.folds, model)
+        form = _FORMS[config.what, config.format]
+        _require_form(folder, form, audio)
         settings = _settings(folder, model.info, config, audio)
-        plan = _plan(folder, audio, settings, _FORMS[config.what, config.format])
+        plan = _plan(folder, audio, settings, form)
         folder.make()
         folder.write_settings(settings)
         if config.format == "tfrecord":
@@ -147,8 +155,9 @@ def embed(
         work = Work(config.model, model.info, model.hop_seconds, config.folds, config.batch_size)
         do_shard = functools.partial(embedding_shard.write_shard, work=work)
         size = sum(item.size for shard in plan.todo for item in shard.items if item.key not in plan.before)
-        job = Job(folder, do_shard, "file", config.uses_gpu, most_workers=1 + size // _BYTES_PER_WORKER)
-        runners.run(job, plan.todo, runner, beam_options)
+        most_workers = 1 + size // _BYTES_PER_WORKER
+        job = Job(folder, do_shard, "file", "window", config.uses_gpu, most_workers)
+        runners.run(job, plan.todo, runner, beam_options, num_before=len(audio.items) - sum(map(len, plan.todo)))
         return _finish(folder, source, audio, plan)
 
 
@@ -190,6 +199,16 @@ def _settings(folder: Folder, info: PartInfo, config: EmbeddingConfig, audio: Au
     if root != audio.root:
         _require_moved(folder, kind, root, audio)
     return {**own, "num_shards": num_shards}
+
+
+def _require_form(folder: Folder, form: _Form, audio: AudioInput) -> None:
+    """A folder in two formats would be added to in one of them and read in the other, records of two kinds in none."""
+    folders = {os.path.dirname(item.path) for item in audio.items if item.is_records}
+    if form.extension == ".tfrecord" and folder.root in folders:
+        raise UserError(f"{folder.root}: holds the records that are to be embedded: choose another --output.")
+    for (what, format), other in _FORMS.items():
+        if other != form and folder.reported(f"{other.prefix}-*-of-*{other.extension}"):
+            raise UserError(f"{folder.root}: holds {what} of --format={format}: choose another --output.")
 
 
 def _require_moved(folder: Folder, kind: str, root: str, audio: AudioInput) -> None:
@@ -240,7 +259,12 @@ def _plan(folder: Folder, audio: AudioInput, settings: Dict[str, Any], form: _Fo
                 gone.append(item)
             elif present is not None and outcome.is_of(present) and not outcome.rejects:
                 before[key] = outcome
-    shards = [Shard(name, [items[key] for key in sorted(items)]) for name, items in by_shard.items() if items]
+    is_there = {*before, *(item.key for item in gone)}
+    shards = [
+        Shard(name, [items[key] for key in sorted(items)], num_kept=len(is_there & items.keys()))
+        for name, items in by_shard.items()
+        if items
+    ]
     todo = [
         shard for shard in shards if not folder.is_done(shard.name, shard.digest) or reports[shard.name].has_rejects
     ]
@@ -274,9 +298,9 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
         outcomes.update(report.items)
     _refuse_duplicates(folder, plan.shards, outcomes)
     rejects = [
-        Reject(clip_id, reason, message)
+        Reject(clip_id, reason, detail)
         for item in audio.items
-        for clip_id, (reason, message) in outcomes[item.key].rejects.items()
+        for clip_id, (reason, detail) in outcomes[item.key].rejects.items()
     ]
     if rejects or storage.exists(folder.path(_REJECTS)):  # that of an earlier run is outdated
         _write_rejects(folder, rejects)
@@ -300,7 +324,7 @@ def _nothing(folder: Folder, source: str, rejects: Sequence[Reject], audio: Audi
     if not rejects and audio.is_records:
         return f"{source}: holds no clip of the folds that --folds names, or none at all."
     why = f" The first: {rejects[0].message}. All: {folder.path(_REJECTS)}" if rejects else ""
-    return f"{source}: none of {len(rejects)} clips could be used.{why}"
+    return f"{source}: none of {counted(len(rejects), 'clip')} could be used.{why}"
 
 
 def _refuse_duplicates(folder: Folder, shards: Sequence[Shard], outcomes: Dict[str, Outcome]) -> None:
@@ -318,6 +342,6 @@ def _refuse_duplicates(folder: Folder, shards: Sequence[Shard], outcomes: Dict[s
 def _write_rejects(folder: Folder, rejects: Sequence[Reject]) -> None:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["clip_id", "reason", "detail"])
+    rows.writerow(Reject._fields)
     rows.writerows(rejects)
     folder.write(_REJECTS, table.getvalue().encode())

@@ -18,6 +18,7 @@ from audioset_triplet.export.embedder import LateReject, StoredClip, Totals
 from audioset_triplet.export.loaded_model import WindowModel
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
+from audioset_triplet.jobs.job import Progress
 from audioset_triplet.media.audio_files import AudioError
 from audioset_triplet.store import part_rows, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
@@ -32,6 +33,7 @@ class Shard:
 
     name: str
     items: List[AudioItem]  # in the order of the rows
+    num_kept: int = 0  # whose rows are there already; a plan does not say it
 
     @property
     def digest(self) -> str:
@@ -40,7 +42,7 @@ class Shard:
         return hashlib.sha256(repr(identities).encode("utf-8", "surrogatepass")).hexdigest()
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.items) - self.num_kept
 
     def to_json_lines(self) -> bytes:
         lines = (json.dumps(dataclasses.asdict(item), separators=(",", ":")) for item in self.items)
@@ -58,7 +60,7 @@ class Outcome:
     identity: List[int]  # `AudioItem.identity`
     windows: Dict[str, int]  # clip id -> number of its rows
     seconds: float  # of all its clips
-    rejects: Dict[str, Tuple[str, str]]  # clip id -> reason and message of its `AudioError`
+    rejects: Dict[str, Tuple[str, str]]  # clip id -> reason and detail of its `AudioError`
 
     def is_of(self, item: AudioItem) -> bool:
         return self.identity == item.identity
@@ -117,8 +119,10 @@ def load_model(config: EmbeddingModelConfig, kind: str) -> WindowModel:
     return loaded_model.load(config, kind)
 
 
-def write_shard(folder: Folder, name: str, work: Work) -> None:
+def write_shard(folder: Folder, name: str, progress: Progress, work: Work) -> None:
     """Writes a part and then its report, unless both exist.
+
+    Progress is told of its audio files and of windows.
 
     Raises:
         UserError: a damaged record; a clip that is given twice; another model than that of the folder.
@@ -134,7 +138,7 @@ def write_shard(folder: Folder, name: str, work: Work) -> None:
     if len(same) == len(shard.items) == len(before) and _still_unusable(shard, kept, work):
         outcomes = same  # the part stays as it is
     else:
-        outcomes = _write_part(folder, shard, kept, work)
+        outcomes = _write_part(folder, shard, kept, work, progress)
     folder.write_report(name, ShardReport(shard.digest, folder.num_bytes(name), outcomes).to_json())
 
 
@@ -154,9 +158,11 @@ def _can_be_read(item: AudioItem, work: Work) -> bool:
     return True
 
 
-def _write_part(folder: Folder, shard: Shard, kept: Mapping[str, Outcome], work: Work) -> Dict[str, Outcome]:
+def _write_part(
+    folder: Folder, shard: Shard, kept: Mapping[str, Outcome], work: Work, progress: Progress
+) -> Dict[str, Outcome]:
     """Writes the part of a shard; returns what became of each item."""
-    clips = _Clips(shard, kept, work)
+    clips = _Clips(shard, kept, work, progress)
     if kept:
         with window_parts.damage_named(folder.path(shard.name)):
             clips.rows = part_rows.of_part(shard.name, storage.read_bytes(folder.path(shard.name)), work.info)
@@ -183,8 +189,9 @@ class _NoRows(Exception):
 class _Clips:
     """The clips of a shard on their way into its part."""
 
-    def __init__(self, shard: Shard, kept: Mapping[str, Outcome], work: Work) -> None:
+    def __init__(self, shard: Shard, kept: Mapping[str, Outcome], work: Work, progress: Progress) -> None:
         self._shard, self._kept, self._work = shard, kept, work
+        self._progress = progress
         self.rows: Dict[str, Any] = {}  # clip id -> rows of the part that is there
         self.late_rejects: Dict[str, AudioError] = {}
         self._item_of: Dict[str, AudioItem] = {}  # by clip id
@@ -199,7 +206,7 @@ class _Clips:
                     f"{self._work.model.model}: is {model.info.model_id} where this worker runs, not "
                     f"{self._work.info.model_id}: all workers need the same model."
                 )
-            return embedder.embed(self._all(model), model, writer, self._work.batch_size)
+            return embedder.embed(self._all(model), model, writer, self._work.batch_size, self._tell)
         for clip in self._all(None):
             assert isinstance(clip, StoredClip)
             writer.copy(clip.rows)
@@ -223,6 +230,11 @@ class _Clips:
             raise given_twice(clip_id, self._item_of[clip_id], item)
         self._item_of[clip_id] = item
 
+    def _tell(self, num_clips: int, num_windows: int) -> None:
+        """A clip is an item, except of records, where an item is many: its windows show that it goes on."""
+        is_records = self._shard.items[0].is_records
+        self._progress(0 if is_records else num_clips, num_windows)
+
     def outcomes(self, totals: Totals) -> Dict[str, Outcome]:
         """What became of each item."""
         outcomes = {
@@ -232,7 +244,7 @@ class _Clips:
         for clip_id, item in self._item_of.items():
             outcome = outcomes[item.key]
             if clip_id in totals.rejects:
-                outcome.rejects[clip_id] = (totals.rejects[clip_id].reason, str(totals.rejects[clip_id]))
+                outcome.rejects[clip_id] = (totals.rejects[clip_id].reason, totals.rejects[clip_id].detail)
             elif clip_id in totals.windows:
                 outcome.windows[clip_id] = totals.windows[clip_id]
         seconds: Dict[str, float] = collections.defaultdict(float)

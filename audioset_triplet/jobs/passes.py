@@ -15,7 +15,7 @@ from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
-from audioset_triplet.jobs.job import Job
+from audioset_triplet.jobs.job import Job, Progress
 
 # Writes the result of a file, whose path it is given, to an open file.
 WriteResult = Callable[[str, BinaryIO], None]
@@ -73,13 +73,13 @@ def results(
     with folder.held():
         folder.make()
         todo = [shard for shard in shards if not folder.is_done(shard.name, shard.digest)]
-        job = Job(folder, functools.partial(_do_shard, write_result=write_result), "file", uses_gpu)
-        runners.run(job, todo, where.runner, where.beam_options)
+        job = Job(folder, functools.partial(_do_shard, write_result=write_result), "file", uses_gpu=uses_gpu)
+        runners.run(job, todo, where.runner, where.beam_options, num_before=len(shards) - len(todo))
         yield [folder.path(shard.name) for shard in shards]
     storage.delete([folder.root])
 
 
-def _do_shard(folder: Folder, name: str, write_result: WriteResult) -> None:
+def _do_shard(folder: Folder, name: str, _: Progress, write_result: WriteResult) -> None:
     plan = folder.read_plan(name)
     if folder.is_done(name, _digest(plan)):
         return

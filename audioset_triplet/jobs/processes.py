@@ -7,6 +7,7 @@ worker its share of the shards at once.
 
 import contextlib
 import dataclasses
+import functools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -14,7 +15,7 @@ import signal
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Dict, Iterator, Sequence, Tuple, cast
+from typing import Callable, Dict, Iterator, Sequence, Tuple, Union, cast
 
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.errors import UserError
@@ -22,6 +23,11 @@ from audioset_triplet.jobs import gpus
 from audioset_triplet.jobs.job import Job
 
 _GRACE_SECONDS = 5.0
+
+# Is told how many items of a shard, and how many parts of items, are done so far.
+Show = Callable[[str, int, int], object]
+# What a worker sends: how much of a shard is done, and at its end what failed in one line, or an empty one.
+_Message = Union[Tuple[int, int], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,27 +50,27 @@ class Workers:
         return max(1, min(requested or min(num_gpus or _num_cores(), job.most_workers), self.most))
 
 
-def do(job: Job, names: Sequence[str], workers: Workers) -> Iterator[str]:
+def do(job: Job, names: Sequence[str], workers: Workers, show: Show) -> Iterator[str]:
     """Does shards in processes of their own; yields the names of those that are done, in any order.
 
-    One process is this one, unless it is to claim a GPU.
+    One process is this one, unless it is to claim a GPU. `show` is told of the others meanwhile.
 
     Raises:
         UserError: a shard cannot be done, or a process was killed; the others are then stopped.
     """
     if workers.number(job) == 1 and not (job.uses_gpu and gpus.visible()):
         for name in names:
-            _require_done(job.error_of(name))
+            _require_done(job.error_of(name, functools.partial(show, name)))
             yield name
     else:
-        yield from _in_processes(job, names, workers)
+        yield from _in_processes(job, names, workers, show)
 
 
 def _num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_processes(job: Job, names: Sequence[str], workers: Workers) -> Iterator[str]:
+def _in_processes(job: Job, names: Sequence[str], workers: Workers, show: Show) -> Iterator[str]:
     todo = list(reversed(names))
     busy: Dict[Connection, str] = {}
     with _started(job, workers) as processes:
@@ -77,12 +83,17 @@ def _in_processes(job: Job, names: Sequence[str], workers: Workers) -> Iterator[
                     connection.send(busy[connection])
             for ready in multiprocessing.connection.wait(list(busy)):
                 connection = cast(Connection, ready)
-                name = busy.pop(connection)
+                name = busy[connection]
                 try:
-                    _require_done(connection.recv())
+                    message: _Message = connection.recv()
                 except (EOFError, OSError) as error:
                     processes[connection].join(_GRACE_SECONDS)
                     raise UserError(_killed(name, processes[connection])) from error
+                if isinstance(message, tuple):
+                    show(name, *message)
+                    continue
+                _require_done(message)
+                del busy[connection]
                 free.append(connection)
                 yield name
 
@@ -135,7 +146,7 @@ def _work(connection: Connection, job: Job, workers: Workers) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             name = connection.recv()
-            connection.send(claimed or job.error_of(name))
+            connection.send(claimed or job.error_of(name, lambda *done: connection.send(done)))
 
 
 def _end_with_parent() -> None:

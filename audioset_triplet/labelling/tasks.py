@@ -18,6 +18,7 @@ from audioset_triplet.labelling import (
     selection,
 )
 from audioset_triplet.labelling.annotation_log import AnnotationLog
+from audioset_triplet.plurals import counted
 from audioset_triplet.store import stored_clips
 
 ORACLE = "oracle"
@@ -44,7 +45,7 @@ def query(config: LabellingConfig) -> str:
         log.add_questions(questions)
         for number in sorted({question.round for question in log.open_questions()}):
             _write_round(config.workdir, config.query, log, number)
-        return f"{config.workdir}: {len(questions)} new questions, {_num_open(log)} are open"
+        return f"{config.workdir}: {counted(len(questions), 'new question')}, {_num_open(log)} are open"
 
 
 def _write_round(workdir: str, config: QueryConfig, log: AnnotationLog, number: int) -> None:
@@ -86,7 +87,8 @@ def propagate(config: LabellingConfig) -> str:
     path = weak_labels_path(config.workdir)
     propagated = propagation.write(path, clusters, log)
     return (
-        f"{path}: {propagated.num_clips} clips have the labels of {propagated.num_clusters} clusters\n"
+        f"{path}: {counted(propagated.num_clips, 'clip has', 'clips have')} the labels of "
+        f"{counted(propagated.num_clusters, 'cluster')}\n"
         f"classes without an answer, which a classifier cannot learn: {propagated.num_unnamed} of {len(log.classes)}"
     )
 

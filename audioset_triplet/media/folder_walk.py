@@ -6,11 +6,13 @@ and nothing is left out without being counted.
 
 import dataclasses
 import os
+import re
 import stat
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from audioset_triplet.files import printable
 from audioset_triplet.media.extensions import AUDIO_EXTENSIONS
+from audioset_triplet.plurals import counted
 
 # What file managers, archivers, NAS boxes and cameras put beside files; besides these, every name with a dot in front.
 _HIDDEN_NAMES = frozenset(
@@ -45,14 +47,14 @@ class LeftOut:
         self.add(f"{printable(extension)} files" if extension else "files without an extension", path)
 
     def text(self) -> str:
-        """For one line: `2 hidden files (such as a/._b.wav), 1 .txt files (notes.txt)`; empty: nothing is left out."""
+        """For one line: `2 hidden files (such as a/._b.wav), 1 .txt file (notes.txt)`; empty: nothing is left out."""
         ordered = sorted(self.kinds.items(), key=lambda item: (-item[1][0], item[0]))
         named = [
-            f"{number} {kind} ({'such as ' if number > 1 else ''}{printable(example)})"
+            f"{number} {in_number(kind, number)} ({'such as ' if number > 1 else ''}{printable(example)})"
             for kind, (number, example) in ordered[:_MOST_KINDS_NAMED]
         ]
         others = sum(number for _, (number, _) in ordered[_MOST_KINDS_NAMED:])
-        return ", ".join([*named, f"{others} more files"] if others else named)
+        return ", ".join([*named, counted(others, "more file")] if others else named)
 
     def to_json(self) -> Dict[str, Dict[str, object]]:
         """kind -> `number` and `example`."""
@@ -60,6 +62,11 @@ class LeftOut:
             kind: {"number": number, "example": printable(example)}
             for kind, (number, example) in sorted(self.kinds.items())
         }
+
+
+def in_number(kind: str, number: int) -> str:
+    """A kind of what was left out: `.txt files`, but `.txt file` where there is one."""
+    return re.sub(r"\b(file|folder|link)s\b", r"\1", kind, count=1) if number == 1 else kind
 
 
 class Found(NamedTuple):
@@ -134,7 +141,7 @@ class _Walk:
             elif stat.S_ISREG(status.st_mode):
                 yield File(entry.path, status.st_size, int(status.st_mtime))
             else:
-                self._left_out.add("pipes, sockets and devices", entry.path)
+                self._left_out.add("special files", entry.path)
 
     def _entries(self, folder: str) -> "List[os.DirEntry[str]]":
         """What is in a folder, the last name first; nothing of one that has been searched."""

@@ -8,7 +8,8 @@ from tqdm import tqdm
 from audioset_triplet import tables
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
-from audioset_triplet.records import globs, reading
+from audioset_triplet.plurals import counted
+from audioset_triplet.records import globs, scanning
 
 
 def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
@@ -24,7 +25,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
     infos: Dict[str, ClipInfo] = {}
     with tqdm(desc="reading labels", unit=" clips", disable=None, leave=False) as progress:
         for file in globs.expand(data):
-            for record in reading.scan(file):
+            for record in scanning.scan(file):
                 if record.clip is None:
                     raise UserError(record.problem)
                 progress.update()
@@ -83,8 +84,8 @@ def exclude_recordings(trained: Sequence[ClipInfo], evaluated: Sequence[ClipInfo
     common = sorted({clip.clip_id for clip in trained} & {clip.clip_id for clip in evaluated})
     if common:
         raise UserError(
-            f"{len(common)} clips are both to be trained on and to be evaluated on, such as {common[0]}: "
-            "choose disjoint sets (--folds, --eval_folds, --eval_data)."
+            f"{counted(len(common), 'clip is', 'clips are')} both to be trained on and to be evaluated on, such as "
+            f"{common[0]}: choose disjoint sets (--folds, --eval_folds, --eval_data)."
         )
     recordings = {clip.recording_id for clip in evaluated}
     usable = [clip for clip in trained if clip.recording_id not in recordings]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from audioset_triplet.errors import UserError
 
 EXTENSION = ".tfrecord"  # of the files that a folder stands for
+_MOST_NAMED = 3  # of the files that are there instead
 
 
 def expand(patterns: str) -> List[str]:
@@ -100,15 +101,20 @@ def _join(folder: str, name: str) -> str:
 
 def _hint(pattern: str) -> str:
     """What there is instead: the folder does not exist, or holds other files."""
-    folder = os.path.dirname(_expanded(pattern))
+    folder, name = os.path.split(_expanded(pattern))
     if "://" in pattern or not folder or glob.has_magic(folder):
         return ""
-    return _contents(folder) if os.path.isdir(folder) else f": there is no folder {folder}"
+    return _contents(folder, name) if os.path.isdir(folder) else f": there is no folder {folder}"
 
 
-def _contents(folder: str) -> str:
-    """An example of what a folder holds."""
+def _contents(folder: str, wanted: str = f"*{EXTENSION}") -> str:
+    """Examples of what a folder holds: names of the wanted extension if there are any, those that begin alike first."""
     if "://" in folder:
         return ""
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    return f"; {folder} holds {len(names)} others, such as {names[0]}" if names else f"; {folder} is empty"
+    if not names:
+        return f"; {folder} is empty"
+    extension = os.path.splitext(wanted)[1]
+    candidates = [name for name in names if os.path.splitext(name)[1] == extension] or names
+    nearest = sorted(candidates, key=lambda name: -len(os.path.commonprefix([name, wanted])))[:_MOST_NAMED]
+    return f"; {folder} has {', '.join(nearest)}" + (" and others" if len(names) > len(nearest) else "")

@@ -7,6 +7,9 @@ import tensorflow as tf
 from audioset_triplet.media import decoding
 from audioset_triplet.records import schema
 
+# What an Example that cannot be parsed raises: the message quotes its bytes, which may be no text.
+REFUSED = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+
 
 def parse_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict[str, tf.Tensor]:
     """One record, in the graph.
@@ -45,6 +48,15 @@ def parse_audiovisual_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict
         tf.errors.InvalidArgumentError: as `parse_clip`; a record of audio alone lacks `num_frames`.
     """
     return _parse(serialized, {**schema.TYPES, **schema.FRAME_TYPES}, num_channels)
+
+
+def is_example(serialized: bytes) -> bool:
+    """Whether TensorFlow's parser, which is stricter than protobuf, takes bytes for an Example, whatever it holds."""
+    try:
+        tf.io.parse_single_example(serialized, {"clip_id": tf.io.FixedLenSequenceFeature([], tf.string, True)})
+    except REFUSED:
+        return False
+    return True
 
 
 def decode_frame(frame: tf.Tensor, image_size: int) -> tf.Tensor:

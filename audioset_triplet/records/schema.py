@@ -193,6 +193,14 @@ def clip_from_example(serialized: bytes) -> Clip:
         raise SchemaError(re.sub(r"^(?!clip )", f"clip {clip_id}: ", str(error))) from error
 
 
+def is_plain(serialized: bytes) -> bool:
+    """Whether an Example holds what its message defines and nothing else, each key once, as writers leave it.
+
+    Protobuf skips fields that it does not know, and merges those that come twice.
+    """
+    return Example.FromString(serialized).ByteSize() == len(serialized)
+
+
 def _clip_from_features(features: Mapping[str, Any]) -> Clip:
     """The clip; errors need not name it."""
     version = _values(features, "schema_version", 1)[0]

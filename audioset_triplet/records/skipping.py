@@ -1,6 +1,6 @@
 """Records as training reads them: damaged ones are skipped and reported, and several readers share the files.
 
-TensorFlow reads the files; only after damage, where it gives a file up, does Python read on (`reading.frames`).
+TensorFlow reads the files; only after damage, where it gives a file up, does Python read on (`scanning.frames`).
 """
 
 import sys
@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet.records import parsing, reading
+from audioset_triplet.records import parsing, reading, scanning
 
 
 def say(line: str) -> None:
@@ -49,13 +49,13 @@ class SkippedRecords:
     def rest(self, file: int) -> Iterator[Tuple[bytes, int]]:
         """The undamaged records after that stop, each with its number: none where it is the end of the file."""
         index, offset = self._stops[int(file)]
-        for frame in reading.frames(self._files[file], index, offset):
+        for frame in scanning.frames(self._files[file], index, offset):
             if frame.damage:
                 self._skip(int(file), frame)
             else:
                 yield frame.data, frame.index
 
-    def _skip(self, file: int, frame: reading.Frame) -> None:
+    def _skip(self, file: int, frame: scanning.Frame) -> None:
         with self._lock:
             is_new = (file, frame.index) not in self._skipped
             self._skipped.add((file, frame.index))
@@ -121,7 +121,7 @@ def numbered_records(path: tf.Tensor, number: tf.Tensor, skipped: SkippedRecords
 
     def count(state: Tuple[tf.Tensor, tf.Tensor], element: Tuple[tf.Tensor, tf.Tensor]) -> tuple:
         (index, offset), (record, is_end) = state, element
-        after = offset + tf.cast(tf.strings.length(record), tf.int64) + reading.FRAME_BYTES
+        after = offset + tf.cast(tf.strings.length(record), tf.int64) + scanning.FRAME_BYTES
         return (index + 1, after), (record, index, offset, is_end)
 
     def is_record(record: tf.Tensor, index: tf.Tensor, offset: tf.Tensor, is_end: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import List, Sequence
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.records import clip_labels, globs
 
 
@@ -39,7 +40,10 @@ def fold_splits(data: DataConfig, folds: Sequence[int], train_folds: Sequence[in
         folds_text = f"fold {all_folds[0]} alone" if all_folds else "no folds"
         raise UserError(f"--data={data.data} holds {folds_text}: name what to hold out by --eval_data.")
     if num_clips[-1]:
-        print(f"{num_clips[-1]} clips have no fold: they are neither trained on nor held out.", file=sys.stderr)
+        print(
+            f"{counted(num_clips[-1], 'clip has', 'clips have')} no fold: they are neither trained on nor held out.",
+            file=sys.stderr,
+        )
     splits = []
     for fold in folds or all_folds[-1:]:
         trained = tuple(train_folds) or tuple(other for other in all_folds if other != fold)

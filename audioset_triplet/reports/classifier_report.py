@@ -7,6 +7,7 @@ from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.evaluation import metrics
 from audioset_triplet.frontend import registry
+from audioset_triplet.plurals import counted
 from audioset_triplet.runs import run_config
 from audioset_triplet.store import scores as stored_scores
 from audioset_triplet.store.scores import ClipScores
@@ -27,7 +28,7 @@ def write(folder: str, scores: ClipScores, front_end_id: str, seed: int) -> str:
     results.write(folder, numbers, front_end_id=front_end_id, seed=seed)
     accuracy = "" if measured.accuracy is None else f", accuracy {measured.accuracy:.3f}"
     return (
-        f"{measured.num_clips} clips: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}\n"
+        f"{counted(measured.num_clips, 'clip')}: mAP {measured.map:.3f}, AUC {measured.auc:.3f}{accuracy}\n"
         f"wrote {folder}/scores.parquet and results.json"
     )
 
@@ -37,6 +38,6 @@ def write_of_run(folder: str, scores: ClipScores, workdir: str) -> str:
     if not scores.targets.any():
         path = os.path.join(folder, "scores.parquet")
         stored_scores.write(path, scores)
-        return f"{len(scores.clip_ids)} clips, none with labels: wrote {path}"
+        return f"{counted(len(scores.clip_ids), 'clip')}, none with labels: wrote {path}"
     config = run_config.read_as(workdir, ClassifierConfig, CoincidenceConfig)
     return write(folder, scores, registry.by_name(config.network.front_end).id, config.training.seed)

@@ -5,6 +5,7 @@ import json
 from typing import Any, List, Mapping, Sequence, Tuple
 
 from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Row, Table, has_recovery
+from audioset_triplet.plurals import counted
 from audioset_triplet.reports import charts, page
 
 MISSING, UNDEFINED = "missing", "–"
@@ -86,7 +87,7 @@ def notes(table: Table) -> List[str]:
         "The paper’s recovery is that of its joint model on AudioSet.",
     ]
     clips = {
-        result.cell.split: f"{result.num_clips} clips, digest {result.clips_digest}"
+        result.cell.split: f"{counted(result.num_clips, 'clip')}, digest {result.clips_digest}"
         for result in table.results.values()
     }
     if clips:

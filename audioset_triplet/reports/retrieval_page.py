@@ -7,6 +7,7 @@ from audioset_triplet.evaluation import example_queries, projection, retrieval
 from audioset_triplet.evaluation.comparisons import RetrievalComparison
 from audioset_triplet.evaluation.example_queries import Query
 from audioset_triplet.evaluation.retrieval import RetrievalResult
+from audioset_triplet.plurals import counted
 from audioset_triplet.reports import class_chart, class_map, excerpts, page, wording
 from audioset_triplet.reports.page import Report
 from audioset_triplet.store.stored_clips import Clips
@@ -33,7 +34,8 @@ def _headline(comparison: RetrievalComparison) -> str:
     result = comparison.results[0].result
     rows = [[one.name, one.result.map, one.result.map_std] for one in comparison.results]
     rows.append(["random order (prior)", result.prior])
-    counts = f"{len(result.class_average_precision)} classes, {result.num_clips} clips, {comparison.config.draws} draws"
+    classes, clips = counted(len(result.class_average_precision), "class"), counted(result.num_clips, "clip")
+    counts = f"{classes}, {clips}, {counted(comparison.config.draws, 'draw')}"
     table = wording.table(["retrieval", "mAP", "± of draws"], rows)
     return f"{table}{counts}; {wording.left_out(result.classes_left_out)}\n{in_words(comparison.digests())}"
 

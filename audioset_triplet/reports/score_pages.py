@@ -9,6 +9,7 @@ from audioset_triplet.clips import in_words
 from audioset_triplet.config.evaluation import ClassificationConfig, KnnConfig
 from audioset_triplet.evaluation.comparisons import ScoreComparison, SemiSupervisedComparison, SetResult
 from audioset_triplet.evaluation.metrics import ScoreMetrics
+from audioset_triplet.plurals import counted
 from audioset_triplet.reports import class_chart, page, wording
 from audioset_triplet.reports.page import Report
 
@@ -113,7 +114,8 @@ def _semi_supervised_headline(comparison: SemiSupervisedComparison) -> str:
     rows.append(["random order", first.prior])
     header = ["semi_supervised", "mAP", "± of draws"] + ["accuracy", "± of draws"] * (len(names) - 1)
     short = "".join(
-        f"{len(classes)} classes have fewer than {count} clips to be labelled and give all they have\n"
+        f"{counted(len(classes), 'class has', 'classes have')} fewer than {counted(count, 'clip')} to be labelled: "
+        "all of them are\n"
         for count, classes in model.short_classes.items()
         if classes
     )

@@ -6,6 +6,7 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 
 import audioset_triplet
+from audioset_triplet import plurals
 from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.evaluation.comparisons import EmbeddingSet, SetResult
 from audioset_triplet.evaluation.metrics import ScoreMetrics
@@ -24,7 +25,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def left_out(classes: Sequence[int]) -> str:
     """How many classes are not evaluated."""
-    return f"left out for too few clips: {len(classes)} classes"
+    return f"left out for too few clips: {plurals.counted(len(classes), 'class')}"
 
 
 def of_folds(folds: Sequence[int]) -> str:
@@ -34,7 +35,10 @@ def of_folds(folds: Sequence[int]) -> str:
 
 def counted(measured: ScoreMetrics, folds: Sequence[int]) -> str:
     """How many classes and clips are evaluated."""
-    counts = f"{len(measured.classes)} classes, {measured.num_clips} clips{of_folds(folds)}"
+    counts = (
+        f"{plurals.counted(len(measured.classes), 'class')}, {plurals.counted(measured.num_clips, 'clip')}"
+        f"{of_folds(folds)}"
+    )
     return f"{counts}; {left_out(measured.classes_left_out)}"
 
 

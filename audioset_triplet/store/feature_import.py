@@ -19,7 +19,8 @@ import audioset_triplet
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Vocabulary
-from audioset_triplet.records import reading
+from audioset_triplet.plurals import counted
+from audioset_triplet.records import scanning
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.store import embedding_parts, features, part_info, stored_clips
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
@@ -70,7 +71,7 @@ def import_features(
             name; additions to files of this project; a label that is not in the vocabulary; a duplicate clip; a folder
             that holds the same clips with other labels or folds.
     """
-    reading.require_records(files)
+    scanning.require_records(files)
     ours = _named_model(files)
     _check_additions(files, ours, additions)
     info = _store_info(files, ours, additions)
@@ -135,7 +136,7 @@ def _store_info(files: Sequence[str], ours: Optional[StoreInfo], additions: Addi
         return dataclasses.replace(ours, model_id=ours.model_id + _SUFFIX)
     first = next((one.codes for path in files for _, one in features.read_file(path) if len(one.codes)), None)
     if first is None:
-        raise UserError(f"{files[0]}: no features in {len(files)} files.")
+        raise UserError(f"{files[0]}: no features in {counted(len(files), 'file')}.")
     model_id = additions.model_id + (_SUFFIX if first.dtype == np.uint8 else "")
     return StoreInfo(model_id, UNKNOWN_FRONT_END, first.shape[1], audioset_triplet.__version__)
 

@@ -27,12 +27,12 @@ import math
 from typing import Any, Iterator, List, Mapping, Tuple
 
 import numpy as np
-import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError, op_reason
 from audioset_triplet.labels import segment_id
-from audioset_triplet.records import contents, reading
+from audioset_triplet.records import contents, framing
 
 _LIMIT = 2.0
 _STEP = 2 * _LIMIT / 255
@@ -90,7 +90,7 @@ def clip_to_sequence_example(clip: ClipInfo, codes: np.ndarray, weights: np.ndar
         weights: [W], their loudness weights.
         hop_seconds: from the start of a window to that of the next.
     """
-    example = tf.train.SequenceExample()
+    example = framing.SequenceExample()
     context = example.context.feature
     context["video_id"].bytes_list.value.append(clip.clip_id.encode())
     context["start_time_seconds"].float_list.value.append(clip.start_seconds)
@@ -118,8 +118,8 @@ def clip_from_sequence_example(serialized: bytes) -> ClipFeatures:
             message names the clip.
     """
     try:
-        example = tf.train.SequenceExample.FromString(serialized)
-    except Exception as error:  # protobuf's DecodeError, which TensorFlow does not export
+        example = framing.SequenceExample.FromString(serialized)
+    except DecodeError as error:
         raise UserError("not a tf.train.SequenceExample") from error
     context, lists = example.context.feature, example.feature_lists.feature_list
     list_name = next((name for name in _HOP_SECONDS if name in lists), None)
@@ -241,8 +241,12 @@ def read_file(path: str) -> Iterator[Tuple[str, ClipFeatures]]:
         UserError: what `clip_from_sequence_example` raises and damaged records, with file and number; a file that
             cannot be read.
     """
+    import tensorflow as tf  # here: who writes records, or reads Parquet, does not wait seconds for it
+
+    from audioset_triplet.records import scanning
+
     try:
-        for frame in reading.frames(path):
+        for frame in scanning.frames(path):
             where = f"{path}: record {frame.index}"
             if frame.damage:
                 raise UserError(f"{path if frame.is_foreign else where}: {frame.damage}")

@@ -4,6 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.plurals import counted
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.synthetic.embeddings import Mixture
 
@@ -23,7 +24,7 @@ def write(folder: str, mixture: Mixture, num_clips: int) -> None:
         if len(writer.clip_ids_done) > num_clips:
             count = len(writer.clip_ids_done)
             raise UserError(
-                f"{folder} holds {count} clips already, more than --clips={num_clips}: name another folder."
+                f"{folder} holds {counted(count, 'clip')} already, more than --clips={num_clips}: name another folder."
             )
         for clip, windows in tqdm(mixture.clips(num_clips), total=num_clips, unit=" clips", disable=None):
             if clip.clip_id not in writer.clip_ids_done:

@@ -17,6 +17,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
 from audioset_triplet.models import networks
+from audioset_triplet.plurals import counted
 from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
@@ -51,12 +52,16 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
     usable = clip_labels.exclude_recordings(trained, evaluated)
     if len(usable) < len(trained):
         count = len(trained) - len(usable)
-        print(f"{count} clips are left out: their recordings are evaluated on.", file=sys.stderr)
+        print(
+            f"{counted(count, 'clip is', 'clips are')} left out: their recordings are evaluated on.",
+            file=sys.stderr,
+        )
     unseen = clip_labels.class_names(evaluated).keys() - clip_labels.class_names(usable).keys()
     if unseen:
         count = sum(not unseen.isdisjoint(clip.labels) for clip in evaluated)
         print(
-            f"{len(unseen)} classes, of {count} evaluated clips, never occur in training: they score 0.",
+            f"{counted(len(unseen), 'class')}, of {counted(count, 'evaluated clip')}, not among those of training: "
+            "scored with 0.",
             file=sys.stderr,
         )
     return usable
@@ -71,7 +76,7 @@ def find_classes(clips: Sequence[ClipInfo], config: ClassifierLossConfig) -> Cla
     """
     names = clip_labels.class_names(clips)
     if len(names) < 2:
-        raise UserError(f"all {len(clips)} clips are of one class: there is nothing to learn.")
+        raise UserError(f"all {counted(len(clips), 'clip is', 'clips are')} of one class: there is nothing to learn.")
     labels_per_clip = [len(clip.labels) for clip in clips]
     loss = classes.loss_for(labels_per_clip) if config.loss == "auto" else config.loss
     if loss == "softmax" and max(labels_per_clip) > 1:
@@ -120,7 +125,7 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
 def _in_words(config: ClassifierLossConfig, known: Classes) -> str:
     reasons = {"softmax": "as every clip has one label", "sigmoid": "as some clips have several labels"}
     reason = reasons[known.loss] if config.loss == "auto" else f"as --loss={config.loss} asks"
-    text = f"{known.num_clips} clips of {len(known.names)} classes: {known.loss}, {reason}."
+    text = f"{counted(known.num_clips, 'clip')} of {len(known.names)} classes: {known.loss}, {reason}."
     if not config.prior_exponent:
         return text
     least, most = (choose(known.positive_weights.values()) for choose in (min, max))

@@ -16,6 +16,7 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.classifier import BalanceConfig, ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
@@ -23,7 +24,15 @@ from audioset_triplet.sampling import class_balance, image_augmentation, kept_wi
 from audioset_triplet.sampling.kept_windows import KeptWindows
 from audioset_triplet.sampling.triplets import TripletBatch, rows_per_method, sample_triplets
 from audioset_triplet.store.weak_labels import WeakLabels
-from audioset_triplet.training.pipeline import AUGMENTATION, ONE_PIPELINE, Feed, NumRepeats, Pipeline, require_any
+from audioset_triplet.training.pipeline import (
+    AUGMENTATION,
+    ONE_PIPELINE,
+    Feed,
+    NumRepeats,
+    Pipeline,
+    is_empty,
+    require_any,
+)
 
 
 class LabelledBatch(NamedTuple):
@@ -79,9 +88,9 @@ def triplet_batches(
     where = f"--data={config.data.data}"
     if config.data.folds:
         where += f" --folds={','.join(map(str, config.data.folds))}"
-    require_any(clips, f"{where} holds no clip.")
-    usable = _pairs(clips, config, pipeline.seed)
-    require_any(usable, f"{where} holds no clip that --method={config.sampling.method} can use.")
+    if is_empty(_pairs(clips, config, pipeline.seed)):
+        require_any(clips, f"{where} holds no clip.")
+        raise UserError(f"{where} holds no clip that --method={config.sampling.method} can use.")
 
     def with_seed(step: tf.Tensor, batch: dict) -> WindowBatch:
         step_seed = tf.stack([tf.constant(pipeline.seed, tf.int64), step])

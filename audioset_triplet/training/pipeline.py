@@ -165,9 +165,13 @@ class Pipeline:
         return service.distribute(service.ShardingPolicy.DYNAMIC, self._config.data.data_service, job_name=job)
 
 
+def is_empty(dataset: tf.data.Dataset) -> bool:
+    return not any(True for _ in dataset.take(1))
+
+
 def require_any(dataset: tf.data.Dataset, message: str) -> None:
     """Raises a UserError where a data set is empty."""
-    if not any(True for _ in dataset.take(1)):
+    if is_empty(dataset):
         raise UserError(message)
 
 

@@ -7,6 +7,7 @@ Shapes: N clips or windows, D embedding size, B rows of a batch.
 
 import contextlib
 import hashlib
+import sys
 from typing import Any, Collection, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
@@ -44,6 +45,7 @@ class StoredEmbeddings:
 
     def __init__(self, config: ClusterConfig, in_memory_bytes: int = _IN_MEMORY_BYTES) -> None:
         self._data, self._training = config.data, config.training
+        self._num_clusters = config.clustering.num_clusters
         self._in_memory_bytes = in_memory_bytes
 
     def describe(self) -> Dict[str, Any]:
@@ -77,6 +79,12 @@ class StoredEmbeddings:
     def check(self, training: TrainingConfig) -> None:
         if not self.weights.any():
             raise UserError(f"{self._data.embeddings}: the windows of every clip cancel out: nothing can be learned.")
+        if self._num_clusters > len(self.weights):
+            print(
+                f"{self._data.embeddings}: --num_clusters={self._num_clusters} is more than the {len(self.weights)} "
+                f"{self._data.unit} to be clustered: nearly each gets a cluster of its own; fewer clusters group them.",
+                file=sys.stderr,
+            )
 
     def rows(self, step: int) -> np.ndarray:
         """The rows [B] of the batch of a step, counted from 0, of all devices together."""

@@ -80,11 +80,11 @@ def test_a_folder_is_searched_to_any_depth_for_any_extension(tmp_path):
     }
     (tmp_path / "song.mp3").touch()
     others = f"{tmp_path}: left out: {left_out.text()}\n"
-    repeated = _left_out(tmp_path, "repeat the segment of another file", "Zoo/deep/--PJHxphWEs_30-40.wav")
+    repeated = _left_out(tmp_path, "repeats the segment of another", "Zoo/deep/--PJHxphWEs_30-40.wav")
     assert remarks == [repeated, others] and set(left_out.kinds) == {"hidden files", ".json files", ".txt files"}
-    stranger = _left_out(tmp_path, "hold no segment of the lists", "song.mp3")
+    stranger = _left_out(tmp_path, "holds no segment of the lists", "song.mp3")
     assert audio_names.find(tmp_path, SEGMENTS) == (found, [stranger, *remarks], left_out)
 
 
 def _left_out(source, text, name):
-    return f"{source}: 1 audio files {text}, and are left out, such as {source / name}\n"
+    return f"{source}: 1 audio file {text}: left out, such as {source / name}\n"

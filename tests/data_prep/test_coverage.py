@@ -164,7 +164,7 @@ def test_the_page_shows_the_numbers_and_stands_alone():
         "1 clip is short",
         "0 of 3 classes are complete, 1 has no clip at all",
         "emu <&> 0 of 2 cat 1 of 3 dog 2 of 4",  # the least complete first
-        "2 hidden files (such as <._a>) 1 .txt files (a.txt)",
+        "2 hidden files (such as <._a>) 1 .txt file (a.txt)",
         "lists x, y",
     ):
         assert shown in text, shown

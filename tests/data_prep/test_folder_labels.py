@@ -84,7 +84,7 @@ def test_labels_from_a_table(tmp_path, capfd):
     np.testing.assert_array_equal(clips["deep/a"].pcm, pcm_of(root / "deep" / "a.flac"))
     assert [(reject.clip_id, reject.reason) for reject in summary.missing] == [("gone", "missing")]
     assert not summary.rejects
-    assert "list.csv: 2 files have no row in it and are left out, such as e.flac" in capfd.readouterr().err
+    assert "list.csv: 2 files have no row in it: left out, such as e.flac" in capfd.readouterr().err
     before = contents(tmp_path / "out")
     soundfile.write(root / "gone.wav", noise(0.2), 16000)  # found later: the list is the same, and so are most shards
     summary = write(clips_of(root, listed), tmp_path / "out")

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audioset_triplet.records import reading, schema
+from audioset_triplet.records import scanning, schema
 from data_prep import record_report
 from tests import processes
 
@@ -36,7 +36,7 @@ def write(path: pathlib.Path, clips: List[schema.Clip]) -> pathlib.Path:
 
 def report_of(path: pathlib.Path, limit: int = 20) -> str:
     report = record_report.Report()
-    for record in reading.scan(str(path)):
+    for record in scanning.scan(str(path)):
         report.add(record)
     return "\n".join(report.lines(limit))
 
@@ -138,4 +138,4 @@ def test_undamaged_records_exit_with_0(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("damage", ["", "bad"])
 def test_record_as_text(damage: str) -> None:
-    assert str(reading.Record("f", 3, None, damage)) == f"f: record 3: {damage or 'no damage'}"
+    assert str(scanning.Record("f", 3, None, damage)) == f"f: record 3: {damage or 'no damage'}"

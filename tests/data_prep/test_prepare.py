@@ -330,14 +330,3 @@ def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
     assert "Beam has no option --no_such_option" in processes.error_of(result)
     with pytest.raises(UserError, match="--runner=abacus: there is no such runner: direct, dask, dataflow"):
         runner.check(RunnerConfig(runner="abacus"), [])
-
-
-def test_the_help_of_every_program_names_its_own_flags_and_those_that_all_share():
-    programs = [path.stem for path in sorted((processes.ROOT / "data_prep").glob("prepare_*.py"))]
-    assert len(programs) == 6
-    for program in programs:
-        result = processes.run(f"data_prep.{program}", "--help")
-        assert result.returncode == 0 and result.stderr == ""
-        own = {"prepare_dcase2013": "--public"}.get(program, "--source")
-        for flag in (own, "--output", "--num_shards", "--runner", "--max_reject_fraction"):
-            assert f"{flag}:" in result.stdout

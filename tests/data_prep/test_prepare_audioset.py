@@ -61,7 +61,7 @@ def test_an_incomplete_copy(copy):
     assert result.returncode == 0, result.stderr
     assert "3 clips, 0.01 hours, 1 missing, 1 rejected (unreadable 1)" in result.stdout
     assert "ddddddddddd_0: missing" in result.stderr and "eeeeeeeeeee.wav: unreadable" in result.stderr
-    assert "1 rows name no segment, such as line 5: '#NAME?' is not the id of a video" in result.stderr
+    assert "1 row names no segment, such as line 5: '#NAME?' is not the id of a video" in result.stderr
     with open(copy / "out" / "rejects.csv", newline="") as file:
         assert {row["clip_id"]: row["reason"] for row in csv.DictReader(file)} == {
             "ddddddddddd_0": "missing",

@@ -18,7 +18,7 @@ from absl.testing import flagsaver
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.pcm import to_pcm
-from audioset_triplet.records import globs, parsing, reading
+from audioset_triplet.records import globs, parsing, reading, scanning
 from audioset_triplet.synthetic import videos
 from audioset_triplet.synthetic.videos import World
 from data_prep import folder, frames, prepare, prepare_audiovisual, record_report
@@ -133,7 +133,7 @@ def test_the_program_names_rejected_videos(tmp_path: pathlib.Path) -> None:
     flags = processes.flags(source=tmp_path / "in", output=tmp_path / "out", num_workers=1, image_size=16, num_folds=0)
     result = processes.run(MODULE, *flags)
     assert result.returncode == 0, result.stderr
-    assert "1 clips, 0.00 hours, 0 missing, 7 rejected" in result.stdout and "Traceback" not in result.stderr
+    assert "1 clip, 0.00 hours, 0 missing, 7 rejected" in result.stdout and "Traceback" not in result.stderr
     assert list(read(tmp_path / "out")) == ["deep/good.webm"]
     with open(tmp_path / "out" / "rejects.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -152,13 +152,13 @@ def test_the_program_names_rejected_videos(tmp_path: pathlib.Path) -> None:
 def test_the_report_shows_images_and_names_damaged_ones(tmp_path: pathlib.Path) -> None:
     write(clips_of(write_videos(tmp_path / "in", a_mkv=1.5, b_mkv=1.0), seconds=1.0), tmp_path / "out", num_shards=1)
     (file,) = globs.expand(f"{tmp_path}/out/*.tfrecord")
-    clips = [record.clip for record in reading.scan(file) if record.clip]
+    clips = [record.clip for record in scanning.scan(file) if record.clip]
     clips[0] = dataclasses.replace(clips[0], frames=(b"no image",), frame_seconds=(0.0,))
     clips.append(dataclasses.replace(clips[1], clip_id="other", image_size=64))
     clips.append(dataclasses.replace(clips[1], clip_id="audio", frames=(), frame_seconds=(), image_size=0))
     report = record_report.Report()
     for index, clip in enumerate(clips):
-        report.add(reading.Record(file, index, clip))
+        report.add(scanning.Record(file, index, clip))
     lines = report.lines(limit=9)
     count = sum(len(clip.frames) for clip in clips[1:3])
     rate = count / sum(clip.num_samples / 16000 for clip in clips[1:3])

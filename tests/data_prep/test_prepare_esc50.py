@@ -12,7 +12,7 @@ import soundfile
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
 from audioset_triplet.media.pcm import to_pcm
-from audioset_triplet.records import parsing, reading
+from audioset_triplet.records import parsing, reading, scanning
 from data_prep import esc50
 from data_prep.prepare import Summary
 from tests import datasets, processes
@@ -42,7 +42,7 @@ def test_fields_shards_and_description(tmp_path: pathlib.Path) -> None:
     assert clip.pcm is not None
     np.testing.assert_array_equal(clip.pcm, expected)
     for name in names:
-        shard = [record.clip for record in reading.scan(str(tmp_path / "out" / name)) if record.clip]
+        shard = [record.clip for record in scanning.scan(str(tmp_path / "out" / name)) if record.clip]
         assert {clip.fold for clip in shard} == {int(name[4])}
     description = json.loads((tmp_path / "out" / "records.json").read_text())
     assert description["class_names"] == {"0": "class_0", "1": "class_1", "2": "class_2"}
@@ -100,7 +100,7 @@ def test_real_clips() -> None:
         (",".join(HEADER) + "\na.wav,one,0,dog,True,7,A\n", "line 2: .*'one'"),
         (",".join(HEADER) + "\na.wav,1\n", "line 2"),
         (",".join(HEADER) + "\na.wav,1,0,dog,True,7,A\na.flac,1,0,dog,True,7,A\n", "line 3: a is named twice"),
-        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "line 2: has 1 values"),
+        (",".join(HEADER) + "\n" + 200_000 * "a" + "\n", "line 2: has 1 value"),
         (",".join(HEADER) + "\n", "no clips"),
         ("", "is empty"),
     ],

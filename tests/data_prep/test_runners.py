@@ -1,10 +1,7 @@
 """The same bytes from every runner, and from runs that were killed."""
 
-import contextlib
-import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
@@ -35,43 +32,37 @@ def expected(tmp_path_factory):
     return found
 
 
-def test_two_processes(tmp_path, expected):
-    prepare(tmp_path / "out", "--num_workers=2")
-    assert contents(tmp_path / "out") == expected
-
-
 def test_a_dask_cluster(tmp_path, expected):
     with dask_cluster.running(tmp_path / "scratch") as address:
         prepare(tmp_path / "out", "--runner=dask", beam_options=[f"--dask_client_address={address}"])
     assert contents(tmp_path / "out") == expected
 
 
-def test_killed_at_ten_random_moments(tmp_path, expected):
+def test_two_processes_that_are_stopped_again_and_again(tmp_path, expected):
+    """The machine goes down, or the program alone is killed: its workers then end a little later; Ctrl-C."""
     generator = random.Random(0)
     output = tmp_path / "out"
     arguments = processes.flags(source=datasets.esc50(), output=output, num_shards=NUM_SHARDS, num_workers=2)
     seen = set()
-    for attempt in range(10):
-        process = subprocess.Popen(
-            processes.command(MODULE, *arguments),
-            env=processes.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        shards_before = len(list(output.glob("*.tfrecord")))
-        deadline = time.monotonic() + 120
-        while len(list(output.glob("*.tfrecord"))) == shards_before < 4 * NUM_SHARDS and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+
+    def shards():
+        return list(output.glob("*.tfrecord"))
+
+    for stop in (
+        processes.Program.kill_all,
+        processes.Program.kill,
+        lambda program: program.send_signal(signal.SIGINT),
+        processes.Program.kill_all,
+    ):
+        before = len(shards())
+        program = processes.Program(MODULE, *arguments)
+        processes.wait_until(lambda before=before: len(shards()) > before, program)
         time.sleep(generator.uniform(0, 0.2))
-        # The machine goes down, or only the program: its workers then end a little later.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL) if attempt % 2 else process.kill()
-        process.wait()
-        there = {path.name: path.read_bytes() for path in output.glob("*.tfrecord")}
+        stop(program)
+        assert program.wait(30) in (-signal.SIGKILL, 130)
+        there = {path.name: path.read_bytes() for path in shards()}
         assert there.items() <= expected.items()  # whatever has its name is whole
         seen.add(len(there))
-    assert len(seen) > 2  # it was killed at work, and went on
+    assert len(seen) > 2  # it was stopped at work, and went on
     prepare(output, "--num_workers=2")
     assert contents(output) == expected

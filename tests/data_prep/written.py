@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any, Dict
 
-from audioset_triplet.records import reading, schema
+from audioset_triplet.records import scanning, schema
 from data_prep import plan, prepare
 from data_prep.config import PreparationConfig, RecordsConfig
 
@@ -20,7 +20,7 @@ def contents(folder: pathlib.Path) -> Dict[str, bytes]:
 
 def read(folder: pathlib.Path) -> Dict[str, schema.Clip]:
     """Every clip of a folder, by its id."""
-    records = [record for file in sorted(folder.glob("*.tfrecord")) for record in reading.scan(str(file))]
+    records = [record for file in sorted(folder.glob("*.tfrecord")) for record in scanning.scan(str(file))]
     assert not [record for record in records if record.damage]
     clips = {record.clip.clip_id: record.clip for record in records if record.clip}
     assert len(clips) == len(records)

@@ -91,7 +91,7 @@ def test_results_are_those_of_the_library_under_flat_keys(folders, full_run):
     table = [line.split() for line in process.stdout.splitlines()]
     assert ["model", f"{expected.map:.3f}", f"{expected.map_std:.3f}"] in table
     assert ["poor", "one", f"{poor.map:.3f}", f"{poor.map_std:.3f}"] in table
-    assert "left out for too few clips: 1 classes" in process.stdout
+    assert "left out for too few clips: 1 class" in process.stdout
 
 
 def test_the_report_has_every_section_and_refers_to_nothing_outside(full_run):

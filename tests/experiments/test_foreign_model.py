@@ -36,7 +36,7 @@ def test_files_embed_with_one_line_about_the_model_and_nothing_else_on_the_termi
     result = run("embed", model=folder / "yamnet.tflite", input=tmp_path / "a.wav", output=tmp_path / "out")
     first, last = result.stdout.splitlines()
     assert first == (f"model: {folder}/yamnet.tflite: output Identity, 12 numbers per 0.975 s every 0.96 s, 16000 Hz")
-    assert "1 clips, 1 windows" in last
+    assert "1 clip, 1 window" in last
     assert result.stderr == ""
     line = processes.error_of(
         processes.run(

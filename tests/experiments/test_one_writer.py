@@ -31,13 +31,19 @@ WRITERS = {
 OTHERS = ("experiments.embed", "experiments.draw_methods")
 
 
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("held")
+    with processes.held_by_another(folder):
+        yield folder
+
+
 @pytest.mark.parametrize("module", WRITERS)
-def test_a_program_is_refused_while_another_writes(tmp_path, module):
+def test_a_program_is_refused_while_another_writes(held, module):
     flag, others = WRITERS[module]
-    with processes.held_by_another(tmp_path):
-        line = processes.error_of(processes.run(module, *processes.flags(**{flag: tmp_path}, **others)))
-    assert line == f"error: {tmp_path}: another process writes there: wait for it, or give another folder."
-    assert not list(tmp_path.iterdir())
+    line = processes.error_of(processes.run(module, *processes.flags(**{flag: held}, **others)))
+    assert line == f"error: {held}: another process writes there: wait for it, or give another folder."
+    assert not list(held.iterdir())
 
 
 def test_no_program_with_such_a_flag_is_left_out():

@@ -23,10 +23,10 @@ def write(root: pathlib.Path, *numbers: int, seconds: float = 0.0) -> pathlib.Pa
     return root
 
 
-def embed(model: str, source: Any, output: pathlib.Path, **options: Any) -> Summary:
-    """Embeds in this process."""
+def embed(model: str, source: Any, output: pathlib.Path, num_workers: int = 1, **options: Any) -> Summary:
+    """Embeds in this process, or in several that it starts."""
     config = EmbeddingConfig(model=EmbeddingModelConfig(model=model), **{"batch_size": 8, **options})
-    return embedding_job.embed(str(source), str(output), config, RunnerConfig(num_workers=1))
+    return embedding_job.embed(str(source), str(output), config, RunnerConfig(num_workers=num_workers))
 
 
 def rows(folder: pathlib.Path) -> List[Tuple[Any, ...]]:

@@ -1,82 +1,23 @@
-"""`experiments.embed` and the library call behind it, on real files in real formats."""
+"""Clips become windows, batches, embeddings and rows; a clip that is of no use leaves none."""
 
-import csv
-import dataclasses
-import shutil
 import tracemalloc
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-import soundfile
 import tensorflow as tf
 
-from audioset_triplet import files
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import audio_clips, embedder, loaded_model, saved_model
+from audioset_triplet.export import audio_clips, embedder, loaded_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import audio_files
-from audioset_triplet.models.networks import build_flat_features
-from audioset_triplet.store import embeddings, feature_import, features
-from audioset_triplet.store.part_writers import ParquetPartWriter
+from audioset_triplet.store import features
 from audioset_triplet.store.stored_clips import clip_vectors
-from tests import datasets, feature_folders, processes, tiny_records
-from tests.tiny_network import build_tiny_network
-from tests.toy_front_end import TOY
-
-MODULE = "experiments.embed"
+from tests import feature_folders
+from tests.export.parts import embed_to, rows, sound, sounds_of
 
 LOG_MEL = registry.FRONT_ENDS["log_mel"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("models") / "tiny")
-    saved_model.export(build_tiny_network(), path, LOG_MEL, {})
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    return loaded_model.ExportedModel(folder)
-
-
-def sound(seconds, rate=16000, channels=1, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, [round(seconds * rate), channels]).astype(np.float32)
-
-
-def sounds_of(*waveforms):
-    for index, waveform in enumerate(waveforms):
-        yield audio_clips.AudioClip(
-            ClipInfo(f"clip{index}", f"clip{index}"), lambda waveform=waveform: iter([waveform])
-        )
-
-
-def rows(folder):
-    return pq.ParquetDataset(sorted(map(str, folder.glob("*.parquet")))).read().to_pylist()
-
-
-def embed_to(output, model, sounds, batch_size=4):
-    """Writes the first part of a folder."""
-    output.mkdir(parents=True, exist_ok=True)
-    with files.atomic_path(str(output / "embeddings-00000.parquet")) as temporary:
-        writer = ParquetPartWriter(temporary, model.info)
-        totals = embedder.embed(sounds, model, writer, batch_size)
-        writer.close()
-    return totals
-
-
-def file_clips(model, *paths):
-    """The clips of audio files, with their names as ids."""
-    items = [audio_clips.find(str(path), (), model).items[0] for path in paths]
-    return [clip for item in items for clip in audio_clips.clips_of(item, (), model)]
-
-
-def record_clips(model, path, *folds):
-    items = audio_clips.find(str(path), folds, model).items
-    return [clip for item in items for clip in audio_clips.clips_of(item, folds, model)]
 
 
 @pytest.mark.parametrize("block", [100, 15600, 16000, 100000])
@@ -260,6 +201,13 @@ def test_a_row_depends_on_its_window_alone(model, tmp_path):
     assert not together
 
 
+def test_progress_is_told_after_each_call_of_the_model(model, tmp_path):
+    told = []
+    clips = sounds_of(sound(10)[:, 0], sound(0.5)[:, 0])  # ten windows, and one
+    embed_to(tmp_path, model, clips, batch_size=4, progress=lambda *done: told.append(done))
+    assert told == [(0, 4), (0, 8), (2, 11)]
+
+
 def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
     def buggy():
         raise ZeroDivisionError
@@ -267,109 +215,6 @@ def test_an_error_of_another_kind_is_not_swallowed(model, tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         embed_to(tmp_path, model, [audio_clips.AudioClip(ClipInfo("x", "x"), buggy)])
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    """Audio files of many formats, some of them damaged."""
-    root = tmp_path_factory.mktemp("archive")
-    (root / "deep" / "er").mkdir(parents=True)
-    soundfile.write(root / "stereo.wav", sound(3, 44100, 2), 44100)
-    soundfile.write(root / "deep" / "low.flac", sound(3, 8000), 8000)
-    soundfile.write(root / "deep" / "er" / "high.wav", sound(3, 96000), 96000)
-    soundfile.write(root / "compressed.ogg", sound(3, 32000), 32000)
-    soundfile.write(root / "ten samples.wav", sound(10 / 16000), 16000)
-    soundfile.write(root / "empty.wav", sound(0), 16000)
-    soundfile.write(root / "not a number.wav", np.full([16000, 1], np.nan), 16000, subtype="FLOAT")
-    soundfile.write(root / "whole.flac", sound(5), 16000)
-    (root / "truncated.flac").write_bytes((root / "whole.flac").read_bytes()[:-30000])
-    (root / "text.wav").write_text("no sound")
-    (root / "notes.txt").write_text("not meant to be one")
-    return root
-
-
-def test_a_folder_of_good_and_bad_files(folder, archive, tmp_path):
-    arguments = processes.flags(model=folder, input=archive, output=tmp_path / "out")
-    result = processes.run(MODULE, *arguments)
-    assert result.returncode == 0, result.stderr
-    good = {"stereo.wav", "deep/low.flac", "deep/er/high.wav", "compressed.ogg", "ten samples.wav", "whole.flac"}
-    assert {row["clip_id"] for row in rows(tmp_path / "out")} == good
-    assert pq.read_table(tmp_path / "out").num_rows == len(rows(tmp_path / "out"))  # the folder is a table as it is
-    with open(tmp_path / "out" / "_rejects.csv", newline="") as file:
-        rejects = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}
-    assert rejects == {
-        "empty.wav": "empty",
-        "not a number.wav": "not finite",
-        "truncated.flac": "truncated",
-        "text.wav": "unreadable",
-    }
-    assert "6 clips" in result.stdout and "4 rejected" in result.stdout and "hours of audio per hour" in result.stdout
-    assert result.stderr.count("rejected: ") == 4 and "Traceback" not in result.stderr
-    again = processes.run(MODULE, *arguments)
-    assert again.returncode == 0 and "6 clips were embedded before" in again.stdout
-
-
-@pytest.mark.slow
-def test_any_name_of_a_file_will_do(folder, tmp_path):
-    name = "a, b [take 1] (x*).wav"
-    soundfile.write(tmp_path / name, sound(1), 16000)
-    result = processes.run(MODULE, *processes.flags(model=folder, input=tmp_path / name, output=tmp_path / "out"))
-    assert result.returncode == 0, result.stderr
-    assert [row["clip_id"] for row in rows(tmp_path / "out")] == [name]
-
-
-def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp_path):
-    from librosa.core import audio as librosa  # not all of librosa, which Numba compiles on a new machine
-
-    path = archive / "stereo.wav"
-    embed_to(tmp_path, model, file_clips(model, path))
-    waveform, _ = librosa.load(path, sr=16000, mono=True)
-    expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
-    np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
-
-
-def test_records_keep_their_labels_folds_and_times(model, tmp_path):
-    made = tiny_records.make_clips(8)
-    path = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    assert len(embed_to(tmp_path / "out", model, record_clips(model, path, 2)).windows) == 4
-    stored = {row["clip_id"]: row for row in rows(tmp_path / "out")}
-    for clip in made:
-        if clip.fold == 2:
-            row = stored.pop(clip.clip_id)
-            assert (row["recording_id"], row["labels"], row["label_names"], row["fold"]) == (
-                clip.recording_id,
-                list(clip.labels),
-                list(clip.label_names),
-                2,
-            )
-    assert not stored
-
-
-def test_a_model_of_another_front_end_embeds_files_and_records_at_its_rate(archive, tmp_path):
-    folder = str(tmp_path / "toy")
-    saved_model.export(build_flat_features(TOY.feature_shape, "toy"), folder, TOY, {})
-    toy = loaded_model.ExportedModel(folder)
-    assert (toy.front_end_id, toy.sample_rate_hz, toy.num_channels) == ("toy-8000", 8000, 1)
-    assert (toy.window_samples, toy.hop_samples, toy.hop_seconds) == (TOY.window_samples, TOY.hop_samples, 0.125)
-    path = archive / "stereo.wav"
-    totals = embed_to(tmp_path / "files", toy, file_clips(toy, path))
-    waveform = audio_files.load(path, sample_rate_hz=8000)
-    result = tf.saved_model.load(folder)(waveform[None])
-    stored = rows(tmp_path / "files")
-    assert len(stored) == int(TOY.num_windows(len(waveform))) and totals.seconds == {"stereo.wav": pytest.approx(3.0)}
-    np.testing.assert_allclose([row["embedding"] for row in stored], result["window_embeddings"][0], atol=1e-5)
-    np.testing.assert_allclose([row["window_start_seconds"] for row in stored], np.arange(len(stored)) * 0.125)
-    assert embeddings.read_info(str(tmp_path / "files")).front_end_id == "toy-8000"
-    records = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(2))
-    with pytest.raises(UserError, match="records are 16 kHz mono, and front end toy-8000 takes 8 kHz mono"):
-        audio_clips.find(str(records), (), toy)
-
-
-def test_a_later_record_of_another_rate_is_refused(model, tmp_path):
-    made = tiny_records.make_clips(2)
-    path = tiny_records.write(tmp_path / "a.tfrecord", [made[0], dataclasses.replace(made[1], sample_rate_hz=8000)])
-    with pytest.raises(UserError, match="clip clip1: is 8 kHz mono, and front end .* takes 16 kHz mono: prepare it"):
-        record_clips(model, path)
 
 
 def test_feature_records_hold_the_same_embeddings(model, tmp_path):
@@ -381,61 +226,3 @@ def test_feature_records_hold_the_same_embeddings(model, tmp_path):
     assert found.clip == ClipInfo("clip0", "clip0", end_seconds=5.0)
     expected = [row["embedding"] for row in rows(tmp_path / "parquet")]
     np.testing.assert_allclose(features.dequantize(found.codes), expected, atol=0.0079)
-
-
-def test_feature_records_of_records_are_imported_as_they_would_have_been_embedded(model, tmp_path):
-    path = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(8))
-    embed_to(tmp_path / "parquet", model, record_clips(model, path))
-    with feature_folders.writing(tmp_path / "features", model.info.vector_size) as writer:
-        embedder.embed(record_clips(model, path), model, writer, 4)
-    written = [str(tmp_path / "features" / "features-00000-of-00010.tfrecord")]
-    feature_import.import_features(written, feature_import.Additions(), str(tmp_path / "imported"))
-    embedded, imported = rows(tmp_path / "parquet"), rows(tmp_path / "imported")
-    vectors, others = (np.array([row.pop("embedding") for row in table]) for table in (embedded, imported))
-    assert embedded == imported and {row["fold"] for row in imported} == {1, 2}
-    assert np.sum(vectors * others, axis=1).min() > np.sqrt(1 - model.info.vector_size * 0.00788**2)
-
-
-@pytest.mark.slow
-def test_bad_calls_are_one_clear_line(folder, archive, tmp_path):
-    out = tmp_path / "out"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    damaged = tmp_path / "damaged.tfrecord"
-    tiny_records.write(damaged, tiny_records.make_clips(4))
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    for options, message in [
-        (dict(model=empty, input=archive), "holds no SavedModel"),
-        (dict(model=folder, input=tmp_path / "none"), "no such file"),
-        (dict(model=folder, input=empty), "no audio file"),
-        (dict(model=folder, input=damaged), "record 3: truncated"),
-        (dict(model=folder, input=archive / "truncated.flac"), "none of 1 clips could be used. The first: "),
-        (dict(model=folder, input=archive, folds=1), "--folds goes with TFRecords"),
-    ]:
-        result = processes.run(MODULE, *processes.flags(output=out, **options))
-        last = result.stderr.strip().splitlines()[-1]
-        assert result.returncode == 1 and last.startswith("error: ") and message in last, result.stderr
-        assert not list(out.glob("*.parquet*"))
-
-
-def test_a_damaged_model_is_one_clear_line(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "model")
-    (path,) = (tmp_path / "model" / "variables").glob("*.data*")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UserError, match="model: the SavedModel is damaged"):
-        loaded_model.ExportedModel(str(tmp_path / "model"))
-
-
-def test_real_clips_in_four_codecs_embed_alike(model, tmp_path):
-    clips = datasets.clips()
-    paths = sorted(str(path) for path in clips.glob("21100_36_48.*"))
-    paths.append(str(clips / "R9_ZSCveAHg_7s.wav"))
-    names = ["flac", "mp3", "ogg", "wav", "another clip"]
-    named = [
-        dataclasses.replace(clip, clip=ClipInfo(name, name)) for name, clip in zip(names, file_clips(model, *paths))
-    ]
-    assert len(embed_to(tmp_path, model, named).windows) == 5
-    vectors = clip_vectors(str(tmp_path))
-    cosine = dict(zip(vectors.clip_ids, vectors.vectors @ vectors.vectors[vectors.clip_ids.index("wav")]))
-    assert cosine["flac"] == pytest.approx(1, abs=1e-6)  # 24 bits against 64
-    assert min(cosine["mp3"], cosine["ogg"]) > cosine["another clip"]

@@ -1,4 +1,4 @@
-"""Models of others behind `embed`: in the shapes of YAMNet and VGGish, TFLite files, and any signature."""
+"""Models of others behind `embed`: in the shapes of YAMNet and VGGish, and of any signature."""
 
 import dataclasses
 
@@ -10,67 +10,13 @@ import tensorflow as tf
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import (
-    audio_clips,
-    embedder,
-    loaded_model,
-    saved_model_function,
-    tflite_function,
-)
+from audioset_triplet.export import audio_clips, embedder
 from audioset_triplet.frontend import loudness, registry
 from audioset_triplet.store import embeddings
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import foreign_models
+from tests.export.loaded import RECORDING, embed, load
 from tests.foreign_models import HOP_SAMPLES, PATCH_SAMPLES, RATE_HZ, noise, unit
-
-
-def load(path, **options):
-    return loaded_model.load(EmbeddingModelConfig(model=str(path), **options))
-
-
-@pytest.fixture(params=["litert", "tensorflow"])
-def interpreter(request, monkeypatch):
-    """TFLite files run with LiteRT's interpreter, then with TensorFlow's."""
-    classes = tflite_function._interpreter_classes()
-    if request.param == "tensorflow":
-        classes = classes[-1:]
-    elif len(classes) == 1:
-        pytest.skip("LiteRT is not installed")
-    monkeypatch.setattr(tflite_function, "_interpreter_classes", lambda: classes)
-
-
-def embed(model, waveform):
-    """The windows of a waveform through the embedder's cut and the model: embeddings, weights, start times."""
-    windows = list(embedder.cut_windows(iter([waveform]), model))
-    return (*model.window_vectors([window.samples for window in windows]), [window.start_seconds for window in windows])
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("foreign")
-
-
-@pytest.fixture(scope="module")
-def yamnet(root):
-    return foreign_models.YAMNet(root / "yamnet_class_map.csv")
-
-
-@pytest.fixture(scope="module")
-def yamnet_folder(root, yamnet):
-    return foreign_models.save(root / "yamnet", yamnet)
-
-
-@pytest.fixture(scope="module")
-def scores_file(root, yamnet):
-    """As the public file: exactly 15,600 samples, scores alone."""
-    return foreign_models.convert(root / "scores.tflite", lambda waveform: yamnet(waveform)[0], PATCH_SAMPLES)
-
-
-@pytest.fixture(scope="module")
-def any_length_file(root, yamnet):
-    folder = foreign_models.save(root / "served", yamnet, serving_default=yamnet.__call__)
-    (root / "any.tflite").write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
-    return str(root / "any.tflite")
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +27,6 @@ def vggish():
 @pytest.fixture(scope="module")
 def vggish_folder(root, vggish):
     return foreign_models.save(root / "vggish", vggish)
-
-
-RECORDING = noise(5 * RATE_HZ, 3) * np.linspace(1, 0.01, 5 * RATE_HZ, dtype=np.float32)
 
 
 def test_yamnet_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(yamnet, yamnet_folder):
@@ -121,20 +64,6 @@ def test_vggish_needs_no_flag_and_gives_what_it_gives_for_the_whole_recording(vg
     vectors, _, _ = embed(model, RECORDING)
     assert vectors.shape == (5, 128) and vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, unit(vggish(RECORDING)), atol=1e-5)
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """The shapes with which SavedModels and TFLite files are called."""
-    shapes = []
-    for function in (saved_model_function.SavedModelFunction, tflite_function.TFLiteFunction):
-
-        def run(self, waveforms, inner=function.run):
-            shapes.append(waveforms.shape)
-            return inner(self, waveforms)
-
-        monkeypatch.setattr(function, "run", run)
-    return shapes
 
 
 def test_a_batch_form_takes_all_windows_in_one_call(root, vggish, calls):
@@ -211,64 +140,6 @@ def test_channels_are_the_last_axis(root):
         load(batch, channels=3)
     mono = foreign_models.save_function(root / "mono-axis", lambda x: x[:, :32, 0], None, None, 1)
     np.testing.assert_allclose(embed(load(mono), RECORDING)[0][0], unit(RECORDING[:32]), atol=1e-5)
-
-
-def test_tflite_with_scores_alone_gives_the_numbers_before_its_last_layer(interpreter, yamnet, scores_file):
-    windows = [noise(PATCH_SAMPLES, seed) for seed in range(3)]
-    scores, inner, _ = zip(*map(yamnet, windows))
-    model = load(scores_file)
-    assert model.info.vector_size == foreign_models.NUM_CLASSES and "output Identity, 12 numbers" in model.description
-    np.testing.assert_allclose(model.window_vectors(windows)[0], unit(np.concatenate(scores)), atol=1e-5)
-    model = load(scores_file, output_name=foreign_models.inner_tensor(scores_file, 1024))
-    assert model.info.vector_size == 1024
-    np.testing.assert_allclose(model.window_vectors(windows)[0], unit(np.concatenate(inner)), atol=1e-5)
-
-
-def test_tflite_of_any_length_needs_the_name_of_its_output(interpreter, yamnet, yamnet_folder, any_length_file):
-    with pytest.raises(UserError, match=r"output_1 \[1024\].*: choose one with --output_name") as error:
-        load(any_length_file)
-    assert "output_0 [12]" in str(error.value) and "\n" not in str(error.value)
-    vectors, weights, starts = embed(load(any_length_file, output_name="output_1"), RECORDING)
-    expected = embed(load(yamnet_folder), RECORDING)
-    np.testing.assert_allclose(vectors, expected[0], atol=1e-5)
-    np.testing.assert_allclose(weights, expected[1])
-    assert starts == expected[2]
-
-
-def test_the_name_of_an_output_s_tensor_will_do(any_length_file, yamnet):
-    interpreter = tf.lite.Interpreter(any_length_file)
-    (name,) = [item["name"] for item in interpreter.get_output_details() if item["shape"][-1] == 1024]
-    assert name != "output_1"
-    vectors, _ = load(any_length_file, output_name=name).window_vectors([RECORDING[:PATCH_SAMPLES]])
-    np.testing.assert_allclose(vectors, unit(yamnet(RECORDING[:PATCH_SAMPLES])[1]), atol=1e-5)
-
-
-def test_tflite_of_batches_and_quantized(interpreter, root, calls):
-    layer = noise(64 * 32).reshape(64, 32)
-
-    def function(waveform):
-        return tf.matmul(tf.reduce_mean(tf.reshape(waveform, [-1, PATCH_SAMPLES // 240, 240])[:, :64], axis=2), layer)
-
-    path = foreign_models.convert(root / "batch.tflite", function, None, PATCH_SAMPLES)
-    windows = [noise(PATCH_SAMPLES, seed) for seed in range(5)]
-    expected = unit(function(np.stack(windows)))
-    model = load(path)
-    calls.clear()
-    np.testing.assert_allclose(model.window_vectors(windows)[0], expected, atol=1e-5)
-    np.testing.assert_allclose(model.window_vectors(windows[:2])[0], expected[:2], atol=1e-5)
-    assert calls == [(5, PATCH_SAMPLES), (2, PATCH_SAMPLES)]
-    quantized = foreign_models.convert(
-        root / "quantized.tflite",
-        function,
-        1,
-        PATCH_SAMPLES,
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        representative_dataset=lambda: ([window[np.newaxis]] for window in windows),
-        inference_output_type=tf.int8,
-    )
-    vectors, _ = load(quantized).window_vectors(windows)
-    assert (np.sum(vectors * expected, axis=1) > 0.99).all()
-    assert not np.allclose(vectors, expected, atol=1e-5)  # eight bits
 
 
 def test_a_vector_of_zeros_stays_one_and_one_that_is_not_finite_is_nan(root):
@@ -386,40 +257,6 @@ def test_another_dtype_or_a_second_input_is_named(tmp_path):
     (tmp_path / "two.tflite").write_bytes(converter.convert())
     with pytest.raises(UserError, match=r"takes 2 inputs, .*\(int32 \[\]\).*: not a waveform alone"):
         load(tmp_path / "two.tflite")
-
-
-def test_a_wrong_name_lists_the_inner_tensors_that_hold_a_vector(scores_file):
-    with pytest.raises(UserError, match="no output nothing") as error:
-        load(scores_file, output_name="nothing")
-    text = str(error.value)
-    inner = foreign_models.inner_tensor(scores_file, 1024)
-    assert f"{inner} [1024]" in text and "Identity [12]" in text and "\n" not in text
-    assert "96" not in text  # spectrograms are no vectors, and constants no outputs
-    patches = [item["name"] for item in tf.lite.Interpreter(scores_file).get_tensor_details() if 257 in item["shape"]]
-    with pytest.raises(UserError, match="not one"):
-        load(scores_file, output_name=patches[-1])
-
-
-def test_what_is_no_model_is_one_clear_line(interpreter, scores_file, tmp_path):
-    content = open(scores_file, "rb").read()
-    for name, data in [
-        ("notes.tflite", b"nothing of the kind"),
-        ("empty.tflite", b""),
-        ("saved_model.pb", b"\x08\x01" * 20),
-    ]:
-        (tmp_path / name).write_bytes(data)
-        with pytest.raises(UserError, match=f"{name} is not a TFLite file: --model takes one, or the folder"):
-            load(tmp_path / name)
-    for length in [len(content) - 1, len(content) // 2, 100, 8]:  # TensorFlow's interpreter crashes on these
-        (tmp_path / "cut.tflite").write_bytes(content[:length])
-        with pytest.raises(UserError, match="cut.tflite: the TFLite file is damaged"):
-            load(tmp_path / "cut.tflite")
-    (tmp_path / "empty").mkdir()
-    for path in (tmp_path / "empty", tmp_path / "missing"):
-        with pytest.raises(UserError, match="holds no SavedModel: --model takes the folder of one .* or a .tflite"):
-            load(path)
-    with pytest.raises(UserError, match="the SavedModel cannot be loaded: .* 0 MetaGraphs"):
-        load(tmp_path)
 
 
 def test_flags_that_make_no_sense_are_refused(scores_file):

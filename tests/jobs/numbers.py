@@ -10,9 +10,9 @@ import time
 from typing import List
 
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
-from audioset_triplet.jobs.job import Job
+from audioset_triplet.jobs.job import Job, Progress
 
-FAILS, DIES, WAITS = -1, -2, -3  # numbers on which a worker fails, is killed, or takes long
+FAILS, DIES, WAITS, LATE = -1, -2, -3, -4  # numbers on which a worker fails, is killed, takes long, then or later
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Numbers:
         return "".join(f"{number}\n" for number in self.numbers).encode()
 
 
-def square(folder: Folder, name: str, log: str) -> None:
+def square(folder: Folder, name: str, progress: Progress, log: str) -> None:
     """Does a shard, and adds a line with the process to a log."""
     numbers = [int(line) for line in folder.read_plan(name).splitlines()]
     if folder.is_done(name, repr(numbers)):
@@ -44,6 +44,10 @@ def square(folder: Folder, name: str, log: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if WAITS in numbers:
         time.sleep(600)
+    for num_done, number in enumerate(numbers):
+        time.sleep(0.3 * (number == LATE))  # so that the next sign of progress is not left out
+        progress(num_done, 10 * num_done)
+        time.sleep(600 * (number == LATE))
     data = json.dumps([number * number for number in numbers]).encode()
     folder.write(name, data)
     folder.write_report(name, {PLAN_DIGEST: repr(numbers), NUM_BYTES: len(data)})
@@ -52,7 +56,7 @@ def square(folder: Folder, name: str, log: str) -> None:
 
 
 def job(root: pathlib.Path) -> Job:
-    return Job(Folder(str(root)), functools.partial(square, log=f"{root}.log"), unit="number")
+    return Job(Folder(str(root)), functools.partial(square, log=f"{root}.log"), unit="number", part="digit")
 
 
 def shards(*numbers: List[int]) -> List[Numbers]:

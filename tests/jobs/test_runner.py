@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +28,8 @@ def run(root, *lists, num_workers=1, **options):
     with job.folder.held():
         job.folder.make()
         todo = [shard for shard in shards if not job.folder.is_done(shard.name, shard.digest)]
-        runner.run(job, todo, RunnerConfig(num_workers=num_workers, **options))
+        num_before = sum(map(len, shards)) - sum(map(len, todo))
+        runner.run(job, todo, RunnerConfig(num_workers=num_workers, **options), num_before=num_before)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,40 @@ def test_a_worker_that_is_killed_ends_the_job_with_one_line(tmp_path):
         run(tmp_path / "out", [numbers.DIES], [numbers.WAITS], num_workers=2)
     run(tmp_path / "out", [1], [2], num_workers=2)
     assert numbers.squares(tmp_path / "out") == [[1], [4]]
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_the_bar_moves_within_shards_and_an_interruption_says_what_is_kept(tmp_path, num_workers):
+    run(tmp_path / "out", [1, 2, 3])
+    program = textwrap.dedent(f"""
+        import pathlib
+        from audioset_triplet import errors
+        from tests.jobs import numbers, test_runner
+        if __name__ == "__main__":
+            root, late = pathlib.Path({str(tmp_path / "out")!r}), [numbers.LATE]
+            try:
+                test_runner.run(root, [1, 2, 3], [4], [5, 6] + late, [7] + late, num_workers={num_workers})
+            except errors.Interrupted as stop:
+                print(stop)
+    """)
+    (tmp_path / "program.py").write_text(program)
+    expected = re.compile(r"6/9 .*, 20 digits\]" if num_workers == 1 else r"7/9 .*, 30 digits\]")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"],
+        env=processes.environment(),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        while not expected.search(shown):
+            shown += os.read(ours, 1 << 16).decode()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "4 of 9 numbers done; the same command goes on with the others\n"
+    os.close(ours)
 
 
 def children(pid):

@@ -204,7 +204,7 @@ def test_ways_to_say_i_do_not_know(tmp_path, answer):
     [
         ("a.csv", "clip,answer\na,dog\n", "no column 'clip_id', only clip, answer.*: give a filled-in questions.csv"),
         ("a.csv", "", "is empty"),
-        ("a.csv", "clip_id,cluster,answer\na,1,dog\nb\n", "line 3: has 1 values, and there are 3 columns"),
+        ("a.csv", "clip_id,cluster,answer\na,1,dog\nb\n", "line 3: has 1 value, and there are 3 columns"),
         ("a.csv", "clip_id;answer\na;dog;cat\n", "line 2: has 3 values, and there are 2 columns"),
         ("a.csv", "clip_id,answer\n,dog\n", "line 2: has no clip_id"),
         (

@@ -64,7 +64,7 @@ def test_other_files_are_counted_by_extension(tmp_path: pathlib.Path) -> None:
     touch(tmp_path, "a.wav", "a.txt", "b.TXT", "README", "cover.jpg")
     assert counts(tmp_path) == {".txt files": 2, "files without an extension": 1, ".jpg files": 1}
     text = folder_walk.find(str(tmp_path)).left_out.text()
-    assert text.startswith(f"2 .txt files (such as {tmp_path}/a.txt), 1 .jpg files ({tmp_path}/cover.jpg), 1 files")
+    assert text.startswith(f"2 .txt files (such as {tmp_path}/a.txt), 1 .jpg file ({tmp_path}/cover.jpg), 1 file ")
 
 
 def test_links_are_followed_once(tmp_path: pathlib.Path) -> None:
@@ -101,7 +101,7 @@ def test_what_is_no_regular_file_is_counted_and_never_opened(tmp_path: pathlib.P
         listening.bind(os.path.relpath(tmp_path / "socket.wav"))  # a hundred characters at most
         (tmp_path / "null.wav").symlink_to("/dev/null")
         assert paths(tmp_path) == ["a.wav"]
-    assert counts(tmp_path) == {"pipes, sockets and devices": 3}
+    assert counts(tmp_path) == {"special files": 3}
 
 
 def test_an_unreadable_folder_is_counted(tmp_path: pathlib.Path) -> None:
@@ -142,6 +142,6 @@ def test_a_long_account_is_cut_and_printable() -> None:
         left_out.add_other(f"x.{index:02d}")
     left_out.add("hidden files", os.fsdecode(b"\xff\n"))
     left_out.add("hidden files", "second")
-    assert left_out.text().startswith(r"2 hidden files (such as \xff\n), 1 .00 files (x.00)")
+    assert left_out.text().startswith(r"2 hidden files (such as \xff\n), 1 .00 file (x.00)")
     assert left_out.text().endswith(", 5 more files")
     assert left_out.to_json()["hidden files"] == {"number": 2, "example": r"\xff\n"}

@@ -64,7 +64,7 @@ def test_only_the_clips_of_a_file_are_selected(tmp_path):
 def test_a_recording_is_in_one_set_only():
     trained = [info("a", "one"), info("b", "two"), info("c", "three")]
     assert clip_labels.exclude_recordings(trained, [info("d", "two"), info("e", "four")]) == [trained[0], trained[2]]
-    with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as b"):
+    with pytest.raises(UserError, match="1 clip is both to be trained on and to be evaluated on, such as b"):
         clip_labels.exclude_recordings(trained, [info("b", "two")])
     with pytest.raises(UserError, match="every clip to be trained on"):
         clip_labels.exclude_recordings(trained[:1], [info("d", "one")])

@@ -60,7 +60,7 @@ def test_clips_without_a_fold_are_neither_trained_on_nor_held_out(tmp_path, caps
     data = DataConfig(tiny_records.write(tmp_path / "a.tfrecord", clips))
     assert folds_of(splits.fold_splits(data, (), ())) == {"fold2": ((1,), (2,))}
     said = capsys.readouterr().err.splitlines()
-    assert said == ["1 clips have no fold: they are neither trained on nor held out."]
+    assert said == ["1 clip has no fold: they are neither trained on nor held out."]
 
 
 def test_no_warning_where_all_clips_have_a_fold(data, capsys):
@@ -78,7 +78,7 @@ def test_separate_records_are_held_out_whole(data, tmp_path):
 
 def test_a_clip_or_all_recordings_on_both_sides_are_refused_at_once(data, tmp_path):
     clip = tiny_records.write(tmp_path / "clip.tfrecord", [tiny_records.make_clip(0), tiny_records.make_clip(9)])
-    with pytest.raises(UserError, match="1 clips are both to be trained on and to be evaluated on, such as clip0"):
+    with pytest.raises(UserError, match="1 clip is both to be trained on and to be evaluated on, such as clip0"):
         splits.eval_split(data, clip)
     assert splits.eval_split(dataclasses.replace(data, folds=(2,)), clip).held_out.data == clip  # clip0 is of fold 1
     made = [tiny_records.make_clip(10 + i, recording=f"recording{i}") for i in range(6)]

@@ -118,7 +118,7 @@ def test_a_sound_file_finds_itself_in_the_store_of_its_archive(tmp_path):
     query = source / "003.wav"
     flags = processes.flags(embeddings=tmp_path / "store", query=query, model=model, top=2, output=tmp_path / "hits")
     result = processes.run("experiments.search", *flags)
-    assert result.returncode == 0 and "1 queries, 2 hits" in result.stdout, result.stderr
+    assert result.returncode == 0 and "1 query, 2 hits" in result.stdout, result.stderr
     rows = pq.read_table(tmp_path / "hits" / "hits.parquet").to_pylist()
     assert [row["clip_id"] for row in rows] == ["003.wav", "003.wav"] and rows[0]["query"] == str(query)
     with open(tmp_path / "hits" / "hits.csv", newline="", encoding="utf-8") as file:

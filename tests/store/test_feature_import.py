@@ -224,7 +224,7 @@ def test_a_clip_that_comes_twice_is_refused_also_when_it_was_there_before(tmp_pa
 
 def test_files_without_a_record_are_refused(tmp_path):
     path = write(tmp_path / "empty.tfrecord", [])
-    assert f"{path}: no features in 1 files" in message([path], RELEASED, tmp_path / "out")
+    assert f"{path}: no features in 1 file" in message([path], RELEASED, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

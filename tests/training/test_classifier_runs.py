@@ -289,7 +289,7 @@ def test_the_program_trains_and_scores(data, tmp_path):
     result = processes.run(MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     assert "8 clips of 4 classes: softmax" in result.stderr
-    assert "1 classes, of 1 evaluated clips, never occur in training" in result.stderr
+    assert "1 class, of 1 evaluated clip, not among those of training" in result.stderr
     numbers = json.loads((tmp_path / "run" / "results.json").read_text())
     scored = scores.read(str(tmp_path / "run" / "scores.parquet"))
     assert len(scored.clip_ids) == numbers["classification/num_clips"] == 10

@@ -8,11 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.clustering import ClusterConfig, ClusteringConfig, StoredEmbeddingsConfig
+from audioset_triplet.config.clustering import (
+    ClusterConfig,
+    ClusteringConfig,
+    ClusterTrainingConfig,
+    StoredEmbeddingsConfig,
+)
 from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.runners import RunnerConfig
-from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import cluster_metrics
 from audioset_triplet.export import assigner
@@ -39,12 +43,12 @@ def planted(tmp_path_factory):
 
 
 def config(folder, method="entropy", unit="windows", num_clusters=MODES, **training):
-    options = dict(batch_size=150, steps=60, learning_rate=0.2, log_every_steps=20, schedule="cosine")
+    options = dict(batch_size=150, steps=60, log_every_steps=20, schedule="cosine")
     return ClusterConfig(
         StoredEmbeddingsConfig(str(folder), unit),
         method,
         ClusteringConfig(num_clusters=num_clusters, gamma=1.5),
-        TrainingConfig(**{**options, **training}),
+        ClusterTrainingConfig(**{**options, **training}),
     )
 
 

@@ -91,7 +91,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     bad = {
         "clip of another fold": (other_fold, "--folds=7 holds no clip"),
         "no file": (tiny_config(str(tmp_path / "none*")), "no such file"),
-        "no clip": (tiny_config(empty), "holds no clip"),
+        "no clip": (tiny_config(empty), "no clip in .*empty.tfrecord: all is empty"),
         "one window": (tiny_config(one_window, "proximity"), "--method=proximity can use"),
     }
     for settings, message in bad.values():

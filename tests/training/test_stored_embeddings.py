@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.clustering import ClusterConfig, StoredEmbeddingsConfig
-from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.clustering import (
+    ClusterConfig,
+    ClusteringConfig,
+    ClusterTrainingConfig,
+    StoredEmbeddingsConfig,
+)
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.training.pipeline import Feed
 from audioset_triplet.training.stored_embeddings import StoredEmbeddings
@@ -17,7 +21,7 @@ def folder(tmp_path_factory):
 
 
 def source(folder, seed=0, batch_size=6, **options):
-    training = TrainingConfig(batch_size=batch_size, seed=seed)
+    training = ClusterTrainingConfig(batch_size=batch_size, seed=seed)
     made = StoredEmbeddings(ClusterConfig(data=StoredEmbeddingsConfig(str(folder)), training=training), **options)
     return made, made.describe()
 
@@ -68,3 +72,13 @@ def test_a_source_says_what_it_is_and_what_lies_where(folder, tmp_path):
     assert made.names(ids, 1) == [f"{folder[0]}: clip clip00001"]
     example_clips.write(tmp_path, example_clips.make_infos(5, 2), noise=0.6)
     assert source(tmp_path)[1]["embeddings_digest"] != described["embeddings_digest"]
+
+
+def test_more_clusters_than_windows_are_said_before_the_training(folder, capsys):
+    data = StoredEmbeddingsConfig(str(folder[0]))
+    for num_clusters, expected in ((15, ""), (16, "--num_clusters=16 is more than the 15 windows to be clustered")):
+        made = StoredEmbeddings(ClusterConfig(data=data, clustering=ClusteringConfig(num_clusters=num_clusters)))
+        made.describe()
+        made.check(ClusterTrainingConfig())
+        said = capsys.readouterr().err
+        assert expected in said and bool(said) == bool(expected)
