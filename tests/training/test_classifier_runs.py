@@ -30,11 +30,12 @@ from tests.training.tiny_runs import check_killed_run
 MODULE = "experiments.train_classifier"
 TINY = dict(preset="small_classifier", width=0.0625, blocks="1,1,1,1", batch_size=8)
 TINY.update(log_every_steps=2, checkpoint_every_steps=3)
+TOY_RUN = dict(TINY, architecture="toy")  # for programs that tests.toy_network runs
 
 
 @pytest.fixture(scope="module", autouse=True)
 def toy():
-    """An architecture that is built in no time; programs, in their own processes, have the ResNet."""
+    """An architecture that is built in no time; of programs only those that tests.toy_network runs know it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
         yield
@@ -240,8 +241,8 @@ def test_the_program_trains_and_scores(data, tmp_path):
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
-    arguments = processes.flags(**TINY, data=data, folds=1, steps=12, deterministic=True)
-    killed = check_killed_run(MODULE, arguments, tmp_path, killed_at=(6,))
+    arguments = [MODULE, *processes.flags(**TOY_RUN, data=data, folds=1, steps=12, deterministic=True)]
+    killed = check_killed_run("tests.toy_network", arguments, tmp_path, killed_at=(6,))
     assert [line["step"] for line in metrics_log.read(str(killed))] == list(range(2, 13, 2))
 
 
@@ -251,8 +252,8 @@ def test_clips_with_several_labels_are_learned_and_scored(tmp_path):
     for index in (3, 4, 12):
         made[index] = dataclasses.replace(made[index], labels=(0, 3), label_names=("class0", "class3"))
     data = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
-    result = processes.run(MODULE, *arguments)
+    arguments = processes.flags(**TOY_RUN, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
+    result = processes.run("tests.toy_network", MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     assert "sigmoids, as some clips have several labels" in result.stderr
     scored = scores.read(str(tmp_path / "run" / "scores.parquet"))
