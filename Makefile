@@ -81,10 +81,11 @@ test: $(VENV)/installed
 	$(SAY_LANE)
 	$(PYTEST) -m "not slow"
 
-# In the order of the files: by default the modules with the fewest tests, which are among the longest, come last.
+# Each process begins with its part of the files, in their order, and takes tests from the others' when it is done: some of
+# the modules are minutes long, and would keep one process busy alone at the end.
 test-slow: $(VENV)/installed
 	$(SAY_LANE)
-	$(PYTEST) --no-loadscope-reorder -m slow
+	$(PYTEST) --dist=worksteal -m slow
 
 test-all: test test-slow
 

@@ -44,7 +44,7 @@ class YAMNet(Frames):
     def class_map_path(self) -> tf.Tensor:
         return self.class_map.asset_path
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
     def __call__(self, waveform: tf.Tensor) -> Any:
         length = tf.shape(waveform)[0]
         missing = -tf.maximum(0, length - PATCH_SAMPLES) % (HOP_SAMPLES // 2) + tf.maximum(0, PATCH_SAMPLES - length)
@@ -59,7 +59,7 @@ class VGGish(Frames):
     def __init__(self) -> None:
         super().__init__(SIZES["vggish"], 96)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
     def __call__(self, waveform: tf.Tensor) -> tf.Tensor:
         return self.embeddings(self.log_mel(waveform))
 
@@ -70,7 +70,7 @@ class Function(tf.Module):
     def __init__(self, function: Callable, *specs: tf.TensorSpec, uses: Optional[tf.Module] = None) -> None:
         super().__init__()
         self.uses = uses  # whose variables are saved with it
-        self.serve = tf.function(function, input_signature=specs)
+        self.serve = tf.function(function, input_signature=specs, autograph=False)
 
 
 def save(folder: pathlib.Path, model: tf.Module, **signatures: Any) -> str:

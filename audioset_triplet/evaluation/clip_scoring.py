@@ -133,4 +133,4 @@ def _predictor(workdir: str, stamp: str) -> Callable[[tf.Tensor], tf.Tensor]:
     def predict(batch: tf.Tensor) -> tf.Tensor:
         return classification.probabilities(trained.network(batch, training=False), trained.classes.loss)
 
-    return tf.function(predict, reduce_retracing=True)
+    return tf.function(predict, autograph=False, reduce_retracing=True)

@@ -217,6 +217,6 @@ def _features(front_end: FrontEnd, pcm: tf.Tensor) -> tf.Tensor:
 
 
 def _embedded(network: tf.keras.Model, inputs: np.ndarray, prepare: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    embed = tf.function(lambda batch: network(prepare(batch), training=False), reduce_retracing=True)
+    embed = tf.function(lambda batch: network(prepare(batch), training=False), autograph=False, reduce_retracing=True)
     batches = tf.data.Dataset.from_tensor_slices(inputs).batch(_BATCH_SIZE)
     return tf.concat([embed(batch) for batch in tqdm(batches, desc="embedding", disable=None, leave=False)], axis=0)

@@ -56,23 +56,23 @@ class WaveformModule(tf.Module):
         self._model_id = model_id
         self._front_end = front_end
 
-    @tf.function(input_signature=[])
+    @tf.function(input_signature=[], autograph=False)
     def model_id(self) -> tf.Tensor:
         """The name of the model, string []: embeddings of two models are never compared."""
         return tf.constant(self._model_id)
 
-    @tf.function(input_signature=[])
+    @tf.function(input_signature=[], autograph=False)
     def front_end_id(self) -> tf.Tensor:
         """The id of the front end, string []."""
         return tf.constant(self._front_end.id)
 
-    @tf.function(input_signature=[])
+    @tf.function(input_signature=[], autograph=False)
     def front_end(self) -> Dict[str, tf.Tensor]:
         """The waveforms that the model takes and the windows that it makes of them, int32 [] each."""
         names = ("sample_rate_hz", "num_channels", "window_samples", "hop_samples")
         return {name: tf.constant(getattr(self._front_end, name)) for name in names}
 
-    @tf.function
+    @tf.function(autograph=False)
     def __call__(self, waveform: tf.Tensor, num_samples: Optional[tf.Tensor] = None) -> Dict[str, tf.Tensor]:
         if waveform.shape.rank == 1:
             waveform = waveform[tf.newaxis]
@@ -81,7 +81,9 @@ class WaveformModule(tf.Module):
         return self._infer(waveform, num_samples)
 
     # Traced once; every way of calling the model shares it.
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)], autograph=False
+    )
     def _infer(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
         num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
         inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])

@@ -99,7 +99,7 @@ def entropy_clustering(
     return ClusteringTerms(loss_of(embeddings, kernel, bias), entropy, cross_entropy, mean)
 
 
-@tf.function
+@tf.function(autograph=False)
 def assign(
     embeddings: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, blocks: Blocks = DEFAULT_BLOCKS
 ) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -123,7 +123,7 @@ def assign(
     return cluster, 1.0 / total
 
 
-@tf.function
+@tf.function(autograph=False)
 def _statistics(
     inputs: Inputs, shares: tf.Tensor, blocks: Blocks
 ) -> Tuple[State, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -151,7 +151,7 @@ def _statistics(
     return norms, entropy, cross_entropy, mean, kept
 
 
-@tf.function
+@tf.function(autograph=False)
 def _cross_entropy(inputs: Inputs, norms: State, mean: tf.Tensor, kept: tf.Tensor, blocks: Blocks) -> tf.Tensor:
     """-sum_k p_ik log q_k where q is known beforehand."""
 
@@ -162,7 +162,7 @@ def _cross_entropy(inputs: Inputs, norms: State, mean: tf.Tensor, kept: tf.Tenso
     return _Sweeps(inputs, blocks).again(kept, step, [tf.zeros_like(norms[0])])[0]
 
 
-@tf.function
+@tf.function(autograph=False)
 def _gradients(
     inputs: Inputs,
     upstream: tf.Tensor,

@@ -11,6 +11,7 @@ from audioset_triplet.records import schema
 REFUSED = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 
 
+@tf.autograph.experimental.do_not_convert
 def parse_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict[str, tf.Tensor]:
     """One record, in the graph.
 
@@ -31,6 +32,7 @@ def parse_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict[str, tf.Ten
     return _parse(serialized, schema.TYPES, num_channels)
 
 
+@tf.autograph.experimental.do_not_convert
 def parse_audiovisual_clip(serialized: tf.Tensor, num_channels: int = 1) -> Dict[str, tf.Tensor]:
     """One record of a clip with images, in the graph.
 

@@ -63,6 +63,7 @@ def interleaved(
     )
 
 
+@tf.autograph.experimental.do_not_convert
 def read_clips(
     files: Sequence[str], folds: Sequence[int], deterministic: bool, with_frames: bool = False, num_channels: int = 1
 ) -> tf.data.Dataset:

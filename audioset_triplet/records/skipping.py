@@ -63,6 +63,7 @@ class SkippedRecords:
             self._report(f"{self._files[file]}: record {frame.index}: {frame.damage}")
 
 
+@tf.autograph.experimental.do_not_convert
 def read_clips(
     files: Sequence[str],
     folds: Sequence[int],

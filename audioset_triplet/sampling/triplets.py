@@ -53,6 +53,7 @@ def shares_group(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(equal, axis=[2, 3])
 
 
+@tf.autograph.experimental.do_not_convert
 def draw_distractors(group_ids: tf.Tensor, candidates: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """For each row of `group_ids` [B, M] a uniformly drawn row of `candidates` [B, M'] with which it shares no id.
 
@@ -77,6 +78,7 @@ def rows_per_method(batch_size: int, config: SamplingConfig) -> Dict[str, int]:
     return {method: rows[method] for method in sorted(rows, key=lambda name: name not in POSITIVE_WINDOW_METHODS)}
 
 
+@tf.autograph.experimental.do_not_convert
 def sample_triplets(
     windows: Dict[str, tf.Tensor],
     config: SamplingConfig,

@@ -184,6 +184,7 @@ def _is_active(pcm: tf.Tensor, start: tf.Tensor, front_end: FrontEnd) -> tf.Tens
     return loudness.is_active(samples.tensor_to_waveform(piece), offset[tf.newaxis], front_end)[0]
 
 
+@tf.autograph.experimental.do_not_convert
 def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: int) -> tf.data.Dataset:
     """All windows of all clips, once: clip ids (string [B]), features [B, T, F] and loudness weights [B].
 
@@ -201,6 +202,7 @@ def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: 
     return windows.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
+@tf.autograph.experimental.do_not_convert
 def random_windows(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.data.Dataset:
     """A window from each clip, with the clip's labels.
 
@@ -214,6 +216,7 @@ def random_windows(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
 
 
+@tf.autograph.experimental.do_not_convert
 def recording_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int, max_gap_seconds: float) -> tf.data.Dataset:
     """Two windows from each clip.
 
@@ -233,6 +236,7 @@ def recording_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int, max_
     return clips.enumerate().map(pair, num_parallel_calls=tf.data.AUTOTUNE)
 
 
+@tf.autograph.experimental.do_not_convert
 def audio_visual_pairs(
     clips: tf.data.Dataset, front_end: FrontEnd, seed: int, max_gap_seconds: float, image_size: int
 ) -> tf.data.Dataset:
@@ -302,6 +306,7 @@ def _scaled(image: tf.Tensor, image_size: int) -> tf.Tensor:
     return tf.cast(tf.round(resized), tf.uint8)
 
 
+@tf.autograph.experimental.do_not_convert
 def label_pairs(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.data.Dataset:
     """Pairs of windows from two clips with a common label; clips without labels are left out.
 

@@ -103,6 +103,7 @@ def triplet_batches(
     return pipeline.delivered(batches)
 
 
+@tf.autograph.experimental.do_not_convert
 def to_triplets(config: TripletConfig, batch: WindowBatch) -> TripletBatch:
     """The triplets of a batch, or of a device's part of it, whose number of rows is static."""
     windows = {name: getattr(batch, name) for name in ("pcm", "group_ids", "has_positive_window", "example_id")}

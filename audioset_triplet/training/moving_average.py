@@ -56,7 +56,7 @@ class MovingAverage(tf.keras.callbacks.Callback):
             for average, weight in zip(copy.variables, networks[name].variables)
         ]
         self._decay, self._step = decay, first_step
-        self._follow = tf.function(self._follow_once)
+        self._follow = tf.function(self._follow_once, autograph=False)
 
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         if not self._pairs:

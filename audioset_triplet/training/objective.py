@@ -114,6 +114,7 @@ class ObjectiveModel(tf.keras.Model):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.submodels["network"](inputs, training=training)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: Any) -> Dict[str, tf.Tensor]:
         batch = self._prepare(batch)
         variables = self.trainable_variables

@@ -1,6 +1,7 @@
 """A folder of embeddings is that of its input, whoever makes it and however often they are stopped."""
 
 import csv
+import functools
 import os
 import pathlib
 import random
@@ -31,6 +32,14 @@ MODULE = "experiments.embed"
 def model(folder):
     """Jobs take a model by its path."""
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models_loaded_once():
+    """A job loads its model anew, which takes longer than the job of a test; no model here changes."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(loaded_model, "load", functools.cache(loaded_model.load))
+        yield
 
 
 @pytest.fixture

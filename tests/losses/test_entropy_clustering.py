@@ -98,7 +98,7 @@ def test_many_clusters_are_as_exact(num_clusters, xla):
     # In float64: the dense expression in float32 is itself off by up to 4e-5 at larger logits.
     values = head(num_clusters, batch_size=32, size=16, scale=0.25)
     options = {"block_logits": 32 * num_clusters // 6, "kept_logits": 32 * num_clusters // 2, "xla": xla}
-    step = tf.function(lambda *values: with_gradients(blocked, list(values), 1.1, **options))
+    step = tf.function(lambda *values: with_gradients(blocked, list(values), 1.1, **options), autograph=False)
     expected = with_gradients(dense, [tf.cast(value, tf.float64) for value in values], 1.1)
     assert_close(step(*values), expected)
     assert_close(step(*values), with_gradients(dense, values, 1.1))
@@ -113,7 +113,9 @@ def test_a_cluster_at_a_time_where_blocks_are_smaller():
 def test_a_step_that_is_compiled_as_a_whole():
     values = head(200)
     options = {"block_logits": 7 * BATCH, "kept_logits": 63 * BATCH, "xla": "whole"}
-    step = tf.function(lambda *values: with_gradients(blocked, list(values), 1.1, **options), jit_compile=True)
+    step = tf.function(
+        lambda *values: with_gradients(blocked, list(values), 1.1, **options), autograph=False, jit_compile=True
+    )
     assert_close(step(*values), with_gradients(dense, values, 1.1))
 
 

@@ -75,7 +75,9 @@ def samples_of(clip: schema.Clip) -> List[int]:
 
 
 def in_graph(parse: Callable[..., Dict[str, tf.Tensor]], channels: int) -> Callable[..., Dict[str, tf.Tensor]]:
-    return tf.function(lambda record: parse(record, channels), input_signature=[tf.TensorSpec([], tf.string)])
+    return tf.function(
+        lambda record: parse(record, channels), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+    )
 
 
 parse_mono, parse_stereo = (in_graph(parsing.parse_clip, channels) for channels in (1, 2))

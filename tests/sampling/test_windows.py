@@ -28,7 +28,7 @@ def traced_draws(front_end, max_gap_seconds):
             fn_output_signature=signature,
         )
 
-    return tf.function(draw)
+    return tf.function(draw, autograph=False)
 
 
 def drawn_starts(num_samples, max_gap_seconds=10.0, draws=300, front_end=FRONT_END):

@@ -33,11 +33,12 @@ from tests.training.tiny_runs import check_killed_run
 MODULE = "experiments.train_classifier"
 TINY = dict(preset="small_classifier", width=0.0625, blocks="1,1,1,1", batch_size=8)
 TINY.update(log_every_steps=2, checkpoint_every_steps=3)
+TOY_RUN = dict(TINY, architecture="toy")  # for programs that tests.toy_network runs
 
 
 @pytest.fixture(scope="module", autouse=True)
 def toy():
-    """An architecture that is built in no time; programs, in their own processes, have the ResNet."""
+    """An architecture that is built in no time; of programs only those that tests.toy_network runs know it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(ARCHITECTURES, "toy", TOY)
         yield
@@ -301,7 +302,13 @@ def test_the_program_trains_and_scores(data, tmp_path):
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_path):
     recipe = dict(
-        loss="sigmoid", prior_exponent=0.5, bottleneck=8, dropout=0.3, class_balance="repeat", average_from=0.25
+        architecture="fc",
+        loss="sigmoid",
+        prior_exponent=0.5,
+        bottleneck=8,
+        dropout=0.3,
+        class_balance="repeat",
+        average_from=0.25,
     )
     recipe.update(mixup_alpha=1, mixup_share=0.7, time_masks=2, band_masks=2, dropped_windows="negative")
     recipe["frame_labels"] = frame_label_files.write(
@@ -325,8 +332,8 @@ def test_clips_with_several_labels_are_learned_and_scored(tmp_path):
     for index in (3, 4, 12):
         made[index] = dataclasses.replace(made[index], labels=(0, 3), label_names=("class0", "class3"))
     data = tiny_records.write(tmp_path / "clips.tfrecord", made)
-    arguments = processes.flags(**TINY, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
-    result = processes.run(MODULE, *arguments)
+    arguments = processes.flags(**TOY_RUN, data=data, folds=1, eval_folds=2, workdir=tmp_path / "run", steps=4)
+    result = processes.run("tests.toy_network", MODULE, *arguments)
     assert result.returncode == 0, result.stderr
     assert "sigmoid, as some clips have several labels" in result.stderr
     scored = scores.read(str(tmp_path / "run" / "scores.parquet"))

@@ -22,6 +22,8 @@ from tests.training.tiny_runs import TINY_BACKBONE, check_killed_run, tiny_confi
 MODULE = "experiments.train_triplet"
 TINY = dict(preset="small", width=0.0625, blocks="1,1,1,1", embedding_size=8, batch_size=8)
 TINY.update(log_every_steps=2, checkpoint_every_steps=3)
+TOY_PROGRAM = ("tests.toy_network", MODULE)
+TOY_RUN = dict(TINY, architecture="toy")
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +136,10 @@ def test_killed_and_resumed_ends_with_the_weights_of_a_run_left_alone(data, tmp_
 
 @pytest.mark.slow
 def test_sigterm_saves_and_exits_with_0(data, tmp_path):
-    options = {**TINY, "log_every_steps": 1, "checkpoint_every_steps": 100_000}
+    options = {**TOY_RUN, "log_every_steps": 1, "checkpoint_every_steps": 100_000}
     arguments = processes.flags(**options, data=data, workdir=tmp_path / "run", steps=100_000)
     path = tmp_path / "run" / "tensorboard"  # there before the first step, which takes the longest
-    assert processes.stop_when_there(MODULE, *arguments, path=path, signal_number=signal.SIGTERM) == 0
+    assert processes.stop_when_there(*TOY_PROGRAM, *arguments, path=path, signal_number=signal.SIGTERM) == 0
     last_step = metrics_log.read(str(tmp_path / "run"))[-1]["step"]
     assert trained_networks.restore_embedding(str(tmp_path / "run"))[2].endswith(f"ckpt-{last_step}")
 
@@ -159,9 +161,9 @@ def test_a_run_on_two_devices(data, tmp_path):
 @pytest.mark.slow
 def test_two_workers_end_where_another_process_writes(data, tmp_path):
     (tmp_path / "run").mkdir()
-    flags = processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=2, strategy="multi_worker")
+    flags = processes.flags(**TOY_RUN, data=data, workdir=tmp_path / "run", steps=2, strategy="multi_worker")
     with processes.held_by_another(tmp_path / "run"):
-        chief, other = processes.start_workers(2, MODULE, *flags)
+        chief, other = processes.start_workers(2, *TOY_PROGRAM, *flags)
         assert (chief.wait(timeout=120), other.wait(timeout=120)) == (1, 1)
     assert "run: another process writes there: wait for it" in chief.output()[1]
     assert other.output()[1].splitlines()[-1].startswith("error: another worker was lost")
@@ -172,10 +174,10 @@ def test_two_workers_end_where_another_process_writes(data, tmp_path):
 @pytest.mark.timeout(600)
 def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
     def arguments(steps):
-        return processes.flags(**TINY, data=data, workdir=tmp_path / "run", steps=steps, strategy="multi_worker")
+        return processes.flags(**TOY_RUN, data=data, workdir=tmp_path / "run", steps=steps, strategy="multi_worker")
 
     checkpoint_folder, many = tmp_path / "run" / "checkpoints", 100_000
-    chief, other = processes.start_workers(2, MODULE, *arguments(many))
+    chief, other = processes.start_workers(2, *TOY_PROGRAM, *arguments(many))
     while not list(checkpoint_folder.glob("ckpt-*.index")):
         assert chief.poll() is None and other.poll() is None, (chief.output(), other.output())
         time.sleep(0.05)
@@ -187,7 +189,9 @@ def test_a_run_on_two_workers_of_which_one_is_lost(data, tmp_path):
     saved = checkpoints.step_of(tf.train.latest_checkpoint(str(checkpoint_folder)))
     path = tmp_path / "run" / "config.json"
     path.write_text(path.read_text().replace(f'"steps": {many}', f'"steps": {saved + 1}'))
-    processes.run_workers(2, MODULE, *arguments(saved + 1))  # both from that step on, or one would wait for the other
+    processes.run_workers(
+        2, *TOY_PROGRAM, *arguments(saved + 1)
+    )  # both from that step on, or one would wait for the other
     assert (checkpoint_folder / f"ckpt-{saved + 1}.index").exists()
     lines = metrics_log.read(str(tmp_path / "run"))
     steps = [line["step"] for line in lines]
