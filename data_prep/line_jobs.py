@@ -13,7 +13,7 @@ from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs import storage
 from audioset_triplet.jobs.folder import NUM_BYTES, PLAN_DIGEST, Folder
-from audioset_triplet.jobs.job import Job
+from audioset_triplet.jobs.job import Job, Progress
 
 # An item -> its result, both as JSON has them; goes to workers by pickle.
 Work = Callable[[Any], Any]
@@ -89,17 +89,22 @@ def results(
     ]
     storage.delete([folder.report_path(shard.name) for shard in todo])
     do_shard = functools.partial(_do_shard, work=job.work, depends_on=job.depends_on)
-    runners.run(Job(folder, do_shard, job.unit), todo, runner, beam_options)
+    num_before = len(items) - sum(map(len, todo))
+    runners.run(Job(folder, do_shard, job.unit), todo, runner, beam_options, num_before=num_before)
     lines = [line for shard in shards for line in storage.read_bytes(folder.path(shard.name)).splitlines()]
     return [json.loads(line) for line in lines]
 
 
-def _do_shard(folder: Folder, name: str, work: Work, depends_on: str) -> None:
+def _do_shard(folder: Folder, name: str, progress: Progress, work: Work, depends_on: str) -> None:
     plan = folder.read_plan(name)
     digest = _digest(depends_on, plan)
     if folder.is_done(name, digest):
         return
-    data = _lines([work(json.loads(line)) for line in plan.splitlines()])
+    results = []
+    for line in plan.splitlines():
+        results.append(work(json.loads(line)))
+        progress(len(results))
+    data = _lines(results)
     storage.write_bytes(folder.temporary(), folder.path(name), data)
     report: Dict[str, Any] = {PLAN_DIGEST: digest, NUM_BYTES: len(data)}
     folder.write_report(name, report)

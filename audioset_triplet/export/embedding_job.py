@@ -142,10 +142,9 @@ def embed(
         model = embedding_shard.load_model(config.model, config.what)
         announce(model.description)
         audio = audio_clips.find(source, config.folds, model)
-        form = _FORMS[config.what, config.format]
-        _require_form(folder, form, audio)
+        _require_format(folder, config, audio)
         settings = _settings(folder, model.info, config, audio)
-        plan = _plan(folder, audio, settings, form)
+        plan = _plan(folder, audio, settings, _FORMS[config.what, config.format])
         folder.make()
         folder.write_settings(settings)
         if config.format == "tfrecord":
@@ -201,14 +200,15 @@ def _settings(folder: Folder, info: PartInfo, config: EmbeddingConfig, audio: Au
     return {**own, "num_shards": num_shards}
 
 
-def _require_form(folder: Folder, form: _Form, audio: AudioInput) -> None:
+def _require_format(folder: Folder, config: EmbeddingConfig, audio: AudioInput) -> None:
     """A folder in two formats would be added to in one of them and read in the other, records of two kinds in none."""
     folders = {os.path.dirname(item.path) for item in audio.items if item.is_records}
-    if form.extension == ".tfrecord" and folder.root in folders:
+    if config.format == "tfrecord" and folder.root in folders:
         raise UserError(f"{folder.root}: holds the records that are to be embedded: choose another --output.")
-    for (what, format), other in _FORMS.items():
-        if other != form and folder.reported(f"{other.prefix}-*-of-*{other.extension}"):
-            raise UserError(f"{folder.root}: holds {what} of --format={format}: choose another --output.")
+    for (what, format), form in _FORMS.items():
+        is_other = what == config.what and format != config.format
+        if is_other and folder.reported(f"{form.prefix}-*-of-*{form.extension}"):
+            raise UserError(f"{folder.root}: holds --format={format}, not {config.format}: choose another --output.")
 
 
 def _require_moved(folder: Folder, kind: str, root: str, audio: AudioInput) -> None:

@@ -252,8 +252,8 @@ def test_every_evaluation_of_whole_splits_names_the_digests_of_the_card(records,
         "knn": {"train_folds": (1,)},
     }
     sets = comparisons.embedding_sets(str(tmp_path), compared={"other": str(tmp_path)})
-    for name, config_class in TASKS.items():
-        comparison = comparisons.compare(config_class(folds=(2,), **options[name]), sets)
+    for name, others in options.items():
+        comparison = comparisons.compare(TASKS[name](folds=(2,), **others), sets)
         report = evaluation_report.build(comparison)
         digests = {"clips_digest": evaluated}
         if name != "retrieval":

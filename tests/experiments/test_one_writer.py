@@ -10,6 +10,7 @@ from tests import processes, programs
 WRITERS = {
     "data_prep.synthesize_videos": ("output", {}),
     "experiments.cluster": ("workdir", {"embeddings": "none", "num_clusters": 2}),
+    "experiments.describe_models": ("output", {}),
     "experiments.evaluate": ("output", {"embeddings": "none"}),
     "experiments.evaluate_coincidence": ("output", {"workdir": "none", "data": "none"}),
     "experiments.export_model": ("output", {"workdir": "none"}),
@@ -17,6 +18,7 @@ WRITERS = {
     "experiments.label_clusters": ("workdir", {"task": "propagate", "assignments": "none"}),
     "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
     "experiments.quickstart": ("output", {}),
+    "experiments.refine_labels": ("output", {"scores": "none"}),
     "experiments.reproduce_jansen2018": ("output", {"data": "none"}),
     "experiments.score": ("output", {"workdir": "none", "data": "none"}),
     "experiments.search": ("output", {"embeddings": "none", "query": "none"}),
@@ -28,7 +30,7 @@ WRITERS = {
     "experiments.train_triplet": ("workdir", {"data": "none"}),
 }
 # They hold it where they know what they write (a job's folder), or write a single file.
-OTHERS = ("experiments.embed", "experiments.draw_methods")
+OTHERS = ("data_prep.synthesize_scenes", "experiments.embed", "experiments.draw_methods")
 
 
 @pytest.fixture(scope="module")
