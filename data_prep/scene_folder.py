@@ -7,7 +7,7 @@
     parts/              results of processes, for the next run
 
 Scaper (Salamon et al. 2017) makes such scenes too. It is not used: Scaper 1.6.5 needs soxbindings, of which there is no
-wheel for any Python of this project, and jams with pandas, jsonschema and mir_eval.
+wheel for Python 3.10 and newer, and jams with pandas, jsonschema and mir_eval.
 """
 
 import dataclasses

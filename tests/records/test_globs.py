@@ -9,7 +9,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.records import globs
 
 
-def test_expand_globs(tmp_path: pathlib.Path) -> None:
+def test_expand(tmp_path: pathlib.Path) -> None:
     for name in ("b1", "a1", "a2", "c"):
         (tmp_path / name).write_bytes(b"")
     assert globs.expand(f"{tmp_path}/b*, {tmp_path}/a?,{tmp_path}/a1") == [
