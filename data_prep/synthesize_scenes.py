@@ -1,9 +1,12 @@
 r"""Mixes labelled clips into scenes of several labels with known onsets, in the formats of AudioSet.
 
     python -m data_prep.synthesize_scenes --source=ESC-50-master --folds=1,2,3 --scenes=4000 --output=train-scenes
-    python -m data_prep.synthesize_scenes --source=ESC-50-master --folds=4     --scenes=1000 --output=eval-scenes
+    python -m data_prep.synthesize_scenes --source=ESC-50-master --folds=4 --scenes=1000 --output=eval-scenes \
+        --prior_ratio=1 --highest_prior=0.06
     python -m data_prep.prepare_audioset  --segments=train-scenes/segments.csv --source=train-scenes/audio \
         --class_labels=train-scenes/class_labels_indices.csv --output=train-records
+    python -m data_prep.prepare_audioset  --segments=eval-scenes/segments.csv --source=eval-scenes/audio \
+        --class_labels=eval-scenes/class_labels_indices.csv --output=eval-records
 
 --source is a folder of ESC-50 or UrbanSound8K, or any labelled folder, as prepare_folder reads it; --data_set=synthetic
 needs none. Clips with several labels are left out. A scene lasts ten seconds; each class is in it by its prior, from
