@@ -2,9 +2,10 @@ r"""Turns any folder of videos into TFRecords of clips with audio and images.
 
     python -m data_prep.prepare_audiovisual --source=videos --output=records
 
-takes every video below the folder (mp4, m4v, mov, webm, mkv; also with .gz after the name, or in .tar archives). Its
-audio becomes the same clips, labels and folds as in prepare_folder, which explains the shared flags. Each clip gets
---frames_per_second images of the video, JPEGs of --image_size pixels a side, with their times relative to the audio.
+takes every video below the folder: mp4, mov, webm, mkv, avi, mpg and the other VIDEO_EXTENSIONS of
+audioset_triplet/media/extensions.py, also with .gz after the name, or in .tar archives. Its audio becomes the same
+clips, labels and folds as in prepare_folder, which explains the shared flags. Each clip gets --frames_per_second images
+of the video, JPEGs of --image_size pixels a side, with their times relative to the audio.
 
 A video without an audio track or without images, or a damaged one, is left out as a whole, with its reason in
 rejects.csv. A clip after the last image of its video has no images.

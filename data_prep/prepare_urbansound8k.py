@@ -3,9 +3,9 @@
     python -m data_prep.prepare_urbansound8k --source=UrbanSound8K --output=records
 
 reads metadata/UrbanSound8K.csv (or UrbanSound8K.csv) and the files that it names in audio/fold1 to audio/fold10, of any
-rate and number of channels, and writes records/fold1-00000-of-00002.tfrecord and so on: a record per
-slice, at most 4 s of 16 kHz mono (or --sample_rate_hz and --channels), with its class, official fold and Freesound
-recording. Clips that cannot be used are counted, and listed in rejects.csv.
+rate and number of channels, and writes records/fold1-00000-of-00002.tfrecord and so on: a record per slice, at most 4 s
+of 16 kHz mono (or --sample_rate_hz and --channels), with its class, official fold and Freesound recording. Clips that
+cannot be used are counted, and listed in rejects.csv.
 """
 
 import pathlib

@@ -10,8 +10,8 @@ train    trains a cluster head on frozen embeddings: with the clustering loss, w
          same command, or with k-means. Flags: --method, --unit, --folds, those of the head and of training.
 assign   writes OUTPUT/assignments.parquet, the cluster of every clip or window with its probability, and
          OUTPUT/clusters.parquet, the size and the most probable members of every cluster. --workdir is one of train, or
-         of a training whose network learned clusters too. Flags: --unit (if given), --folds, --top, and
-         those of the runner: all cores or GPUs of the machine work, or a cluster, whose options follow after --.
+         of a training whose network learned clusters too. Flags: --unit (if given), --folds, --top, and those of the
+         runner: all cores or GPUs of the machine work, or a cluster, whose options follow after --.
 report   writes OUTPUT/results.json (flat keys such as cluster/nmi), OUTPUT/report.html and a page for each of the
          --pages largest clusters, with the audio of its members if --data is given. --compare evaluates other
          assignments of the same clips or windows too.

@@ -6,7 +6,8 @@ r"""Refines weak labels: finds the windows of each clip that its labels belong t
       --frame_labels=refined/frame_labels.parquet --workdir=runs/second
 
 The score of each window for a label is divided by the largest in the clip; windows at or above --threshold keep the
-label (the AudioSet talk's label refinement). The scores of the second classifier can be refined again.
+label (the label refinement of AudioSet's talk, Saurous et al. 2017). The scores of the second classifier can be refined
+again.
 
 OUTPUT/frame_labels.parquet has a row per window and label of a clip, with the divided score and whether it is kept.
 OUTPUT/results.json counts what is kept, for each class; OUTPUT/report.html shows it, and the clips that change most.

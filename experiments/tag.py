@@ -9,8 +9,7 @@ train_coincidence). --input is an audio file, a folder of them (searched to any 
 For a file its windows are printed, each with its strongest classes; for several, a line each. OUTPUT/FILE.html plays
 the file along its waveform, its spectrogram and the classes with the highest scores, and OUTPUT/FILE.png is the same
 image; OUTPUT/index.html links to the pages of a folder, and OUTPUT/tags.csv has the scores of the classes that are
-shown, in every window. experiments.embed --what=scores stores all
-scores, also of large archives.
+shown, in every window. experiments.embed --what=scores stores all scores, also of large archives.
 """
 
 from absl import flags
