@@ -3,6 +3,7 @@
 All files of `store` are written and read here. Files without checksums, from older versions, are read too.
 """
 
+import contextlib
 from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Union
 
 import pyarrow as pa
@@ -36,14 +37,17 @@ def read(where: Where, columns: Optional[List[str]] = None) -> pa.Table:
     Raises:
         pa.ArrowException, OSError: it is damaged, or no Parquet.
     """
-    table = pq.read_table(where, columns=columns, page_checksum_verification=True)
+    with _damaged_names():
+        table = pq.read_table(where, columns=columns, page_checksum_verification=True)
+        _require_text(table.schema)
     table.validate(full=True)  # text that is no UTF-8, for example
     return table
 
 
 def batches(path: str, batch_size: int, columns: Optional[List[str]] = None) -> Iterator[pa.RecordBatch]:
     """The rows of a file, at most `batch_size` at a time; raises what `read` raises."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as part:
+    with _damaged_names(), pq.ParquetFile(path, page_checksum_verification=True) as part:
+        _require_text(part.schema_arrow)
         for batch in part.iter_batches(batch_size, columns=columns):
             batch.validate(full=True)
             yield batch
@@ -51,4 +55,22 @@ def batches(path: str, batch_size: int, columns: Optional[List[str]] = None) -> 
 
 def schema_of(path: str) -> pa.Schema:
     """The columns and the metadata of a file; raises what `read` raises."""
-    return pq.read_schema(path)
+    with _damaged_names():
+        schema = pq.read_schema(path)
+        _require_text(schema)
+        return schema
+
+
+def _require_text(schema: pa.Schema) -> None:
+    """Raises a UnicodeDecodeError if a name is no UTF-8: pyarrow decodes names when they are asked for."""
+    for field in schema:
+        str(field.name)
+
+
+@contextlib.contextmanager
+def _damaged_names() -> Iterator[None]:
+    """Checksums are of pages alone: a name of a column that is no UTF-8 is damage like any other."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"a name is not UTF-8: {error}") from error

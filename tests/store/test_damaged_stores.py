@@ -84,6 +84,7 @@ def with_metadata(path, **metadata):
         lambda path: pq.write_table(pq.read_table(path).select(["clip_id"]), path),
         lambda path: with_column(path, "clip_id", lambda table: pa.nulls(table.num_rows, pa.string())),
         lambda path: (path.unlink(), path.mkdir()),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"clip_id", b"clip\xc2id")),
     ],
 )
 @pytest.mark.parametrize("store", STORES)
