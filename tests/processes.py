@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import pathlib
 import random
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -27,6 +29,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
 _FORK_SERVER.set_forkserver_preload(["tests.preloaded"])
+
+# Starting a process asks for the exit codes of all others too, and of two threads that ask for one only one gets it.
+_ONE_AT_A_TIME = threading.RLock()
 
 _STREAMS = {1: "stdout", 2: "stderr"}  # file descriptor -> name of its file
 
@@ -57,7 +62,8 @@ class Program:
         self._process = _FORK_SERVER.Process(
             target=_run, args=(module, [*map(str, arguments)], {**environment(), **variables}, self._folder.name)
         )
-        self._process.start()
+        with _ONE_AT_A_TIME:
+            self._process.start()
         atexit.register(self._process.kill)  # else the tests would wait for it at their end
 
     @property
@@ -67,31 +73,34 @@ class Program:
 
     @property
     def returncode(self) -> Optional[int]:
-        return self._process.exitcode
+        return self.poll()
 
     def poll(self) -> Optional[int]:
-        return self._process.exitcode
+        with _ONE_AT_A_TIME:
+            return self._process.exitcode
 
     def wait(self, timeout: Optional[float] = None) -> int:
         """Waits for the end and returns the exit code; kills what takes longer, and fails."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        multiprocessing.connection.wait([self._process.sentinel], timeout)
+        returncode = self.poll()
+        if returncode is None:
             self.kill()
             raise AssertionError(f"{self.name} takes more than {timeout} s:\n{''.join(self.output())}")
-        return self._process.exitcode
+        return returncode
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
+        with _ONE_AT_A_TIME:
+            self._process.kill()
+            self._process.join()
 
     def kill_all(self) -> None:
         """Kills it together with the processes that it started, as when a machine goes down."""
         os.killpg(self.pid, signal.SIGKILL)
-        self._process.join()
+        self.wait()
 
     def output(self) -> Tuple[str, str]:
         """What it wrote so far to stdout and to stderr."""
