@@ -243,7 +243,7 @@ def test_two_processes_write_the_bytes_of_one(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
-    world = processes.flags(output=tmp_path / "world", num_videos=40, num_kinds=4, seconds=3.0)
+    world = processes.flags(output=tmp_path / "world", num_videos=40, num_kinds=4, seconds=3.0, num_workers=1)
     made = processes.run("data_prep.synthesize_videos", *world)
     assert made.stdout == f"40 videos -> {tmp_path}/world (labels: {tmp_path}/world/videos.csv)\n", made.stderr
     again = processes.error_of(processes.run("data_prep.synthesize_videos", *world))
