@@ -118,7 +118,7 @@ def test_bad_calls_are_one_clear_line(folder, tmp_path):
     for options, message in [
         (dict(model_id="audioset-v1"), "--features is required"),
         (dict(features=tmp_path / "none" / "*.tfrecord", model_id="x"), "no such file"),
-        (dict(features=root, model_id="x"), f"no *.tfrecord in this folder; {root} holds"),
+        (dict(features=root, model_id="x"), f"no *.tfrecord in this folder; {root} has "),
         (dict(features=theirs), "name it with --model_id"),
         (dict(features=ours, fold=1), "leave out --model_id, --class_labels and --fold"),
         (dict(features=theirs, model_id="x", class_labels=tmp_path / "none"), "no such file"),
