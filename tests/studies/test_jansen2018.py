@@ -14,6 +14,7 @@ from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletC
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import reading
 from audioset_triplet.records.splits import DataSplit
+from audioset_triplet.studies import dry_run as plans
 from audioset_triplet.studies import grid, progress
 from audioset_triplet.studies.cells import plan
 from audioset_triplet.studies.jansen2018 import dry_run, evaluations, rows, settings
@@ -192,11 +193,16 @@ def test_damaged_settings_are_named(tmp_path, splits):
         extended(tmp_path, splits)
 
 
+def described(planned, finished, table_rows, configs):
+    budgets = dry_run.budgets([row.name for row in table_rows], configs)
+    return list(plans.describe(planned, finished, budgets, dry_run.networks(configs, EVALUATIONS)))
+
+
 def test_the_plan_lists_what_is_done_and_how_many_steps_are_left():
     table_rows, configs = rows.build(BASE)
     planned = plan(table_rows, ["fold4"], [0], ["log_mel", "untrained", "joint", "topline"])
     finished = [make_result("joint", cell.task, [0.5]) for cell in planned if cell.row == "joint"]
-    lines = list(dry_run.describe(planned, {result.cell: result for result in finished}, configs, EVALUATIONS))
+    lines = described(planned, {result.cell: result for result in finished}, table_rows, configs)
     assert len(lines) == 5
     assert lines[0].split()[:5] == ["fold4/log_mel", "no", "training", "retrieval", "to"]
     assert "no training" in lines[1] and "60 steps" in lines[2] and "knn done" in lines[2] and "knn to do" in lines[3]
@@ -205,7 +211,7 @@ def test_the_plan_lists_what_is_done_and_how_many_steps_are_left():
 
 def test_the_plan_counts_a_network_for_each_draw_of_few_labels():
     table_rows, configs = rows.build(BASE, few_labels_from_scratch=True)
-    *_, last = dry_run.describe(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, configs, EVALUATIONS)
+    *_, last = described(plan(table_rows, ["fold4"], [0], ["resnet50"]), {}, table_rows, configs)
     # All labels, and two trials of 1 and 5 labels.
     assert last.startswith("0 of 2 cells are done; networks to train: 5, at most 300 steps")
 

@@ -11,8 +11,8 @@ from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.evaluation.table import Cell, Table
 from audioset_triplet.records import splits
 from audioset_triplet.reports import charts, comparison
-from audioset_triplet.runs import metrics_log
-from audioset_triplet.studies import cells, grid, tables
+from audioset_triplet.studies import cells, grid, tables, training_curves
+from audioset_triplet.studies import dry_run as plans
 from audioset_triplet.studies.jansen2018 import dry_run, evaluations, rows, settings, stages
 
 
@@ -35,7 +35,7 @@ def run(config: Jansen2018Config, base: TripletConfig) -> str:
         return Table(table_rows, planned, finished.values())
 
     def report(finished: grid.Results, known: Dict[str, Any]) -> None:
-        tables.write(config.output, table(finished), training_curves(config.output, finished), known)
+        tables.write(config.output, table(finished), _curves(config.output, finished), known)
 
     study = grid.Study(
         output=config.output,
@@ -49,7 +49,8 @@ def run(config: Jansen2018Config, base: TripletConfig) -> str:
     if config.dry_run:
         grid.extended_settings(study)
         finished = cells.read_results(config.output)
-        return "\n".join(dry_run.describe(planned, finished, configs, measures))
+        budgets = dry_run.budgets([row.name for row in table_rows], configs)
+        return "\n".join(plans.describe(planned, finished, budgets, dry_run.networks(configs, measures)))
     if base.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     return f"\n{comparison.markdown(table(grid.fill(study)))}\nOpen {config.output}/report.html."
@@ -61,11 +62,7 @@ def _splits(config: Jansen2018Config, data: Any) -> List[splits.DataSplit]:
     return splits.fold_splits(data, config.folds, config.train_folds)
 
 
-def training_curves(output: str, finished: Iterable[Cell]) -> List[charts.Curve]:
+def _curves(output: str, finished: Iterable[Cell]) -> List[charts.Curve]:
     """The losses of the networks of some cells."""
-    curves = []
-    for run_name, row in dict.fromkeys((cell.run, cell.row) for cell in finished):
-        lines = metrics_log.read(os.path.join(output, run_name, row, "run"))
-        steps, losses = [int(line["step"]) for line in lines], [line["loss"] for line in lines]
-        curves.append(charts.Curve(row, run_name, steps, losses))
-    return curves
+    runs = dict.fromkeys((cell.run, cell.row) for cell in finished)
+    return training_curves.read((row, run, os.path.join(output, run, row)) for run, row in runs)
