@@ -39,13 +39,19 @@ def evaluate(config: ClassificationConfig, split: Split) -> ScoreMetrics:
 
 def clip_scores(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> ClipScores:
     """Scores in [0, 1] of the evaluated clips by a head trained on the clips `labelled`, bool [n], of `split.train`."""
+    model = fit(split, labelled, head, seed)
+    return split.clip_scores(_mean_scores(model, split.evaluated, len(split.classes)))
+
+
+def fit(split: Split, labelled: np.ndarray, head: HeadConfig, seed: int) -> tf.keras.Model:
+    """A head, embeddings [B, D] -> scores [B, C], trained on the clips `labelled`, bool [n], of `split.train`."""
     tf.keras.utils.set_random_seed(seed)  # dropout also depends on the global seed, which training sets
     blocks = ((rows, vectors) for rows, vectors, _ in split.train.windows(labelled))
     windows = ShuffledVectors(blocks, split.train.info.embedding_size, _BUFFER_BYTES)
     single_label = all(len(set(split.train.labels[row])) == 1 for row in np.flatnonzero(labelled))
     model = build_head(head, *windows.mean_and_variance(), len(split.classes), single_label, seed)
     _train(model, windows, split, head, single_label, seed)
-    return split.clip_scores(_mean_scores(model, split.evaluated, len(split.classes)))
+    return model
 
 
 def build_head(

@@ -66,6 +66,7 @@ class Measurement:
     class_average_precision: Dict[str, float]  # by class title; empty with several trials
     num_clips: int  # evaluated
     clips_digest: str  # of their ids
+    details: Dict[str, Any] = dataclasses.field(default_factory=dict)  # what figures need beside the means, as JSON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ class CellResult:
     clips_digest: str
     seconds: float  # of the process that finished it; the first task of a row includes its training and embedding
     made: Dict[str, str]  # date, machine and versions
+    details: Dict[str, Any] = dataclasses.field(default_factory=dict)  # as in `Measurement`
 
     def __post_init__(self) -> None:
         for measure, values in self.values.items():
@@ -260,5 +262,5 @@ def _require_same_clips(results: Iterable[CellResult]) -> None:
 
 def _without_times(result: CellResult) -> Dict[str, Any]:
     values = {**dataclasses.asdict(result), "cell": str(result.cell)}
-    del values["seconds"], values["made"]
+    del values["seconds"], values["made"], values["details"]
     return values

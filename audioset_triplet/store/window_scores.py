@@ -162,22 +162,27 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> Iterator[ClipWindows]:
     """Streams the clips of a folder, each with all of its windows; arguments and errors as for `read_batches`."""
     read_info(folder)
     for path in part_paths(folder):
-        held: Optional[ClipWindows] = None  # a batch may cut a clip in two
-        for batch in _part_batches(path, folds):
-            for piece in _pieces(batch):
-                if held and held.clip.clip_id == piece.clip.clip_id:
-                    held = ClipWindows(
-                        held.clip,
-                        np.concatenate([held.window_start_seconds, piece.window_start_seconds]),
-                        np.concatenate([held.scores, piece.scores]),
-                        np.concatenate([held.weights, piece.weights]),
-                    )
-                    continue
-                if held:
-                    yield held
-                held = piece
-        if held:
-            yield held
+        yield from whole_clips(_part_batches(path, folds))
+
+
+def whole_clips(batches: Iterable[ScoreBatch]) -> Iterator[ClipWindows]:
+    """The clips of successive batches, which may cut a clip in two."""
+    held: Optional[ClipWindows] = None
+    for batch in batches:
+        for piece in _pieces(batch):
+            if held and held.clip.clip_id == piece.clip.clip_id:
+                held = ClipWindows(
+                    held.clip,
+                    np.concatenate([held.window_start_seconds, piece.window_start_seconds]),
+                    np.concatenate([held.scores, piece.scores]),
+                    np.concatenate([held.weights, piece.weights]),
+                )
+                continue
+            if held:
+                yield held
+            held = piece
+    if held:
+        yield held
 
 
 def _pieces(batch: ScoreBatch) -> Iterator[ClipWindows]:

@@ -87,13 +87,19 @@ def find_classes(clips: Sequence[ClipInfo], config: ClassifierLossConfig) -> Cla
     return Classes(names, loss, len(clips), priors, weights)
 
 
-def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> None:
+def train(
+    config: ClassifierConfig,
+    clips: Sequence[ClipInfo],
+    workdir: str,
+    observers: Sequence[tf.keras.callbacks.Callback] = (),
+) -> None:
     """Trains a classifier in `workdir`, or goes on there (`loop.train`); classes.json says what its logits mean.
 
     Args:
         config: the settings.
         clips: what to learn from: `training_clips(config)` or some of them.
         workdir: the run directory.
+        observers: as for `loop.train`.
 
     Raises:
         Terminated, UserError: as for `loop.train`, `find_classes` and `frame_labels.read`; the run began with other
@@ -108,7 +114,7 @@ def train(config: ClassifierConfig, clips: Sequence[ClipInfo], workdir: str) -> 
     read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), learned, kept=kept)
     digests = {"frame_labels": refined.digest} if refined else {}
     source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in learned], digests=digests)
-    loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source)
+    loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source, observers)
 
 
 def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "ClassifierModel":

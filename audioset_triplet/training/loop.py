@@ -11,7 +11,7 @@ import contextlib
 import sys
 import tempfile
 import threading
-from typing import Callable, Iterator, Set, Tuple
+from typing import Callable, Iterator, Sequence, Set, Tuple
 
 import tensorflow as tf
 
@@ -33,7 +33,13 @@ BuildModel = Callable[[], ObjectiveModel]
 # The graphs of steps and batches use TensorFlow's own control flow: for AutoGraph to rewrite the sources of all their
 # functions would take a fifth of the time up to the first step, and change nothing.
 @tf.autograph.experimental.do_not_convert
-def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: RunInput) -> None:
+def train(
+    config: RunConfig,
+    workdir: str,
+    build_model: BuildModel,
+    run_input: RunInput,
+    observers: Sequence[tf.keras.callbacks.Callback] = (),
+) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
     SIGTERM saves the step that is under way and ends the run, but for one of several workers. To be called in the main
@@ -47,6 +53,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
         workdir: the run directory.
         build_model: the objective.
         run_input: what it learns from.
+        observers: Keras callbacks that are told of every step, after it may have been saved.
 
     Raises:
         Terminated: SIGTERM came.
@@ -96,6 +103,7 @@ def train(config: RunConfig, workdir: str, build_model: BuildModel, run_input: R
                     callbacks.WarningPrinter(steps, log_every, model.warning, training.warmup_steps),
                     callbacks.CheckpointSaver(manager, steps, training.checkpoint_every_steps, stop),
                     *progress.progress_bars(),
+                    *observers,
                 ],
                 verbose=0,
             )
