@@ -6,6 +6,7 @@ from typing import Tuple
 from audioset_triplet.config.evaluation import HeadConfig, SupervisedConfig
 from audioset_triplet.config.labelling import SelectionConfig
 from audioset_triplet.config.options import Config, option, require
+from audioset_triplet.config.refinement import RefinementConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,68 @@ class Jansen2018Config(Config):
             not (self.folds and self.eval_data),
             "--folds and --eval_data are two ways of holding something out: give one of them.",
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioSet2017Config(Config):
+    """The tables of Hershey et al. 2017 and of the talk on AudioSet, beside how the classifiers are trained."""
+
+    output: str = option("", "Folder of the tables and of everything that is made for them.")
+    eval_data: Tuple[str, ...] = option(
+        (),
+        "Records to evaluate on, as NAME=GLOB for each set, e.g. balanced=eval/*.tfrecord,skewed=natural/*.tfrecord. "
+        "Training leaves out the recordings of all of them.",
+    )
+    eval_folds: Tuple[int, ...] = option((), "Evaluate on clips of these folds only, in every set. Empty: all.")
+    ratings: Tuple[str, ...] = option(
+        (),
+        "Ratings of the clips of a set, as NAME=FILE with the name of the set (as --ratings of experiments.evaluate).",
+    )
+    strong_labels: Tuple[str, ...] = option(
+        (), "Events of a set with onset and offset, as NAME=FILE (as --strong_labels of experiments.evaluate)."
+    )
+    class_labels: str = option(
+        "",
+        "class_labels_indices.csv, if labels of --ratings and --strong_labels are ids such as /m/09x0r. Empty: they "
+        "are names of classes.",
+    )
+    core_minutes: float = option(
+        0.0,
+        "Budget of the training of a row, in minutes times CPU cores, in place of --steps: a warm-up measures the time "
+        "of a step for each architecture, and a row gets as many steps as fit. 0: --steps.",
+        at_least=0,
+    )
+    architectures: Tuple[str, ...] = option(
+        ("fc", "alexnet", "vgg19", "inception_v3", "resnet50", "mobilenet"),
+        "Architectures to compare. --architecture is the one of all other rows, and has to be among them.",
+    )
+    training_shares: Tuple[float, ...] = option(
+        (0.1, 0.01),
+        "Shares of the training clips to learn from, beside all; each class keeps a clip.",
+        above=0,
+        below=1,
+    )
+    prior_exponents: Tuple[float, ...] = option(
+        (0.1, 0.25, 1.0), "Values of beta (--prior_exponent of train_classifier), beside 0.", above=0, at_most=2
+    )
+    label_share: float = option(
+        0.005, "Share of the training clips whose labels the rows with few labels learn from.", above=0, below=1
+    )
+    embedding_model: str = option(
+        "",
+        "SavedModel whose embeddings a fully connected classifier (--hidden_layers, --head_epochs, ...) learns from: of "
+        "a triplet network, or of a classifier of other labels with a bottleneck. Empty: no such rows.",
+    )
+    seeds: Tuple[int, ...] = option((0,), "Training seeds, e.g. 0,1,2.", at_least=0, at_most=(1 << 32) - 1)
+    only: Tuple[str, ...] = option(
+        (), "What to compute: rows (refined: all its evaluations) and cells (refined/strong). Empty: all."
+    )
+    dry_run: bool = option(False, "Only list what is done and what there is to do.")
+    refinement: RefinementConfig = dataclasses.field(default_factory=RefinementConfig)
+    head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
+
+    def check_rules(self) -> None:
+        require(len(self.architectures) > 0, "--architectures needs the name of one.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Workers:
         requested, num_gpus = self.config.num_workers, len(gpus.visible()) if job.uses_gpu else 0
         if num_gpus and requested > num_gpus:
             raise UserError(f"--num_workers={requested}: each process needs its own GPU, and {num_gpus} are here.")
-        return max(1, min(requested or min(num_gpus or _num_cores(), job.most_workers), self.most))
+        return max(1, min(requested or min(num_gpus or num_cores(), job.most_workers), self.most))
 
 
 def do(job: Job, names: Sequence[str], workers: Workers, show: Show) -> Iterator[str]:
@@ -66,7 +66,8 @@ def do(job: Job, names: Sequence[str], workers: Workers, show: Show) -> Iterator
         yield from _in_processes(job, names, workers, show)
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """The CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -116,7 +117,7 @@ def _started(job: Job, workers: Workers) -> Iterator[Dict[Connection, BaseProces
     context = multiprocessing.get_context("spawn")
     processes: Dict[Connection, BaseProcess] = {}
     number = workers.number(job)
-    threads = str(max(1, _num_cores() // number))  # of TensorFlow and its like, in each
+    threads = str(max(1, num_cores() // number))  # of TensorFlow and its like, in each
     try:
         with _environment(OMP_NUM_THREADS=threads, TF_NUM_INTRAOP_THREADS=threads):
             for _ in range(number):

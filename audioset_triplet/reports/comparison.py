@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
-from typing import Any, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, List, Mapping, Sequence, Tuple
 
-from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, Mean, Row, Table, has_recovery
+from audioset_triplet.evaluation.table import JOINT, PUBLISHED_RECOVERY, CellResult, Mean, Row, Table, has_recovery
 from audioset_triplet.plurals import counted
 from audioset_triplet.reports import charts, page
 
@@ -146,7 +146,7 @@ def render(table: Table, curves: Sequence[charts.Curve], settings: Mapping[str, 
     return page.render(
         "comparison.html.jinja",
         sets=(),
-        facts=_facts(table),
+        facts=facts(table.results.values()),
         headline=_headline(table),
         notes=notes(table),
         unfinished=bool(table.missing),
@@ -195,8 +195,8 @@ def _wide(table: Table, task: str, measure: str) -> charts.BarChart:
     return charts.bar_chart(table, task, measure, _FULL_WIDTH)
 
 
-def _facts(table: Table) -> List[Tuple[str, str]]:
-    results = list(table.results.values())
+def facts(results: Collection[CellResult]) -> List[Tuple[str, str]]:
+    """When, on what and by what the results were made, for the footer of a page."""
     dates = sorted({result.made["date"] for result in results})
     return [
         ("made", " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))),

@@ -1,0 +1,90 @@
+"""The sets of clips that classifiers are evaluated on, each with annotations of its own."""
+
+import dataclasses
+import functools
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
+
+from audioset_triplet.clips import ClipInfo
+from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.evaluation import ScoresConfig
+from audioset_triplet.config.studies import AudioSet2017Config
+from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation import protocols
+from audioset_triplet.evaluation.protocols import Annotations
+from audioset_triplet.records import clip_labels
+
+TASKS = ("scores", "ratings", "strong")  # the protocols of `evaluation.protocols`, each a task of the grid
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationSet:
+    """Clips to evaluate on."""
+
+    name: str
+    data: DataConfig
+    clips: List[ClipInfo]
+    files: ScoresConfig  # its annotations
+
+    @property
+    def tasks(self) -> Tuple[str, ...]:
+        """The protocols that there is something for, in the order of TASKS."""
+        has = {
+            "scores": any(clip.labels for clip in self.clips),
+            "ratings": bool(self.files.ratings),
+            "strong": bool(self.files.strong_labels),
+        }
+        return tuple(task for task in TASKS if has[task])
+
+    @functools.cached_property
+    def annotations(self) -> Annotations:
+        """What `protocols.read_annotations` reads, once."""
+        return protocols.read_annotations(self.files)
+
+
+def read(config: AudioSet2017Config) -> Dict[str, EvaluationSet]:
+    """Name -> the set, in the order of --eval_data.
+
+    Raises:
+        UserError: what `named` and `clip_labels.read` raise, or a set with nothing to measure.
+    """
+    records = named("eval_data", config.eval_data)
+    if not records:
+        raise UserError("--eval_data is required: the records to evaluate on, as NAME=GLOB.")
+    ratings = named("ratings", config.ratings, records)
+    strong_labels = named("strong_labels", config.strong_labels, records)
+    sets = {}
+    for name, glob in records.items():
+        data = DataConfig(data=glob, folds=config.eval_folds)
+        files = ScoresConfig(
+            ratings=ratings.get(name, ""),
+            strong_labels=strong_labels.get(name, ""),
+            class_labels=config.class_labels,
+        )
+        sets[name] = EvaluationSet(name, data, clip_labels.read(data.data, data.folds), files)
+        if not sets[name].tasks:
+            raise UserError(f"--eval_data={name}={glob}: no clip has a label: give --ratings or --strong_labels of it.")
+    return sets
+
+
+def named(flag: str, values: Sequence[str], known: Optional[Collection[str]] = None) -> Dict[str, str]:
+    """Name -> what follows it, of texts NAME=SOMETHING.
+
+    Args:
+        flag: that they are given by, for errors.
+        values: the texts.
+        known: the names that there are; None: any, as names of folders.
+
+    Raises:
+        UserError: another text, a name that is given twice, or one that is not known.
+    """
+    result: Dict[str, str] = {}
+    for text in values:
+        name, _, value = text.partition("=")
+        if not name or not value or "/" in name or name.startswith("."):
+            raise UserError(f"--{flag} needs NAME=FILES, and names without /, not {text!r}.")
+        if name in result:
+            raise UserError(f"--{flag} has the name {name} twice.")
+        if known is not None and name not in known:
+            raise UserError(f"--{flag}={text}: no set of --eval_data has this name; there are {', '.join(known)}.")
+        result[name] = value
+    return result

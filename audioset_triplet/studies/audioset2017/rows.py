@@ -1,0 +1,119 @@
+"""The rows of the tables, and how their classifiers are trained.
+
+One row is in several tables: that of `--architecture`, which learns from all clips with beta = 0 and without
+refinement, is what the others are compared with.
+"""
+
+import dataclasses
+from typing import Dict, Optional, Sequence
+
+from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
+from audioset_triplet.config.studies import AudioSet2017Config
+from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation.table import Row
+from audioset_triplet.models import registry
+
+FRAME_LABELS = "refined/frame_labels.parquet"  # in the folder of a row that learns from refined labels
+FC = "fc"
+REFINED, EMBEDDING = "refined", "embedding"
+_TITLES = {
+    FC: "FC",
+    "alexnet": "AlexNet",
+    "vgg19": "VGG",
+    "inception_v3": "Inception V3",
+    "resnet50": "ResNet-50",
+    "mobilenet": "MobileNet",
+}
+BEYOND_PAPER = ("mobilenet",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What the classifier of a row learns from, and how."""
+
+    title: str
+    config: Optional[ClassifierConfig]  # but for records, seed and steps; None: a head on embeddings
+    share: float = 1.0  # of the training clips
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether it learns from the frame labels that the row `--architecture` gives."""
+        return self.config is not None and bool(self.config.labels.frame_labels)
+
+
+Recipes = Dict[str, Recipe]
+
+
+def share_name(share: float) -> str:
+    """The row with a share of the training clips."""
+    return f"clips_{share:g}"
+
+
+def exponent_name(exponent: float) -> str:
+    """The row with a beta."""
+    return f"beta_{exponent:g}"
+
+
+def few_labels_name(row: str) -> str:
+    """The row that learns from few labels what another one learns from all."""
+    return f"{row}_labels"
+
+
+def in_words(share: float) -> str:
+    """0.1 -> 1/10, 0.3 -> 30%."""
+    parts = round(1 / share)
+    return f"1/{parts}" if abs(parts * share - 1) < 1e-9 else f"{100 * share:g}%"
+
+
+def title_of(architecture: str) -> str:
+    return _TITLES.get(architecture, architecture)
+
+
+def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
+    """All rows, in the order of the tables.
+
+    Args:
+        config: which rows there are.
+        base: what they have in common; `labels.dropped_windows` is that of refined labels.
+
+    Raises:
+        UserError: an unknown architecture, or --architecture is not among --architectures.
+    """
+    for name in config.architectures:
+        registry.by_name(name)
+    reference = base.network.architecture
+    if reference not in config.architectures:
+        raise UserError(
+            f"--architecture={reference} is not among --architectures={','.join(config.architectures)}: its row is "
+            "what the others are compared with."
+        )
+    plain = dataclasses.replace(base, labels=LabelConfig(clips=base.labels.clips))
+    recipes = {name: Recipe(title_of(name), _with_architecture(plain, name)) for name in config.architectures}
+    own, title = recipes[reference].config, title_of(reference)
+    assert own is not None
+    for share in config.training_shares:
+        recipes[share_name(share)] = Recipe(f"{title}, {in_words(share)} of the clips", own, share)
+    for exponent in config.prior_exponents:
+        loss = dataclasses.replace(own.loss, prior_exponent=exponent)
+        recipes[exponent_name(exponent)] = Recipe(f"{title}, β = {exponent:g}", dataclasses.replace(own, loss=loss))
+    labels = dataclasses.replace(base.labels, frame_labels=FRAME_LABELS)
+    recipes[REFINED] = Recipe(f"{title}, refined labels", dataclasses.replace(own, labels=labels))
+    if config.embedding_model:
+        recipes[EMBEDDING] = Recipe("embedding, FC", None)
+    for name in dict.fromkeys((FC, reference, EMBEDDING)):
+        if name in recipes:
+            few = dataclasses.replace(recipes[name], share=config.label_share)
+            recipes[few_labels_name(name)] = dataclasses.replace(few, title=f"{few.title}, few labels")
+    return recipes
+
+
+def table_rows(recipes: Recipes, tasks: Sequence[str], steps: Dict[str, Optional[int]]) -> Sequence[Row]:
+    """The rows with their evaluations, and the steps of their training as far as they are known."""
+    return [
+        Row(name, recipe.title, tuple(tasks), beyond_paper=name in BEYOND_PAPER, steps=steps.get(name))
+        for name, recipe in recipes.items()
+    ]
+
+
+def _with_architecture(config: ClassifierConfig, name: str) -> ClassifierConfig:
+    return dataclasses.replace(config, network=dataclasses.replace(config.network, architecture=name))
