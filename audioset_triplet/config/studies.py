@@ -87,8 +87,8 @@ class AudioSet2017Config(Config):
     )
     embedding_model: str = option(
         "",
-        "SavedModel whose embeddings a fully connected classifier (--hidden_layers, --head_epochs, ...) learns from: of "
-        "a triplet network, or of a classifier of other labels with a bottleneck. Empty: no such rows.",
+        "SavedModel whose embeddings a fully connected classifier (--hidden_layers, --head_epochs) learns from: of a "
+        "triplet network, or of a classifier of other labels with a bottleneck. Empty: no such rows.",
     )
     seeds: Tuple[int, ...] = option((0,), "Training seeds, e.g. 0,1,2.", at_least=0, at_most=(1 << 32) - 1)
     only: Tuple[str, ...] = option(

@@ -19,6 +19,7 @@ WRITERS = {
     "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
     "experiments.quickstart": ("output", {}),
     "experiments.refine_labels": ("output", {"scores": "none"}),
+    "experiments.reproduce_audioset2017": ("output", {"data": "none", "eval_data": "a=none"}),
     "experiments.reproduce_jansen2018": ("output", {"data": "none"}),
     "experiments.score": ("output", {"workdir": "none", "data": "none"}),
     "experiments.search": ("output", {"embeddings": "none", "query": "none"}),

@@ -5,20 +5,16 @@ Numbers on YouTube-100M and AudioSet are beside ours for the order of the rows: 
 
 import dataclasses
 import functools
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, Optional, Sequence
 
 from audioset_triplet.config.studies import AudioSet2017Config
-from audioset_triplet.evaluation.calibration import Bin
 from audioset_triplet.evaluation.protocols import THRESHOLD
-from audioset_triplet.evaluation.table import CellResult, Row, Table
-from audioset_triplet.reports import comparison, page, plots, protocol_page
-from audioset_triplet.reports.study_page import Figure, Grid, Line, Section
-from audioset_triplet.studies.audioset2017 import published, rows
+from audioset_triplet.evaluation.table import Table
+from audioset_triplet.reports import comparison, plots
+from audioset_triplet.reports.study_page import Grid, Section
+from audioset_triplet.studies.audioset2017 import figures, published, rows
 
-Points = Sequence[Tuple[float, float, str]]  # x, y, text
 LineOf = Callable[[Table, str], List[str]]  # the texts of a row of a table, behind its title
-PointsOf = Callable[[Table], Points]
-AxisOf = Callable[[Sequence[float]], plots.Axis]
 
 _UNKNOWN = "–"
 _RANKED = {"auc": "AUC", "d_prime_of_mean_auc": "d′", "map": "mAP"}
@@ -88,7 +84,7 @@ class Sections:
                 *self._texts(table, name, "scores", _RANKED),
             ]
 
-        def dots(table: Table) -> Points:
+        def dots(table: Table) -> figures.Points:
             points = []
             for name in names.values():
                 clips, value = _mean(table, name, "scores", "training_clips"), _mean(table, name, "scores", "map")
@@ -104,8 +100,12 @@ class Sections:
             "ones, and as many steps as with all. Published: Hershey et al. 2017, Table 4, a ResNet-50 on 70 million "
             "videos and parts of them, after 16 million steps.",
             [self._grid(name, header, list(names.values()), line) for name in self._with("scores")],
-            self._curves(
-                "mAP against training clips", functools.partial(plots.log_axis, "training clips"), "mAP", dots
+            figures.curves(
+                self.tables,
+                "mAP against training clips",
+                functools.partial(plots.log_axis, "training clips"),
+                "mAP",
+                dots,
             ),
         )
 
@@ -113,7 +113,7 @@ class Sections:
         exponents = sorted({0.0, *self.config.prior_exponents})
         names = [self._exponent_row(exponent) for exponent in exponents]
 
-        def dots(measure: str, table: Table) -> Points:
+        def dots(measure: str, table: Table) -> figures.Points:
             means = ((exponent, _mean(table, name, "scores", measure)) for exponent, name in zip(exponents, names))
             return [
                 (exponent, mean, f"β = {exponent:g}: {_BETA[measure]} {mean:.3f}")
@@ -122,11 +122,11 @@ class Sections:
             ]
 
         beta = functools.partial(plots.linear_axis, "β")
-        figures = [
+        drawn = [
             figure
             for measure in ("map", "mean_recall", "calibration_error")
-            for figure in self._curves(
-                f"{_BETA[measure]} against β", beta, _BETA[measure], functools.partial(dots, measure)
+            for figure in figures.curves(
+                self.tables, f"{_BETA[measure]} against β", beta, _BETA[measure], functools.partial(dots, measure)
             )
         ]
         return Section(
@@ -134,14 +134,15 @@ class Sections:
             "Weights of positives by prior",
             "The loss of a positive is weighted by (mean prior / prior of its class) to the power of β; negatives are "
             "not weighted. Recall is the share of the positive clips of a class whose score is at least "
-            f"{THRESHOLD:g}. The talk: β = 0.1 and 0.25 raise mAP slightly, β = 1 more than doubles prediction accuracy.",
+            f"{THRESHOLD:g}. The talk: β = 0.1 and 0.25 raise mAP slightly, β = 1 more than doubles prediction "
+            "accuracy.",
             [
                 self._grid(
                     name, ["β", *_BETA.values()], names, lambda table, row: self._texts(table, row, "scores", _BETA)
                 )
                 for name in self._with("scores")
             ],
-            [*figures, *self._reliability(names)],
+            [*drawn, *figures.reliability(self.tables, names)],
         )
 
     def _refinement(self) -> Section:
@@ -174,7 +175,7 @@ class Sections:
             source = published.FEW_LABELS if name in few else published.ALL_LABELS
             known = source.get(few.get(name, name))
             texts = [f"{known.eer:.3f}", f"{known.map:.3f}"] if known else [_UNKNOWN] * 2
-            task = "ratings" if "ratings" in _tasks(table) else "scores"
+            task = "ratings" if "ratings" in figures.tasks_of(table) else "scores"
             return [_whole(table, name, "training_clips", task), *texts, *self._texts(table, name, task, _TALK)]
 
         header = ["features, classifier", "clips", "published EER", "published mAP", *_TALK.values()]
@@ -183,48 +184,35 @@ class Sections:
             "Features and labels",
             "Classifiers of log-mel and of an embedding, with all labels and with those of "
             f"{100 * self.config.label_share:g}% of the clips, each class keeping a clip. Measured on rated pairs "
-            "where the set has ratings, else by the labels of clips. Published: the talk of 2017, on explicit hard negatives "
-            "with a mean prior of 0.282; its embedding is the bottleneck of a classifier on YouTube-100M with all "
-            "labels, and that of triplets without labels with 0.5% of them.",
+            "where the set has ratings, else by the labels of clips. Published: the talk of 2017, on explicit hard "
+            "negatives with a mean prior of 0.282; its embedding is the bottleneck of a classifier on YouTube-100M "
+            "with all labels, and that of triplets without labels with 0.5% of them.",
             [self._grid(name, header, [*names, *few], line) for name in self.tables],
         )
 
     def _priors(self) -> Section:
-        figures = []
-        for name, table in self.tables.items():
-            for task in _tasks(table):
-                drawn = [one for one in self.config.architectures if table.results_of(one, task)]
-                points = [_class_points(table.results_of(one, task)[0], rows.title_of(one)) for one in drawn]
-                if points:
-                    x_axis = functools.partial(
-                        plots.log_axis, f"share of positives among the {protocol_page.ITEMS[task]}"
-                    )
-                    plot, dots = plots.scatter(x_axis, functools.partial(plots.linear_axis, "d′"), points)
-                    titles = [rows.title_of(one) for one in drawn]
-                    lines = [Line(*line) for line in zip(titles, dots, page.colours(len(drawn)))]
-                    figures.append(Figure(f"{name}: {protocol_page.TITLES[task]}", plot, lines))
         return Section(
             "priors",
             "d′ against prior",
             "Each dot is a class, of the first run of each architecture. Unlike average precision d′ does not depend "
             "on the prior.",
             [],
-            figures,
+            figures.priors(self.tables, self.config.architectures),
         )
 
     def _exponent_row(self, exponent: float) -> str:
         return rows.exponent_name(exponent) if exponent else self.reference
 
     def _has_row(self, name: str) -> bool:
-        return any(_row(table, name) for table in self.tables.values())
+        return any(figures.row_of(table, name) for table in self.tables.values())
 
     def _with(self, task: str) -> List[str]:
-        return [name for name, table in self.tables.items() if task in _tasks(table)]
+        return [name for name, table in self.tables.items() if task in figures.tasks_of(table)]
 
     def _grid(self, name: str, header: Sequence[str], names: Sequence[str], line: LineOf) -> Grid:
         """The table of a set, of those of the rows that it has."""
         table = self.tables[name]
-        found = [(_row(table, one), one) for one in names]
+        found = [(figures.row_of(table, one), one) for one in names]
         title = name if len(self.tables) > 1 else ""
         return Grid(title, header, [[row.title, *line(table, one)] for row, one in found if row])
 
@@ -232,52 +220,8 @@ class Sections:
         return [self._text(table, name, task, measure) for measure in measures]
 
     def _text(self, table: Table, name: str, task: str, measure: str) -> str:
-        row = _row(table, name)
+        row = figures.row_of(table, name)
         return comparison.text(table, row, comparison.Column("", task, measure)) if row else ""
-
-    def _curves(self, title: str, x_axis: AxisOf, y_title: str, dots: PointsOf) -> List[Figure]:
-        """A figure with a line for each set; none without points."""
-        points = {name: dots(self.tables[name]) for name in self._with("scores")}
-        points = {name: sorted(some) for name, some in points.items() if some}
-        everything = [point for some in points.values() for point in some]
-        if not everything:
-            return []
-        y_axis = plots.linear_axis(y_title, [y for _, y, _ in everything])
-        plot = plots.Plot(x_axis([x for x, _, _ in everything]), y_axis)
-        lines = [
-            Line(name, [plot.dot(*point) for point in some], colour)
-            for (name, some), colour in zip(points.items(), page.colours(len(points)))
-        ]
-        return [Figure(title, plot, lines, is_connected=True)]
-
-    def _reliability(self, names: Sequence[str]) -> List[Figure]:
-        """The reliability diagram of some rows, by the first run of each, for each set."""
-        figures = []
-        for set_name in self._with("scores"):
-            table, plot = self.tables[set_name], plots.reliability_plot("score", "observed share of positives")
-            found = [(name, table.results_of(name, "scores")) for name in names]
-            lines = [
-                Line(
-                    row.title,
-                    plots.reliability_dots(
-                        plot, [Bin(*one) for one in results[0].details["bins"]], "pairs of a clip and a class"
-                    ),
-                    colour,
-                )
-                for (name, results), colour in zip(found, page.colours(len(found)))
-                for row in [_row(table, name)]
-                if results and row
-            ]
-            if lines:
-                figures.append(Figure(f"{set_name}: calibration", plot, lines, is_connected=True, has_ideal=True))
-        return figures
-
-
-def _class_points(result: CellResult, title: str) -> Dict[str, Tuple[float, float]]:
-    return {
-        f"{name}, {title}: prior {one['prior']:.4f}, d′ {one['d_prime']:.2f}": (one["prior"], one["d_prime"])
-        for name, one in result.details["classes"].items()
-    }
 
 
 def _numbers(known: Optional[published.Ranked]) -> List[str]:
@@ -292,11 +236,3 @@ def _mean(table: Table, name: str, task: str, measure: str) -> Optional[float]:
 def _whole(table: Table, name: str, measure: str, task: str = "scores") -> str:
     mean = _mean(table, name, task, measure)
     return _UNKNOWN if mean is None else f"{mean:,.0f}"
-
-
-def _row(table: Table, name: str) -> Optional[Row]:
-    return next((row for row in table.rows if row.name == name), None)
-
-
-def _tasks(table: Table) -> List[str]:
-    return list(dict.fromkeys(task for row in table.rows for task in row.tasks))

@@ -1,5 +1,6 @@
 """The study of Hershey et al. 2017 and of the AudioSet talk: from configs to the tables."""
 
+import dataclasses
 import os
 from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
@@ -90,7 +91,7 @@ def tables_of(
         results = [result for cell, result in finished.items() if cell.split == name]
         known = sets[name].tasks if name in sets else {result.cell.task for result in results}
         own = tuple(task for task in TASKS if task in known)
-        of_set = [Row(**{**vars(row), "tasks": own}) for row in table_rows]
+        of_set = [dataclasses.replace(row, tasks=own) for row in table_rows]
         tables[name] = Table(of_set, [cell for cell in planned if cell.split == name], results)
     return tables
 
