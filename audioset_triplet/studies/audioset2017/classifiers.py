@@ -2,7 +2,7 @@
 
     OUTPUT/classifiers/seed0/resnet50/run, model, training.json, scores/SET
     OUTPUT/classifiers/seed0/resnet50/scores_of_training     of the row whose scores refine labels
-    OUTPUT/classifiers/seed0/refined/refined                 the labels that they refine
+    OUTPUT/classifiers/seed0/refined/refined                 the labels that they refine, and a page about them
     OUTPUT/embeddings/train, OUTPUT/embeddings/sets/SET      of --embedding_model
 
 A stage is skipped if its output exists, and resumes if it was stopped.
@@ -29,6 +29,7 @@ from audioset_triplet.evaluation.table import Cell, Measurement
 from audioset_triplet.export import embedding_job, loaded_model, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.labelling import refinement
+from audioset_triplet.reports import refinement_page
 from audioset_triplet.runs import trained_networks
 from audioset_triplet.store import window_scores
 from audioset_triplet.studies.audioset2017 import evaluations, heads, rows, subsets
@@ -129,8 +130,10 @@ class Classifiers:
             return
         scores = os.path.join(self._folder(self.reference, seed), "scores_of_training")
         _store("scores", self._exported(self.reference, seed), self.data, scores)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        refinement.refine(scores, (), self.config.refinement.threshold, os.path.dirname(path))
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        refined = refinement.refine(scores, (), self.config.refinement.threshold, folder)
+        refinement_page.report(refined, self.data.data).write(folder)
 
     def _score_embeddings(self, row: str, seed: int, evaluated: EvaluationSet, output: str) -> None:
         """Trains a head on embeddings and writes its scores."""

@@ -72,7 +72,8 @@ def priors(tables: Tables, architectures: Sequence[str]) -> List[Figure]:
             plot, dots = plots.scatter(
                 functools.partial(plots.log_axis, x_title), functools.partial(plots.linear_axis, "d′"), points
             )
-            lines = [Line(rows.title_of(name), *line) for name, *line in zip(names, dots, page.colours(len(names)))]
+            coloured = zip(names, dots, page.colours(len(names)))
+            lines = [Line(rows.title_of(name), of_row, colour) for name, of_row, colour in coloured]
             drawn.append(Figure(f"{set_name}: {protocol_page.TITLES[task]}", plot, lines))
     return drawn
 

@@ -99,7 +99,10 @@ class Sections:
             f"{rows.title_of(self.reference)} with parts of the training clips, each of which contains the smaller "
             "ones, and as many steps as with all. Published: Hershey et al. 2017, Table 4, a ResNet-50 on 70 million "
             "videos and parts of them, after 16 million steps.",
-            [self._grid(name, header, list(names.values()), line) for name in self._with("scores")],
+            [
+                self._grid(name, header, list(names.values()), line, ", all of the clips")
+                for name in self._with("scores")
+            ],
             figures.curves(
                 self.tables,
                 "mAP against training clips",
@@ -112,6 +115,9 @@ class Sections:
     def _exponents(self) -> Section:
         exponents = sorted({0.0, *self.config.prior_exponents})
         names = [self._exponent_row(exponent) for exponent in exponents]
+
+        def line(table: Table, name: str) -> List[str]:
+            return self._texts(table, name, "scores", _BETA)
 
         def dots(measure: str, table: Table) -> figures.Points:
             means = ((exponent, _mean(table, name, "scores", measure)) for exponent, name in zip(exponents, names))
@@ -136,12 +142,7 @@ class Sections:
             "not weighted. Recall is the share of the positive clips of a class whose score is at least "
             f"{THRESHOLD:g}. The talk: β = 0.1 and 0.25 raise mAP slightly, β = 1 more than doubles prediction "
             "accuracy.",
-            [
-                self._grid(
-                    name, ["β", *_BETA.values()], names, lambda table, row: self._texts(table, row, "scores", _BETA)
-                )
-                for name in self._with("scores")
-            ],
+            [self._grid(name, ["β", *_BETA.values()], names, line, ", β = 0") for name in self._with("scores")],
             [*drawn, *figures.reliability(self.tables, names)],
         )
 
@@ -164,7 +165,10 @@ class Sections:
             "Training clips are scored by the first classifier; a window keeps a label of its clip if its score is at "
             f"least {self.config.refinement.threshold:g} of the largest in the clip, and the second classifier learns "
             "from what is kept. Windows are measured against events with onset and offset.",
-            [self._grid(name, ["labels", *(title for *_, title in columns)], names, line) for name in self.tables],
+            [
+                self._grid(name, ["labels", *(title for *_, title in columns)], names, line, ", labels of clips")
+                for name in self.tables
+            ],
         )
 
     def _features(self) -> Section:
@@ -209,12 +213,14 @@ class Sections:
     def _with(self, task: str) -> List[str]:
         return [name for name, table in self.tables.items() if task in figures.tasks_of(table)]
 
-    def _grid(self, name: str, header: Sequence[str], names: Sequence[str], line: LineOf) -> Grid:
-        """The table of a set, of those of the rows that it has."""
+    def _grid(self, name: str, header: Sequence[str], names: Sequence[str], line: LineOf, setting: str = "") -> Grid:
+        """The table of a set, of those of the rows that it has; `setting` is that of the row compared with."""
         table = self.tables[name]
         found = [(figures.row_of(table, one), one) for one in names]
         title = name if len(self.tables) > 1 else ""
-        return Grid(title, header, [[row.title, *line(table, one)] for row, one in found if row])
+        titles = {self.reference: f"{rows.title_of(self.reference)}{setting}"}
+        texts = [[titles.get(one, row.title), *line(table, one)] for row, one in found if row]
+        return Grid(title, header, texts)
 
     def _texts(self, table: Table, name: str, task: str, measures: Mapping[str, str]) -> List[str]:
         return [self._text(table, name, task, measure) for measure in measures]
