@@ -1,6 +1,6 @@
 r"""The experiments of Hershey et al. 2017 and of the AudioSet talk of the same year as one resumable command.
 
-  python -m experiments.reproduce_audioset2017 --data='train/*.tfrecord' --eval_data=balanced='eval/*.tfrecord' \\
+  python -m experiments.reproduce_audioset2017 --data='train/*.tfrecord' --eval_data=balanced='eval/*.tfrecord' \
       --ratings=balanced=framed_posneg.tsv --strong_labels=balanced=strong.tsv --core_minutes=20 --output=tables
 
 trains classifiers and evaluates each on every set of --eval_data: --architectures under one budget; the one of

@@ -30,7 +30,7 @@ from audioset_triplet.export import embedding_job, loaded_model, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.labelling import refinement
 from audioset_triplet.reports import refinement_page
-from audioset_triplet.runs import trained_networks
+from audioset_triplet.runs import classes, trained_networks
 from audioset_triplet.store import window_scores
 from audioset_triplet.studies.audioset2017 import evaluations, heads, rows, subsets
 from audioset_triplet.studies.audioset2017.budgets import Budget, StepTimes
@@ -63,6 +63,18 @@ class Classifiers:
         scores = self._scores(cell.row, cell.seed, self.sets[cell.split])
         return evaluations.measure(cell.task, scores, self.sets[cell.split], self._facts(cell.row, cell.seed))
 
+    def check(self) -> None:
+        """Reads what the training does not need, before it takes hours.
+
+        Raises:
+            UserError: no clip to train on, bad annotations, or an embedding model that gives no embeddings.
+        """
+        assert self.clips
+        for one in self.sets.values():
+            assert one.annotations
+        if self.config.embedding_model:
+            loaded_model.load(EmbeddingModelConfig(model=self.config.embedding_model))
+
     @functools.cached_property
     def clips(self) -> List[ClipInfo]:
         """The labelled clips to train on, without recordings that are evaluated in any set."""
@@ -87,6 +99,11 @@ class Classifiers:
             labels = dataclasses.replace(labels, frame_labels=os.path.join(self._folder(row, seed), rows.FRAME_LABELS))
         training = dataclasses.replace(config.training, seed=seed)
         return dataclasses.replace(config, data=self.data, labels=labels, training=training)
+
+    @property
+    def _loss(self) -> str:
+        """The loss that all clips together ask for: a few of them might ask for another one."""
+        return classes.loss_for(len(clip.labels) for clip in self.clips)
 
     def _scores(self, row: str, seed: int, evaluated: EvaluationSet) -> str:
         """The folder of the window scores of a row on a set."""
@@ -114,6 +131,8 @@ class Classifiers:
         config, folder = self._config(row, seed), self._folder(row, seed)
         steps = self.budget.steps(self._config(config.network.architecture, 0), self.clips)
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=steps))
+        if config.loss.loss == "auto":
+            config = dataclasses.replace(config, loss=dataclasses.replace(config.loss, loss=self._loss))
         clips = subsets.take(self.clips, self.recipes[row].share)
         times = StepTimes()
         tf.keras.backend.clear_session()  # frees the networks of other rows

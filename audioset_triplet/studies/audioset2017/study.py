@@ -66,6 +66,7 @@ def run(config: AudioSet2017Config, base: ClassifierConfig) -> str:
                 planned, cells.read_results(config.output), budgets(shared, steps), networks(shared, steps)
             )
         )
+    shared.check()
     if base.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     finished = grid.fill(study)
