@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from audioset_triplet.clips import ClipInfo
+from audioset_triplet.clips import ClipInfo, digest
 from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.evaluation import ScoresConfig
@@ -172,12 +172,14 @@ def test_settings_name_the_budget_and_neither_seeds_nor_places(tmp_path):
     (tmp_path / "r.tsv").write_text("12345")
     sets = {"a": evaluation_set("a", data, ratings=str(tmp_path / "r.tsv"))}
     recipes = rows.build(CONFIG, BASE)
-    described = settings.describe(CONFIG, DataConfig(data, (1,)), recipes, sets, Budget("", 0, 2))
+    shared = Classifiers(CONFIG, DataConfig(data, (1,)), recipes, "resnet50", sets, Budget("", 0, 2))
+    described = settings.describe(shared)
+    assert described["train"]["clips"] == 1 and described["train"]["clips_digest"] == digest(["clip0"])
     assert described["rows"]["fc"]["training"]["steps"] == 60 and "seed" not in described["rows"]["fc"]["training"]
     assert described["rows"]["embedding_labels"] == {"share": 0.005} and "budget" not in described
     assert described["sets"]["a"]["bytes_of_ratings"] == 5 and described["embedding_model"] == "model"
     assert str(tmp_path) not in json.dumps(described)
-    timed = settings.describe(CONFIG, DataConfig(data, (1,)), recipes, sets, Budget("", 40, 2))
+    timed = settings.describe(dataclasses.replace(shared, budget=Budget("", 40, 2)))
     assert timed["budget"] == {"core_minutes": 40, "cores": 2} and "steps" not in timed["rows"]["fc"]["training"]
 
 

@@ -64,14 +64,13 @@ class Classifiers:
         return evaluations.measure(cell.task, scores, self.sets[cell.split], self._facts(cell.row, cell.seed))
 
     def check(self) -> None:
-        """Reads what the training does not need, before it takes hours.
+        """Reads what only evaluations need, before the training, which takes long.
 
         Raises:
-            UserError: no clip to train on, bad annotations, or an embedding model that gives no embeddings.
+            UserError: bad annotations, or an embedding model that gives no embeddings.
         """
-        assert self.clips
         for one in self.sets.values():
-            assert one.annotations
+            one.read_annotations()
         if self.config.embedding_model:
             loaded_model.load(EmbeddingModelConfig(model=self.config.embedding_model))
 

@@ -35,9 +35,12 @@ class EvaluationSet:
         }
         return tuple(task for task in TASKS if has[task])
 
-    @functools.cached_property
-    def annotations(self) -> Annotations:
+    def read_annotations(self) -> Annotations:
         """What `protocols.read_annotations` reads, once."""
+        return self._annotations
+
+    @functools.cached_property
+    def _annotations(self) -> Annotations:
         return protocols.read_annotations(self.files)
 
 

@@ -36,7 +36,8 @@ def measure(task: str, folder: str, evaluated: EvaluationSet, facts: Mapping[str
         details["bins"] = [[one.predicted, one.observed, one.share] for one in measured.bins]
         details["recall"] = {titles[label]: value for label, value in measured.class_recall.items()}
     else:
-        rated, strong = evaluated.annotations.rated, evaluated.annotations.strong
+        annotations = evaluated.read_annotations()
+        rated, strong = annotations.rated, annotations.strong
         if task == "ratings":
             assert rated is not None
             annotated = rated_pairs.evaluate(folder, (), rated)

@@ -2,25 +2,28 @@
 
 import dataclasses
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict
 
 from audioset_triplet import files
-from audioset_triplet.config.data import DataConfig
-from audioset_triplet.config.studies import AudioSet2017Config
+from audioset_triplet.clips import digest
 from audioset_triplet.studies.audioset2017.budgets import Budget
+from audioset_triplet.studies.audioset2017.classifiers import Classifiers
 from audioset_triplet.studies.audioset2017.evaluation_sets import EvaluationSet
-from audioset_triplet.studies.audioset2017.rows import Recipe, Recipes
+from audioset_triplet.studies.audioset2017.rows import Recipe
 from audioset_triplet.studies.settings import describe_records, describe_training
 
 
-def describe(
-    config: AudioSet2017Config, data: DataConfig, recipes: Recipes, sets: Mapping[str, EvaluationSet], budget: Budget
-) -> Dict[str, Any]:
-    """Everything that decides the results of the tables, nested."""
+def describe(shared: Classifiers) -> Dict[str, Any]:
+    """Everything that decides the results of the tables, nested.
+
+    The clips to train on are part of it: a set that is added later must not have recordings that were learned from.
+    """
+    config, budget = shared.config, shared.budget
+    learned = [clip.clip_id for clip in shared.clips]
     described: Dict[str, Any] = {
-        "train": describe_records(data),
-        "sets": {name: _describe_set(one) for name, one in sets.items()},
-        "rows": {name: _describe_row(recipe, budget) for name, recipe in recipes.items()},
+        "train": {**describe_records(shared.data), "clips": len(learned), "clips_digest": digest(learned)},
+        "sets": {name: _describe_set(one) for name, one in shared.sets.items()},
+        "rows": {name: _describe_row(recipe, budget) for name, recipe in shared.recipes.items()},
         "refinement": dataclasses.asdict(config.refinement),
         "window_weights": "loudness",
     }

@@ -55,7 +55,7 @@ def run(config: AudioSet2017Config, base: ClassifierConfig) -> str:
         kind="table",
         rows=table_rows,
         cells=planned,
-        settings=settings.describe(config, base.data, recipes, sets, budget),
+        settings=settings.describe(shared),
         evaluate=shared.evaluate,
         report=lambda finished, known: write(study_of(finished, known), tables(finished), shared),
     )
