@@ -17,7 +17,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.table import Cell, CellResult
 from audioset_triplet.reports import study_page
 from audioset_triplet.studies import dry_run
-from audioset_triplet.studies.audioset2017 import budgets, evaluation_sets, rows, settings, study, subsets
+from audioset_triplet.studies.audioset2017 import evaluation_sets, rows, settings, study, subsets
 from audioset_triplet.studies.audioset2017.budgets import Budget, Enough, StepTimes
 from audioset_triplet.studies.audioset2017.classifiers import Classifiers
 from audioset_triplet.studies.audioset2017.evaluation_sets import EvaluationSet
@@ -153,11 +153,9 @@ def test_a_budget_is_as_many_steps_as_fit_into_its_wall_time(tmp_path):
         budget.steps(BASE, [])
 
 
-def test_the_first_steps_of_a_warm_up_do_not_count(monkeypatch):
+def test_the_first_steps_of_a_warm_up_do_not_count():
     ends = [10.0, 11.0, 12.0, 13.0, 14.0, *(14 + 0.25 * step for step in range(1, 20))]
-    clock = iter(ends)
-    monkeypatch.setattr(budgets.time, "monotonic", lambda: next(clock))
-    times = StepTimes(seconds=2)
+    times = StepTimes(seconds=2, clock=iter(ends).__next__)
     with pytest.raises(Enough):
         for step in range(len(ends)):
             times.on_train_batch_end(step)

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import tempfile
 import time
-from typing import Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -35,10 +35,14 @@ class StepTimes(tf.keras.callbacks.Callback):
         ends: when each step ended, in seconds.
     """
 
-    def __init__(self, seconds: Optional[float] = None) -> None:
-        """Args: seconds: of steps to measure, after which the run is ended by `Enough`; None: it goes on to its end."""
+    def __init__(self, seconds: Optional[float] = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """
+        Args:
+            seconds: of steps to measure, after which the run is ended by `Enough`; None: it goes on to its end.
+            clock: tells the time in seconds.
+        """
         super().__init__()
-        self._seconds = seconds
+        self._seconds, self._clock = seconds, clock
         self.ends: List[float] = []
 
     @property
@@ -53,7 +57,7 @@ class StepTimes(tf.keras.callbacks.Callback):
         return (self.ends[-1] - self.ends[_LEFT_OUT_STEPS - 1]) / self.num_measured
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        self.ends.append(time.monotonic())
+        self.ends.append(self._clock())
         mean = self.mean_seconds
         if self._seconds is not None and mean is not None and mean * self.num_measured >= self._seconds:
             raise Enough
