@@ -139,6 +139,7 @@ class Classifiers:
         self._write_facts(row, seed, {"training_clips": len(clips), "steps": steps, "step_seconds": times.mean_seconds})
 
     def _write_facts(self, row: str, seed: int, facts: Mapping[str, object]) -> None:
+        os.makedirs(self._folder(row, seed), exist_ok=True)
         files.write_json(os.path.join(self._folder(row, seed), "training.json"), facts)
 
     def _refine(self, row: str, seed: int) -> None:
