@@ -63,6 +63,7 @@ def toy_config(data, **network):
     )
 
 
+@pytest.mark.slow
 def test_a_new_front_end_and_a_new_architecture_go_all_the_way(source, data, tmp_path):
     workdir, output = tmp_path / "run", tmp_path
     triplet.train(toy_config(data), str(workdir))

@@ -323,6 +323,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_shard(tmp_path):
     assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")
 
 
+@pytest.mark.slow
 def test_options_of_beam_and_runners_that_do_not_exist(tmp_path):
     root = write_tiny_esc50(tmp_path / "esc", 1, 1, 1, rate=16000)
     arguments = processes.flags(source=root, output=tmp_path / "out")

@@ -64,6 +64,7 @@ def test_a_clip_of_several_classes_shows_all_of_them_and_unusable_clips_none(tmp
     assert shown_ids(split, 10) == set(split.train.clip_ids[20:])
 
 
+@pytest.mark.slow
 def test_trials_are_those_of_the_classifier_on_the_clips_that_were_drawn(tmp_path):
     split = make_split(tmp_path, example_clips.make_infos(60, 3))
     config = SemiSupervisedConfig(head=HEAD, labels_per_class=(4, 1), trials=2, seed=5)

@@ -94,7 +94,8 @@ def test_the_front_end_beside_tensorflow_and_librosa(tmp_path):
 @pytest.mark.slow
 def test_embedding_files_beside_the_model_alone(tmp_path):
     network = dict(width=0.0625, stem_stride=2, blocks="1,1,1,1", embedding_size=8)
-    arguments = processes.flags(output=tmp_path / "out", formats="wav", clips=40, batch_size=8, repeats=1, **network)
+    sizes = dict(formats="wav", clips=16, batch_size=8, repeats=1, workers=1)
+    arguments = processes.flags(output=tmp_path / "out", **sizes, **network)
     result = processes.run("experiments.benchmarks.embed", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())

@@ -53,6 +53,7 @@ def touch(path, seconds):
     os.utime(path, ns=(0, path.stat().st_mtime_ns + round(seconds * 1e9)))
 
 
+@pytest.mark.slow
 def test_one_process_or_two_write_the_same_bytes(model, tmp_path):
     write(tmp_path / "in", *range(40), seconds=0.5)  # two shards
     embed(model, tmp_path / "in", tmp_path / "one", batch_size=64)
@@ -309,23 +310,27 @@ def test_two_hundred_files_by_dask(archive, model, expected, tmp_path):
     assert rows(tmp_path / "out") == expected
 
 
+def interrupt(program: processes.Program) -> None:
+    program.send_signal(signal.SIGINT)
+
+
 @pytest.mark.slow
-def test_two_hundred_files_by_two_processes_that_are_stopped_again_and_again(archive, model, expected, tmp_path):
-    """The machine goes down before the first part or soon after; the program alone is killed; Ctrl-C."""
+def test_two_hundred_files_by_two_processes_that_are_stopped_ten_times(archive, model, expected, tmp_path):
+    """The machine goes down, the program alone is killed, Ctrl-C; mostly before the first part of a run is whole."""
     generator, out = random.Random(0), tmp_path / "out"
     arguments = processes.flags(model=model, input=archive, output=out, num_workers=2)
     seen = set()
-    for seconds, stop in (
-        (3.0, processes.Program.kill_all),
-        (0.1, processes.Program.kill),  # its workers end a little later
-        (0.1, lambda program: program.send_signal(signal.SIGINT)),
+    # Workers end a little later than the program that is killed.
+    for stop, at_work in zip(
+        [processes.Program.kill_all, processes.Program.kill, interrupt] * 4, [False, False, False, True, False] * 2
     ):
         before = len(parts(out))
         program = processes.Program(MODULE, *arguments)
         processes.wait_until((out / "_shards" / "settings.json").exists, program)
-        if seen:
+        if at_work:
             processes.wait_until(lambda before=before: len(parts(out)) > before, program)
-        time.sleep(generator.uniform(0, seconds))
+        else:
+            time.sleep(generator.uniform(0, 3))
         stop(program)
         assert program.wait(30) in (-signal.SIGKILL, 130)
         seen.add(len(parts(out)))

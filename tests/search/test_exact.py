@@ -110,6 +110,7 @@ def test_queries_that_name_nothing_are_one_clear_line(store, tmp_path):
             queries.read([text], str(store))
 
 
+@pytest.mark.slow
 def test_a_sound_file_finds_itself_in_the_store_of_its_archive(tmp_path):
     model = str(tmp_path / "model")
     saved_model.export(build_tiny_network(), model, registry.FRONT_ENDS["log_mel"], {})

@@ -81,6 +81,7 @@ def test_the_planted_modes_are_found_and_the_run_leaves_its_record(planted, trai
     assert sum(row["num_members"] for row in rows) == 600 and all(len(row["top_clip_ids"]) <= 2 for row in rows)
 
 
+@pytest.mark.slow
 def test_two_processes_assign_as_one_does(planted, trained, tmp_path):
     for workers in (1, 2):
         where = assigner.at(str(tmp_path / str(workers)), RunnerConfig(num_workers=workers))

@@ -126,6 +126,7 @@ def test_the_input_has_never_the_clips_of_other_folds(settings):
         assert {int(i) for batch in batches for i in ids(batch)} == expected
 
 
+@pytest.mark.slow
 def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(settings):
     seen = []
     for which in range(2):

@@ -102,6 +102,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_damaged_records_are_skipped_and_a_loss_that_is_not_finite_names_its_clips(data, tmp_path, capsys):
     damaged = tmp_path / "damaged.tfrecord"
     damaged.write_bytes(open(data, "rb").read()[:-1000])
