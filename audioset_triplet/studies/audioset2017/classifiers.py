@@ -144,12 +144,11 @@ class Classifiers:
 
     def _refine(self, row: str, seed: int) -> None:
         """Writes the frame labels of a row, by the scores of the row that is compared with."""
-        path = os.path.join(self._folder(row, seed), rows.FRAME_LABELS)
-        if os.path.exists(path):
+        folder = os.path.dirname(os.path.join(self._folder(row, seed), rows.FRAME_LABELS))
+        if os.path.exists(os.path.join(folder, "report.html")):  # which is written last
             return
         scores = os.path.join(self._folder(self.reference, seed), "scores_of_training")
         _store("scores", self._exported(self.reference, seed), self.data, scores)
-        folder = os.path.dirname(path)
         os.makedirs(folder, exist_ok=True)
         refined = refinement.refine(scores, (), self.config.refinement.threshold, folder)
         refinement_page.report(refined, self.data.data).write(folder)
