@@ -86,7 +86,7 @@ def material(
         background_classes: classes of `clips` that become backgrounds.
 
     Raises:
-        UserError: a fold, or a class, that is not there; a recording in several folds; fewer than two classes.
+        UserError: a fold, or a class, that is not there; fewer than two classes.
     """
     single = [request for request in clips.requests if len(request.labels) == 1]
     numbered = {request.labels[0]: request.label_names[0] for request in single}
@@ -97,8 +97,8 @@ def material(
     labels = [number for number in sorted(numbered) if numbered[number] not in background_classes]
     if len(labels) < 2:
         raise UserError(f"scenes need at least two classes, and the source has {len(labels)} with clips of one label.")
-    chosen = fold_sets.of_folds(single, folds, {}).requests
-    _require_folds_apart(single, chosen)
+    of_folds = fold_sets.of_folds(single, folds, {}).requests
+    chosen = _in_these_folds_alone(single, of_folds)
     index = {number: position for position, number in enumerate(labels)}
     events: List[ClipRequest] = []
     behind: List[ClipRequest] = []
@@ -111,7 +111,11 @@ def material(
         others = fold_sets.of_folds(backgrounds.requests, _common_folds(folds, backgrounds), {}).requests
         behind += [_as_background(request, f"background/{request.clip_id}") for request in others]
     counts = collections.Counter(min(len(request.labels), 2) for request in clips.requests)
-    left_out = {"without a label": counts[0], "with several labels": counts[2]}
+    left_out = {
+        "without a label": counts[0],
+        "with several labels": counts[2],
+        "of recordings that other folds have too": len(of_folds) - len(chosen),
+    }
     return Material(
         data_set=data_set,
         class_names=tuple(numbered[number] for number in labels),
@@ -131,16 +135,11 @@ def _common_folds(folds: Sequence[int], clips: ClipList) -> Sequence[int]:
     return [] if all(request.fold == NO_FOLD for request in clips.requests) else folds
 
 
-def _require_folds_apart(everything: Sequence[ClipRequest], chosen: Sequence[ClipRequest]) -> None:
-    """A recording on both sides would be in the scenes of training and of evaluation."""
-    inside = {request.recording_id: request.fold for request in chosen}
+def _in_these_folds_alone(everything: Sequence[ClipRequest], chosen: Sequence[ClipRequest]) -> List[ClipRequest]:
+    """Without the recordings that other folds have too: they would be in the scenes of training and of evaluation."""
     folds = {request.fold for request in chosen}
-    for request in everything:
-        if request.fold not in folds and request.recording_id in inside:
-            raise UserError(
-                f"recording {request.recording_id} is in fold {inside[request.recording_id]} and in fold "
-                f"{request.fold}: give all of its clips the same fold."
-            )
+    elsewhere = {request.recording_id for request in everything if request.fold not in folds}
+    return [request for request in chosen if request.recording_id not in elsewhere]
 
 
 def class_ids(data_set: str, names: Sequence[str]) -> List[str]:

@@ -1,6 +1,7 @@
 """Folders of scenes: lists that agree with each other, with the audio and with the clips that they come from."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -291,13 +292,21 @@ def test_clips_that_cannot_be_used_are_named(source: pathlib.Path, tmp_path: pat
     assert "1-1100-A-1" not in used
 
 
-def test_recordings_in_two_folds_and_classes_that_are_not_there_are_refused(source: pathlib.Path) -> None:
+def test_recordings_that_other_folds_have_too_are_left_out(source: pathlib.Path) -> None:
     clips = esc50.clips(source, [], "all")
-    moved = [vars(request) for request in clips.requests]
-    moved[1] = {**moved[1], "recording_id": clips.requests[0].recording_id}
-    mixed = ClipList([type(clips.requests[0])(**values) for values in moved], {})
-    with pytest.raises(UserError, match="recording 1000 is in fold 1 and in fold 2"):
-        scene_sources.material("esc50", mixed, None, [1], [])
+    first, second = clips.requests[:2]
+    assert (first.fold, second.fold) == (1, 2)
+    shared = dataclasses.replace(second, recording_id=first.recording_id)
+    mixed = ClipList([first, shared, *clips.requests[2:]], {})
+    expected = {request.clip_id for request in clips.requests if request.fold in (1, 2)}
+    for folds, without in (([1], {first.clip_id}), ([2], {second.clip_id}), ([1, 2], set())):
+        material = scene_sources.material("esc50", mixed, None, folds, [])
+        of_folds = {clip_id for clip_id in expected if int(clip_id.split("-")[0]) in folds}
+        assert {request.clip_id for request in material.requests} == of_folds - without
+        assert material.num_left_out == ({"of recordings that other folds have too": 1} if without else {})
+
+
+def test_classes_that_are_not_there_are_refused(source: pathlib.Path) -> None:
     with pytest.raises(UserError, match="--background_classes: dog is none of the classes class_0, class_1"):
         make_material(source, [1], background_classes=["dog"])
     with pytest.raises(UserError, match="at least two classes, and the source has 1"):
