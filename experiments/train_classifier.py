@@ -9,7 +9,8 @@ flag overrides it. The same command resumes a stopped run.
 
 Where some classes are much more frequent than others, --prior_exponent weights the loss of positives by the priors of
 their classes, or --class_balance=repeat repeats the clips of rare classes; WORKDIR/classes.json has priors and weights.
---mixup_alpha, --time_masks, --band_masks, --dropout and --average_from are for few clips and long training.
+--mixup_alpha, --shift_bands, --time_masks, --band_masks, --dropout and --average_from are for few clips and long
+training.
 
 Every window has the labels of its clip. With --frame_labels=FILE, of experiments.refine_labels, windows have only the
 labels that they keep there; those that keep none are left out, or are negatives with --dropped_windows=negative.

@@ -68,6 +68,12 @@ class AugmentationConfig(Config):
     mixup_share: float = option(
         1.0, "Share of the windows that --mixup_alpha mixes. PANNs: 1; PSLA: 0.5.", above=0, at_most=1
     )
+    shift_bands: int = option(
+        0,
+        "Largest shift of a window in frequency, up or down, in bands (Jansen et al. 2018, section 3). 0: none is "
+        "shifted.",
+        at_least=0,
+    )
     time_masks: int = option(
         0,
         "SpecAugment (Park et al. 2019): masks over successive frames of each window, filled with its mean. PANNs: 2.",

@@ -1,4 +1,4 @@
-"""What a classifier's windows go through on their way to features: mixup of waveforms, then masks of SpecAugment."""
+"""What a classifier's windows go through on their way to features: mixup, shifts in frequency, masks of SpecAugment."""
 
 from typing import Tuple
 
@@ -7,11 +7,13 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import AugmentationConfig
 from audioset_triplet.config.options import require
 from audioset_triplet.frontend.front_end import FrontEnd
-from audioset_triplet.sampling import draws, mixup, spec_augment
+from audioset_triplet.sampling import draws, mixup, positives, spec_augment
 
 
 def require_fitting(config: AugmentationConfig, front_end: FrontEnd) -> None:
-    """Raises a UserError where a mask may be larger than a window."""
+    """Raises a UserError where a mask may be larger than a window, or a shift as large."""
+    fits = config.shift_bands < front_end.num_bands
+    require(fits, f"--shift_bands must be below the {front_end.num_bands} bands of --front_end.")
     for flag, is_used, num_in_window in (
         ("time_mask_frames", config.time_masks, front_end.num_frames),
         ("band_mask_bands", config.band_masks, front_end.num_bands),
@@ -32,11 +34,17 @@ def augment(
         config: what is done; by default nothing.
         seed: int [2]; the same seed gives the same features.
     """
-    share_seed, order_seed, time_seed, band_seed = draws.split(seed, 4)
+    share_seed, order_seed, shift_seed, time_seed, band_seed = draws.split(seed, 5)
     if config.mixup_alpha:
         shares = mixup.draw_shares(waveforms.shape[0], config.mixup_alpha, config.mixup_share, share_seed)
         waveforms, targets = mixup.mix(waveforms, targets, shares, order_seed)
-    features = front_end.features(waveforms)
+    energies = front_end.energies(waveforms)
+    if config.shift_bands:
+        _, bands = positives.draw_shifts(waveforms.shape[0], front_end.num_frames, config.shift_bands, shift_seed)
+        energies = positives.translate(
+            energies, tf.zeros_like(bands), bands
+        )  # where a window is drawn shifts it in time
+    features = front_end.compress(energies)
     if config.time_masks:
         features = spec_augment.mask(features, config.time_masks, config.time_mask_frames, 1, time_seed)
     if config.band_masks:

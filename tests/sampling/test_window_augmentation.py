@@ -68,7 +68,7 @@ def test_by_default_windows_are_left_alone_and_all_together_depend_on_the_seed_a
     np.testing.assert_array_equal(features, LOG_MEL.features(waveforms))
     np.testing.assert_array_equal(same_targets, targets)
 
-    everything = AugmentationConfig(mixup_alpha=1.0, time_masks=2, time_mask_frames=20, band_masks=2)
+    everything = AugmentationConfig(mixup_alpha=1.0, shift_bands=3, time_masks=2, time_mask_frames=20, band_masks=2)
     first, second, other = (
         window_augmentation.augment(waveforms, targets, LOG_MEL, everything, SEED + offset) for offset in (0, 0, 1)
     )
@@ -78,10 +78,26 @@ def test_by_default_windows_are_left_alone_and_all_together_depend_on_the_seed_a
     np.testing.assert_allclose(tf.reduce_sum(first[1], axis=1), 1, atol=1e-6)
 
 
-def test_masks_larger_than_a_window_are_refused():
+def test_windows_are_shifted_in_frequency_alone():
+    waveforms = tf.constant(np.random.default_rng(0).uniform(-0.5, 0.5, [32, LOG_MEL.window_samples]), tf.float32)
+    original, config = LOG_MEL.features(waveforms).numpy(), AugmentationConfig(shift_bands=2)
+    shifted, _ = window_augmentation.augment(waveforms, tf.zeros([32, 1]), LOG_MEL, config, SEED)
+    padding = np.full(
+        [96, 2], LOG_MEL.compress(tf.zeros([]))
+    )  # nothing is heard beyond the lowest and the highest band
+    found = []
+    for window, features in zip(original, shifted.numpy()):
+        padded = np.concatenate([padding, window, padding], axis=1)
+        found += [up for up in range(-2, 3) if np.allclose(features, padded[:, 2 - up : 66 - up], atol=1e-5)]
+    assert len(found) == 32 and set(found) == {-2, -1, 0, 1, 2}
+
+
+def test_shifts_and_masks_larger_than_a_window_are_refused():
     window_augmentation.require_fitting(AugmentationConfig(time_masks=1, time_mask_frames=96), LOG_MEL)
     window_augmentation.require_fitting(AugmentationConfig(time_mask_frames=97), LOG_MEL)  # there are none
     with pytest.raises(UserError, match="--time_mask_frames must be at most 96"):
         window_augmentation.require_fitting(AugmentationConfig(time_masks=1, time_mask_frames=97), LOG_MEL)
+    with pytest.raises(UserError, match="--shift_bands must be below the 64 bands"):
+        window_augmentation.require_fitting(AugmentationConfig(shift_bands=64), LOG_MEL)
     with pytest.raises(UserError, match="--band_mask_bands must be at most 64"):
         window_augmentation.require_fitting(AugmentationConfig(band_masks=2, band_mask_bands=65), LOG_MEL)
