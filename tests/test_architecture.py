@@ -4,10 +4,11 @@ Rules work on source text, so that each can be shown a source that breaks it.
 """
 
 import ast
+import functools
 import pathlib
 import re
 import subprocess
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, List, Sequence
 
 import pytest
 
@@ -79,6 +80,7 @@ LOG_MEL_NUMBERS_ALLOWED = {
 MACHINE_PATH = re.compile(r"(?<![\w.~<{-])/(?:root|home|work|mnt|Users|private|workspace)/\w")
 
 
+@functools.cache
 def _sources() -> Dict[str, str]:
     """Module name -> source text, of every module of the three trees."""
     sources = {}
@@ -89,13 +91,16 @@ def _sources() -> Dict[str, str]:
     return sources
 
 
-def _imports(source: str) -> Iterator[str]:
+@functools.cache
+def _imports(source: str) -> Sequence[str]:
     """Every name that is imported, anywhere in the source, with its module: `from a.b import c` gives a.b.c."""
+    names: List[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+            names += [f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names]
+    return names
 
 
 def _within(name: str, package: str) -> bool:

@@ -3,6 +3,7 @@
 Only words that are never right are listed: "sound" or "level" may be plain English.
 """
 
+import functools
 import pathlib
 import re
 from typing import Dict, List
@@ -62,12 +63,20 @@ NAMES = {
 TITLES = ("Coincidence, [Cc]ategorization, and [Cc]onsolidation", '"consolidation"')  # of Jansen et al. 2020
 
 
+@functools.cache
+def _alone(word: str, flags: int) -> "re.Pattern[str]":
+    return re.compile(rf"(?<![\w-])(?:{word})(?!\w)", flags)
+
+
 def found(text: str, words: Dict[str, str], flags: int = re.IGNORECASE) -> List[str]:
     """The lines of a text that have one of the words, each with what to write instead."""
     lines = []
+    any_word = _alone("|".join(words), flags)
     for line in re.sub("|".join(TITLES), "", re.sub(r"\s*\n\s*(?=and Consolidation)", " ", text)).splitlines():
+        if not any_word.search(line):
+            continue
         for word, instead in words.items():
-            if re.search(rf"(?<![\w-])(?:{word})(?!\w)", line, flags):
+            if _alone(word, flags).search(line):
                 lines.append(f"{line.strip()[:160]} <- {instead}")
     return lines
 
