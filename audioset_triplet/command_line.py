@@ -3,6 +3,7 @@
 This is the only module of the library that knows absl, and only binaries import it.
 """
 
+import collections
 import contextlib
 import dataclasses
 import logging
@@ -175,12 +176,23 @@ def _guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+def _require_lists_once(arguments: Sequence[str]) -> None:
+    """A list that is given twice would be the second one alone, without a word."""
+    given = collections.Counter(
+        argument.lstrip("-").partition("=")[0] for argument in arguments if argument.startswith("-")
+    )
+    for name, times in given.items():
+        if times > 1 and name in flags.FLAGS and isinstance(flags.FLAGS[name].parser, flags.ListParser):
+            raise flags.Error(f"--{name} is given {times} times: give all values at once, separated by commas.")
+
+
 def _parse(arguments: List[str]) -> List[str]:
     if {"--help", "-help", "-h", "--helpshort"} & set(arguments[1:]):
         app.usage(shorthelp=True, writeto_stdout=True)
         sys.exit(0)
     try:
         rest = flags.FLAGS(arguments)
+        _require_lists_once(arguments[1:])
     except flags.Error as error:
         _fail(str(error))
     if len(rest) > 1:

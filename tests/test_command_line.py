@@ -83,6 +83,7 @@ def test_a_flagfile_counts_as_explicit(tmp_path):
         (["--negatives=hard"], ["--negatives", "semi_hard"]),
         (["--folds=1,x"], ["--folds", "1,x"]),
         (["--flagfile=/nowhere/flags"], ["/nowhere/flags"]),
+        (["--folds=1", "--folds", "2"], ["--folds is given 2 times", "commas"]),
         (["stray"], ["stray"]),
         (["--title="], ["--title", "A name for the run"]),
         (["--fail=first\nsecond"], ["first second"]),

@@ -49,6 +49,7 @@ class ClipProtocol:
     class_mean_score: Dict[int, float]  # over all clips: of a calibrated classifier the prior
     class_calibration_error: Dict[int, float]
     bins: List[Bin]  # of all pairs of a clip and a class
+    unknown: List[int]  # classes of `ranked` whose score is 0 for every clip: the classifier has not learned them
 
     @property
     def mean_recall(self) -> float:
@@ -172,6 +173,7 @@ def measure_clips(clip_scores: ClipScores) -> ClipProtocol:
         class_mean_score=dict(zip(ranked.classes, predicted.mean(axis=0, dtype=np.float64).tolist())),
         class_calibration_error=dict(zip(ranked.classes, errors)),
         bins=calibration.reliability(predicted.ravel(), targets.ravel()),
+        unknown=[label for label, known in zip(ranked.classes, predicted.any(axis=0)) if not known],
     )
 
 
@@ -183,6 +185,7 @@ def flat_numbers(result: ProtocolResult, titles: Dict[int, str], name: str = "")
         numbers.update(metrics.flat_numbers(ranked, titles, prefixes[protocol]))
     if result.clips:
         prefix = prefixes["scores"]
+        numbers[f"{prefix}/classes_unknown"] = len(result.clips.unknown)
         numbers[f"{prefix}/prior_weighted_map"] = result.clips.ranked.prior_weighted_map
         numbers.update({f"{prefix}/{view}": getattr(result.clips, view) for view in VIEW_NAMES})
     for protocol, annotated in (("ratings", result.rated), ("strong", result.strong)):

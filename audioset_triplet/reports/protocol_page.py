@@ -9,7 +9,7 @@ from audioset_triplet.evaluation import protocols
 from audioset_triplet.evaluation.annotated import AnnotatedMetrics
 from audioset_triplet.evaluation.comparisons import ProtocolComparison, SetResult
 from audioset_triplet.evaluation.metrics import RankingMetrics
-from audioset_triplet.evaluation.protocols import ProtocolResult
+from audioset_triplet.evaluation.protocols import ClipProtocol, ProtocolResult
 from audioset_triplet.reports import class_chart, page, plots, wording
 from audioset_triplet.reports.page import Report
 from audioset_triplet.reports.plots import Dot, Plot
@@ -59,6 +59,7 @@ def report(comparison: ProtocolComparison) -> Report:
                 if getattr(config, name)
             ),
             ("clips", f"{len(comparison.clip_ids)}{wording.of_folds(config.folds)}"),
+            *(("classes", _unknown(one).lstrip("; ")) for one in clips[:1] if one.unknown),
             ("code version", audioset_triplet.__version__),
         ],
         digests=in_words(comparison.digests()),
@@ -108,10 +109,18 @@ def _headline(comparison: ProtocolComparison) -> str:
             )
     model = comparison.results[0].result
     if model.clips:
-        lines.append(wording.counted(model.clips.ranked, comparison.config.folds))
+        lines.append(f"{wording.counted(model.clips.ranked, comparison.config.folds)}{_unknown(model.clips)}")
     for protocol, annotated in _annotated(model).items():
         lines.append(f"{_SOURCES[protocol]}: {_counted(annotated)}")
     return "\n".join([*lines, in_words(comparison.digests())])
+
+
+def _unknown(clips: ClipProtocol) -> str:
+    """The classes that only clips have, where there are any."""
+    if not clips.unknown:
+        return ""
+    count = f"{len(clips.unknown)} of {len(clips.ranked.classes)}"
+    return f"; {count} classes score 0 for every clip, since the classifier has not learned them"
 
 
 def _counted(annotated: AnnotatedMetrics) -> str:

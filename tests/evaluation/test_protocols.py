@@ -11,6 +11,7 @@ from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.evaluation import ScoresConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import comparisons, protocols
+from audioset_triplet.reports import evaluation_report
 from audioset_triplet.store import scores, window_scores
 from audioset_triplet.store.ratings import NOT_ACOUSTIC, NOT_PRESENT, PRESENT, UNSURE
 from tests.evaluation import scored_windows
@@ -120,6 +121,18 @@ def test_views_and_calibration_by_hand(tmp_path):
     assert result.class_calibration_error[0] == pytest.approx((0.1 + 0.2 + 0.5 + 0.8 + 0.6) / 5)
     assert result.class_calibration_error[1] == pytest.approx((0.1 + 0.2 + 0.7 + 0.4 + 0.0) / 5)
     assert sum(one.share for one in result.bins) == pytest.approx(1)
+
+
+def test_classes_that_a_classifier_has_not_learned_are_counted(tmp_path):
+    rows = [[0.9, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.1]]  # cat is nowhere scored, and rain nowhere a label
+    clips = [(clip(row, labels), [rows[row]]) for row, labels in enumerate([(0,), (1,), (0, 1)])]
+    folder = scored_windows.write(tmp_path, clips, NAMES)
+    comparison = compare(folder)
+    assert comparison.results[0].result.clips.unknown == [1]
+    assert comparison.numbers()["scores/classes_unknown"] == 1
+    report = evaluation_report.build(comparison)
+    for text in (report.headline, report.pages["report.html"]):
+        assert "1 of 2 classes score 0 for every clip, since the classifier has not learned them" in text
 
 
 def test_frame_level_average_precision_by_hand(tmp_path):
