@@ -192,7 +192,8 @@ def read_table(
         return rules.request(name, locations.get(path), filter(None, labels), fold)
 
     columns = [table.file_column, table.labels_column, *filter(None, [table.fold_column])]
-    requests = fold_sets.read_csv(table.path, columns, from_row, "name them by --file_column, --labels_column")
+    advice = "name them by --file_column, --labels_column" + (", --fold_column" if table.fold_column else "")
+    requests = fold_sets.read_csv(table.path, columns, from_row, advice)
     if not requests:
         raise UserError(f"--labels={table.path}: names no file")
     if missing:

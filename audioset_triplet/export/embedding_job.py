@@ -220,7 +220,7 @@ def _require_moved(folder: Folder, kind: str, root: str, audio: AudioInput) -> N
                 if key not in items or not outcome.is_of(items[key]):
                     raise UserError(
                         f"{folder.root}: holds the {kind} of {root}, and this run is of {audio.root}, which does "
-                        f"not have the same {key}: choose another --output."
+                        f"not have {key} of the same size and time (cp -a keeps them): choose another --output."
                     )
 
 

@@ -31,6 +31,10 @@ def query(config: LabellingConfig) -> str:
     Raises:
         UserError: there are no classes to annotate with, or what reading the inputs raises.
     """
+    if config.query.data:
+        from audioset_triplet.records import globs  # here: TensorFlow takes seconds to load
+
+        globs.expand(config.query.data)  # before anything is written
     clusters = candidates = clip_clusters.read(config.assignments)
     classes = annotation_files.read_classes(config.query.classes) if config.query.classes else {}
     if config.embeddings:
@@ -45,7 +49,10 @@ def query(config: LabellingConfig) -> str:
         log.add_questions(questions)
         for number in sorted({question.round for question in log.open_questions()}):
             _write_round(config.workdir, config.query, log, number)
-        return f"{config.workdir}: {counted(len(questions), 'new question')}, {_num_open(log)} are open"
+        text = f"{config.workdir}: {counted(len(questions), 'new question')}, {_num_open(log)} are open"
+        if len(log.questions) < config.query.budget:
+            text += f"; --budget={config.query.budget} allows more, but no cluster is left"
+        return text
 
 
 def _write_round(workdir: str, config: QueryConfig, log: AnnotationLog, number: int) -> None:

@@ -90,8 +90,8 @@ def _blocks(path: Path, file: soundfile.SoundFile, length: Optional[int], block_
                 end = (num_read + block_samples) / file.samplerate
                 if length is not None:
                     end = min(end, length / file.samplerate)
-                where = f"between {num_read / file.samplerate:.2f} s and" if num_read else "in its first"
-                raise AudioError(path, "truncated", f"damaged or cut {where} {end:.2f} s") from error
+                where = f"between {num_read / file.samplerate:.2f} s and {end:.2f} s"
+                raise AudioError(path, "truncated", f"damaged or cut {where}") from error
             num_read += len(block)
             if len(block):
                 yield block

@@ -62,7 +62,10 @@ def read(data: str, clip_ids: Sequence[str], seconds: Optional[float] = None) ->
             if not missing:
                 break
     if missing:
-        raise UserError(f"{data}: holds no clip {min(missing)}; give the records that the embeddings were made from.")
+        raise UserError(
+            f"{data}: holds no clip {min(missing)}: give the records that the embeddings were made from; of sound "
+            "files, those that data_prep.prepare_folder --clip_seconds=0 makes of the same folder."
+        )
 
 
 def write_wav(data: str, paths: Dict[str, str]) -> None:

@@ -40,7 +40,10 @@ def test_from_clusters_to_weak_labels(folder):
         query=QueryConfig(budget=3, data=str(folder / "*.tfrecord")),
         classification=ClassificationConfig(train_folds=(1,), seed=1),
     )
-    assert "3 new questions, 3 of 3 are open" in tasks.query(config)
+    with pytest.raises(UserError, match="nowhere"):
+        tasks.query(dataclasses.replace(config, query=QueryConfig(budget=3, data=str(folder / "nowhere/*.tfrecord"))))
+    assert not workdir.exists()
+    assert tasks.query(config).endswith("3 new questions, 3 of 3 are open")
     path = workdir / "round-1" / "questions.csv"
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
@@ -65,6 +68,13 @@ def test_from_clusters_to_weak_labels(folder):
     assert len((workdir / "round-2" / "questions.csv").read_text().splitlines()) == 1 + 2
     assert "0 new questions" in tasks.query(
         dataclasses.replace(more, classification=ClassificationConfig(train_folds=(1,), seed=2))
+    )
+    num_clusters = len(set(CLUSTERS))
+    assert tasks.query(
+        dataclasses.replace(config, workdir=str(folder / "all-of-them"), query=QueryConfig(budget=99))
+    ) == (
+        f"{folder}/all-of-them: {num_clusters} new questions, {num_clusters} of {num_clusters} are open; --budget=99 "
+        "allows more, but no cluster is left"
     )
     text = tasks.annotate(dataclasses.replace(config, answers=(str(path), "oracle")))
     assert "0 new answers of 2" in text and "oracle: 3 new answers of 3" in text
