@@ -211,7 +211,7 @@ def test_the_cover_of_a_piece_of_music_is_no_video(tmp_path: pathlib.Path) -> No
     path = tmp_path / "song.mp4"
     with video_writing.output(path) as container:
         cover = video_writing.add_video_track(container, "mjpeg", video_examples.SIZE, {})
-        cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic
+        cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic.value
         audio_track = video_writing.add_audio_track(container, "aac", 16000)
         video_writing.write_images(container, cover, [(0.0, video_examples.grey(0))])
         video_writing.write_audio(container, audio_track, video_examples.clicks(1.0, 0.5))
