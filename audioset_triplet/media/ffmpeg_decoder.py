@@ -45,6 +45,7 @@ def open_container(path: Path, file: BinaryIO, part: Optional[Part] = None) -> A
     source = file if part is None else PartReader(file, part)
     source.seek(0)
     try:
+        # Not `options`, which PyAV 15 hands to every track too: it crashes where tracks appear later, as in FLV.
         return av.open(source, container_options={"format_whitelist": ",".join(_FORMATS)})
     except (av.error.FFmpegError, ValueError) as error:
         raise Refused("damaged, or of a format that libsndfile and FFmpeg do not know", False) from error

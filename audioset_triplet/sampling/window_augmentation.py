@@ -40,10 +40,9 @@ def augment(
         waveforms, targets = mixup.mix(waveforms, targets, shares, order_seed)
     energies = front_end.energies(waveforms)
     if config.shift_bands:
+        # In frequency alone: in time windows differ by where they were drawn.
         _, bands = positives.draw_shifts(waveforms.shape[0], front_end.num_frames, config.shift_bands, shift_seed)
-        energies = positives.translate(
-            energies, tf.zeros_like(bands), bands
-        )  # where a window is drawn shifts it in time
+        energies = positives.translate(energies, tf.zeros_like(bands), bands)
     features = front_end.compress(energies)
     if config.time_masks:
         features = spec_augment.mask(features, config.time_masks, config.time_mask_frames, 1, time_seed)
