@@ -2,7 +2,7 @@
 #
 #   make demo                      install, then prepare -> train -> export -> embed -> evaluate -> report
 #   make demo ESC50_DIR=FOLDER     the same on ESC-50 instead of synthetic sounds, in demo-esc50/
-#   make test                      the unit tests (6 minutes on two cores);  make test-all adds the slow ones
+#   make test                      the unit tests (5 minutes on two cores);  make test-all adds the slow ones
 #   make lint                      ruff and mypy
 #   make .venv                     only install, with the Python that `python3` is if the project runs on it;
 #                                  PYTHON=python3.11 chooses another, VENV=FOLDER another place
