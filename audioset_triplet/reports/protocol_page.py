@@ -59,7 +59,7 @@ def report(comparison: ProtocolComparison) -> Report:
                 if getattr(config, name)
             ),
             ("clips", f"{len(comparison.clip_ids)}{wording.of_folds(config.folds)}"),
-            *(("classes", _unknown(one).lstrip("; ")) for one in clips[:1] if one.unknown),
+            *([("classes", _unknown(model.clips))] if model.clips and model.clips.unknown else []),
             ("code version", audioset_triplet.__version__),
         ],
         digests=in_words(comparison.digests()),
@@ -109,18 +109,17 @@ def _headline(comparison: ProtocolComparison) -> str:
             )
     model = comparison.results[0].result
     if model.clips:
-        lines.append(f"{wording.counted(model.clips.ranked, comparison.config.folds)}{_unknown(model.clips)}")
+        unknown = f"; {_unknown(model.clips)}" if model.clips.unknown else ""
+        lines.append(f"{wording.counted(model.clips.ranked, comparison.config.folds)}{unknown}")
     for protocol, annotated in _annotated(model).items():
         lines.append(f"{_SOURCES[protocol]}: {_counted(annotated)}")
     return "\n".join([*lines, in_words(comparison.digests())])
 
 
 def _unknown(clips: ClipProtocol) -> str:
-    """The classes that only clips have, where there are any."""
-    if not clips.unknown:
-        return ""
+    """How many classes the clips have and the classifier has not."""
     count = f"{len(clips.unknown)} of {len(clips.ranked.classes)}"
-    return f"; {count} classes score 0 for every clip, since the classifier has not learned them"
+    return f"{count} classes score 0 for every clip, since the classifier has not learned them"
 
 
 def _counted(annotated: AnnotatedMetrics) -> str:

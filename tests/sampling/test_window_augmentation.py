@@ -82,9 +82,7 @@ def test_windows_are_shifted_in_frequency_alone():
     waveforms = tf.constant(np.random.default_rng(0).uniform(-0.5, 0.5, [32, LOG_MEL.window_samples]), tf.float32)
     original, config = LOG_MEL.features(waveforms).numpy(), AugmentationConfig(shift_bands=2)
     shifted, _ = window_augmentation.augment(waveforms, tf.zeros([32, 1]), LOG_MEL, config, SEED)
-    padding = np.full(
-        [96, 2], LOG_MEL.compress(tf.zeros([]))
-    )  # nothing is heard beyond the lowest and the highest band
+    padding = np.full([96, 2], LOG_MEL.compress(tf.zeros([])))  # beyond the lowest and the highest band is silence
     found = []
     for window, features in zip(original, shifted.numpy()):
         padded = np.concatenate([padding, window, padding], axis=1)
