@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from audioset_triplet.frontend.front_end import FrontEnd
-from audioset_triplet.reports import images
+from audioset_triplet.reports import images, wording
 
 # In inches.
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 12.0, 2.1, 0.9, 0.12, 0.5, 0.12
@@ -170,7 +170,7 @@ def _draw_spectrogram(canvas: _Canvas, axes: Axes, waveform: np.ndarray, front_e
     frequencies = [hz for hz in _FREQUENCIES_HZ if bands and bands[0] * 0.9 <= hz <= bands[-1] * 1.1]
     if frequencies:
         axes.set_yticks(np.interp(frequencies, bands, np.arange(len(bands))))
-        axes.set_yticklabels([f"{hz:g} Hz" if hz < 1000 else f"{hz / 1000:g} kHz" for hz in frequencies])
+        axes.set_yticklabels([wording.frequency(hz) for hz in frequencies])
     else:
         axes.set_ylabel("band", fontsize=_FONT_SIZE, color=_SOFT)
     axes.tick_params(bottom=False)

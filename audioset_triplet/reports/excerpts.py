@@ -5,7 +5,7 @@ TensorFlow is imported where it is needed: it takes seconds that a page without 
 
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from audioset_triplet.reports import page
+from audioset_triplet.reports import page, wording
 
 _MAX_SECONDS = 10.0  # of a clip
 
@@ -18,7 +18,7 @@ class Excerpt(NamedTuple):
 
 
 def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str) -> Dict[Excerpt, Dict[str, Any]]:
-    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as data URIs.
+    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as data URIs, and the lowest and highest `bands`.
 
     Args:
         data: TFRecords that hold the clips, as globs; empty: there are neither spectrograms nor audio.
@@ -54,6 +54,7 @@ def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str) -> Dict[Ex
         waveform = waveforms[excerpt.clip_id][start:end]
         return {
             "seconds": len(waveform) / rate_hz,
+            "bands": [wording.frequency(hz) for hz in front_end.band_hz[:: max(1, len(front_end.band_hz) - 1)]],
             "spectrogram": page.data_uri("image/png", images.spectrogram(waveform, front_end)),
             "audio": page.data_uri("audio/mpeg", images.mp3(waveform, rate_hz)),
         }

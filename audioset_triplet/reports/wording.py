@@ -17,10 +17,19 @@ _NAME_WIDTH = 24  # of the first column of a table, in characters
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table of text, with a line for each row: a name and numbers."""
+    """A table of text, with a line for each row: a name and numbers, of which only counts are whole."""
     lines = ["".join([f"{header[0]:{_NAME_WIDTH}}", *(f" {name:>10}" for name in header[1:])])]
-    lines += ["".join([f"{name:{_NAME_WIDTH}}", *(f" {value:10.3f}" for value in values)]) for name, *values in rows]
+    lines += ["".join([f"{name:{_NAME_WIDTH}}", *map(_cell, values)]) for name, *values in rows]
     return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return f" {value:10,}" if isinstance(value, int) else f" {value:10.3f}"
+
+
+def frequency(hz: float) -> str:
+    """125 -> 125 Hz, 7412 -> 7.4 kHz."""
+    return f"{hz:.0f} Hz" if hz < 1000 else f"{hz / 1000:.3g} kHz"
 
 
 def left_out(classes: Sequence[int]) -> str:
