@@ -18,7 +18,7 @@ class Excerpt(NamedTuple):
 
 
 def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str) -> Dict[Excerpt, Dict[str, Any]]:
-    """Excerpt -> its length (`seconds`), `spectrogram` and `audio`, both as data URIs, and the lowest and highest `bands`.
+    """Excerpt -> `seconds`, `spectrogram` and `audio` (data URIs), and the lowest and highest of its `bands`, as text.
 
     Args:
         data: TFRecords that hold the clips, as globs; empty: there are neither spectrograms nor audio.
