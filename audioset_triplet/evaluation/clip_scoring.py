@@ -16,7 +16,7 @@ from audioset_triplet.losses import classification
 from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, trained_networks
 from audioset_triplet.runs.trained_networks import TrainedClassifier
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import window_draws, windows
 from audioset_triplet.store import parquet
 from audioset_triplet.store.scores import ClipScores
 
@@ -45,7 +45,8 @@ def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] 
         where: it runs (`at`); None: in this process.
 
     Raises:
-        UserError: what `trained_networks.restore_classifier`, `clip_labels.read` and `windows.require_records` raise.
+        UserError: what `trained_networks.restore_classifier`, `clip_labels.read` and
+            `window_draws.require_records` raise.
     """
     if where:
         gpus.leave_to_workers()
@@ -55,7 +56,7 @@ def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] 
     names = {**clip_labels.class_names(clips), **trained.classes.names}
     indices = sorted(names)
     files = globs.expand(data)
-    windows.require_records(files, registry.by_name(trained.config.network.front_end))
+    window_draws.require_records(files, registry.by_name(trained.config.network.front_end))
     scored: Dict[str, np.ndarray] = {}
     for file in _everywhere(workdir, files, tuple(folds), where):
         scored.update(zip(file.clip_ids, file.scores))
@@ -108,7 +109,7 @@ def _of_file(path: str, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -
     weights_of: Dict[bytes, float] = {}
     front_end = registry.by_name(trained.config.network.front_end)
     stored = reading.read_clips([path], folds, deterministic=True)
-    with reading.named_errors([path]), windows.naming_unusable_clips():
+    with reading.named_errors([path]), window_draws.naming_unusable_clips():
         for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
             probabilities = _predictor(workdir, checkpoint)(features).numpy()
             for clip_id, row, weight in zip(clip_ids.numpy(), probabilities, weights.numpy()):

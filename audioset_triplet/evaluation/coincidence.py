@@ -32,7 +32,7 @@ from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.models.heads import CLUSTER_HEAD
 from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, run_config
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import window_draws, windows
 
 _BATCH_SIZE = 64
 
@@ -194,8 +194,8 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
     image_size = stage.image.image_size if with_frames else 0
     columns: Dict[str, List[Any]] = collections.defaultdict(list)
     front_end = registry.by_name(stage.network.front_end)
-    windows.require_records(files, front_end)
-    with reading.named_errors(files, with_frames), windows.naming_unusable_clips():
+    window_draws.require_records(files, front_end)
+    with reading.named_errors(files, with_frames), window_draws.naming_unusable_clips():
         clips = reading.read_clips(files, config.folds, deterministic=True, with_frames=with_frames)
         clips = clips.repeat(config.examples_per_clip)
         examples = windows.audio_visual_pairs(

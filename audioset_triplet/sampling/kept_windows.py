@@ -16,8 +16,8 @@ from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import draws, windows
-from audioset_triplet.sampling.windows import Tensors
+from audioset_triplet.sampling import draws, window_draws
+from audioset_triplet.sampling.window_draws import Tensors
 from audioset_triplet.store import frame_labels
 from audioset_triplet.store.frame_labels import FrameLabelBatch
 
@@ -153,7 +153,7 @@ class Sampler:
         """A window from each clip: elements as of `windows.random_windows`, where `labels` are those of the window."""
 
         def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-            pcm, labels = self._window(clip, windows.seed_of(seed, index))
+            pcm, labels = self._window(clip, window_draws.seed_of(seed, index))
             return {"pcm": pcm, "labels": labels, "example_id": hash_ids(clip["clip_id"])}
 
         return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -166,10 +166,10 @@ class Sampler:
         def of_grid() -> Tuple[tf.Tensor, tf.Tensor]:
             window_seed, offset_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
             drawn = self._first_window[row] + tf.random.stateless_uniform(
-                [windows.NUM_DRAWS], window_seed, 0, self._num_windows[row], tf.int32
+                [window_draws.NUM_DRAWS], window_seed, 0, self._num_windows[row], tf.int32
             )
             starts = tf.gather(self._start_samples, drawn)
-            pcm, best = windows.active_window(
+            pcm, best = window_draws.active_window(
                 clip, self._front_end, lambda count: self._moved(starts, count, offset_seed)
             )
             first = self._first_label[drawn[best]]
@@ -177,7 +177,7 @@ class Sampler:
             return pcm, tf.cast(labels, tf.int64)
 
         def of_clip() -> Tuple[tf.Tensor, tf.Tensor]:
-            return windows.random_window(clip, self._front_end, seed), clip["labels"]
+            return window_draws.random_window(clip, self._front_end, seed), clip["labels"]
 
         return tf.cond(self._hashes[row] == clip_hash, of_grid, of_clip)
 

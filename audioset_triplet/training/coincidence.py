@@ -22,7 +22,7 @@ from audioset_triplet.losses.coincidence import Timestamps, coincidence, find_pa
 from audioset_triplet.models import heads, networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.runs import checkpoints, classes, run_config
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import window_draws
 from audioset_triplet.store import weak_labels
 from audioset_triplet.store.weak_labels import WeakLabels
 from audioset_triplet.training import clustering_terms, inputs, loop, run_inputs
@@ -36,7 +36,7 @@ def train(config: CoincidenceConfig, workdir: str) -> None:
         Terminated, UserError: as for `loop.train` and `weak_labels.read`; `start_from` holds no network of these sizes.
     """
     front_end = registry.by_name(config.network.front_end)
-    windows.require_gap("coincidence_seconds", config.terms.coincidence_seconds, front_end)
+    window_draws.require_gap("coincidence_seconds", config.terms.coincidence_seconds, front_end)
     labels = weak_labels.read(config.labels.weak_labels) if config.terms.class_weight else None
     read_batches = functools.partial(inputs.audio_visual_batches, config, labels)
     source = run_inputs.Records(config, read_batches, with_frames=config.terms.av_weight > 0)

@@ -20,7 +20,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.records import globs, skipping
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import draws, windows
+from audioset_triplet.sampling import draws, window_draws
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
 _SEPARATING_BATCHES = 4  # over which the windows of a clip are spread
@@ -86,7 +86,7 @@ class Pipeline:
         """
         config, context = self._config, self._feed.context
         files = globs.expand(config.data.data)
-        windows.require_records(files, self.front_end)
+        window_draws.require_records(files, self.front_end)
         shard = (context.num_input_pipelines, context.input_pipeline_id)
         if config.data.data_service:  # which divides the files itself
             shard = (1, 0)

@@ -27,7 +27,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.media import decoding
 from audioset_triplet.records import example_ids, globs, reading, skipping
 from audioset_triplet.runs import manifest
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import window_draws
 from audioset_triplet.training import pipeline
 
 # The part of a pipeline -> an endless stream of batches for `train_step`.
@@ -113,7 +113,7 @@ class Records:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         try:
-            with reading.named_errors(self._files, self._with_frames), windows.naming_unusable_clips():
+            with reading.named_errors(self._files, self._with_frames), window_draws.naming_unusable_clips():
                 yield
         finally:
             if self._skipped.count:

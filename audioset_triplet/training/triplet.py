@@ -11,7 +11,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.losses import nt_xent, triplet
 from audioset_triplet.models import networks
-from audioset_triplet.sampling import draws, triplets, windows
+from audioset_triplet.sampling import draws, triplets, window_draws
 from audioset_triplet.sampling.triplets import TripletBatch, shares_group
 from audioset_triplet.training import inputs, loop, run_inputs
 from audioset_triplet.training.objective import ObjectiveModel, Terms, unprepared
@@ -29,7 +29,7 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
         Terminated, UserError: as for `loop.train`.
     """
     front_end = registry.by_name(config.network.front_end)
-    windows.require_gap("proximity_seconds", config.sampling.proximity_seconds, front_end)
+    window_draws.require_gap("proximity_seconds", config.sampling.proximity_seconds, front_end)
     triplets.require_bands(config.sampling, front_end)
     source = run_inputs.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
     loop.train(config, workdir, functools.partial(build_model, config), source)

@@ -10,7 +10,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm
 from audioset_triplet.records import schema
-from audioset_triplet.sampling import windows
+from audioset_triplet.sampling import window_draws, windows
 from tests.tiny_records import make_clip, write
 from tests.toy_front_end import TOY
 
@@ -23,7 +23,7 @@ def traced_draws(front_end, max_gap_seconds):
     def draw(num_samples, seeds):
         signature = (tf.TensorSpec([5], tf.int32), tf.TensorSpec([5], tf.int32), tf.TensorSpec([5], tf.bool))
         return tf.map_fn(
-            lambda seed: windows.draw_starts(num_samples, front_end, max_gap_seconds, tf.stack([seed, 0]), 5),
+            lambda seed: window_draws.draw_starts(num_samples, front_end, max_gap_seconds, tf.stack([seed, 0]), 5),
             seeds,
             fn_output_signature=signature,
         )
@@ -204,7 +204,7 @@ def test_several_labels_pair_by_any_of_them_and_unlabelled_clips_are_left_out():
 def test_too_many_labels_are_an_error():
     labels = tuple(range(windows.MAX_LABELS + 1))
     clip = schema.Clip(**{**vars(make_clip(0)), "labels": labels, "label_names": tuple(map(str, labels))})
-    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), windows.naming_unusable_clips():
+    with pytest.raises(UserError, match="clip clip0 has more than 16 labels"), window_draws.naming_unusable_clips():
         list(windows.label_pairs(clips(clip, clip), FRONT_END, 0))
 
 
@@ -251,27 +251,28 @@ def test_starts_are_those_of_the_front_end(seconds):
     anchor, positive, has_positive = drawn_starts(num_samples, 4.0, draws=100, front_end=TOY).T
     gap = np.abs(anchor - positive)[has_positive == 1]
     assert max(anchor.max(), positive.max()) <= num_samples - TOY.window_samples
-    assert has_positive.all() and gap.min() >= windows.smallest_gap_samples(TOY) and gap.max() < 4 * TOY.sample_rate_hz
+    assert has_positive.all() and gap.max() < 4 * TOY.sample_rate_hz
+    assert gap.min() >= window_draws.smallest_gap_samples(TOY)
     # The two windows share samples only within a frame.
-    assert windows.smallest_gap_samples(TOY) == TOY.window_samples - TOY.frame_samples
+    assert window_draws.smallest_gap_samples(TOY) == TOY.window_samples - TOY.frame_samples
 
 
 def test_a_gap_that_holds_no_positive_window_is_refused():
-    windows.require_gap("proximity_seconds", 0.97, FRONT_END)
+    window_draws.require_gap("proximity_seconds", 0.97, FRONT_END)
     with pytest.raises(UserError, match="^--proximity_seconds must be longer than a window, 0.96 s, not 0.96.$"):
-        windows.require_gap("proximity_seconds", 0.96, FRONT_END)
+        window_draws.require_gap("proximity_seconds", 0.96, FRONT_END)
     with pytest.raises(UserError, match="^--coincidence_seconds must be longer than a window, 0.2375 s, not 0.2.$"):
-        windows.require_gap("coincidence_seconds", 0.2, TOY)
+        window_draws.require_gap("coincidence_seconds", 0.2, TOY)
 
 
 def test_records_of_another_rate_are_refused_before_they_are_read(tmp_path):
     first, second = (write(tmp_path / f"{i}.tfrecord", [make_clip(i)]) for i in range(2))
-    windows.require_records([first, second], FRONT_END)
+    window_draws.require_records([first, second], FRONT_END)
     with pytest.raises(UserError, match="0.tfrecord: records are 16 kHz mono, and front end toy-8000 takes 8 kHz"):
-        windows.require_records([first, second], TOY)
+        window_draws.require_records([first, second], TOY)
     write(tmp_path / "1.tfrecord", [dataclasses.replace(make_clip(1), sample_rate_hz=44100)])
     with pytest.raises(UserError, match="one sample rate"):
-        windows.require_records([first, second], FRONT_END)
+        window_draws.require_records([first, second], FRONT_END)
 
 
 def test_a_later_record_of_another_rate_is_named():
@@ -285,7 +286,7 @@ def test_a_later_record_of_another_rate_is_named():
         windows.recording_pairs(clips(*made), FRONT_END, 0, 10.0),
         windows.successive_windows(clips(*made), FRONT_END, 4),
     ):
-        with pytest.raises(UserError, match=message), windows.naming_unusable_clips():
+        with pytest.raises(UserError, match=message), window_draws.naming_unusable_clips():
             list(windowed)
 
 
