@@ -143,9 +143,7 @@ def esc50_classifier() -> ClassifierConfig:
     return ClassifierConfig(
         augmentation=AugmentationConfig(mixup_alpha=1.0, shift_bands=10),
         network=ClassifierNetworkConfig(width=0.5, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1))),
-        training=TrainingConfig(
-            batch_size=32, steps=12_000, learning_rate=2e-3, schedule="cosine", average_from=0.5
-        ),
+        training=TrainingConfig(batch_size=32, steps=12_000, learning_rate=2e-3, schedule="cosine", average_from=0.5),
     )
 
 
