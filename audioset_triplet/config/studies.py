@@ -82,6 +82,12 @@ class AudioSet2017Config(Config):
     prior_exponents: Tuple[float, ...] = option(
         (0.1, 0.25, 1.0), "Values of beta (--prior_exponent of train_classifier), beside 0.", above=0, at_most=2
     )
+    refinements: int = option(
+        1,
+        "How often labels are refined: the first time by the scores of the classifier with the labels of clips, then "
+        "by those of the classifier before.",
+        at_least=1,
+    )
     label_share: float = option(
         0.005, "Share of the training clips whose labels the rows with few labels learn from.", above=0, below=1
     )

@@ -9,13 +9,13 @@ import pytest
 from audioset_triplet.config.evaluation import HeadConfig, ScoresConfig
 from audioset_triplet.evaluation import classification, comparisons, splits
 from audioset_triplet.export import saved_model
-from audioset_triplet.store import window_scores
+from audioset_triplet.store import frame_labels, window_scores
 from tests import processes, tiny_network, tiny_records, weakly_labelled
 from tests.evaluation import scored_windows
 
 MODULE = "experiments.reproduce_audioset2017"
 HEAD = dict(hidden_units=8, head_epochs=1, head_min_steps=10)
-NETWORKS = ("fc", "clips_0.5", "beta_1", "refined", "fc_labels")
+NETWORKS = ("fc", "clips_0.5", "beta_1", "refined", "refined_2", "fc_labels")
 HOP_SECONDS = weakly_labelled.FRONT_END.hop_seconds
 
 
@@ -59,6 +59,7 @@ def test_all_tables_in_one_command(world, tmp_path):
         dropped_windows="negative",
         training_shares=0.5,
         prior_exponents=1,
+        refinements=2,
         label_share=0.3,
         core_minutes=0.01,
         batch_size=4,
@@ -88,6 +89,11 @@ def test_all_tables_in_one_command(world, tmp_path):
     config = json.loads((tmp_path / "classifiers" / "seed0" / "refined" / "run" / "config.json").read_text())
     assert config["labels"]["frame_labels"].endswith("refined/refined/frame_labels.parquet")
     assert config["labels"]["dropped_windows"] == "negative"
+    classifiers = tmp_path / "classifiers" / "seed0"
+    for row, refined_by in (("refined", "fc"), ("refined_2", "refined")):
+        model = json.loads((classifiers / refined_by / "model" / "model.json").read_text())
+        info = frame_labels.read_info(frame_labels.path_in(str(classifiers / row / "refined")))
+        assert info.model_id == model["model_id"]
 
     # The numbers are those of experiments.evaluate on the same scores.
     scores = str(tmp_path / "classifiers" / "seed0" / "refined" / "scores" / "world")
@@ -107,7 +113,7 @@ def test_all_tables_in_one_command(world, tmp_path):
 
     before = {path: path.read_bytes() for path in tmp_path.glob("cells/*/*/*.json")}
     listed = processes.run(MODULE, *flags, "--dry_run")
-    assert "21 of 21 cells are done; networks to train: 0" in listed.stdout, listed.stderr
+    assert "24 of 24 cells are done; networks to train: 0" in listed.stdout, listed.stderr
     refused = processes.run(MODULE, *flags, "--batch_size=8", "--dry_run")
     assert "training/batch_size: 4, now 8" in processes.error_of(refused)
     assert {path: path.read_bytes() for path in tmp_path.glob("cells/*/*/*.json")} == before

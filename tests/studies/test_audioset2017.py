@@ -59,8 +59,17 @@ def test_a_row_differs_from_the_one_it_is_compared_with_in_one_thing():
     refined = recipes["refined"].config
     assert refined.labels == LabelConfig(frame_labels=rows.FRAME_LABELS, dropped_windows="negative")
     assert dataclasses.replace(refined, labels=LabelConfig()) == reference
-    assert [name for name, recipe in recipes.items() if recipe.is_refined] == ["refined"]
+    assert [name for name, recipe in recipes.items() if recipe.refined_by] == ["refined"]
     assert recipes["embedding"].config is None and recipes["fc_labels"].config == recipes["fc"].config
+
+
+def test_labels_are_refined_by_the_classifier_before():
+    recipes = rows.build(dataclasses.replace(CONFIG, refinements=3), BASE)
+    refined_by = {name: recipe.refined_by for name, recipe in recipes.items() if recipe.refined_by}
+    assert refined_by == {"refined": "resnet50", "refined_2": "refined", "refined_3": "refined_2"}
+    assert recipes["refined_3"].config == recipes["refined"].config
+    assert rows.refining(recipes, "refined_3") == ["resnet50", "refined", "refined_2"]
+    assert rows.refining(recipes, "resnet50") == []
 
 
 def test_other_rows_have_the_architecture_that_is_asked_for():

@@ -1,7 +1,7 @@
 """A row's classifier -> the scores of the windows of each evaluation set: train, export, score.
 
     OUTPUT/classifiers/seed0/resnet50/run, model, training.json, scores/SET
-    OUTPUT/classifiers/seed0/resnet50/scores_of_training     of the row whose scores refine labels
+    OUTPUT/classifiers/seed0/resnet50/scores_of_training     of a row whose scores refine labels
     OUTPUT/classifiers/seed0/refined/refined                 the labels that they refine, and a page about them
     OUTPUT/embeddings/train, OUTPUT/embeddings/sets/SET      of --embedding_model
 
@@ -53,7 +53,7 @@ class Classifiers:
     config: AudioSet2017Config
     data: DataConfig  # to train on
     recipes: Recipes
-    reference: str  # the row that is compared with, and whose scores refine labels
+    reference: str  # the row that is compared with
     sets: Mapping[str, EvaluationSet]
     budget: Budget
 
@@ -118,7 +118,7 @@ class Classifiers:
         path = os.path.join(self._folder(row, seed), "model")
         saved_model.remove_leftovers(path)
         if not os.path.isdir(path):
-            if self.recipes[row].is_refined:
+            if self.recipes[row].refined_by:
                 self._refine(row, seed)
             self._train(row, seed)
             trained = trained_networks.restore_model(os.path.join(self._folder(row, seed), "run"))
@@ -143,12 +143,13 @@ class Classifiers:
         files.write_json(os.path.join(self._folder(row, seed), "training.json"), facts)
 
     def _refine(self, row: str, seed: int) -> None:
-        """Writes the frame labels of a row, by the scores of the row that is compared with."""
+        """Writes the frame labels of a row, by the scores of another one."""
         folder = os.path.dirname(os.path.join(self._folder(row, seed), rows.FRAME_LABELS))
         if os.path.exists(os.path.join(folder, "report.html")):  # which is written last
             return
-        scores = os.path.join(self._folder(self.reference, seed), "scores_of_training")
-        _store("scores", self._exported(self.reference, seed), self.data, scores)
+        refined_by = self.recipes[row].refined_by
+        scores = os.path.join(self._folder(refined_by, seed), "scores_of_training")
+        _store("scores", self._exported(refined_by, seed), self.data, scores)
         os.makedirs(folder, exist_ok=True)
         refined = refinement.refine(scores, (), self.config.refinement.threshold, folder)
         refinement_page.report(refined, self.data.data).write(folder)

@@ -5,7 +5,7 @@ refinement, is what the others are compared with.
 """
 
 import dataclasses
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
 from audioset_triplet.config.studies import AudioSet2017Config
@@ -34,11 +34,7 @@ class Recipe:
     title: str
     config: Optional[ClassifierConfig]  # but for records, seed and steps; None: a head on embeddings
     share: float = 1.0  # of the training clips
-
-    @property
-    def is_refined(self) -> bool:
-        """Whether it learns from the frame labels that the row `--architecture` gives."""
-        return self.config is not None and bool(self.config.labels.frame_labels)
+    refined_by: str = ""  # the row whose scores refine the labels that it learns from; empty: labels of clips
 
 
 Recipes = Dict[str, Recipe]
@@ -52,6 +48,11 @@ def share_name(share: float) -> str:
 def exponent_name(exponent: float) -> str:
     """The row with a beta."""
     return f"beta_{exponent:g}"
+
+
+def refined_name(number: int) -> str:
+    """The row with labels that are refined so many times."""
+    return REFINED if number == 1 else f"{REFINED}_{number}"
 
 
 def few_labels_name(row: str) -> str:
@@ -97,7 +98,13 @@ def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
         loss = dataclasses.replace(own.loss, prior_exponent=exponent)
         recipes[exponent_name(exponent)] = Recipe(f"{title}, β = {exponent:g}", dataclasses.replace(own, loss=loss))
     labels = dataclasses.replace(base.labels, frame_labels=FRAME_LABELS)
-    recipes[REFINED] = Recipe(f"{title}, refined labels", dataclasses.replace(own, labels=labels))
+    learned_from_refined = dataclasses.replace(own, labels=labels)
+    refined_by = reference
+    for number in range(1, config.refinements + 1):
+        times = "" if number == 1 else f" ({number} times)"
+        name = refined_name(number)
+        recipes[name] = Recipe(f"{title}, refined labels{times}", learned_from_refined, refined_by=refined_by)
+        refined_by = name
     if config.embedding_model:
         recipes[EMBEDDING] = Recipe("embedding, FC", None)
     for name in dict.fromkeys((FC, reference, EMBEDDING)):
@@ -105,6 +112,12 @@ def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
             few = dataclasses.replace(recipes[name], share=config.label_share)
             recipes[few_labels_name(name)] = dataclasses.replace(few, title=f"{few.title}, few labels")
     return recipes
+
+
+def refining(recipes: Recipes, name: str) -> List[str]:
+    """The rows that have to be trained before this one, since their scores refine its labels: in order."""
+    refined_by = recipes[name].refined_by
+    return [*refining(recipes, refined_by), refined_by] if refined_by else []
 
 
 def table_rows(recipes: Recipes, tasks: Sequence[str], steps: Dict[str, Optional[int]]) -> Sequence[Row]:

@@ -154,7 +154,7 @@ class Sections:
             ("strong", "map", "mAP of windows"),
             ("strong", "d_prime_of_mean_auc", "d′ of windows"),
         ]
-        names = [self.reference, rows.REFINED]
+        names = [self.reference, *map(rows.refined_name, range(1, self.config.refinements + 1))]
 
         def line(table: Table, name: str) -> List[str]:
             return [self._text(table, name, task, measure) for task, measure, _ in columns]
@@ -163,7 +163,7 @@ class Sections:
             "refinement",
             "Refined labels",
             "Training clips are scored by the first classifier; a window keeps a label of its clip if its score is at "
-            f"least {self.config.refinement.threshold:g} of the largest in the clip, and the second classifier learns "
+            f"least {self.config.refinement.threshold:g} of the largest in the clip, and the next classifier learns "
             "from what is kept. Windows are measured against events with onset and offset.",
             [
                 self._grid(name, ["labels", *(title for *_, title in columns)], names, line, ", labels of clips")

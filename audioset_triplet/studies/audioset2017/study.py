@@ -112,7 +112,7 @@ def networks(shared: Classifiers, steps: Mapping[str, Any]) -> dry_run.Networks:
     def of_cell(cell: Cell) -> Dict[str, Any]:
         recipe = shared.recipes[cell.row]
         assert cell.seed is not None
-        needed = [] if recipe.config is None else [shared.reference, cell.row] if recipe.is_refined else [cell.row]
+        needed = [] if recipe.config is None else [*rows.refining(shared.recipes, cell.row), cell.row]
         folders = {name: classifiers.folder_of(shared.config.output, name, cell.seed) for name in needed}
         return {
             folder: steps[name] for name, folder in folders.items() if not os.path.isdir(os.path.join(folder, "model"))
