@@ -1,4 +1,4 @@
-"""Labelled intervals of clips, in the columns of AudioSet's strong releases: a table with tabs, or a Parquet file.
+"""Labelled intervals of clips, in the columns of AudioSet's strong releases: a table, or a Parquet file.
 
     segment_id          string, the clip, as in the records (`labels.segment_id`)
     start_time_seconds  float64, from the start of the clip
@@ -6,7 +6,8 @@
     label               string: id of a class, such as /m/05tny_, or its name
 
 Empty times (null in Parquet) mean the whole clip, where a file may have such rows. A file whose name ends in .parquet
-is Parquet; any other is a table, as `tables` reads it. Formats: research.google.com/audioset/download_strong.html.
+is Parquet; any other is a table, as `tables` reads it, written with tabs, or with commas where the name ends in .csv.
+Formats: research.google.com/audioset/download_strong.html.
 
 Shapes: n intervals.
 """
@@ -52,13 +53,16 @@ class Rows:
     where: Callable[[int], str]  # row, from 0 -> `ratings.tsv: line 3`, to begin a message with
 
 
-def read(path: str, columns: Sequence[str] = COLUMNS, whole_clips: bool = False) -> Rows:
+def read(
+    path: str, columns: Sequence[str] = COLUMNS, whole_clips: bool = False, may_be_empty: Sequence[str] = ()
+) -> Rows:
     """The intervals of a file.
 
     Args:
         path: the file.
-        columns: `COLUMNS`, and others that must be there too.
+        columns: `COLUMNS`, and others that must be there too; in Parquet the others may hold numbers.
         whole_clips: whether rows may have no times.
+        may_be_empty: the columns in which a value may be empty.
 
     Raises:
         UserError: what `tables.read` raises; a damaged Parquet file, or one without these columns; no row; a row
@@ -68,7 +72,7 @@ def read(path: str, columns: Sequence[str] = COLUMNS, whole_clips: bool = False)
     values, (starts, ends), header, where = read_file(path, columns)
     for name, column in values.items():
         values[name] = [text.strip() for text in column]
-        if "" in values[name]:
+        if "" in values[name] and name not in may_be_empty:
             raise UserError(f"{where(values[name].index(''))}: {name} is empty: fill it in, or remove the line.")
     if not len(values["segment_id"]):
         raise UserError(f"{path}: holds no row: {_ADVICE}.")
@@ -78,7 +82,7 @@ def read(path: str, columns: Sequence[str] = COLUMNS, whole_clips: bool = False)
 
 
 def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] = {}) -> None:
-    """The inverse of `read`: a table with tabs, or Parquet where the name ends in .parquet.
+    """The inverse of `read`: Parquet where the name ends in .parquet, else a table.
 
     The file appears when it is whole, and replaces an older one.
 
@@ -91,7 +95,8 @@ def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] =
         if is_parquet(path):
             _write_parquet(temporary, intervals, others)
         else:
-            _write_table(temporary, intervals, others)
+            delimiter = "," if os.fspath(path).lower().endswith(".csv") else "\t"
+            _write_table(temporary, intervals, others, delimiter)
 
 
 def is_parquet(path: str) -> bool:
@@ -156,12 +161,20 @@ def _read_parquet(path: str, columns: Sequence[str]) -> _Read:
             index, kind = schema.get_field_index(name), pa.float64() if name in _TIMES else pa.string()
             if index < 0:
                 raise UserError(f"{path}: has no column {name}, only {', '.join(schema.names)}.")
-            if schema.field(index).type != kind:
+            if schema.field(index).type != kind and not _is_other_number(name, schema.field(index).type):
                 raise UserError(f"{path}: column {name} holds {schema.field(index).type}, not {kind}.")
         table = parquet.read(path, list(columns))
-    values = {name: [text or "" for text in table[name].to_pylist()] for name in columns if name not in _TIMES}
+    values = {
+        name: [text or "" for text in table[name].cast(pa.string()).to_pylist()]
+        for name in columns
+        if name not in _TIMES
+    }
     times = [table[name].to_numpy().astype(np.float64) for name in _TIMES]  # null: NaN
     return _Read(values, times, schema.names, lambda row: f"{path}: row {row + 1}")
+
+
+def _is_other_number(name: str, kind: pa.DataType) -> bool:
+    return name not in COLUMNS and (pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _write_parquet(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]]) -> None:
@@ -175,10 +188,10 @@ def _write_parquet(path: str, intervals: Intervals, others: Mapping[str, Sequenc
     parquet.write(pa.table(arrays), path)
 
 
-def _write_table(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]]) -> None:
+def _write_table(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]], delimiter: str) -> None:
     times = [_texts(seconds) for seconds in (intervals.start_seconds, intervals.end_seconds)]
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow([*COLUMNS, *others])
         writer.writerows(zip(intervals.clip_ids, *times, intervals.labels, *others.values()))
 
