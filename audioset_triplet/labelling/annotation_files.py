@@ -22,18 +22,20 @@ from xml.sax import saxutils
 
 from audioset_triplet import files, labels, tables, text_files
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling.annotation_log import UNKNOWN, Question
+from audioset_triplet.labelling.cluster_log import UNKNOWN, ClusterQuestion
 
 COLUMNS = ("clip_id", "cluster", "cluster_size", "audio", "answer")
 CONTROL, _OBJECT = "label", "audio"  # names in Label Studio's interface
 
 
-def audio_paths(questions: Sequence[Question]) -> Dict[str, str]:
+def audio_paths(questions: Sequence[ClusterQuestion]) -> Dict[str, str]:
     """Clip id -> path of its audio in the folder of a round, for all questions of the round."""
     return {question.clip_id: f"audio/{index:05d}.wav" for index, question in enumerate(questions)}
 
 
-def write(folder: str, questions: Sequence[Question], classes: Sequence[str], audio: Dict[str, str], url: str) -> None:
+def write(
+    folder: str, questions: Sequence[ClusterQuestion], classes: Sequence[str], audio: Dict[str, str], url: str
+) -> None:
     """Writes the files of a round that do not exist yet.
 
     Args:

@@ -1,294 +1,241 @@
-"""The annotation log: which clips were queried and how people annotated them, in a file that only grows.
+"""The annotation log: what people were asked about clips and how they answered, in a file that only grows.
 
-annotations.jsonl has a JSON object on each line. The first line says what the questions are about; each other line is
-an event, in the order of time:
+annotations.jsonl has a JSON object on each line. The first line names the classes and, where questions are about
+clusters, the clustering (`cluster_log`); each other line is an event, in the order of time:
 
-    {"annotation_log": 2, "clustering": {"model_id": "…", "method": "entropy", "num_clusters": 400, "digest": "…"},
-     "classes": {"0": "dog", "1": "rooster"}}
-    {"event": "queried", "clip_id": "1-100032-A-0", "cluster": 17, "cluster_size": 43, "round": 1, "draw": "random",
-     "seed": 0, "time": "2026-11-25T13:40:12+00:00"}
-    {"event": "annotated", "clip_id": "1-100032-A-0", "labels": ["dog"], "by": "label-studio", "time": "…"}
+    {"annotation_log": 3, "clustering": null, "classes": {"0": "dog", "1": "rooster"}}
+    {"event": "queried", "question": 0, "clip_id": "a.wav", "start_time_seconds": 1.5, "end_time_seconds": 2.5,
+     "candidates": [{"label": "dog", "score": 0.93, "source": "top", "details": {}}],
+     "time": "2026-11-29T13:40:12+00:00"}
+    {"event": "answered", "answer": 0, "question": 0, "rater": "anna", "ratings": {"dog": "PRESENT"},
+     "added": ["Wind"], "is_unknown": false, "skip_reason": "", "comment": "", "seconds": 3.2, "key": "5f1c…",
+     "time": "…"}
+    {"event": "undone", "answer": 0, "key": "77a0…", "time": "…"}
 
-`labels` are names of classes; an empty list means that the annotator does not know. A line is on the disk before
-anything else happens, and a line that a killed writer or a full disk cut short does not count: no event is lost, no
-clip is queried twice. One writer at a time.
+A question is a screen: an interval of a clip, or without times the whole clip, with its candidate labels; the empty
+label asks "what is it?". Times are compared in whole milliseconds. Of the answers of a rater to one question the latest
+that was not undone counts. `key` names a request, which counts once however often it comes.
+
+A line is on the disk before anything else happens, and a line that a killed writer or a full disk cut short does not
+count: no event is lost, and no rater is asked anything twice. `log_folder` opens logs, for one writer at a time.
 """
 
-import collections
 import contextlib
 import dataclasses
 import datetime
 import json
 import os
-import re
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
-from audioset_triplet import files, tables, text_files
 from audioset_triplet.errors import UserError
-
-NAME = "annotations.jsonl"
-VERSION = 2
-_OLD_NAME = "labels.jsonl"  # of version 1
-_WORK = "writes annotations there"  # of a process that holds the folder
-UNKNOWN = "?"  # in place of a class: the annotator does not know
-SEPARATOR = ";"  # between several classes
-_OTHER_SEPARATORS = re.compile(r"[,|/&+\t\r\n]+")  # that people may write instead
+from audioset_triplet.labelling import events
+from audioset_triplet.labelling.events import Answer, Interval, Question
 
 
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """A clip to be annotated, on behalf of its cluster."""
-
-    clip_id: str
-    cluster: int
-    cluster_size: int  # clips, this one included
-    round: int  # number of the call of `query`, whose questions have a folder of files of their own
-    draw: str  # how the clip was chosen: config.labelling.SelectionConfig.member
-    seed: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """The annotation of a clip."""
-
-    clip_id: str
-    labels: Tuple[str, ...]  # names of classes, in the order of their indices; empty: the annotator does not know
-    by: str  # oracle, file or label-studio
+class AlreadyAnswered(Exception):
+    """The rater has answered the question, in another window perhaps."""
 
 
 class AnnotationLog:
-    """The questions and answers of a folder."""
+    """The questions and answers of a folder; numbers of both are in the order of time."""
 
-    def __init__(self, path: str, clustering: Dict[str, Any], classes: Dict[int, str]) -> None:
-        self._path = path
+    def __init__(self, path: str, clustering: Optional[Dict[str, Any]], classes: Dict[int, str]) -> None:
+        self.path = path
         self.clustering = clustering
         self.classes = classes
-        self.questions: Dict[str, Question] = {}  # clip id -> its question, in the order of the file
-        self.answers: Dict[str, Answer] = {}  # clip id -> its answer
+        self.questions: Dict[int, Question] = {}
+        self.answers: Dict[int, Answer] = {}  # without those that were undone
+        self._asked: Set[Tuple[Interval, str]] = set()
+        self._made: Dict[int, Answer] = {}  # with those that were undone
+        self._answers_of: Dict[Tuple[int, str], List[int]] = {}  # question and rater -> numbers of answers
+        self._by_key: Dict[str, int] = {}  # key of a request -> the answer that it made or undid
+        self._size = self._end = 0  # bytes of the file, and of its whole lines
+        self._lacks_line_break = False
 
-    def open_questions(self) -> List[Question]:
-        """Those without an answer."""
-        return [question for clip_id, question in self.questions.items() if clip_id not in self.answers]
+    @property
+    def raters(self) -> List[str]:
+        """Who has answered, in the order of the first answers."""
+        return list(dict.fromkeys(answer.rater for answer in self.answers.values()))
 
-    def cluster_labels(self) -> Dict[int, Tuple[int, ...]]:
-        """Cluster -> class indices, ascending, of the answer to its question; without answers that know no class."""
-        indices = {name: index for index, name in self.classes.items()}
-        return {
-            self.questions[clip_id].cluster: tuple(indices[name] for name in answer.labels)
-            for clip_id, answer in self.answers.items()
-            if answer.labels
-        }
+    def was_asked(self, interval: Interval, label: str) -> bool:
+        """Whether the log has a question about a label in an interval."""
+        return (interval, label) in self._asked
 
-    def require_same(self, clustering: Dict[str, Any], classes: Dict[int, str]) -> None:
-        """Raises a UserError unless the questions are about these clusters, with these classes to choose from."""
-        for subject, known, given in (("clusters", self.clustering, clustering), ("classes", self.classes, classes)):
-            if known != given:
-                raise UserError(f"{self._path} is about other {subject}: give the same ones, or another --workdir.")
+    def answer_of(self, question: int, rater: str) -> Optional[Answer]:
+        """The answer of a rater that counts."""
+        numbers = self._answers_of.get((question, rater))
+        return self.answers[numbers[-1]] if numbers else None
 
-    def add_questions(self, questions: Sequence[Question]) -> None:
-        """Writes questions to the log; raises a ValueError for a clip or a cluster that was queried before."""
-        clusters = {question.cluster for question in self.questions.values()}
+    def current_answers(self) -> List[Answer]:
+        """The answer of each rater to each question that counts, in the order of time."""
+        return [self.answers[number] for number in sorted(numbers[-1] for numbers in self._answers_of.values())]
+
+    def open_questions(self, rater: str) -> Iterator[int]:
+        """The questions that a rater has not answered, the earliest first."""
+        return (number for number in self.questions if (number, rater) not in self._answers_of)
+
+    def num_answered(self, rater: str) -> int:
+        """How many questions a rater has answered."""
+        return sum(name == rater for _, name in self._answers_of)
+
+    def add_questions(self, questions: Sequence[Question]) -> int:
+        """Writes questions, without the candidates that the log has already; returns how many have any left."""
+        new: List[Question] = []
+        asked: Set[Tuple[Interval, str]] = set()
         for question in questions:
-            if question.clip_id in self.questions or question.cluster in clusters:
-                raise ValueError(f"{question} was queried before")
-            clusters.add(question.cluster)
-        self._append([{"event": "queried", **dataclasses.asdict(question)} for question in questions])
-        self.questions.update((question.clip_id, question) for question in questions)
-
-    def add_answers(self, answers: Sequence[Answer], source: str) -> int:
-        """Writes answers to the log, all of them or, on an error, none; returns how many are new.
-
-        Args:
-            answers: an answer that the log has already is skipped.
-            source: where the answers are from, for the errors.
-
-        Raises:
-            UserError: the clip of an answer was not queried, its class is unknown, or the log has another answer.
-        """
-        new: Dict[str, Answer] = {}
-        order = {name: index for index, name in self.classes.items()}
-        clip_ids = {text_files.composed(clip_id): clip_id for clip_id in self.questions}
-        for answer in answers:
-            clip_id = clip_ids.get(text_files.composed(answer.clip_id))
-            clip_id = answer.clip_id if answer.clip_id in self.questions else clip_id
-            if clip_id is None:
-                close = tables.closest(answer.clip_id, self.questions)
-                hint = f"; is it {close}?" if close else ""
-                raise UserError(f"{source}: clip {answer.clip_id} was not queried by {self._path}{hint}")
-            names = {self._class_of(name, f"{source}: clip {clip_id}") for name in answer.labels}
-            labels = tuple(sorted(names, key=order.__getitem__))
-            answer = dataclasses.replace(answer, clip_id=clip_id, labels=labels)
-            known = self.answers.get(answer.clip_id) or new.get(answer.clip_id)
-            if known is None:
-                new[answer.clip_id] = answer
-            elif known.labels != answer.labels:
-                raise UserError(
-                    f"{source}: clip {answer.clip_id} is annotated with {_in_words(answer.labels)}, before with "
-                    f"{_in_words(known.labels)} (by {known.by}); make them agree, or remove the line of the wrong "
-                    f"answer from {self._path}."
-                )
-        self._append([{"event": "annotated", **dataclasses.asdict(answer)} for answer in new.values()])
-        self.answers.update(new)
+            candidates = []
+            for candidate in question.candidates:
+                pair = (question.interval, candidate.label)
+                if pair not in self._asked and pair not in asked:
+                    candidates.append(candidate)
+                    asked.add(pair)
+            if candidates:
+                new.append(dataclasses.replace(question, candidates=tuple(candidates)))
+        first = 1 + max(self.questions, default=-1)
+        self._write([events.queried(number, question) for number, question in enumerate(new, first)])
         return len(new)
 
-    def _class_of(self, name: str, where: str) -> str:
-        """The class that a name means, in another case perhaps; a UserError for a name of none."""
-        classes = list(self.classes.values())
-        known = tables.meant(name, classes)
-        if known is None:
-            close = tables.closest(name, classes)
-            hint = f"; is it {close!r}?" if close else f"; they begin with {', '.join(classes[:3])}"
-            parts = [part.strip() for part in _OTHER_SEPARATORS.split(name)]
-            if len(parts) > 1 and all(tables.meant(part, classes) for part in parts):
-                hint = f"; several classes have {SEPARATOR!r} between them"
-            raise UserError(
-                f"{where} is annotated with {name!r}, which is none of the {len(classes)} classes of {self._path}{hint}"
-            )
-        return known
+    def add_answer(self, answer: Answer) -> int:
+        """Writes an answer and returns its number; of a key that came before, the number that it had.
 
-    def _append(self, events: Sequence[Dict[str, Any]]) -> None:
-        time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        data = "".join(json.dumps({**event, "time": time}, ensure_ascii=False) + "\n" for event in events).encode()
-        with open(self._path, "r+b") as file:
-            before = file.read()
-            end = _end_of_whole_lines(before)
-            file.seek(end)
-            file.truncate()
+        Raises:
+            AlreadyAnswered: the rater has answered the question.
+            ValueError, UserError: as for `add_answers`.
+        """
+        if answer.key in self._by_key:
+            return self._by_key[answer.key]
+        if self.answer_of(answer.question, answer.rater):
+            raise AlreadyAnswered(f"{answer.rater} has answered question {answer.question}")
+        self.add_answers([answer])
+        return max(self._made)
+
+    def add_answers(self, answers: Sequence[Answer]) -> None:
+        """Writes answers, all of them or, on an error, none; a later answer of a rater supersedes an earlier one.
+
+        Raises:
+            ValueError: one is not an answer to a question of the log.
+            UserError: the file cannot be written.
+        """
+        for answer in answers:
+            self._require_fitting(answer)
+        first = 1 + max(self._made, default=-1)
+        self._write([events.answered(number, answer) for number, answer in enumerate(answers, first)])
+
+    def undo(self, rater: str, key: str = "") -> Optional[int]:
+        """Writes that the latest answer of a rater does not count; returns its question, or None if there is none.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        number = self._by_key.get(key)
+        if number is None:
+            of_rater = (numbers[-1] for (_, name), numbers in self._answers_of.items() if name == rater)
+            number = max(of_rater, default=None)
+            if number is None:
+                return None
+            self._write([events.undone(number, key)])
+        return self._made[number].question
+
+    def take_in(self, data: bytes) -> None:
+        """Replays what the file holds behind its first line.
+
+        Args:
+            data: the whole file, whose last line may be cut short.
+
+        Raises:
+            UserError: a line is damaged or contradicts those before.
+        """
+        self._size, self._end = len(data), end_of_whole_lines(data)
+        self._lacks_line_break = not data[: self._end].endswith(b"\n")
+        for number, line in enumerate(data[: self._end].decode().split("\n")[1:], start=2):
+            if not line:
+                continue
             try:
-                file.write(data if before[:end].endswith(b"\n") else b"\n" + data)
+                self._replay(json.loads(line))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise UserError(f"{self.path}: line {number}: damaged ({error}); mend or remove it.") from error
+
+    def _require_fitting(self, answer: Answer) -> None:
+        """Raises a ValueError unless the answer is one to a question of this log."""
+        question = self.questions.get(answer.question)
+        if question is None:
+            raise ValueError(f"there is no question {answer.question}")
+        others = set(answer.ratings) - set(question.labels)
+        if others:
+            raise ValueError(f"question {answer.question} is not about {min(others)!r}")
+
+    def _write(self, new: Sequence[Mapping[str, Any]]) -> None:
+        """Appends events to the file, and only then takes them in."""
+        if not new:
+            return
+        time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        lines = "".join(json.dumps({**event, "time": time}, ensure_ascii=False) + "\n" for event in new)
+        self._append((("\n" if self._lacks_line_break else "") + lines).encode())
+        for event in new:
+            self._replay(event)
+
+    def _append(self, data: bytes) -> None:
+        with open(self.path, "r+b") as file:
+            if os.fstat(file.fileno()).st_size != self._size:
+                raise UserError(f"{self.path}: changed by another program; nothing of this was written: start again.")
+            try:
+                file.seek(self._end)
+                file.truncate()
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             except OSError as error:  # a full disk
                 with contextlib.suppress(OSError):
-                    os.truncate(self._path, end)
-                raise UserError(f"{self._path} cannot be written: {error}; nothing of this was written.") from error
+                    os.truncate(self.path, self._end)
+                self._size = os.path.getsize(self.path)
+                raise UserError(f"{self.path} cannot be written: {error}; nothing of this was written.") from error
+        self._size = self._end = self._end + len(data)
+        self._lacks_line_break = False
+
+    def _replay(self, event: Mapping[str, Any]) -> None:
+        """Takes an event in; a KeyError, TypeError or ValueError if it is none, or contradicts those before."""
+        kind = event["event"]
+        take_in: Dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "queried": self._replay_queried,
+            "answered": self._replay_answered,
+            "undone": self._replay_undone,
+        }
+        if kind not in take_in:
+            raise ValueError(f"unknown event {kind!r}")
+        take_in[kind](event)
+
+    def _replay_queried(self, event: Mapping[str, Any]) -> None:
+        number, question = event["question"], events.question_of(event)
+        pairs = {(question.interval, candidate.label) for candidate in question.candidates}
+        if number in self.questions or self._asked & pairs:
+            raise ValueError(f"clip {question.clip_id} is queried twice")
+        self.questions[number] = question
+        self._asked |= pairs
+
+    def _replay_answered(self, event: Mapping[str, Any]) -> None:
+        number, answer = event["answer"], events.answer_of(event)
+        self._require_fitting(answer)
+        if number in self._made:
+            raise ValueError(f"there are two answers {number}")
+        self.answers[number] = self._made[number] = answer
+        self._answers_of.setdefault((answer.question, answer.rater), []).append(number)
+        if answer.key:
+            self._by_key[answer.key] = number
+
+    def _replay_undone(self, event: Mapping[str, Any]) -> None:
+        number = event["answer"]
+        if number not in self.answers:
+            raise ValueError(f"answer {number} is undone, which does not count")
+        answer = self.answers.pop(number)
+        pair = (answer.question, answer.rater)
+        self._answers_of[pair].remove(number)
+        if not self._answers_of[pair]:
+            del self._answers_of[pair]
+        if event["key"]:
+            self._by_key[event["key"]] = number
 
 
-@contextlib.contextmanager
-def open_to_annotate(folder: str) -> Iterator[AnnotationLog]:
-    """The log of a folder, which no other process can write meanwhile; raises what `read` raises."""
-    _require_log(folder)
-    with files.held_alone(folder, _WORK):
-        yield read(folder)
-
-
-@contextlib.contextmanager
-def open_to_query(folder: str, clustering: Dict[str, Any], classes: Dict[int, str]) -> Iterator[AnnotationLog]:
-    """The same, made if it is missing.
-
-    Args:
-        folder: made too.
-        clustering: what the questions are about, as JSON.
-        classes: index -> name.
-
-    Raises:
-        UserError: the log is about other clusters or classes, or what `create` raises.
-    """
-    os.makedirs(folder, exist_ok=True)
-    with files.held_alone(folder, _WORK):
-        if not os.path.exists(os.path.join(folder, NAME)):
-            _refuse_old_log(folder)
-            create(folder, clustering, classes)
-        log = read(folder)
-        log.require_same(clustering, classes)
-        yield log
-
-
-def create(folder: str, clustering: Dict[str, Any], classes: Dict[int, str]) -> None:
-    """An empty log in a folder that has none.
-
-    Raises:
-        UserError: no class, two classes of one name, or a name that an annotation file cannot hold.
-    """
-    counts = collections.Counter(classes.values())
-    for name, count in counts.items():
-        if count > 1 or name in ("", UNKNOWN) or name != name.strip() or SEPARATOR in name:
-            raise UserError(f"the name {name!r} does not stand for one class: give a list of classes by --classes.")
-    if not counts:
-        raise UserError("there are no classes to annotate with: give a list of their names by --classes.")
-    path = os.path.join(folder, NAME)
-    header = {"annotation_log": VERSION, "clustering": clustering, "classes": dict(sorted(classes.items()))}
-    files.write_text(path, json.dumps(header, ensure_ascii=False) + "\n")
-
-
-def read(folder: str) -> AnnotationLog:
-    """The log of a folder.
-
-    Raises:
-        UserError: there is none, it is of another version, or a line is damaged or contradicts those before.
-    """
-    path = _require_log(folder)
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-        first, *lines = data[: _end_of_whole_lines(data)].decode().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    log = _empty_log(path, first)
-    for number, line in enumerate(lines, start=2):
-        if not line:
-            continue
-        try:
-            _replay(log, json.loads(line))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: line {number}: damaged ({error}); mend or remove it.") from error
-    return log
-
-
-def _require_log(folder: str) -> str:
-    """The path of the log; a UserError if there is none."""
-    path = os.path.join(folder, NAME)
-    if not os.path.exists(path):
-        _refuse_old_log(folder)
-        raise UserError(f"{path}: no such file: nothing was queried yet (experiments.label_clusters --task=query).")
-    return path
-
-
-def _refuse_old_log(folder: str) -> None:
-    if os.path.exists(os.path.join(folder, _OLD_NAME)):
-        raise UserError(_other_version(os.path.join(folder, _OLD_NAME), 1))
-
-
-def _other_version(path: str, version: Any) -> str:
-    return f"{path}: is of version {version}, and this program knows {VERSION}: query anew in another --workdir."
-
-
-def _empty_log(path: str, header: str) -> AnnotationLog:
-    """The log that a header begins."""
-    try:
-        values = json.loads(header)
-        version = values.get("annotation_log", values.get("ledger"))  # ledger: of version 1
-        if version is None:
-            raise ValueError("no version")
-        if version != VERSION:
-            raise UserError(_other_version(path, version))
-        return AnnotationLog(path, values["clustering"], {int(key): name for key, name in values["classes"].items()})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: line 1: damaged ({error}); put it back from a copy.") from error
-
-
-def _in_words(labels: Sequence[str]) -> str:
-    return ", ".join(labels) or "“do not know”"
-
-
-def _replay(log: AnnotationLog, event: Dict[str, Any]) -> None:
-    kind, clip_id = event["event"], event["clip_id"]
-    if kind == "queried":
-        if clip_id in log.questions:
-            raise ValueError(f"clip {clip_id} is queried twice")
-        log.questions[clip_id] = Question(*(event[field.name] for field in dataclasses.fields(Question)))
-    elif kind == "annotated":
-        if clip_id not in log.questions or clip_id in log.answers:
-            raise ValueError(f"clip {clip_id} is annotated {'twice' if clip_id in log.answers else 'without a query'}")
-        labels = tuple(event["labels"])
-        if not set(labels) <= set(log.classes.values()):
-            raise ValueError(f"clip {clip_id} has a label that is no class: {labels}")
-        log.answers[clip_id] = Answer(clip_id, labels, event["by"])
-    else:
-        raise ValueError(f"unknown event {kind!r}")
-
-
-def _end_of_whole_lines(data: bytes) -> int:
+def end_of_whole_lines(data: bytes) -> int:
     """Where the last complete line ends.
 
     A line that was cut short is no JSON object. A last line that is one and lacks only its line break comes from an

@@ -5,7 +5,7 @@ What is accepted, whatever the name of the file:
     a table     questions.csv, also as a spreadsheet saves it (`audioset_triplet.tables`), and Label Studio's CSV or TSV
     JSON        questions.json, Label Studio's JSON and JSON-MIN, a list or an object on each line
 
-Answers of several annotators for a clip have to agree. `annotation_log` checks the names of clips and classes.
+Answers of several annotators for a clip have to agree. `cluster_log` checks the names of clips and classes.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 from audioset_triplet import tables, text_files
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling.annotation_files import CONTROL
-from audioset_triplet.labelling.annotation_log import SEPARATOR, UNKNOWN, Answer
+from audioset_triplet.labelling.cluster_log import SEPARATOR, UNKNOWN, ClusterAnswer
 
 _FILE, _LABEL_STUDIO = "file", "label-studio"
 _GIVE = "give a filled-in questions.csv or questions.json, or Label Studio's export as JSON, JSON-MIN or CSV"
@@ -41,7 +41,7 @@ class _Entry:
         return f"annotator {self.annotator}" if self.annotator else self.where.rpartition(": ")[2]
 
 
-def read(path: str) -> List[Answer]:
+def read(path: str) -> List[ClusterAnswer]:
     """The answers in a file, one for a clip, in the order of the file; questions without an answer are skipped.
 
     Raises:
@@ -63,7 +63,7 @@ def read(path: str) -> List[Answer]:
             if set(map(tables.folded, first.names)) != set(map(tables.folded, entry.names)):
                 raise UserError(_disagreement(first, entry))
     return [
-        Answer(clip_id, () if entry.names == [UNKNOWN] else tuple(entry.names), entry.by)
+        ClusterAnswer(clip_id, () if entry.names == [UNKNOWN] else tuple(entry.names), entry.by)
         for clip_id, entry in first_of.items()
     ]
 

@@ -3,11 +3,11 @@
 from typing import List
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling.annotation_log import AnnotationLog, Answer
+from audioset_triplet.labelling.cluster_log import ClusterAnswer, ClusterLog
 from audioset_triplet.store import stored_clips
 
 
-def answers(log: AnnotationLog, embeddings: str) -> List[Answer]:
+def answers(log: ClusterLog, embeddings: str) -> List[ClusterAnswer]:
     """An answer to each open question; for a clip without a label: does not know.
 
     Args:
@@ -23,6 +23,6 @@ def answers(log: AnnotationLog, embeddings: str) -> List[Answer]:
     if missing:
         raise UserError(f"{embeddings}: lacks {len(missing)} of the queried clips, such as {missing[0]}.")
     return [
-        Answer(question.clip_id, tuple(stored.class_names[label] for label in known[question.clip_id]), "oracle")
+        ClusterAnswer(question.clip_id, tuple(stored.class_names[label] for label in known[question.clip_id]), "oracle")
         for question in log.open_questions()
     ]

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling.annotation_log import AnnotationLog
 from audioset_triplet.labelling.clip_clusters import ClipClusters
+from audioset_triplet.labelling.cluster_log import ClusterLog
 from audioset_triplet.store import weak_labels
 
 
@@ -16,7 +16,7 @@ class Propagated(NamedTuple):
     num_unnamed: int  # classes that are in no answer
 
 
-def write(path: str, clusters: ClipClusters, log: AnnotationLog) -> Propagated:
+def write(path: str, clusters: ClipClusters, log: ClusterLog) -> Propagated:
     """Writes the labels that each clip gets from its cluster's annotated clip (`weak_labels`).
 
     Raises:

@@ -11,11 +11,13 @@ from typing import List, Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.labelling.annotation_log import AnnotationLog, Question
 from audioset_triplet.labelling.clip_clusters import ClipClusters
+from audioset_triplet.labelling.cluster_log import ClusterLog, ClusterQuestion
 
 
-def next_questions(clusters: ClipClusters, budget: int, member: str, seed: int, log: AnnotationLog) -> List[Question]:
+def next_questions(
+    clusters: ClipClusters, budget: int, member: str, seed: int, log: ClusterLog
+) -> List[ClusterQuestion]:
     """The questions about the `budget` largest clusters that are not in the log.
 
     Args:
@@ -34,7 +36,7 @@ def next_questions(clusters: ClipClusters, budget: int, member: str, seed: int, 
             row = representative(
                 members, clusters.clip_ids, str(seed), clusters.probabilities if member == "probable" else None
             )
-            questions.append(Question(clusters.clip_ids[row], cluster, len(members), number, member, seed))
+            questions.append(ClusterQuestion(clusters.clip_ids[row], cluster, len(members), number, member, seed))
             queried.add(cluster)
     return questions
 

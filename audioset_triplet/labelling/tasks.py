@@ -1,6 +1,6 @@
 """The tasks of `experiments.label_clusters`: query clips, annotate them, propagate their labels.
 
-Each reads and writes a working folder: annotations.jsonl (`annotation_log`), round-N/ (`annotation_files`) and
+Each reads and writes a working folder: annotations.jsonl (`cluster_log`), round-N/ (`annotation_files`) and
 weak_labels.csv (`store.weak_labels`). Each returns what it did, as text.
 """
 
@@ -10,14 +10,14 @@ from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import (
     annotation_files,
-    annotation_log,
     answer_files,
     clip_clusters,
+    cluster_log,
     oracle,
     propagation,
     selection,
 )
-from audioset_triplet.labelling.annotation_log import AnnotationLog
+from audioset_triplet.labelling.cluster_log import ClusterLog
 from audioset_triplet.plurals import counted
 from audioset_triplet.store import stored_clips
 
@@ -42,7 +42,7 @@ def query(config: LabellingConfig) -> str:
         candidates, classes = clusters.of_clips(set(stored.clip_ids)), classes or stored.class_names
     elif not classes:
         raise UserError("--classes or --embeddings is required: they name the classes to annotate with.")
-    with annotation_log.open_to_query(config.workdir, clusters.facts, classes) as log:
+    with cluster_log.open_to_query(config.workdir, clusters.facts, classes) as log:
         questions = selection.next_questions(
             candidates, config.query.budget, config.query.member, config.classification.seed, log
         )
@@ -55,7 +55,7 @@ def query(config: LabellingConfig) -> str:
         return text
 
 
-def _write_round(workdir: str, config: QueryConfig, log: AnnotationLog, number: int) -> None:
+def _write_round(workdir: str, config: QueryConfig, log: ClusterLog, number: int) -> None:
     """The questions of a round as files, and their audio; existing files stay as they are."""
     questions = [question for question in log.questions.values() if question.round == number]
     folder = os.path.join(workdir, f"round-{number}")
@@ -74,7 +74,7 @@ def annotate(config: LabellingConfig) -> str:
         UserError: an answer that the log refuses, or what reading the inputs raises.
     """
     lines = []
-    with annotation_log.open_to_annotate(config.workdir) as log:
+    with cluster_log.open_to_annotate(config.workdir) as log:
         for source in config.answers:
             if source == ORACLE and not config.embeddings:
                 raise UserError("--answers=oracle needs --embeddings: the folder with the labels.")
@@ -90,7 +90,7 @@ def propagate(config: LabellingConfig) -> str:
     Raises:
         UserError: what `propagation.write` raises.
     """
-    clusters, log = clip_clusters.read(config.assignments), annotation_log.read(config.workdir)
+    clusters, log = clip_clusters.read(config.assignments), cluster_log.read(config.workdir)
     path = weak_labels_path(config.workdir)
     propagated = propagation.write(path, clusters, log)
     return (
@@ -105,5 +105,5 @@ def weak_labels_path(workdir: str) -> str:
     return os.path.join(workdir, WEAK_LABELS)
 
 
-def _num_open(log: AnnotationLog) -> str:
+def _num_open(log: ClusterLog) -> str:
     return f"{len(log.open_questions())} of {len(log.questions)}"

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from audioset_triplet.labelling import annotation_log
+from audioset_triplet.labelling import cluster_log, log_folder
 from audioset_triplet.store import weak_labels
 from tests import clustered_clips, processes
 
@@ -33,13 +33,13 @@ def test_a_process_that_is_killed_in_the_middle_of_a_query_goes_on(folder):
         budget=5,
         data=folder / "*.tfrecord",
     )
-    for path in (workdir / annotation_log.NAME, workdir / "round-1" / "audio"):
+    for path in (workdir / log_folder.NAME, workdir / "round-1" / "audio"):
         processes.stop_when_there("experiments.label_clusters", *flags, path=path, signal_number=signal.SIGKILL)
-        if (workdir / annotation_log.NAME).exists():
-            annotation_log.read(str(workdir))  # whole, wherever it was
+        if (workdir / log_folder.NAME).exists():
+            cluster_log.read(str(workdir))  # whole, wherever it was
     result = processes.run("experiments.label_clusters", *flags)
     assert result.returncode == 0, result.stderr
-    log = annotation_log.read(str(workdir))
+    log = cluster_log.read(str(workdir))
     assert len({question.cluster for question in log.questions.values()}) == len(log.questions) == 5
     clip_ids = [
         entry["clip_id"]

@@ -8,7 +8,8 @@ import pytest
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import annotation_files, answer_files
-from audioset_triplet.labelling.annotation_log import Answer, Question
+from audioset_triplet.labelling.cluster_log import ClusterAnswer as Answer
+from audioset_triplet.labelling.cluster_log import ClusterQuestion as Question
 
 QUESTIONS = [Question(f"a/clip, “{row}”.wav", row, 10 - row, 2, "random", 0) for row in range(4)]
 IDS = [question.clip_id for question in QUESTIONS]

@@ -1,133 +1,115 @@
-"""Questions and answers are never lost, never written twice and never contradicted."""
+"""The general log: answers of several raters, undo, requests that come twice, damage, and logs of version 2."""
 
-import dataclasses
 import json
-import multiprocessing
-import os
-import resource
-import signal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling import annotation_log
-from audioset_triplet.labelling.annotation_log import Answer, Question
-from tests import processes
+from audioset_triplet.labelling import annotation_log, cluster_log, log_folder
+from audioset_triplet.labelling.events import Answer, Candidate, Question
+from audioset_triplet.store.ratings import NOT_PRESENT, PRESENT
 
-CLASSES = {4: "dog", 0: "Speech, male", 7: "Bär\u2028sleeping"}
-FACTS = {"model_id": "m", "method": "entropy", "num_clusters": 9, "digest": "d"}
-QUESTIONS = [Question(f"clip {row}", row, 10 - row, 1, "random", 0) for row in range(5)]
-ANSWERS = [Answer("clip 0", ("dog",), "oracle"), Answer("clip 3", ("Bär\u2028sleeping", "dog"), "file")]
-
-
-def make(folder, questions=QUESTIONS, answers=ANSWERS):
-    with annotation_log.open_to_query(str(folder), FACTS, CLASSES) as log:
-        log.add_questions(questions)
-        if answers:
-            log.add_answers(answers, "here")
-    return folder / annotation_log.NAME
+QUESTIONS = [
+    Question("a", 1.0, 2.5, (Candidate("dog", 0.9, "top", {"rank": 1}), Candidate("cat", None, "file"))),
+    Question("a", None, None, (Candidate("", None, "random"),)),
+    Question("b", None, None, (Candidate("dog", 0.5, "uncertain"),)),
+]
+DOG = {"dog": PRESENT, "cat": NOT_PRESENT}
 
 
-def content(folder):
-    log = annotation_log.read(str(folder))
-    return list(log.questions.values()), list(log.answers.values())
+@pytest.fixture
+def log(tmp_path):
+    with log_folder.open_or_create(str(tmp_path), None, {}) as log:
+        log.add_questions(QUESTIONS)
+        yield log
 
 
-def test_a_log_is_read_as_it_was_written(tmp_path):
-    make(tmp_path)
-    sorted_answer = dataclasses.replace(ANSWERS[1], labels=("dog", "Bär\u2028sleeping"))  # by index
-    assert content(tmp_path) == (QUESTIONS, [ANSWERS[0], sorted_answer])
-    log = annotation_log.read(str(tmp_path))
-    assert log.classes == CLASSES and [*log.classes] == [0, 4, 7] and log.clustering == FACTS
-    assert log.cluster_labels() == {0: (4,), 3: (4, 7)}
-    assert [question.clip_id for question in log.open_questions()] == ["clip 1", "clip 2", "clip 4"]
+def read(tmp_path):
+    return log_folder.read(str(tmp_path))
 
 
-def test_names_are_understood_in_another_case_and_form(tmp_path):
-    question = dataclasses.replace(QUESTIONS[0], clip_id="cl\u00e9")
-    make(tmp_path, [question], [])
-    with annotation_log.open_to_annotate(str(tmp_path)) as log:
-        answer = Answer("cle\u0301", ("Dog", "SPEECH,  male", "Ba\u0308r\u2028sleeping"), "file")
-        assert log.add_answers([answer], "f") == 1
-    assert content(tmp_path)[1] == [Answer("cl\u00e9", tuple(CLASSES[index] for index in sorted(CLASSES)), "file")]
+def test_answers_of_several_raters_are_read_as_they_were_written(tmp_path, log):
+    answers = [
+        Answer(0, "anna", DOG, added=("Wind",), comment="far", seconds=1.5, key="k"),
+        Answer(0, "bo", {"dog": PRESENT}),
+        Answer(1, "anna", is_unknown=True),
+        Answer(2, "anna", skip_reason="clipped"),
+    ]
+    assert [log.add_answer(answer) for answer in answers] == [0, 1, 2, 3]
+    again = read(tmp_path)
+    assert again.questions == dict(enumerate(QUESTIONS)) and again.answers == dict(enumerate(answers))
+    assert again.raters == ["anna", "bo"] and [*again.open_questions("bo")] == [1, 2]
+    assert [*again.open_questions("anna")] == [] and [*again.open_questions("new")] == [0, 1, 2]
+    assert again.num_answered("anna") == 3
 
 
-def test_do_not_know_is_an_answer(tmp_path):
-    make(tmp_path, answers=[Answer("clip 1", (), "file")])
-    log = annotation_log.read(str(tmp_path))
-    assert log.cluster_labels() == {} and len(log.open_questions()) == 4
-    with pytest.raises(UserError, match="“do not know”"):
-        with annotation_log.open_to_annotate(str(tmp_path)) as log:
-            log.add_answers([Answer("clip 1", ("dog",), "file")], "f")
+def test_no_label_of_an_interval_is_asked_twice(tmp_path, log):
+    more = [
+        Question("a", 1.0002, 2.5, (Candidate("dog"), Candidate("bird"))),  # the same in milliseconds
+        Question("a", 1.0, 2.5, (Candidate("bird"),)),
+        Question("b", None, None, (Candidate("dog"),)),
+    ]
+    assert log.add_questions(more) == 1 and log.add_questions(more) == 0
+    assert read(tmp_path).questions[3].labels == ("bird",) and len(read(tmp_path).questions) == 4
+
+
+def test_a_request_counts_once_and_another_window_is_told(tmp_path, log):
+    first = Answer(0, "anna", DOG, key="k")
+    assert log.add_answer(first) == log.add_answer(first) == 0
+    with pytest.raises(annotation_log.AlreadyAnswered):
+        log.add_answer(Answer(0, "anna", {"dog": NOT_PRESENT}, key="other"))
+    assert log.undo("anna", "u") == log.undo("anna", "u") == 0
+    assert log.add_answer(first) == 0  # late, and undone before: it changes nothing
+    assert log.answers == {} and [*log.open_questions("anna")] == [0, 1, 2]
+    assert log.undo("anna") is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["anna", "bo"]), st.booleans()), max_size=12))
+def test_undo_is_the_inverse_of_answers_and_survives_reading(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("log")
+    stacks = {"anna": [], "bo": []}
+    with log_folder.open_or_create(str(folder), None, {}) as log:
+        log.add_questions(QUESTIONS)
+        for rater, is_undo in steps:
+            number = next(log.open_questions(rater), None)
+            if is_undo:
+                assert log.undo(rater) == (stacks[rater].pop() if stacks[rater] else None)
+            elif number is not None:
+                log.add_answer(Answer(number, rater, is_unknown=True))
+                stacks[rater].append(number)
+    again = read(folder)
+    for rater, stack in stacks.items():
+        assert [number for number in again.questions if again.answer_of(number, rater)] == stack
+        assert again.num_answered(rater) == len(stack)
+    assert len(again.current_answers()) == sum(map(len, stacks.values()))
+
+
+def test_a_later_answer_supersedes_and_undo_brings_the_earlier_one_back(tmp_path, log):
+    log.add_answers([Answer(2, "anna", {"dog": PRESENT}), Answer(2, "anna", {"dog": NOT_PRESENT})])
+    assert log.current_answers() == [Answer(2, "anna", {"dog": NOT_PRESENT})]
+    assert log.undo("anna") == 2
+    assert read(tmp_path).current_answers() == [Answer(2, "anna", {"dog": PRESENT})]
 
 
 @pytest.mark.parametrize(
     "answer, named",
     [
-        (Answer("clip 0", ("Speech, male",), "file"), "clip 0 is annotated with Speech, male, before with dog"),
-        (Answer("clip 8", ("dog",), "file"), "clip 8 was not queried .*; is it clip "),
-        (Answer("clip 1", ("dgo",), "file"), "clip 1 is annotated with 'dgo', which is none of the 3 .*; is it 'dog'"),
-        (Answer("clip 1", ("dog, Speech, male",), "file"), "'dog, Speech, male', which is none of"),
-        (Answer("clip 1", ("Katze",), "file"), "none of the 3 classes .*; they begin with "),
-        (Answer("clip 1", ("dog | Speech, male",), "file"), "'dog . Speech, male', which is none of"),
-        (Answer("clip 1", ("dog\nBär\u2028sleeping",), "file"), "several classes have ';' between them"),
-        (Answer("clip 1", ("dog,dog",), "file"), "several classes have ';' between them"),
+        (lambda: Answer(9, "anna", is_unknown=True), "no question 9"),
+        (lambda: Answer(2, "anna", {"cat": PRESENT}), "question 2 is not about 'cat'"),
+        (lambda: Answer(2, "anna", {"dog": "YES"}), "a rating is 'YES'"),
+        (lambda: Answer(2, "anna"), "one of the three"),
+        (lambda: Answer(2, "anna", {"dog": PRESENT}, skip_reason="noise"), "one of the three"),
+        (lambda: Answer(2, " ", is_unknown=True), "no name"),
+        (lambda: Answer(2, "anna", added=("",)), "no name"),
     ],
 )
-def test_a_contradiction_is_refused_and_nothing_is_written(tmp_path, answer, named):
-    path = make(tmp_path)
-    before = path.read_bytes()
-    with annotation_log.open_to_annotate(str(tmp_path)) as log:
-        with pytest.raises(UserError, match=named):
-            log.add_answers([Answer("clip 2", ("dog",), "file"), answer], "answers.csv")
-        assert "clip 2" not in log.answers
-        assert log.add_answers([ANSWERS[0]], "again") == 0
-        with pytest.raises(UserError, match="answers.csv: clip clip 2 is annotated with Speech, male"):
-            log.add_answers([Answer("clip 2", (name,), "file") for name in ("dog", "Speech, male")], "answers.csv")
-    assert path.read_bytes() == before
-
-
-def test_a_clip_or_a_cluster_is_queried_once(tmp_path):
-    path = make(tmp_path)
-    before = path.read_bytes()
-    with annotation_log.open_to_query(str(tmp_path), FACTS, CLASSES) as log:
-        for again in (QUESTIONS[2], dataclasses.replace(QUESTIONS[2], clip_id="other")):
-            with pytest.raises(ValueError, match="queried before"):
-                log.add_questions([again])
-    assert path.read_bytes() == before
-
-
-def test_other_clusters_or_classes_are_refused(tmp_path):
-    make(tmp_path)
-    for facts, classes, subject in (({**FACTS, "digest": "e"}, CLASSES, "clusters"), (FACTS, {0: "x"}, "classes")):
-        with pytest.raises(UserError, match=f"about other {subject}"):
-            with annotation_log.open_to_query(str(tmp_path), facts, classes):
-                pass
-
-
-@pytest.mark.parametrize("names", [[], [""], ["a", "a"], ["?"], ["a;b"], [" a"]])
-def test_class_names_that_a_file_cannot_hold_are_refused(tmp_path, names):
-    with pytest.raises(UserError, match="--classes"):
-        with annotation_log.open_to_query(str(tmp_path / "w"), FACTS, dict(enumerate(names))):
-            pass
-    assert os.listdir(tmp_path / "w") == []
-
-
-def test_a_log_that_was_cut_anywhere_has_its_complete_lines_and_can_be_extended(tmp_path):
-    path = make(tmp_path)
-    whole = path.read_bytes()
-    header_end = whole.index(b"\n") + 1
-    everything = [*QUESTIONS, *content(tmp_path)[1]]
-    for length in range(header_end, len(whole) + 1):
-        path.write_bytes(whole[:length])
-        # Of a line that lacks its line break alone nothing is missing.
-        num_events = whole[:length].count(b"\n") - 1 + (whole[length : length + 1] == b"\n")
-        questions, answers = content(tmp_path)
-        assert [*questions, *answers] == everything[:num_events]
-        with annotation_log.open_to_annotate(str(tmp_path)) as log:
-            log.add_questions([dataclasses.replace(QUESTIONS[0], clip_id="new", cluster=99)])
-        assert "new" in annotation_log.read(str(tmp_path)).questions
-        assert len(path.read_bytes().splitlines()) == 1 + num_events + 1
+def test_what_is_no_answer_is_refused(tmp_path, log, answer, named):
+    with pytest.raises(ValueError, match=named):
+        log.add_answer(answer())
+    assert read(tmp_path).answers == {}
 
 
 @pytest.mark.parametrize(
@@ -135,121 +117,51 @@ def test_a_log_that_was_cut_anywhere_has_its_complete_lines_and_can_be_extended(
     [
         ("{", "line 3: damaged"),
         ("[]", "line 3: damaged"),
-        ('{"event": "queried"}', "line 3: damaged .'clip_id'"),
-        ('{"event": "wondered", "clip_id": "clip 1"}', "line 3: damaged .unknown event 'wondered'"),
-        (
-            '{"event": "annotated", "clip_id": "x", "labels": ["dog"], "by": "file"}',
-            "x is annotated without a query",
-        ),
-        ('{"event": "annotated", "clip_id": "clip 0", "labels": ["cow"], "by": "file"}', "no class"),
+        ('{"event": "queried"}', "line 3: damaged .'question'"),
+        ('{"event": "queried", "question": 7, "clip_id": "c", "candidates": []}', "line 3: .* about nothing"),
+        ('{"event": "wondered"}', "line 3: damaged .unknown event 'wondered'"),
+        ('{"event": "undone", "answer": 0, "key": ""}', "line 3: .*answer 0 is undone, which does not count"),
     ],
 )
-def test_damage_between_is_named_with_its_line(tmp_path, line, named):
-    path = make(tmp_path)
-    lines = path.read_text().split("\n")
-    path.write_text("\n".join([*lines[:2], line, *lines[2:]]))
+def test_damage_between_is_named_with_its_line(tmp_path, log, line, named):
+    lines = (tmp_path / log_folder.NAME).read_text().split("\n")
+    (tmp_path / log_folder.NAME).write_text("\n".join([*lines[:2], line, *lines[2:]]))
     with pytest.raises(UserError, match=named) as caught:
-        annotation_log.read(str(tmp_path))
-    assert str(path) in str(caught.value)
+        read(tmp_path)
+    assert log_folder.NAME in str(caught.value)
+    with pytest.raises(UserError, match="changed by another program; nothing of this was written"):
+        log.add_answer(Answer(2, "anna", is_unknown=True))
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", "[]\n", '{"annotation_log": 3}\n', "\xff\n"])
-def test_another_file_is_refused(tmp_path, text):
-    (tmp_path / annotation_log.NAME).write_bytes(text.encode("latin1"))
-    with pytest.raises(UserError, match=annotation_log.NAME):
-        annotation_log.read(str(tmp_path))
+VERSION_2 = """\
+{"annotation_log": 2, "clustering": {"digest": "d"}, "classes": {"0": "dog", "1": "cat"}}
+{"event": "queried", "clip_id": "a", "cluster": 7, "cluster_size": 3, "round": 1, "draw": "random", "seed": 0, "time": "1"}
+{"event": "queried", "clip_id": "b", "cluster": 2, "cluster_size": 2, "round": 1, "draw": "random", "seed": 0, "time": "2"}
+{"event": "annotated", "clip_id": "b", "labels": ["cat"], "by": "file", "time": "3"}
+"""  # noqa: E501
 
 
-def test_no_log(tmp_path):
-    with pytest.raises(UserError, match="nothing was queried yet"):
-        with annotation_log.open_to_annotate(str(tmp_path / "nowhere")):
-            pass
-    assert os.listdir(tmp_path) == []
+def test_a_log_of_version_2_is_read_and_the_first_writer_rewrites_it(tmp_path):
+    path = tmp_path / log_folder.NAME
+    path.write_text(VERSION_2 + '{"event": "annot')  # cut short by a killed writer
+    before = path.read_text()
+    old = cluster_log.read(str(tmp_path))
+    assert path.read_text() == before and [*tmp_path.iterdir()] == [path]
+    with cluster_log.open_to_query(str(tmp_path), {"digest": "d"}, {0: "dog", 1: "cat"}) as log:
+        assert (log.questions, log.answers) == (old.questions, old.answers)
+        assert log.add_answers([cluster_log.ClusterAnswer("a", ("dog",), "file")], "here") == 1
+    assert (tmp_path / "annotations-version-2.jsonl").read_text() == VERSION_2
+    log = cluster_log.read(str(tmp_path))
+    assert log.cluster_labels() == {7: (0,), 2: (1,)}
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0]["annotation_log"] == 3 and [line["time"] for line in lines[1:4]] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("is_renamed", [False, True])
-def test_a_log_of_version_1_is_refused_and_left_as_it_is(tmp_path, is_renamed):
-    path = tmp_path / (annotation_log.NAME if is_renamed else "labels.jsonl")
-    path.write_text(json.dumps({"ledger": 1, "clustering": FACTS, "classes": {"0": "dog"}}) + "\n")
-    before = path.read_bytes()
-    for opened in (
-        lambda: annotation_log.open_to_query(str(tmp_path), FACTS, {0: "dog"}),
-        lambda: annotation_log.open_to_annotate(str(tmp_path)),
-    ):
-        with pytest.raises(UserError, match="of version 1, and this program knows 2: .* another --workdir"), opened():
-            pass
-    assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
-
-
-def test_one_writer_at_a_time(tmp_path):
-    make(tmp_path)
-    with processes.held_by_another(tmp_path):
-        with pytest.raises(UserError, match="another process writes annotations there"):
-            with annotation_log.open_to_annotate(str(tmp_path)):
-                pass
-        assert content(tmp_path)[0] == QUESTIONS  # readers are not held up
-
-
-def test_a_full_disk_leaves_the_log_as_it_was(tmp_path):
-    path = make(tmp_path)
-    before = path.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    more = [Question(f"more {row}", 100 + row, 1, 2, "random", 0) for row in range(100)]
-    with annotation_log.open_to_annotate(str(tmp_path)) as log:
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 300, limits[1]))
-            with pytest.raises(UserError, match="cannot be written: .*nothing of this was written"):
-                log.add_questions(more)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            signal.signal(signal.SIGXFSZ, ignored)
-        assert path.read_bytes() == before and "more 0" not in log.questions
-        log.add_questions(more)
-    assert len(annotation_log.read(str(tmp_path)).questions) == len(QUESTIONS) + 100
-
-
-def _write_forever(folder, told):
-    with annotation_log.open_to_query(str(folder), FACTS, CLASSES) as log:
-        first = len(log.questions)
-        for row in range(first, first + 100_000):
-            log.add_questions([Question(f"clip {row}", row, 1, 1, "random", 0)])
-            log.add_answers([Answer(f"clip {row}", ("dog",), "file")], "here")
-            os.write(told, b".")  # only now does anybody know of it
-
-
-@pytest.mark.slow
-def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path):
-    context = multiprocessing.get_context("fork")
-    known = 0
-    for _ in range(8):
-        read_end, write_end = os.pipe()
-        process = context.Process(target=_write_forever, args=(tmp_path, write_end))
-        process.start()
-        os.close(write_end)
-        known += len(os.read(read_end, 1)) + len(os.read(read_end, 20))
-        process.kill()
-        process.join()
-        while data := os.read(read_end, 1 << 16):
-            known += len(data)
-        os.close(read_end)
-        assert process.exitcode == -signal.SIGKILL
-        log = annotation_log.read(str(tmp_path))
-        assert known <= len(log.answers) <= len(log.questions) <= len(log.answers) + 1
-        assert [*log.questions] == [f"clip {row}" for row in range(len(log.questions))]
-        lost = len(log.answers) - known  # written, and killed before the report
-        assert 0 <= lost <= 1
-        known += lost
-        if len(log.questions) > len(log.answers):
-            with annotation_log.open_to_annotate(str(tmp_path)) as again:
-                again.add_answers(
-                    [Answer(question.clip_id, ("dog",), "file") for question in again.open_questions()], "here"
-                )
-            known += 1
-    assert known > 8
-
-
-def test_lines_are_json_with_their_time(tmp_path):
-    lines = [json.loads(line) for line in make(tmp_path).read_text().split("\n")[:-1]]
-    assert [line.get("event") for line in lines] == [None] + ["queried"] * 5 + ["annotated"] * 2
-    assert all(line["time"].endswith("+00:00") for line in lines[1:])
+@pytest.mark.parametrize("line", ['{"event": "annotated", "clip_id": "x", "labels": [], "by": "file"}', "[]"])
+def test_a_damaged_log_of_version_2_is_named_and_left_as_it_is(tmp_path, line):
+    path = tmp_path / log_folder.NAME
+    path.write_text(VERSION_2 + line + "\n")
+    for opened in (log_folder.read, lambda folder: log_folder.open_to_write(folder).__enter__()):
+        with pytest.raises(UserError, match="line 5: damaged"):
+            opened(str(tmp_path))
+    assert path.read_text() == VERSION_2 + line + "\n"

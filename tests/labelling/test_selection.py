@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling import annotation_log, clip_clusters, selection
+from audioset_triplet.labelling import clip_clusters, cluster_log, selection
 from tests import clustered
 
 #            0  1  2  3  4  5  6  7  8  9
@@ -21,7 +21,7 @@ def clusters(tmp_path):
 
 
 def make_log(folder, clusters):
-    with annotation_log.open_to_query(str(folder), clusters.facts, {0: "dog"}) as log:
+    with cluster_log.open_to_query(str(folder), clusters.facts, {0: "dog"}) as log:
         return log
 
 
@@ -65,7 +65,7 @@ def test_the_most_probable_member_on_request(clusters):
 
 def test_a_larger_budget_queries_the_clusters_that_follow_in_another_round(tmp_path, clusters):
     folder = tmp_path / "w"
-    with annotation_log.open_to_query(str(folder), clusters.facts, {0: "dog"}) as log:
+    with cluster_log.open_to_query(str(folder), clusters.facts, {0: "dog"}) as log:
         first = selection.next_questions(clusters, 2, "random", 0, log)
         log.add_questions(first)
         assert selection.next_questions(clusters, 2, "random", 0, log) == []

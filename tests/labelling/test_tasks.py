@@ -9,7 +9,7 @@ import soundfile
 from audioset_triplet.config.evaluation import ClassificationConfig
 from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling import annotation_log, tasks
+from audioset_triplet.labelling import cluster_log, tasks
 from audioset_triplet.store import weak_labels
 from tests import clustered_clips
 from tests.clustered_clips import CLUSTERS, IDS
@@ -83,7 +83,7 @@ def test_from_clusters_to_weak_labels(folder):
     labels = weak_labels.read(str(workdir / "weak_labels.csv")).labels
     assert "cannot learn: 1 of 4" in text and len(set(labels.values())) == 3
     unknown = int(rows[2]["cluster"])
-    queried = {question.cluster: question.clip_id for question in annotation_log.read(str(workdir)).questions.values()}
+    queried = {question.cluster: question.clip_id for question in cluster_log.read(str(workdir)).questions.values()}
     truth = {info.clip_id: info.labels for info in clustered_clips.TRAIN}
     expected = {  # every clip of a cluster, those of fold 2 too, none of which was queried
         info.clip_id: truth[queried[cluster]]
