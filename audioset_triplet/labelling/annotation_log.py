@@ -121,8 +121,8 @@ class AnnotationLog:
         first = 1 + max(self._made, default=-1)
         self._write([events.answered(number, answer) for number, answer in enumerate(answers, first)])
 
-    def undo(self, rater: str, key: str = "") -> Optional[int]:
-        """Writes that the latest answer of a rater does not count; returns its question, or None if there is none.
+    def undo(self, rater: str, key: str = "") -> Optional[Answer]:
+        """Writes that the latest answer of a rater does not count; returns it, or None if there is none.
 
         Raises:
             UserError: the file cannot be written.
@@ -134,7 +134,7 @@ class AnnotationLog:
             if number is None:
                 return None
             self._write([events.undone(number, key)])
-        return self._made[number].question
+        return self._made[number]
 
     def take_in(self, data: bytes) -> None:
         """Replays what the file holds behind its first line.
@@ -175,14 +175,15 @@ class AnnotationLog:
             self._replay(event)
 
     def _append(self, data: bytes) -> None:
-        with open(self.path, "r+b") as file:
+        with open(self.path, "r+b", buffering=0) as file:  # a buffer would be written again when it is closed
             if os.fstat(file.fileno()).st_size != self._size:
                 raise UserError(f"{self.path}: changed by another program; nothing of this was written: start again.")
             try:
                 file.seek(self._end)
                 file.truncate()
-                file.write(data)
-                file.flush()
+                written = 0
+                while written < len(data):
+                    written += file.write(data[written:])
                 os.fsync(file.fileno())
             except OSError as error:  # a full disk
                 with contextlib.suppress(OSError):

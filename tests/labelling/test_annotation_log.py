@@ -60,7 +60,7 @@ def test_a_request_counts_once_and_another_window_is_told(tmp_path, log):
     assert log.add_answer(first) == log.add_answer(first) == 0
     with pytest.raises(annotation_log.AlreadyAnswered):
         log.add_answer(Answer(0, "anna", {"dog": NOT_PRESENT}, key="other"))
-    assert log.undo("anna", "u") == log.undo("anna", "u") == 0
+    assert log.undo("anna", "u") == log.undo("anna", "u") == first
     assert log.add_answer(first) == 0  # late, and undone before: it changes nothing
     assert log.answers == {} and [*log.open_questions("anna")] == [0, 1, 2]
     assert log.undo("anna") is None
@@ -76,7 +76,8 @@ def test_undo_is_the_inverse_of_answers_and_survives_reading(tmp_path_factory, s
         for rater, is_undo in steps:
             number = next(log.open_questions(rater), None)
             if is_undo:
-                assert log.undo(rater) == (stacks[rater].pop() if stacks[rater] else None)
+                undone = log.undo(rater)
+                assert (undone and undone.question) == (stacks[rater].pop() if stacks[rater] else None)
             elif number is not None:
                 log.add_answer(Answer(number, rater, is_unknown=True))
                 stacks[rater].append(number)
@@ -90,7 +91,7 @@ def test_undo_is_the_inverse_of_answers_and_survives_reading(tmp_path_factory, s
 def test_a_later_answer_supersedes_and_undo_brings_the_earlier_one_back(tmp_path, log):
     log.add_answers([Answer(2, "anna", {"dog": PRESENT}), Answer(2, "anna", {"dog": NOT_PRESENT})])
     assert log.current_answers() == [Answer(2, "anna", {"dog": NOT_PRESENT})]
-    assert log.undo("anna") == 2
+    assert log.undo("anna") == Answer(2, "anna", {"dog": NOT_PRESENT})
     assert read(tmp_path).current_answers() == [Answer(2, "anna", {"dog": PRESENT})]
 
 

@@ -174,12 +174,13 @@ def test_one_writer_at_a_time(tmp_path):
         assert content(tmp_path)[0] == QUESTIONS  # readers are not held up
 
 
-def test_a_full_disk_leaves_the_log_as_it_was(tmp_path):
+@pytest.mark.parametrize("num_new", [2, 100])  # within a buffer, and beyond it
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path, num_new):
     path = make(tmp_path)
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    more = [Question(f"more {row}", 100 + row, 1, 2, "random", 0) for row in range(100)]
+    more = [Question(f"more {row}", 100 + row, 1, 2, "random", 0) for row in range(num_new)]
     with cluster_log.open_to_annotate(str(tmp_path)) as log:
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 300, limits[1]))
@@ -190,7 +191,7 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path):
             signal.signal(signal.SIGXFSZ, ignored)
         assert path.read_bytes() == before and "more 0" not in log.questions
         log.add_questions(more)
-    assert len(cluster_log.read(str(tmp_path)).questions) == len(QUESTIONS) + 100
+    assert len(cluster_log.read(str(tmp_path)).questions) == len(QUESTIONS) + num_new
 
 
 def _write_forever(folder, told):
