@@ -25,7 +25,7 @@ setup(
     packages=find_packages(
         include=["audioset_triplet", "audioset_triplet.*", "data_prep", "data_prep.*", "experiments", "experiments.*"]
     ),
-    package_data={"": ["*.jinja", "templates/*.jinja"]},
+    package_data={"": ["*.jinja", "templates/*.jinja", "static/*"]},
     # Upper bounds everywhere; constraints.txt and constraints-current.txt have the exact sets that were tested.
     install_requires=[
         "absl-py>=1.4,<3",
@@ -53,6 +53,7 @@ setup(
         "tensorflow-io==0.36.0" + REFERENCE,
         "tf-keras>=2.21,<2.22" + CURRENT,  # of the minor version of TensorFlow
         "tqdm>=4.65,<5",
+        "werkzeug>=3.0.3,<4",
     ],
     extras_require={
         # TensorFlow's own CUDA libraries; the extra of 2.15.0 named packages that cannot be installed.

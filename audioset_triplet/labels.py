@@ -64,6 +64,8 @@ class Node:
     children: Tuple[str, ...]
     is_abstract: bool  # it only groups other nodes
     is_blacklisted: bool  # hard to recognize
+    description: str = ""  # a sentence
+    examples: Tuple[str, ...] = ()  # addresses of videos, with start and end
 
 
 class Ontology:
@@ -145,6 +147,8 @@ def _node(item: Mapping[str, Any]) -> Node:
         children=tuple(map(str, item["child_ids"])),
         is_abstract="abstract" in item["restrictions"],
         is_blacklisted="blacklist" in item["restrictions"],
+        description=str(item.get("description", "")),
+        examples=tuple(map(str, item.get("positive_examples", ()))),
     )
 
 

@@ -20,6 +20,7 @@ RANKS = {
     "experiments": 11,
     "data_prep": 10,
     "audioset_triplet.studies": 9,
+    "audioset_triplet.labelling.server": 9,
     "audioset_triplet.reports": 8,
     "audioset_triplet.training": 7,
     "audioset_triplet.evaluation": 7,

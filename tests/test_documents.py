@@ -113,9 +113,12 @@ def test_the_table_of_the_library_has_the_rank_of_every_package():
     listed = {}
     for rank, names in re.findall(r"^\| (\d+) \| (`.*?`) \|", ALL["audioset_triplet/README.md"], re.MULTILINE):
         listed.update(
-            {name.replace("/", "").replace(".py", ""): int(rank) for name in re.findall(r"`([\w/.]+)`", names)}
+            {
+                name.strip("/").replace("/", ".").replace(".py", ""): int(rank)
+                for name in re.findall(r"`([\w/.]+)`", names)
+            }
         )
-    ranks = {package.split(".")[1]: rank for package, rank in test_architecture.RANKS.items() if "." in package}
+    ranks = {package.partition(".")[2]: rank for package, rank in test_architecture.RANKS.items() if "." in package}
     assert listed == {name: max(rank, 0) for name, rank in ranks.items()}
 
 

@@ -134,7 +134,7 @@ def test_the_version_is_the_packages_own(tmp_path):
     assert result.stdout.split()[-1] == audioset_triplet.__version__
 
 
-def test_an_installation_holds_every_module_and_template(tmp_path):
+def test_an_installation_holds_every_module_template_and_static_file(tmp_path):
     arguments = ["setup.py", "--quiet", "egg_info", "--egg-base", tmp_path, "build", "--build-base", tmp_path]
     subprocess.run(
         [sys.executable, *arguments, "--build-lib", tmp_path / "lib"],
@@ -144,7 +144,7 @@ def test_an_installation_holds_every_module_and_template(tmp_path):
         timeout=60,
     )
     for tree in ("audioset_triplet", "data_prep", "experiments"):
-        for pattern in ("*.py", "*.jinja"):
+        for pattern in ("*.py", "*.jinja", "static/*"):
             kept = {path.relative_to(ROOT) for path in (ROOT / tree).rglob(pattern)}
             assert kept == {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib" / tree).rglob(pattern)}
 

@@ -3,7 +3,6 @@
 import io
 from typing import List, Sequence
 
-import matplotlib
 import numpy as np
 import soundfile
 import tensorflow as tf
@@ -12,6 +11,7 @@ from PIL import Image
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.front_end import FrontEnd
+from audioset_triplet.reports import colour_map
 
 _FILTERS_PER_LINE = 16
 
@@ -24,7 +24,7 @@ def spectrogram(waveform: np.ndarray, front_end: FrontEnd) -> bytes:
     padded = np.pad(waveform, (0, max(0, front_end.frame_samples - len(waveform))))
     features = front_end.features(padded).numpy()
     quiet, loud = front_end.display_range
-    return _png((features.T[::-1] - quiet) / (loud - quiet), "magma")
+    return colour_map.png((features.T[::-1] - quiet) / (loud - quiet), "magma")
 
 
 def of_figure(figure: Figure, num_colours: int) -> bytes:
@@ -50,7 +50,7 @@ def below_each_other(pngs: Sequence[bytes]) -> bytes:
 
 def colour_scale() -> bytes:
     """The colours of the spectrograms from quiet to loud, 256 pixels wide."""
-    return _png(np.linspace(0, 1, 256)[None], "magma")
+    return colour_map.png(np.linspace(0, 1, 256)[None], "magma")
 
 
 def filter_grid(kernels: np.ndarray) -> bytes:
@@ -62,7 +62,7 @@ def filter_grid(kernels: np.ndarray) -> bytes:
     tiles = tiles.transpose(2, 1, 0)[:, ::-1] * 0.5 + 0.5  # [count, band, time] in [0, 1]
     tiles = np.pad(tiles, ((0, -len(tiles) % _FILTERS_PER_LINE), (0, 1), (0, 1)), constant_values=np.nan)
     lines = [np.concatenate(list(line), axis=1) for line in tiles.reshape(-1, _FILTERS_PER_LINE, *tiles.shape[1:])]
-    return _png(np.concatenate(lines)[:-1, :-1], "RdBu_r")
+    return colour_map.png(np.concatenate(lines)[:-1, :-1], "RdBu_r")
 
 
 def first_filters(model: str) -> np.ndarray:
@@ -92,15 +92,4 @@ def mp3(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
     """A waveform [L] as MP3."""
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate_hz, format="MP3")
-    return file.getvalue()
-
-
-def _png(values: np.ndarray, colours: str) -> bytes:
-    """[height, width] in [0, 1] (NaN: transparent) through a colour map of 255 steps: a byte per pixel."""
-    steps = np.where(np.isnan(values), 255, np.clip(np.nan_to_num(values), 0, 1) * 254).round().astype(np.uint8)
-    image = Image.fromarray(steps, mode="P")
-    palette = matplotlib.colormaps[colours](np.linspace(0, 1, 255), bytes=True)[:, :3]
-    image.putpalette(np.concatenate([palette, [[255, 255, 255]]]).astype(np.uint8).tobytes())
-    file = io.BytesIO()
-    image.save(file, "PNG", transparency=255, optimize=True)
     return file.getvalue()

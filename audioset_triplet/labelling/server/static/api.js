@@ -1,0 +1,59 @@
+// Requests to the server. One that changes anything has a key of its own and is sent until the server has answered, so
+// that it counts once, also where the server is stopped and started again in the meantime.
+
+const RETRY_MILLISECONDS = 700;
+
+let session = null;
+
+export class Refused extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+async function read(response) {
+  const values = await response.json().catch(() => ({ error: `the server answers ${response.status}` }));
+  if (!response.ok) throw new Refused(response.status, values.error);
+  return values;
+}
+
+export async function get(path, values = {}) {
+  return read(await fetch(`${path}?${new URLSearchParams(values)}`));
+}
+
+export async function begin() {
+  session = await get("/api/session");
+  return session;
+}
+
+// The address of a clip's audio or image; it names the start of the server, because browsers keep what they have read.
+export function address(kind, number, view) {
+  return `/api/${kind}/${number}?${new URLSearchParams({ ...view, version: session.version })}`;
+}
+
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// `waits` is called when the server does not answer; the request goes on until it does.
+export async function post(path, values, waits = () => {}) {
+  for (let isNewSession = false; ; ) {
+    try {
+      const headers = { "Content-Type": "application/json", [session.header]: session.secret };
+      return await read(await fetch(path, { method: "POST", headers, body: JSON.stringify(values) }));
+    } catch (error) {
+      if (error instanceof Refused && !(error.status === 403 && !isNewSession)) throw error;
+      if (!(error instanceof Refused)) {
+        waits();
+        await pause(RETRY_MILLISECONDS);
+      }
+      const before = session.secret;
+      await begin().catch(() => {});
+      isNewSession = error instanceof Refused && session.secret === before;
+    }
+  }
+}
