@@ -38,10 +38,11 @@ def run(config: RatingConfig, ready: Callable[[str], None]) -> None:
     with log_folder.open_or_create(config.workdir, None, {}) as log:
         clips = clip_audio.open_clips(config.data, config.audio, config.workdir)
         names = class_names.read(log.classes.values(), config.classes, config.ontology)
-        num_new = log.add_questions(_new_questions(config, log, clips, names))
+        new_questions = _new_questions(config, log, clips, names)
         guard = Guard(config.address.host, config.address.token)
         app = App(Session(log, names), Media(clips), guard, config.workdir, config.rater)
         with _listening(config.address) as listener:
+            num_new = log.add_questions(new_questions)
             server = _server(app, config.address, listener)
             new = f", {counted(num_new, 'new one')}" if num_new else ""
             ready(f"{config.workdir}: {counted(len(log.questions), 'question')}{new}: {_url(config.address, listener)}")

@@ -13,9 +13,9 @@ export class Refused extends Error {
 }
 
 async function read(response) {
-  const values = await response.json().catch(() => ({ error: `the server answers ${response.status}` }));
-  if (!response.ok) throw new Refused(response.status, values.error);
-  return values;
+  if (response.ok) return response.json(); // fails where the server was killed in the middle
+  const { error } = await response.json().catch(() => ({ error: `the server answers ${response.status}` }));
+  throw new Refused(response.status, error);
 }
 
 export async function get(path, values = {}) {

@@ -23,11 +23,7 @@ export class Player {
     }
     element("plot").addEventListener("click", (event) => this.seekTo(event));
     element("tap").addEventListener("click", () => this.play());
-    const step = () => {
-      this.moveCursor();
-      requestAnimationFrame(step);
-    };
-    step();
+    element("cursor").append(document.createElement("i"));
   }
 
   get view() {
@@ -73,7 +69,7 @@ export class Player {
     media.audio.currentTime = 0;
     this.applySpeed();
     this.setLoop(element("loop").getAttribute("aria-pressed") === "true");
-    for (const name of ["play", "pause", "ended"]) media.audio[`on${name}`] = () => this.showState();
+    for (const name of ["play", "pause", "ended", "seeked"]) media.audio[`on${name}`] = () => this.showState();
     media.audio.onerror = () => this.explain(media);
     element("tap").hidden = true;
     if (element("by-itself").checked) this.play();
@@ -173,13 +169,16 @@ export class Player {
   showState() {
     const isPaused = this.current?.audio.paused ?? true;
     element("play").firstChild.textContent = isPaused ? "Play" : "Pause";
+    cancelAnimationFrame(this.nextFrame);
+    this.moveCursor();
   }
 
+  // Follows the audio while it plays.
   moveCursor() {
     const { audio } = this.current ?? {};
     const share = audio?.duration ? audio.currentTime / audio.duration : 0;
-    if (!element("cursor").firstElementChild) element("cursor").append(document.createElement("i"));
     element("cursor").firstElementChild.style.left = `${100 * share}%`;
+    if (audio && !audio.paused) this.nextFrame = requestAnimationFrame(() => this.moveCursor());
   }
 }
 
