@@ -11,7 +11,9 @@ def taken(
     was_asked: Callable[[int], bool],
 ) -> List[int]:
     """Takes the row with the smallest distance that may be taken, again and again."""
-    left, seen, rows = set(range(len(distances))), [], []
+    left = set(range(len(distances)))
+    seen: List[str] = []
+    rows: List[int] = []
     while left and len(rows) < count:
         row = min(left, key=lambda one: (distances[one], one))
         left.remove(row)

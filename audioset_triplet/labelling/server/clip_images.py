@@ -22,7 +22,7 @@ _COLUMNS_PER_FRAME = 8  # of a short excerpt
 _MOST_FRAMES_PER_COLUMN = 4  # of a long one, the loudest of which is shown
 _RANGE_DECIBELS = 75.0  # below the loudest band, where black begins
 _FLOOR = 1e-10  # power of silence
-_FREQUENCIES_HZ = (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000)
+_FREQUENCIES_HZ = [125 * 2.0**octave for octave in range(8)]  # that are marked, where there is room
 _TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TIME_TICKS = 10
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import resource
 import signal
 import statistics
 import time
@@ -125,11 +126,28 @@ def test_undo_over_a_restart_and_after_the_last_clip(tmp_path, chromium):
 
 
 @pytest.mark.slow
+def test_a_full_disk_is_said_and_the_answer_stays(tmp_path, chromium):
+    with pages.served(**started(tmp_path, 2)) as page:
+        tab = chromium.open(page.url)
+        tab.wait(SHOWN)
+        pid = page.program.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+        tab.press("4")
+        tab.wait("document.getElementById('message').innerText.includes('nothing of this was written')")
+        assert tab.value(CLIP) == "sub/0.wav" and pages.answers(tmp_path / "w") == {}
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        tab.press("Enter")  # the rating is still on the screen
+        tab.wait(f"{CLIP} === 'sub/1.wav'")
+        assert [one.ratings for one in pages.answers(tmp_path / "w").values()] == [{"dog": "NOT_ACOUSTIC"}]
+
+
+@pytest.mark.slow
 def test_labels_are_typed_and_keys_do_nothing_meanwhile(tmp_path, chromium):
     options = started(tmp_path, 2)
     (tmp_path / "classes.txt").write_text("Cat\nCattle, bovinae\nDog\n")
     (tmp_path / "questions.csv").write_text(
         "segment_id,start_time_seconds,end_time_seconds,label\nsub/0.wav,,,\nsub/1.wav,0.2,0.6,Dog\n"
+        "sub/1.wav,,,Dog\nsub/1.wav,,,Cat\nsub/1.wav,,,Cow\n"
     )
     with pages.served(**options, classes=tmp_path / "classes.txt") as page:
         tab = chromium.open(page.url)
@@ -147,9 +165,13 @@ def test_labels_are_typed_and_keys_do_nothing_meanwhile(tmp_path, chromium):
         tab.press("s")
         tab.wait("!document.getElementById('reasons').hidden")
         tab.press("2")
+        tab.wait("document.querySelectorAll('.candidate').length === 3")  # several labels on one screen
+        for key in ("1", "ArrowDown", "3", "4"):
+            tab.press(key)
         tab.wait(FINISHED)
-        first, second = pages.answers(tmp_path / "w").values()
+        first, second, third = pages.answers(tmp_path / "w").values()
         assert first.added == ("Cattle, bovinae", "u1 cans") and second.skip_reason == "too short"
+        assert third.ratings == {"Dog": "PRESENT", "Cow": "UNSURE", "Cat": "NOT_ACOUSTIC"}
         own = [address for address in tab.requested() if not address.startswith(page.url)]
         assert own == []  # nothing of another machine is asked for
 

@@ -41,19 +41,23 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 // `waits` is called when the server does not answer; the request goes on until it does.
 export async function post(path, values, waits = () => {}) {
-  for (let isNewSession = false; ; ) {
+  for (;;) {
     try {
       const headers = { "Content-Type": "application/json", [session.header]: session.secret };
       return await read(await fetch(path, { method: "POST", headers, body: JSON.stringify(values) }));
     } catch (error) {
-      if (error instanceof Refused && !(error.status === 403 && !isNewSession)) throw error;
-      if (!(error instanceof Refused)) {
+      const isRefused = error instanceof Refused;
+      if (isRefused && error.status !== 403) throw error;
+      if (!isRefused) {
         waits();
         await pause(RETRY_MILLISECONDS);
       }
       const before = session.secret;
-      await begin().catch(() => {});
-      isNewSession = error instanceof Refused && session.secret === before;
+      const answers = await begin().then(
+        () => true,
+        () => false,
+      );
+      if (isRefused && answers && session.secret === before) throw error; // not that it was started again
     }
   }
 }
