@@ -191,6 +191,7 @@ def _values(request: Request) -> Mapping[str, Any]:
         raise BadRequest("the request is not JSON")
     try:
         values = json.loads(request.get_data())
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()  # as the log will have it
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request is not JSON: {error}") from error
     if not isinstance(values, dict):

@@ -131,11 +131,11 @@ class Session:
     def _answer_of(self, values: Mapping[str, Any]) -> Answer:
         """The answer of a request."""
         number, ratings, seconds = values.get("question"), values.get("ratings", {}), values.get("seconds")
-        if not isinstance(number, int) or number not in self._log.questions:
+        if type(number) is not int or number not in self._log.questions:
             raise BadRequest(f"there is no question {number!r}")
         if not isinstance(ratings, dict) or not all(isinstance(text, str) for text in ratings.values()):
             raise BadRequest("ratings are an object of texts")
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float))):
+        if seconds is not None and type(seconds) not in (int, float):
             raise BadRequest("seconds are a number")
         question = self._log.questions[number]
         missing = set(question.labels) - set(ratings)

@@ -80,6 +80,7 @@ def test_a_request_that_comes_twice_counts_once_and_two_windows_count_once(page)
     [
         (9, {"ratings": {"dog": "PRESENT"}}, "no question 9"),
         ("0", {"ratings": BOTH}, "no question '0'"),
+        (True, {"ratings": {"dog": "PRESENT"}}, "no question True"),
         (0, {"ratings": {"dog": "PRESENT"}}, "cat has no rating"),
         (1, {"ratings": {"dog": "YES"}}, "'YES'"),
         (1, {"ratings": {"dog": 1}}, "object of texts"),
@@ -91,6 +92,8 @@ def test_a_request_that_comes_twice_counts_once_and_two_windows_count_once(page)
         (2, {"unknown": True, "rater": ""}, "a rater has a name"),
         (2, {"unknown": True, "rater": "a\u0000"}, "a rater has a name"),
         (2, {"unknown": True, "seconds": "1"}, "seconds are a number"),
+        (2, {"unknown": True, "seconds": float("nan")}, "not JSON"),
+        (2, {"unknown": True, "comment": "\ud800"}, "not JSON"),
         (2, {"unknown": True, "comment": "x" * 3000}, "comment is a text"),
     ],
 )

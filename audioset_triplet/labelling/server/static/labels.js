@@ -110,7 +110,6 @@ export class LabelField {
       ...this.added.map((label) => {
         const chip = document.createElement("button");
         chip.type = "button";
-        chip.setAttribute("role", "listitem");
         chip.setAttribute("aria-label", `Remove ${label}`);
         chip.textContent = `${label} ×`;
         chip.addEventListener("click", () => {
