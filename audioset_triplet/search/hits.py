@@ -11,6 +11,8 @@ from typing import List, Sequence
 import pyarrow as pa
 
 from audioset_triplet import files
+from audioset_triplet.errors import UserError
+from audioset_triplet.search import windows
 from audioset_triplet.search.queries import Query
 from audioset_triplet.store import parquet
 
@@ -20,22 +22,34 @@ def write(folder: str, hits: pa.Table, queries: Sequence[Query]) -> List[str]:
 
     Args:
         folder: where; made if it is missing.
-        hits: of `exact.search`.
+        hits: of `Index.search`.
         queries: what was searched for.
+
+    Raises:
+        UserError: there is no hit.
     """
+    if not hits.num_rows:
+        raise UserError("no hit: beside the clips of the queries, the filters leave no window to be searched.")
     os.makedirs(folder, exist_ok=True)
-    texts = pa.array([queries[index].text for index in hits["query"].to_pylist()], pa.string())
-    hits = hits.set_column(0, "query", texts)
-    names = ["start_seconds" if name == "window_start_seconds" else name for name in hits.column_names]
-    hits = hits.rename_columns(names)
+    indices = hits["query"].to_numpy()
+    columns = {
+        "query": pa.array([queries[index].text for index in indices], pa.string()),
+        "rank": pa.array(1 + windows.ranks_within(indices), pa.int32()),
+        "clip_id": hits["clip_id"],
+        "start_seconds": hits[windows.START],
+        "cosine": hits["score"],
+        "labels": hits["labels"],
+        "label_names": hits["label_names"],
+    }
+    table = pa.table(columns)
     paths = [os.path.join(folder, name) for name in ("hits.parquet", "hits.csv")]
     with files.atomic_path(paths[0]) as temporary:
-        parquet.write(hits, temporary)
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow([name for name in hits.column_names if name != "labels"])
-    for row in hits.drop_columns(["labels"]).to_pylist():
+        parquet.write(table, temporary)
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([name for name in columns if name != "labels"])
+    for row in table.drop_columns(["labels"]).to_pylist():
         start, cosine = f"{row['start_seconds']:.2f}", f"{row['cosine']:.6f}"
         rows.writerow([row["query"], row["rank"], row["clip_id"], start, cosine, "; ".join(row["label_names"])])
-    files.write_text(paths[1], table.getvalue())
+    files.write_text(paths[1], text.getvalue())
     return paths

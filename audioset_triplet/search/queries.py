@@ -1,4 +1,4 @@
-"""What is searched for: clips and windows of a store, vectors in files, and sound files -> unit vectors.
+"""What is searched for: clips and windows of a store, vectors in files, sound files and events in them -> unit vectors.
 
 Shapes: W windows of a clip, D embedding size.
 """
@@ -10,10 +10,14 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.search.best import Wanted
+from audioset_triplet.search.scorings import Cosine
+from audioset_triplet.search.windows import Span
 from audioset_triplet.store import embedding_parts, embeddings, part_info, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
-EmbedFile = Callable[[str], Tuple[StoreInfo, np.ndarray]]
+# Sound file, and a time in it or None -> what the model says of itself, and the vector there or of the whole, [D].
+EmbedFile = Callable[[str, Optional[float]], Tuple[StoreInfo, np.ndarray]]
 
 
 class Query(NamedTuple):
@@ -29,10 +33,9 @@ def read(texts: Sequence[str], folder: str, embed: Optional[EmbedFile] = None) -
 
     Args:
         texts: each a clip id of the store, `clip_id@seconds` for one of its windows, an .npy file of vectors [D] or
-            [n, D], or a sound file.
+            [n, D], a sound file, or `file@seconds` for an event in one.
         folder: the store.
-        embed: path of a sound file -> what the model says of itself, which must be that of the store, and a vector of
-            any length; None: there is no model.
+        embed: embeds sound files with the model of the store, to vectors of any length; None: there is no model.
 
     Raises:
         UserError: a text that names nothing, a file that cannot be used, another model.
@@ -50,15 +53,20 @@ def read(texts: Sequence[str], folder: str, embed: Optional[EmbedFile] = None) -
             queries.append(Query(text, _unit(vectors[_window_at(starts, seconds, text)], text), clip_id))
         elif os.path.isfile(text) and text.endswith(".npy"):
             queries += _of_vectors(text, info)
-        elif os.path.isfile(text) and embed is None:
-            raise UserError(
-                f"--query={text}: to search by a sound file, give the --model of the store, {info.model_id}."
-            )
-        elif os.path.isfile(text) and embed is not None:
-            queries.append(_of_sound(text, info, folder, embed))
+        elif os.path.isfile(text):
+            queries.append(Query(text, _of_sound(text, (text, None), (info, folder), embed), ""))
+        elif seconds is not None and os.path.isfile(clip_id):
+            queries.append(Query(text, _of_sound(text, (clip_id, seconds), (info, folder), embed), ""))
         else:
-            raise UserError(f"--query={text}: no clip of {folder}, no window of one (clip_id@seconds), and no file.")
+            raise UserError(
+                f"--query={text}: no clip of {folder}, no window of one (clip_id@seconds), and no file or event in one."
+            )
     return queries
+
+
+def wanted(queries: Sequence[Query]) -> List[Wanted]:
+    """What an index searches for: windows by their cosine, without those of the query's own clip."""
+    return [Wanted(Cosine(query.vector), [Span(query.clip_id)] if query.clip_id else []) for query in queries]
 
 
 def _parsed(text: str) -> Tuple[str, Optional[float]]:
@@ -115,11 +123,17 @@ def _of_vectors(path: str, info: StoreInfo) -> List[Query]:
     return [Query(f"{path}:{index}", _unit(vector, path), "") for index, vector in enumerate(vectors)]
 
 
-def _of_sound(path: str, info: StoreInfo, folder: str, embed: EmbedFile) -> Query:
-    theirs, vector = embed(path)
+def _of_sound(
+    text: str, place: Tuple[str, Optional[float]], store: Tuple[StoreInfo, str], embed: Optional[EmbedFile]
+) -> np.ndarray:
+    """The vector of a sound file, or of an event in it: `place` is the path and the time."""
+    info, folder = store
+    if embed is None:
+        raise UserError(f"--query={text}: to search by a sound file, give the --model of the store, {info.model_id}.")
+    theirs, vector = embed(*place)
     advice = "search with the model that embedded the store"
-    part_info.check_same_model(info, folder, theirs, f"the model for {path}", advice)
-    return Query(path, _unit(vector, path), "")
+    part_info.check_same_model(info, folder, theirs, f"the model for {place[0]}", advice)
+    return _unit(vector, text)
 
 
 def _unit(vector: np.ndarray, text: str) -> np.ndarray:

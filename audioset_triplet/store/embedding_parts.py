@@ -17,7 +17,7 @@ from audioset_triplet.store import window_parts
 from audioset_triplet.store.part_info import PartInfo, check_same_model
 
 FEATURES_INFO = "features.json"  # beside feature records (`store.features`): their StoreInfo
-_NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
+NORM_TOLERANCE = 1e-3  # wide enough for embeddings that were computed in bfloat16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class StoreInfo(PartInfo):
 
 def has_unit_norm(embeddings: np.ndarray) -> np.ndarray:
     """[R] bool: which embeddings [R, D] are finite and of unit norm."""
-    return np.abs(np.linalg.norm(embeddings, axis=1) - 1) <= _NORM_TOLERANCE  # NaN is not
+    return np.abs(np.linalg.norm(embeddings, axis=1) - 1) <= NORM_TOLERANCE  # NaN is not
 
 
 def matrix(batch: pa.RecordBatch) -> np.ndarray:
