@@ -52,6 +52,7 @@ setup(
         "tensorflow-addons==0.23.0" + REFERENCE,
         "tensorflow-io==0.36.0" + REFERENCE,
         "tf-keras>=2.21,<2.22" + CURRENT,  # of the minor version of TensorFlow
+        "threadpoolctl>=3.1,<4",
         "tqdm>=4.65,<5",
         "werkzeug>=3.0.3,<4",
     ],
