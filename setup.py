@@ -70,6 +70,8 @@ setup(
         "video": VIDEO,
         # LiteRT's interpreter for TFLite files, which `tf.lite` leads to; without it TensorFlow's own runs them.
         "litert": ["ai-edge-litert>=1.0.1,<3"],
+        # Another search of embeddings (`--index`).
+        "faiss": ["faiss-cpu>=1.9,<1.16"],
         "test": [
             "hypothesis>=6.80,<7",
             "packaging>=23,<27",

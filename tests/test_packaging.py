@@ -30,7 +30,14 @@ SETS = {
 THIS_SET = "constraints.txt" if compat.IS_REFERENCE else "constraints-current.txt"
 
 # Where the module is not called like the package.
-MODULES = {"absl-py": "absl", "pillow": "PIL", "protobuf": "google", "pytest-xdist": "xdist", "scikit-learn": "sklearn"}
+MODULES = {
+    "absl-py": "absl",
+    "faiss-cpu": "faiss",
+    "pillow": "PIL",
+    "protobuf": "google",
+    "pytest-xdist": "xdist",
+    "scikit-learn": "sklearn",
+}
 
 
 @functools.cache
