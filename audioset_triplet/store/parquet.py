@@ -62,6 +62,11 @@ def schema_of(path: str) -> pa.Schema:
         return schema
 
 
+def num_rows(path: str) -> int:
+    """The number of rows of a file; raises what `read` raises."""
+    return pq.read_metadata(path).num_rows
+
+
 def _require_text(schema: pa.Schema) -> None:
     """Raises a UnicodeDecodeError if a name is no UTF-8: pyarrow decodes names when they are asked for."""
     for field in schema:
