@@ -49,12 +49,19 @@ class Block(NamedTuple):
 
 
 class Best:
-    """The best windows for one query among the blocks that it was offered."""
+    """The best windows for one query among the blocks that it was offered.
+
+    Attributes:
+        rows: of the index, best first.
+        scores: float32, of each.
+        nearest: which of the vectors of the query is nearest to each.
+    """
 
     def __init__(self, wanted: Wanted, windows: Windows, limits: Limits) -> None:
         self.scoring = wanted.scoring
         self.rows = np.zeros(0, np.int64)
         self.scores = np.zeros(0, np.float32)
+        self.nearest = np.zeros(0, np.int64)
         self._windows, self._limits = windows, limits
         self._left_out = windows.rows_of(wanted.left_out)
 
@@ -89,19 +96,29 @@ class Best:
 
     def _score(self, block: Block, positions: np.ndarray) -> None:
         if len(positions):
-            self.add(block.first_row + positions, self.scoring.scores(block.vectors(positions)))
+            self.add(block.first_row + positions, block.vectors(positions))
 
-    def add(self, rows: np.ndarray, scores: np.ndarray) -> None:
-        """Takes what is better of some rows, which are new, with their scores."""
+    def add(self, rows: np.ndarray, vectors: np.ndarray) -> None:
+        """Takes what is better of some rows, which are new, with their vectors."""
+        scores = self.scoring.scores(vectors)
         is_better = scores >= self.threshold
-        rows, scores = np.concatenate([self.rows, rows[is_better]]), np.concatenate([self.scores, scores[is_better]])
+        self._take(rows[is_better], scores[is_better], self.scoring.nearest(vectors[is_better]))
+
+    def merge(self, other: "Best") -> None:
+        """Takes what is better of another one, for the same query among other windows of the index."""
+        self._take(other.rows, other.scores, other.nearest)
+
+    def _take(self, rows: np.ndarray, scores: np.ndarray, nearest: np.ndarray) -> None:
+        rows = np.concatenate([self.rows, rows])
+        scores = np.concatenate([self.scores, scores])
+        nearest = np.concatenate([self.nearest, nearest])
         clips = self._windows.clip_of(rows)
         order = np.lexsort([self._windows.start_seconds[rows], self._windows.clip_ranks[clips], -scores])
         if self._limits.max_per_recording:
             ranks = window_tables.ranks_within(self._windows.recordings[clips[order]])
             order = order[ranks < self._limits.max_per_recording]
         order = order[: self._limits.top]
-        self.rows, self.scores = rows[order], scores[order]
+        self.rows, self.scores, self.nearest = rows[order], scores[order], nearest[order]
 
 
 def offer_to_all(bests: Sequence[Best], block: Block, searched: Optional[np.ndarray]) -> None:

@@ -69,7 +69,7 @@ class CompactIndex:
         first, *others = of_threads
         for of_thread in others:
             for best, other in zip(first, of_thread):
-                best.add(other.rows, other.scores)
+                best.merge(other)
         return indices.hits_of(first, self.windows)
 
 

@@ -68,7 +68,7 @@ class FaissIndex:
             products, rows = self._index.search(directions, num_asked, params=selection)
             best = Best(wanted, self.windows, limits)
             asked = np.unique(rows)
-            best.add(asked, wanted.scoring.scores(self._index.reconstruct_batch(asked)))
+            best.add(asked, self._index.reconstruct_batch(asked))
             others_score_at_most = wanted.scoring.bounds(products[:, -1][None])[0]
             if num_asked == num_searched or others_score_at_most < best.threshold:
                 break

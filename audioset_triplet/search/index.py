@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from audioset_triplet.search import windows as window_tables
 from audioset_triplet.search.best import Best, Limits, Wanted
-from audioset_triplet.search.windows import CLIP_COLUMNS, START, Filters, Windows
+from audioset_triplet.search.windows import END, HOP, START, Filters, Windows
 
 SCHEMA = pa.schema(
     [
@@ -25,7 +25,10 @@ SCHEMA = pa.schema(
         ("labels", pa.list_(pa.int64())),
         ("label_names", pa.list_(pa.string())),
         (START, pa.float32()),
+        (HOP, pa.float32()),
+        (END, pa.float32()),
         ("score", pa.float32()),
+        ("nearest", pa.int64()),  # of the vectors of the query
     ]
 )
 _ORDER = [("query", "ascending"), ("score", "descending"), ("clip_id", "ascending"), (START, "ascending")]
@@ -50,8 +53,8 @@ def hits_of(bests: Sequence[Best], windows: Windows) -> pa.Table:
     tables: List[pa.Table] = [SCHEMA.empty_table()]
     for index, best in enumerate(bests):
         rows = windows.take(best.rows)
-        columns = [np.full(len(best.rows), index, np.int32), *(rows[name] for name in (*CLIP_COLUMNS, START))]
-        tables.append(pa.table([*columns, best.scores], schema=SCHEMA))
+        columns = [np.full(len(best.rows), index, np.int32), *(rows[name] for name in rows.column_names)]
+        tables.append(pa.table([*columns, best.scores, best.nearest], schema=SCHEMA))
     return pa.concat_tables(tables)
 
 

@@ -5,15 +5,16 @@ Shapes: W windows of a clip, D embedding size.
 
 import os
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from audioset_triplet.errors import UserError
+from audioset_triplet.search import stored_windows
 from audioset_triplet.search.best import Wanted
 from audioset_triplet.search.scorings import Cosine
 from audioset_triplet.search.windows import Span
-from audioset_triplet.store import embedding_parts, embeddings, part_info, window_parts
+from audioset_triplet.store import embeddings, part_info
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 # Sound file, and a time in it or None -> what the model says of itself, and the vector there or of the whole, [D].
@@ -41,16 +42,17 @@ def read(texts: Sequence[str], folder: str, embed: Optional[EmbedFile] = None) -
         UserError: a text that names nothing, a file that cannot be used, another model.
     """
     info = embeddings.read_info(folder)
-    stored = _Windows(folder, texts)
+    stored = stored_windows.of_clips(folder, [name for text in texts for name in (text, _parsed(text)[0])])
     queries: List[Query] = []
     for text in texts:
         clip_id, seconds = _parsed(text)
-        if text in stored.of_clip:
-            starts, vectors, weights = stored.of_clip[text]
-            queries.append(Query(text, _unit(weights @ vectors, text), text))
-        elif seconds is not None and clip_id in stored.of_clip:
-            starts, vectors, _ = stored.of_clip[clip_id]
-            queries.append(Query(text, _unit(vectors[_window_at(starts, seconds, text)], text), clip_id))
+        if text in stored:
+            windows = stored[text]
+            queries.append(Query(text, _unit(windows.weights @ windows.vectors, text), text))
+        elif seconds is not None and clip_id in stored:
+            windows = stored[clip_id]
+            position = _window_at(windows.start_seconds, seconds, text)
+            queries.append(Query(text, _unit(windows.vectors[position], text), clip_id))
         elif os.path.isfile(text) and text.endswith(".npy"):
             queries += _of_vectors(text, info)
         elif os.path.isfile(text):
@@ -75,32 +77,9 @@ def _parsed(text: str) -> Tuple[str, Optional[float]]:
     return (match[1], float(match[2])) if match else (text, None)
 
 
-class _Windows:
-    """The windows of the clips that some texts name: starts [W], embeddings [W, D], weights [W]."""
-
-    def __init__(self, folder: str, texts: Sequence[str]) -> None:
-        names = {name for text in texts for name in (text, _parsed(text)[0])}
-        found: Dict[str, List[Tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
-        columns = ["window_start_seconds", "embedding", "weight"]
-        for path in embedding_parts.part_paths(folder):
-            if names.isdisjoint(window_parts.clip_ids(path)):
-                continue
-            for batch in embeddings.part_batches(path, (), columns):
-                clip_ids = batch["clip_id"].to_numpy(zero_copy_only=False)
-                starts, weights = batch["window_start_seconds"].to_numpy(), batch["weight"].to_numpy()
-                vectors = embedding_parts.matrix(batch)
-                for name in names.intersection(clip_ids):
-                    rows = clip_ids == name
-                    found.setdefault(name, []).append((starts[rows], vectors[rows], weights[rows]))
-        self.of_clip = {
-            name: tuple(np.concatenate(values) for values in zip(*pieces)) for name, pieces in found.items()
-        }
-
-
 def _window_at(starts: np.ndarray, seconds: float, text: str) -> int:
     """The last window that has begun at some time."""
-    hop = np.median(np.diff(np.sort(starts))) if len(starts) > 1 else np.inf
-    if seconds >= starts.max() + hop + 1e-3:
+    if seconds >= starts.max() + stored_windows.hop_seconds(starts) + 1e-3:
         raise UserError(f"--query={text}: its last window starts at {starts.max():g} s.")
     begun = np.flatnonzero(starts <= seconds + 1e-3)
     if not begun.size:

@@ -45,6 +45,10 @@ class Scoring(Protocol):
         """[R] float32: the scores of windows [R, D]."""
         ...
 
+    def nearest(self, vectors: np.ndarray) -> np.ndarray:
+        """[R] int: which of K vectors is nearest to each of the windows [R, D]."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True)
 class Cosine:
@@ -66,6 +70,9 @@ class Cosine:
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         return (vectors.astype(np.float64) @ self.vector.astype(np.float64)).astype(np.float32)
 
+    def nearest(self, vectors: np.ndarray) -> np.ndarray:
+        return np.zeros(len(vectors), np.int64)
+
 
 @dataclasses.dataclass(frozen=True)
 class _Exemplars:
@@ -77,6 +84,9 @@ class _Exemplars:
         """[R, K] float64: of windows [R, D] to each exemplar, all scaled to unit length."""
         cosines = _unit(windows) @ _unit(self.vectors).T
         return np.sqrt(np.maximum(0.0, 2 - 2 * cosines))
+
+    def nearest(self, vectors: np.ndarray) -> np.ndarray:
+        return self.distances(vectors).argmin(axis=1)
 
     @functools.cached_property
     def mean(self) -> np.ndarray:

@@ -11,10 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audioset_triplet.search import stored_windows
+
 # Of a clip, in the types of `store.window_parts`; and of a window.
 CLIP_COLUMNS = ("clip_id", "recording_id", "fold", "labels", "label_names")
 START = "window_start_seconds"
 COLUMNS = (*CLIP_COLUMNS, START)
+# Of the clip of a window: from the start of a window to that of the next, and where the last window ends, as far as
+# the hop says; infinite where there is one window only.
+HOP, END = "hop_seconds", "clip_end_seconds"
 
 
 class Span(NamedTuple):
@@ -89,9 +94,15 @@ class Windows:
         return np.unique(np.concatenate(rows))
 
     def take(self, rows: np.ndarray) -> pa.Table:
-        """Some rows as a table of COLUMNS."""
-        table = self.clips.take(pa.array(self.clip_of(rows), pa.int64()))
-        return table.append_column(START, pa.array(self.start_seconds[rows], pa.float32()))
+        """Some rows as a table of COLUMNS, HOP and END."""
+        clips = self.clip_of(rows)
+        starts = [self.start_seconds[self.first_rows[clip] : self.first_rows[clip + 1]] for clip in clips]
+        hops = np.array([stored_windows.hop_seconds(of_clip) for of_clip in starts], np.float32)
+        ends = np.array([of_clip.max() for of_clip in starts], np.float32) + hops
+        table = self.clips.take(pa.array(clips, pa.int64()))
+        for name, values in ((START, self.start_seconds[rows]), (HOP, hops), (END, ends)):
+            table = table.append_column(name, pa.array(values, pa.float32()))
+        return table
 
 
 def of_table(rows: pa.Table) -> Windows:

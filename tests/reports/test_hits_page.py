@@ -22,7 +22,7 @@ QUERY = Query("a@1", np.array([1, 0], np.float32), "")
 
 def hits_of(clips_and_starts, query=0):
     rows = [
-        (query, clip_id, "r", 0, [1], ["dog_<bark>"], start, 0.9 - 0.1 * rank)
+        (query, clip_id, "r", 0, [1], ["dog_<bark>"], start, 0.96, 3.0, 0.9 - 0.1 * rank, 0)
         for rank, (clip_id, start) in enumerate(clips_and_starts)
     ]
     return pa.table([list(column) for column in zip(*rows)], schema=index.SCHEMA)

@@ -121,6 +121,9 @@ def test_exemplars_are_searched_exactly(tmp_path, name, spread):
             25,
         )
         require_equal(table, query, expected)
+        vectors = np.stack([row["vector"] for row in expected])
+        nearest = MeanDistance(exemplars).distances(vectors).argmin(axis=1)
+        assert [row["nearest"] for row in table.to_pylist() if row["query"] == query] == nearest.tolist()
 
 
 def test_few_windows_are_compared_with_all_exemplars():
