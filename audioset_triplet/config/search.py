@@ -6,6 +6,7 @@ from typing import Tuple
 from audioset_triplet.config.options import Config, option, require
 
 STORE, FAISS_FLAT, FAISS_8BIT = "store", "faiss_flat", "faiss_8bit"
+MEAN_DISTANCE, MEAN_SQUARED_DISTANCE, NEAREST_DISTANCE = "mean_distance", "mean_squared_distance", "nearest_distance"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,3 +67,54 @@ class SearchConfig(Config):
     filters: FilterConfig = dataclasses.field(default_factory=FilterConfig)
     index: IndexConfig = dataclasses.field(default_factory=IndexConfig)
     page: HitsPageConfig = dataclasses.field(default_factory=HitsPageConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExemplarConfig(Config):
+    """Which windows of the exemplars are searched for, and how similar they are to others."""
+
+    scoring: str = option(
+        MEAN_DISTANCE,
+        "What a window scores: its average distance to the exemplar windows of a cluster, the average of the squared "
+        "distances, or the distance to the nearest of them.",
+        (MEAN_DISTANCE, MEAN_SQUARED_DISTANCE, NEAREST_DISTANCE),
+    )
+    near_share: float = option(
+        0.03,
+        "Two windows are near if they are nearer than this share of windows drawn at random is to an exemplar window. "
+        "Exemplar windows join a cluster while they are near on average.",
+        above=0,
+        below=1,
+    )
+    common_share: float = option(
+        0.03,
+        "Exemplar windows that are near to more than this share of windows drawn at random, such as silence, are left "
+        "out, but for the least common one of each segment. 1: none.",
+        above=0,
+        at_most=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MiningConfig(Config):
+    """What `experiments.mine` can be told."""
+
+    exemplars: str = option(
+        "",
+        "Table of exemplar segments: segment_id, start_time_seconds, end_time_seconds, label; without times the whole "
+        "clip. Each label is a class of its own.",
+    )
+    clips: Tuple[str, ...] = option((), "In place of --exemplars: clips of the store that are exemplars of --label.")
+    label: str = option("", "The class of --clips.")
+    candidates: int = option(100, "Candidates of each class.", at_least=1)
+    max_per_recording: int = option(
+        0, "At most so many candidates of a class are of one recording. 0: any.", at_least=0
+    )
+    candidate_seconds: float = option(10.0, "Length of a candidate: a hit with what is around it in its clip.", above=0)
+    exemplar: ExemplarConfig = dataclasses.field(default_factory=ExemplarConfig)
+    filters: FilterConfig = dataclasses.field(default_factory=FilterConfig)
+    index: IndexConfig = dataclasses.field(default_factory=IndexConfig)
+
+    def check_rules(self) -> None:
+        require(not (self.exemplars and self.clips), "--exemplars and --clips both name exemplars: give one of them.")
+        require(bool(self.clips) == bool(self.label), "--label is the class of --clips: give both, or neither.")
