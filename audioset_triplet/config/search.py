@@ -87,7 +87,7 @@ class ExemplarConfig(Config):
         below=1,
     )
     common_share: float = option(
-        0.03,
+        0.06,
         "Exemplar windows that are near to more than this share of windows drawn at random, such as silence, are left "
         "out, but for the least common one of each segment. 1: none.",
         above=0,

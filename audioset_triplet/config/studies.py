@@ -7,6 +7,7 @@ from audioset_triplet.config.evaluation import HeadConfig, SupervisedConfig
 from audioset_triplet.config.labelling import SelectionConfig
 from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.refinement import RefinementConfig
+from audioset_triplet.config.search import ExemplarConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,3 +128,19 @@ class LabelCurveConfig(SupervisedConfig):
     output: str = option("", "Folder for results.json and report.html.")
     selection: SelectionConfig = dataclasses.field(default_factory=SelectionConfig)
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class MiningStudyConfig(Config):
+    """The precision of exemplar mining on classes that are made rare."""
+
+    embeddings: str = option("", "Folder that experiments.embed wrote: clips of the classes.")
+    background: str = option("", "Folder of other clips, embedded with the same model, to hide them in. Empty: none.")
+    classes: Tuple[str, ...] = option((), "Names of classes. Empty: all that have enough clips.")
+    prior: float = option(0.001, "Share of the clips that a class is thinned to; one clip stays.", above=0, below=1)
+    exemplars: int = option(5, "Exemplars of each class, each of a recording of its own.", at_least=1)
+    candidates: int = option(100, "Candidates of each class.", at_least=1)
+    trials: int = option(5, "How often exemplars and clips are drawn.", at_least=1)
+    seed: int = option(0, "Seed of the draws.", at_least=0)
+    output: str = option("", "Folder for results.json.")
+    exemplar: ExemplarConfig = dataclasses.field(default_factory=ExemplarConfig)

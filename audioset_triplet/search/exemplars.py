@@ -186,6 +186,11 @@ def windows_in(start_seconds: np.ndarray, segment: Segment) -> np.ndarray:
     return np.flatnonzero((overlaps > 0) & (overlaps >= needed - 1e-3))
 
 
+def windows_of(segments: Sequence[Segment], folder: str) -> ExemplarWindows:
+    """All windows of the segments of a class, common or not; raises what `find` raises."""
+    return _windows_of(segments, stored_windows.of_clips(folder, [segment.clip_id for segment in segments]), folder)
+
+
 def _windows_of(segments: Sequence[Segment], clips: Dict[str, StoredWindows], folder: str) -> ExemplarWindows:
     pieces: List[ExemplarWindows] = []
     for number, segment in enumerate(segments):

@@ -3,8 +3,9 @@
     store_index.StoreIndex      the Parquet parts of a store, block by block, on any runner
     compact_index.CompactIndex  a copy with a byte for each number, block by block, on all cores
     faiss_index.FaissIndex      FAISS, in memory
+    memory_index.MemoryIndex    small stores together, in memory
 
-All of them are exact for the vectors that they hold: of a store and of FAISS's flat index the same ones.
+All are exact for the vectors that they hold: those of the store, but for the compact copy and FAISS's 8-bit index.
 """
 
 from typing import List, Protocol, Sequence

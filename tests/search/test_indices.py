@@ -12,6 +12,7 @@ from audioset_triplet.config.search import FAISS_8BIT, FAISS_FLAT, FilterConfig,
 from audioset_triplet.errors import UserError
 from audioset_triplet.search import compact, compact_index, faiss_index, opening, queries, store_index
 from audioset_triplet.search.best import Best, Block, Limits, Wanted, offer_to_all
+from audioset_triplet.search.memory_index import MemoryIndex
 from audioset_triplet.search.scorings import MeanDistance, MeanSquaredDistance, NearestDistance
 from audioset_triplet.search.windows import Filters, Span, Windows
 from audioset_triplet.store import window_parts
@@ -19,7 +20,7 @@ from tests.reference import search as reference
 from tests.search import stores
 
 SIZE = 6
-INDICES = ("store", "compact", FAISS_FLAT, FAISS_8BIT)
+INDICES = ("store", "compact", "memory", FAISS_FLAT, FAISS_8BIT)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,8 @@ def opened(name, store, folder):
     """An index, and the windows that it holds, with their vectors as it holds them."""
     rows = stores.rows(store)
     vectors = np.stack([row["vector"] for row in rows])
+    if name == "memory":
+        return MemoryIndex([str(store)]), rows
     if name == "compact":
         config = IndexConfig(compact=str(folder / "compact"))
         vectors = compact.decode(*compact.encode(vectors))
