@@ -73,8 +73,8 @@ def draw(
         return None
     relevant, chosen = others[:num_relevant], set(exemplars.values())
     left_out = [row for row in order if row not in chosen and row not in relevant]
-    ids = [[clips.clip_ids[row] for row in one] for one in (exemplars.values(), relevant, left_out)]
-    return Draw(*ids, num_clips=num_others + num_relevant)
+    of_kinds = [[clips.clip_ids[row] for row in one] for one in (exemplars.values(), relevant, left_out)]
+    return Draw(of_kinds[0], of_kinds[1], of_kinds[2], num_others + num_relevant)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def flat_numbers(measured: Mapping[str, Sequence[Sequence[Precisions]]]) -> Dict
     numbers: Dict[str, Union[int, float]] = {}
     for method, trials in measured.items():
         for count in trials[0][0].at:
-            means = [np.mean([one.at[count] for one in classes]) for classes in trials]
+            means = [float(np.mean([one.at[count] for one in classes])) for classes in trials]
             numbers[f"mining/{method}/precision_at_{count}"] = float(np.mean(means))
             numbers[f"mining/{method}/precision_at_{count}_std"] = _std(means)
             possible = [one.possible[count] for classes in trials for one in classes]

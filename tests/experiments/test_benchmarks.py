@@ -107,5 +107,20 @@ def test_embedding_files_beside_the_model_alone(tmp_path):
         assert 0 < row["AudioSet: GB of embeddings"] < 10
 
 
+@pytest.mark.slow
+def test_search_of_a_compact_copy_beside_faiss(tmp_path):
+    pytest.importorskip("faiss")
+    sizes = dict(windows=20_000, interactive_windows=10_000, repeats=1, workers=2)
+    arguments = processes.flags(output=tmp_path / "out", folder=tmp_path, **sizes)
+    result = processes.run("experiments.benchmarks.search", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert len(rows) == 12 and list(rows)[0] == "compact, 20,000 windows, 1 exemplar"
+    for name, row in rows.items():
+        assert 0 < row["warm: s"] < 60 and row["open: s"] > 0 and 0 < row["MiB"] < 2000
+        assert (row["cold: s"] > row["open: s"]) == name.startswith("compact")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_benchmark_needs_a_place_for_its_table():
     assert "--output is required" in processes.error_of(processes.run("experiments.benchmarks.mining"))
