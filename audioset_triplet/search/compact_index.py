@@ -7,6 +7,7 @@ Shapes: R windows, D embedding size.
 """
 
 import concurrent.futures
+import copy
 import mmap
 import os
 import threading
@@ -46,11 +47,12 @@ class CompactIndex:
         """As `index.Index.search`."""
         searched = self.windows.are_searched(filters) if filters else None
         edges = np.linspace(0, len(self.windows), self._num_threads + 1).astype(int).tolist()
+        new = [Best(one, self.windows, limits) for one in wanted]
         stopped = threading.Event()
         with tqdm(total=len(self.windows), unit=" windows", unit_scale=True, disable=None, leave=False) as bar:
 
             def best_of(first: int, end: int) -> List[Best]:
-                bests = [Best(one, self.windows, limits) for one in wanted]
+                bests = list(map(copy.copy, new))
                 step = max(1, _BLOCK_NUMBERS // self._codes.shape[1])
                 for start in range(first, end, step):
                     if stopped.is_set():

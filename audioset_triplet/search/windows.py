@@ -84,9 +84,12 @@ class Windows:
 
     def rows_of(self, spans: Sequence[Span]) -> np.ndarray:
         """The rows of some spans, ascending; a clip that is not here has none."""
-        clips = pc.index_in(pa.array([span.clip_id for span in spans], pa.string()), self.clips["clip_id"])
         rows = [np.zeros(0, np.int64)]
-        for span, clip in zip(spans, clips.to_pylist()):
+        ids = pa.array([span.clip_id for span in spans], pa.string())
+        places = np.flatnonzero(_bools(pc.is_in(self.clips["clip_id"], ids))) if spans else rows[0]
+        clips = dict(zip(self.clips["clip_id"].take(pa.array(places, pa.int64())).to_pylist(), places.tolist()))
+        for span in spans:
+            clip = clips.get(span.clip_id)
             if clip is not None:
                 of_clip = np.arange(self.first_rows[clip], self.first_rows[clip + 1])
                 starts = self.start_seconds[of_clip]
