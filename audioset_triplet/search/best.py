@@ -89,6 +89,7 @@ class Best:
             self._score(block, most)
             bounds[most] = -np.inf
             positions = self._promising(bounds)
+            positions = positions[self.scoring.tighter_bounds(block.vectors(positions)) >= self.threshold]
         self._score(block, positions)
 
     def _promising(self, bounds: np.ndarray) -> np.ndarray:

@@ -41,6 +41,10 @@ class Scoring(Protocol):
         """[R]: what windows with these products [R, F] score at most; monotone in each product."""
         ...
 
+    def tighter_bounds(self, vectors: np.ndarray) -> np.ndarray:
+        """[R]: what windows [R, D] score at most, from float32 products with all vectors; infinite: as `bounds`."""
+        ...
+
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """[R] float32: the scores of windows [R, D]."""
         ...
@@ -67,6 +71,9 @@ class Cosine:
     def bounds(self, products: np.ndarray) -> np.ndarray:
         return products[:, 0] + _rounding(len(self.vector))
 
+    def tighter_bounds(self, vectors: np.ndarray) -> np.ndarray:
+        return np.full(len(vectors), np.inf)
+
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         return (vectors.astype(np.float64) @ self.vector.astype(np.float64)).astype(np.float32)
 
@@ -84,6 +91,9 @@ class _Exemplars:
         """[R, K] float64: of windows [R, D] to each exemplar, all scaled to unit length."""
         cosines = _unit(windows) @ _unit(self.vectors).T
         return np.sqrt(np.maximum(0.0, 2 - 2 * cosines))
+
+    def tighter_bounds(self, vectors: np.ndarray) -> np.ndarray:
+        return np.full(len(vectors), np.inf)
 
     def nearest(self, vectors: np.ndarray) -> np.ndarray:
         return self.distances(vectors).argmin(axis=1)
@@ -110,6 +120,10 @@ class MeanDistance(_Exemplars):
     def bounds(self, products: np.ndarray) -> np.ndarray:
         squares = 1 + np.float32(self.mean @ self.mean) - 2 * (products[:, 0] + self._slack)
         return -np.sqrt(np.maximum(0.0, squares))
+
+    def tighter_bounds(self, vectors: np.ndarray) -> np.ndarray:
+        cosines = vectors @ self.vectors.astype(np.float32).T
+        return -np.sqrt(np.maximum(0.0, 2 - 2 * (cosines + np.float32(self._slack)))).mean(axis=1)
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         return -self.distances(vectors).mean(axis=1).astype(np.float32)

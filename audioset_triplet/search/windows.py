@@ -5,7 +5,7 @@ Shapes: R windows (rows), n clips.
 
 import dataclasses
 import functools
-from typing import Iterable, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -87,7 +87,9 @@ class Windows:
         rows = [np.zeros(0, np.int64)]
         ids = pa.array([span.clip_id for span in spans], pa.string())
         places = np.flatnonzero(_bools(pc.is_in(self.clips["clip_id"], ids))) if spans else rows[0]
-        clips = dict(zip(self.clips["clip_id"].take(pa.array(places, pa.int64())).to_pylist(), places.tolist()))
+        clips: Dict[str, int] = dict(
+            zip(self.clips["clip_id"].take(pa.array(places, pa.int64())).to_pylist(), places.tolist())
+        )
         for span in spans:
             clip = clips.get(span.clip_id)
             if clip is not None:
