@@ -8,7 +8,6 @@ exemplars, padded alike, are no candidates.
 A search for the first hits gives the first candidates: more hits are asked for until there are enough.
 """
 
-import json
 import os
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
@@ -26,10 +25,9 @@ from audioset_triplet.search.exemplars import ClassExemplars, Segment
 from audioset_triplet.search.index import Index
 from audioset_triplet.search.scorings import MeanDistance, MeanSquaredDistance, NearestDistance, Scoring
 from audioset_triplet.search.windows import END, HOP, START, Filters, Span
-from audioset_triplet.store import embeddings, intervals
-from audioset_triplet.store.intervals import Intervals
+from audioset_triplet.store import embeddings, questions
+from audioset_triplet.store.questions import Questions
 
-SOURCE = "mined"
 SCORINGS: Mapping[str, Callable[[np.ndarray], Scoring]] = {
     MEAN_DISTANCE: MeanDistance,
     MEAN_SQUARED_DISTANCE: MeanSquaredDistance,
@@ -119,7 +117,7 @@ def mine(
 
 
 def write(path: str, candidates: Sequence[Candidate]) -> None:
-    """Writes candidates as `store.intervals`, with score (the distance), source and details (JSON).
+    """Writes candidates as questions (`store.questions`), whose score is the distance.
 
     Args:
         path: a table, or Parquet where the name ends in .parquet.
@@ -127,12 +125,10 @@ def write(path: str, candidates: Sequence[Candidate]) -> None:
     """
     labels, clip_ids = (np.array([one[column] for one in candidates], object) for column in (0, 1))
     starts, ends = (np.array([one[column] for one in candidates], np.float64) for column in (2, 3))
-    others = {
-        "score": [f"{one.distance:.6f}" for one in candidates],
-        "source": [SOURCE] * len(candidates),
-        "details": [json.dumps(one.details, ensure_ascii=False) for one in candidates],
-    }
-    intervals.write(path, Intervals(clip_ids, starts, ends, labels), others)
+    scores = np.array([round(one.distance, 6) for one in candidates], np.float64)
+    sources = np.array([questions.MINED] * len(candidates), object)
+    details = [one.details for one in candidates]
+    questions.write(path, Questions(clip_ids, starts, ends, labels, scores, sources, details))
 
 
 def _queries(exemplars: Sequence[ClassExemplars], config: MiningConfig) -> Tuple[List[Wanted], List[ClassExemplars]]:

@@ -1,7 +1,6 @@
 """Candidates are those of loops over all windows, and are written for people to rate."""
 
 import functools
-import json
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.search import exemplars, mining, opening, random_windows, store_index
 from audioset_triplet.search.exemplars import Segment
 from audioset_triplet.search.windows import Filters
-from audioset_triplet.store import intervals
+from audioset_triplet.store import questions
 from tests import processes
 from tests.reference import candidates as reference
 from tests.reference.search import distance
@@ -98,18 +97,13 @@ def test_the_program_writes_what_people_rate(store, tmp_path):
     result = processes.run("experiments.mine", *flags)
     assert result.returncode == 0 and "beep: 3 segments with" in result.stdout, result.stderr
     assert "14 candidates: wrote" in result.stdout
-    read = [
-        intervals.read(str(output / name), (*intervals.COLUMNS, "score", "source", "details"), whole_clips=True)
-        for name in ("candidates.csv", "candidates.parquet")
-    ]
+    read = [questions.read(str(output / name)) for name in ("candidates.csv", "candidates.parquet")]
     for one in read:
-        assert one.intervals.labels.tolist() == 7 * ["beep"] + 7 * ["ring"]
-        scores = np.array(one.others["score"], float)
-        assert (np.diff(scores[:7]) >= 0).all() and (np.diff(scores[7:]) >= 0).all()
-        assert one.others["source"] == 14 * ["mined"]
-        details = json.loads(one.others["details"][0])
-        assert details["model"] == "model" and details["scoring"] == "mean_distance"
-    assert read[0].others == read[1].others
+        assert one.labels.tolist() == 7 * ["beep"] + 7 * ["ring"]
+        assert (np.diff(one.scores[:7]) >= 0).all() and (np.diff(one.scores[7:]) >= 0).all()
+        assert one.sources.tolist() == 14 * [questions.MINED]
+        assert one.details[0]["model"] == "model" and one.details[0]["scoring"] == "mean_distance"
+    assert read[0].details == read[1].details and read[0].scores.tolist() == read[1].scores.tolist()
     line = processes.error_of(processes.run("experiments.mine", *flags[:1], *flags[3:4]))
     assert "--exemplars or --clips is required" in line
 
