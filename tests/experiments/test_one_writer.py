@@ -15,8 +15,11 @@ WRITERS = {
     "experiments.evaluate_coincidence": ("output", {"workdir": "none", "data": "none"}),
     "experiments.export_model": ("output", {"workdir": "none"}),
     "experiments.import_features": ("output", {"features": "none"}),
+    "experiments.label": ("workdir", {"audio": "none"}),
     "experiments.label_clusters": ("workdir", {"task": "propagate", "assignments": "none"}),
     "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
+    "experiments.mine": ("output", {"embeddings": "none", "exemplars": "none"}),
+    "experiments.mining_precision": ("output", {"embeddings": "none"}),
     "experiments.quickstart": ("output", {}),
     "experiments.refine_labels": ("output", {"scores": "none"}),
     "experiments.reproduce_audioset2017": ("output", {"data": "none", "eval_data": "a=none"}),
@@ -30,8 +33,14 @@ WRITERS = {
     "experiments.train_coincidence": ("workdir", {"data": "none"}),
     "experiments.train_triplet": ("workdir", {"data": "none"}),
 }
-# They hold it where they know what they write (a job's folder), or write a single file.
-OTHERS = ("data_prep.synthesize_scenes", "experiments.embed", "experiments.draw_methods")
+# They hold it where they know what they write (a job's folder, an annotation log), or write a single file.
+OTHERS = (
+    "data_prep.synthesize_scenes",
+    "experiments.ask",
+    "experiments.draw_methods",
+    "experiments.embed",
+    "experiments.export_ratings",
+)
 
 
 @pytest.fixture(scope="module")
