@@ -30,7 +30,7 @@ def write(path: str, clusters: ClipClusters, log: ClusterLog) -> Propagated:
     weak_labels.write(
         path,
         (
-            (clip_id, label, log.classes[label], cluster, clip_id in log.answers)
+            weak_labels.Row(clip_id, label, log.classes[label], cluster, clip_id in log.answers)
             for clip_id, cluster, clip_labels in propagated
             for label in clip_labels
         ),

@@ -96,7 +96,7 @@ def test_weak_labels_and_the_weight_of_annotated_clips_reach_the_split(folders, 
 
     train = stored_clips.read_clips(str(folders / "good"), [1])
     path = str(tmp_path / "weak_labels.csv")
-    rows = [(clip_id, 1, "class 1", 0, index == 0) for index, clip_id in enumerate(train.clip_ids[:3])]
+    rows = [weak_labels.Row(clip_id, 1, "class 1", 0, index == 0) for index, clip_id in enumerate(train.clip_ids[:3])]
     weak_labels.write(path, rows)
     config = ClassificationConfig(folds=(2,), train_folds=(1,), weak_labels=path, annotated_weight=4.0)
     given = []
