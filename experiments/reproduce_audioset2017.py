@@ -30,7 +30,9 @@ from audioset_triplet.presets import CLASSIFIER_PRESETS
 
 FLAGS = flags.FLAGS
 command_line.preset_flag(CLASSIFIER_PRESETS)
-command_line.define_flags(ClassifierConfig, left_out=("frame_labels", "prior_exponent", "priors", "seed"))
+command_line.define_flags(
+    ClassifierConfig, left_out=("frame_labels", "prior_exponent", "priors", "seed", "weak_labels")
+)
 command_line.define_flags(AudioSet2017Config)
 
 

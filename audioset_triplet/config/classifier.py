@@ -16,6 +16,12 @@ class LabelConfig(Config):
     """Which labels a classifier learns from."""
 
     clips: str = option("", "File with one clip id per line: learn from these clips only. Empty: from all.")
+    weak_labels: str = option(
+        "",
+        "CSV of experiments.export_ratings --what=weak_labels or experiments.label_clusters: learn from its clips, "
+        "with the labels that it gives them instead of those of the records. A clip that it lacks is left out; one "
+        "without a label there is a negative of all classes, for --loss=sigmoid. Empty: the labels of the records.",
+    )
     frame_labels: str = option(
         "",
         "File of experiments.refine_labels: learn from the windows that keep labels, with the labels that they keep. "
@@ -33,6 +39,10 @@ class LabelConfig(Config):
         require(
             bool(self.frame_labels) or self.dropped_windows == LEFT_OUT,
             "--dropped_windows has no effect without --frame_labels.",
+        )
+        require(
+            not (self.frame_labels and self.weak_labels),
+            "--frame_labels are of the labels of the records: give them, or --weak_labels.",
         )
 
 

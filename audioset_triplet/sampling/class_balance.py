@@ -5,8 +5,9 @@ sampling), here relative to the mean over the training clips: of N clips of C cl
 
     r = (N / C) sum_l 1 / count_l
 
-It comes floor(r) times in a pass, and once more with probability r - floor(r); a clip of small r is left out of most
-passes. Each class then has N / C examples of a pass in the mean, or more where it occurs beside other labels.
+and one without a label, a negative of all classes, has r = 1. It comes floor(r) times in a pass, and once more with
+probability r - floor(r); a clip of small r is left out of most passes. Each class then has N / C examples of a pass in
+the mean, or more where it occurs beside other labels.
 
 PSLA draws clips in proportion to these weights, with replacement, and PANNs (Kong et al. 2020, on data balancing) goes
 round the classes and takes the next clip of each, so that a clip comes once for each of its labels. Both have the
@@ -25,14 +26,15 @@ def label_weights(labels: Sequence[Sequence[int]], classes: Sequence[int]) -> Li
     """The weight in r of each class: N / (C count), [C].
 
     Args:
-        labels: the labels of the N training clips; each class is in at least one.
+        labels: the labels of the training clips, N of which have any; each class is in at least one.
         classes: the C class indices.
     """
     counts = dict.fromkeys(classes, 0)
     for labels_of_clip in labels:
         for label in set(labels_of_clip):
             counts[label] += 1
-    return [len(labels) / (len(classes) * counts[index]) for index in classes]
+    num_labelled = sum(bool(labels_of_clip) for labels_of_clip in labels)
+    return [num_labelled / (len(classes) * counts[index]) for index in classes]
 
 
 def num_repeats(
@@ -48,6 +50,6 @@ def num_repeats(
         seed: int64 [2], another one for each clip and pass.
     """
     has_class = tf.reduce_any(classes[:, tf.newaxis] == labels, axis=1)
-    relative_weight = tf.reduce_sum(tf.where(has_class, weights, 0.0))
+    relative_weight = tf.where(tf.reduce_any(has_class), tf.reduce_sum(tf.where(has_class, weights, 0.0)), 1.0)
     repeats = tf.cast(tf.floor(relative_weight + draws.uniform([], seed)), tf.int64)
     return tf.minimum(repeats, max_repeats) if max_repeats else repeats

@@ -5,9 +5,9 @@
     1-100038-A-14,,,,1
 
 `label` is the index of the class; `cluster` is the cluster of the clip, empty where clips were rated one by one;
-`annotated` is 1 for the clip of the cluster that was annotated, and 0 for those that got its labels. A clip with several
-labels has several rows. A row without label and name is a clip that was rated and has none of the classes. A clip that
-the file lacks is unknown.
+`annotated` is 1 for the clip of the cluster that was annotated, and 0 for those that got its labels. A clip with
+several labels has several rows. A row without label and name is a clip that was rated and has none of the classes. A
+clip that the file lacks is unknown.
 """
 
 import csv
@@ -88,6 +88,6 @@ def read(path: str) -> WeakLabels:
 
 
 def digest(labels: WeakLabels) -> str:
-    """16 hexadecimal digits that depend on the labels of each clip and the names of classes, not on the order of rows."""
+    """16 hexadecimal digits that depend on the labels of each clip and the names of the classes, not on their order."""
     values = [sorted(labels.labels.items()), sorted(labels.class_names.items())]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The objective classifier: a network learns the labels of clips from scratch.
 
 The row "log-mel, ResNet-50" of Jansen et al. 2018. Every window has the labels of its clip (Hershey et al. 2017,
-section 2), or those that it keeps in frame labels. `evaluation.clip_scoring` scores clips.
+section 2), of the records or of a file of weak labels, or those that it keeps in frame labels.
+`evaluation.clip_scoring` scores clips.
 """
 
 import functools
@@ -22,19 +23,22 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
 from audioset_triplet.sampling import window_augmentation
-from audioset_triplet.training import class_priors, dropout, frame_labels, inputs, loop, run_inputs
+from audioset_triplet.training import class_priors, dropout, frame_labels, inputs, loop, run_inputs, weak_labels
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
 def training_clips(config: ClassifierConfig) -> List[ClipInfo]:
-    """The labelled clips that a run learns from; prints how many clips have no label.
+    """The clips that a run learns from: all that weak labels have, or the labelled ones; prints how many are left out.
 
     Raises:
-        UserError: what `clip_labels.read` and `clip_labels.select` raise, or no clip has a label.
+        UserError: what `clip_labels.read`, `clip_labels.select` and `weak_labels.relabelled` raise, or no clip has a
+            label.
     """
     clips = clip_labels.read(config.data.data, config.data.folds)
     if config.labels.clips:
         clips = clip_labels.select(clips, config.labels.clips)
+    if config.labels.weak_labels:
+        return weak_labels.relabelled(clips, config.labels.weak_labels)
     labelled = [clip for clip in clips if clip.labels]
     if not labelled:
         raise UserError(f"--data={config.data.data}: the clips have no labels; a classifier learns from labels alone.")
@@ -68,20 +72,21 @@ def usable_clips(trained: List[ClipInfo], evaluated: List[ClipInfo]) -> List[Cli
 
 
 def find_classes(clips: Sequence[ClipInfo], config: ClassifierLossConfig) -> Classes:
-    """The classes of labelled clips, with the weights of their positives.
+    """The classes of clips, with the weights of their positives.
 
     Raises:
-        UserError: there is one class alone, a class has two names, --loss=softmax for clips of several labels, or what
-            `class_priors.of_card` raises.
+        UserError: there is one class alone, and no clip without it; a class has two names; --loss=softmax for clips of
+            several labels, or of none; or what `class_priors.of_card` raises.
     """
     names = clip_labels.class_names(clips)
-    if len(names) < 2:
-        raise UserError(f"all {counted(len(clips), 'clip is', 'clips are')} of one class: there is nothing to learn.")
     labels_per_clip = [len(clip.labels) for clip in clips]
+    if len(names) < 2 and all(labels_per_clip):
+        raise UserError(f"all {counted(len(clips), 'clip is', 'clips are')} of one class: there is nothing to learn.")
     loss = classes.loss_for(labels_per_clip) if config.loss == "auto" else config.loss
-    if loss == "softmax" and max(labels_per_clip) > 1:
-        count = sum(number > 1 for number in labels_per_clip)
-        raise UserError(f"--loss=softmax is for clips of one label, and {count} of {len(clips)} clips have several.")
+    if loss == "softmax" and set(labels_per_clip) != {1}:
+        count = sum(number != 1 for number in labels_per_clip)
+        several = "several" if all(labels_per_clip) else "none or several"
+        raise UserError(f"--loss=softmax is for clips of one label, and {count} of {len(clips)} clips have {several}.")
     priors = class_priors.of_card(config.priors, names) if config.priors else class_priors.of_clips(clips)
     weights = class_priors.positive_weights(priors, config.prior_exponent)
     return Classes(names, loss, len(clips), priors, weights)
@@ -112,7 +117,7 @@ def train(
     frame_labels.require_loss(config, known)
     kept = refined.windows if refined else None
     read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), learned, kept=kept)
-    digests = {"frame_labels": refined.digest} if refined else {}
+    digests = {"frame_labels": refined.digest} if refined else weak_labels.digests(config.labels.weak_labels)
     source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in learned], digests=digests)
     loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source, observers)
 
@@ -129,7 +134,7 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
 
 
 def _in_words(config: ClassifierLossConfig, known: Classes) -> str:
-    reasons = {"softmax": "as every clip has one label", "sigmoid": "as some clips have several labels"}
+    reasons = {"softmax": "as every clip has one label", "sigmoid": "as some clips have several labels, or none"}
     reason = reasons[known.loss] if config.loss == "auto" else f"as --loss={config.loss} asks"
     text = f"{counted(known.num_clips, 'clip')} of {len(known.names)} classes: {known.loss}, {reason}."
     if not config.prior_exponent:

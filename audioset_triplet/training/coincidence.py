@@ -60,8 +60,8 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
 
 
 def _classes_of(labels: WeakLabels) -> classes.Classes:
-    loss = classes.loss_for(map(len, labels.labels.values()))
-    return classes.Classes(dict(sorted(labels.class_names.items())), loss, len(labels.labels))
+    numbers = [len(of_clip) for of_clip in labels.labels.values() if of_clip]  # clips without a label do not count
+    return classes.Classes(dict(sorted(labels.class_names.items())), classes.loss_for(numbers), len(numbers))
 
 
 def _start_from(workdir: str, submodels: Dict[str, tf.keras.Model]) -> None:

@@ -7,7 +7,7 @@ Triplets are made from whole batches, because mixtures and negatives need other 
 `training.pipeline`.
 """
 
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -128,7 +128,8 @@ def labelled_batches(
     Args:
         config: what to read.
         classes: [C], class index of each column of the targets: all that the clips have.
-        learned: only these clips, all of which have labels.
+        learned: only these clips, with the labels that they have here; without `config.labels.weak_labels` these are
+            those of the records.
         feed: as for `triplet_batches`.
         kept: the windows to draw from, with their labels; None: all windows, with the labels of their clips.
 
@@ -155,6 +156,9 @@ def labelled_batches(
         return LabelledBatch(features, targets, example_id)
 
     clips = pipeline.clips()
+    if config.labels.weak_labels:
+        labels_of = _labels_of({clip.clip_id: clip.labels for clip in learned})
+        clips = clips.map(lambda clip: {**clip, "labels": labels_of(clip["clip_id"])})
     if len(learned) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
         clips = clips.cache()
     repeated = pipeline.repeated(clips, num_repeats)
@@ -224,21 +228,30 @@ def audio_visual_batches(
 
 def _targets_of(weak_labels: WeakLabels) -> Callable[[tf.Tensor], tf.Tensor]:
     """Clip id (string []) -> float32 [C], 1 for its labels; all 0 for a clip without any."""
-    columns = {index: column for column, index in enumerate(sorted(weak_labels.class_names))}
-    clip_ids = list(weak_labels.labels)
-    hashes = hash_ids(tf.constant(clip_ids, tf.string)).numpy()
-    order = np.argsort(hashes)
-    columns_of_clips = [[columns[label] for label in weak_labels.labels[clip_ids[row]]] for row in order]
-    values = tf.constant([column for clip_columns in columns_of_clips for column in clip_columns], tf.int32)
-    starts = tf.constant(np.cumsum([0, *map(len, columns_of_clips)]), tf.int32)
-    hashes = tf.constant(hashes[order])
+    classes = tf.constant(sorted(weak_labels.class_names), tf.int64)
+    labels_of = _labels_of(weak_labels.labels)
 
     def target(clip_id: tf.Tensor) -> tf.Tensor:
-        first, end = (tf.searchsorted(hashes, hash_ids(clip_id)[tf.newaxis], side)[0] for side in ("left", "right"))
-        clip_columns = values[starts[first] : starts[end]]
-        return tf.reduce_max(tf.one_hot(tf.concat([clip_columns, [-1]], 0), len(columns)), axis=0)
+        return tf.cast(tf.reduce_any(classes[:, tf.newaxis] == labels_of(clip_id), axis=1), tf.float32)
 
     return target
+
+
+def _labels_of(labels: Mapping[str, Sequence[int]]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Clip id (string []) -> int64 [n], its class indices; empty for a clip without any."""
+    clip_ids = list(labels)
+    hashes = hash_ids(tf.constant(clip_ids, tf.string)).numpy()
+    order = np.argsort(hashes)
+    of_clips = [labels[clip_ids[row]] for row in order]
+    values = tf.constant([label for of_clip in of_clips for label in of_clip], tf.int64)
+    starts = tf.constant(np.cumsum([0, *map(len, of_clips)]), tf.int32)
+    hashes = tf.constant(hashes[order])
+
+    def labels_of(clip_id: tf.Tensor) -> tf.Tensor:
+        first, end = (tf.searchsorted(hashes, hash_ids(clip_id)[tf.newaxis], side)[0] for side in ("left", "right"))
+        return values[starts[first] : starts[end]]
+
+    return labels_of
 
 
 def _pairs(clips: tf.data.Dataset, config: TripletConfig, seed: int) -> tf.data.Dataset:
