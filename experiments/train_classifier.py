@@ -12,8 +12,9 @@ their classes, or --class_balance=repeat repeats the clips of rare classes; WORK
 --mixup_alpha, --shift_bands, --time_masks, --band_masks, --dropout and --average_from are for few clips and long
 training.
 
-Every window has the labels of its clip. With --frame_labels=FILE, of experiments.refine_labels, windows have only the
-labels that they keep there; those that keep none are left out, or are negatives with --dropped_windows=negative.
+Every window has the labels of its clip, in the records or in --weak_labels=FILE, of experiments.export_ratings or
+experiments.label_clusters. With --frame_labels=FILE, of experiments.refine_labels, windows have only the labels that
+they keep there; those that keep none are left out, or are negatives with --dropped_windows=negative.
 
 With --eval_data or --eval_folds the trained classifier scores these clips: WORKDIR/scores.parquet has the scores,
 WORKDIR/results.json the same metrics as experiments.evaluate --task=classification. Training leaves out the clips of

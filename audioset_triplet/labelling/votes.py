@@ -77,12 +77,16 @@ def decide(votes: Mapping[str, str], num_votes: int, experts: Tuple[str, ...] = 
     return next((rating for rating in ORDER if counts[rating] >= num_votes), None)
 
 
-def decided(log: AnnotationLog, config: VotingConfig) -> Dict[Pair, str]:
-    """The rating of each pair that votes decide, in the order of the first votes; gold questions are left out."""
+def decisions(log: AnnotationLog, config: VotingConfig) -> Dict[Pair, Optional[str]]:
+    """What the votes of each pair decide, None: nothing; in the order of the first votes, without gold questions."""
     num_votes = config.votes or (1 if len(log.raters) < 2 else 2)
     gold = _gold(log)
-    decisions = {pair: decide(votes, num_votes, config.experts) for pair, votes in of_log(log).items()}
-    return {pair: rating for pair, rating in decisions.items() if rating is not None and pair not in gold}
+    return {pair: decide(votes, num_votes, config.experts) for pair, votes in of_log(log).items() if pair not in gold}
+
+
+def decided(log: AnnotationLog, config: VotingConfig) -> Dict[Pair, str]:
+    """The same of the pairs that votes decide."""
+    return {pair: rating for pair, rating in decisions(log, config).items() if rating is not None}
 
 
 def decided_labels(log: AnnotationLog, config: VotingConfig, rating: str) -> Dict[Interval, List[str]]:
