@@ -23,9 +23,9 @@ from xml.sax import saxutils
 from audioset_triplet import files, labels, tables, text_files
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling.cluster_log import UNKNOWN, ClusterQuestion
+from audioset_triplet.labelling.label_studio import CONTROL, OBJECT
 
 COLUMNS = ("clip_id", "cluster", "cluster_size", "audio", "answer")
-CONTROL, _OBJECT = "label", "audio"  # names in Label Studio's interface
 
 
 def audio_paths(questions: Sequence[ClusterQuestion]) -> Dict[str, str]:
@@ -81,9 +81,9 @@ def _interface(classes: Sequence[str]) -> str:
     return "\n".join(
         [
             "<View>",
-            f'  <Audio name="{_OBJECT}" value="$audio"/>',
+            f'  <Audio name="{OBJECT}" value="$audio"/>',
             '  <Header value="Which sounds are in this clip? Choose all that apply."/>',
-            f'  <Choices name="{CONTROL}" toName="{_OBJECT}" choice="multiple" showInline="true">',
+            f'  <Choices name="{CONTROL}" toName="{OBJECT}" choice="multiple" showInline="true">',
             *choices,
             f'    <Choice value="{UNKNOWN}" hint="I do not know"/>',
             "  </Choices>",

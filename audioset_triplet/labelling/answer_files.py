@@ -15,12 +15,12 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from audioset_triplet import tables, text_files
 from audioset_triplet.errors import UserError
-from audioset_triplet.labelling.annotation_files import CONTROL
+from audioset_triplet.labelling import label_studio
 from audioset_triplet.labelling.cluster_log import SEPARATOR, UNKNOWN, ClusterAnswer
+from audioset_triplet.labelling.label_studio import CONTROL, list_of, text_of
 
 _FILE, _LABEL_STUDIO = "file", "label-studio"
 _GIVE = "give a filled-in questions.csv or questions.json, or Label Studio's export as JSON, JSON-MIN or CSV"
-_INTERFACE = "label with the interface of label_studio_config.xml"
 _DONT_KNOW = re.compile(r"[?\uff1f]+")  # the second one is as wide as Chinese and Japanese characters
 _JSON_START = re.compile(r"\s*[\[{]")
 
@@ -89,76 +89,36 @@ def _table_entries(path: str) -> Iterator[_Entry]:
 
 
 def _json_entries(path: str, text: str) -> Iterator[_Entry]:
-    objects = _json_objects(path, text)
+    objects = label_studio.objects(path, text, _GIVE)
     is_min = [not {"answer", "annotations", "data"} & entry.keys() and "annotation_id" in entry for entry in objects]
     if any(is_min) and not any(CONTROL in entry for entry in objects):
-        raise UserError(f"{path}: no entry has a {CONTROL!r}: {_INTERFACE}")
+        raise UserError(f"{path}: no entry has a {CONTROL!r}: {label_studio.INTERFACE}")
     for number, entry in enumerate(objects, start=1):
         where = f"{path}: entry {number}"
         if "annotations" in entry:
             yield from _task_entries(where, entry)
         elif "data" in entry:
-            raise UserError(
-                f"{where}: a task without annotations: give what Label Studio exports, not what it imports."
-            )
+            raise UserError(f"{where}: {label_studio.NOT_EXPORTED}")
         elif "answer" in entry or not ("annotation_id" in entry or CONTROL in entry):
             _require(where, entry, "clip_id", "answer")
             answer = entry["answer"]
             names = [answer] if isinstance(answer, str) else answer or []
-            texts = [_text(where, name) for name in _list(where, names)]
-            yield _Entry(where, _text(where, entry["clip_id"]), _names(texts), _FILE)
+            texts = [text_of(where, name) for name in list_of(where, names)]
+            yield _Entry(where, text_of(where, entry["clip_id"]), _names(texts), _FILE)
         else:  # JSON-MIN; a task that was skipped has no label
             _require(where, entry, "clip_id")
             names = _exported(where, entry.get(CONTROL))
             annotator = str(entry.get("annotator") or "") or None
-            yield _Entry(where, _text(where, entry["clip_id"]), names, _LABEL_STUDIO, annotator)
-
-
-def _json_objects(path: str, text: str) -> List[Dict[str, Any]]:
-    """The objects of a list, or of a file with one on each line."""
-    try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        entries = _objects_of_lines(text)
-        if entries is None:
-            raise UserError(f"{path}: is not JSON: {error}: {_GIVE}") from error
-    entries = [entries] if isinstance(entries, dict) else entries
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: is not a list of questions or tasks: {_GIVE}")
-    return entries
-
-
-def _objects_of_lines(text: str) -> Optional[List[Any]]:
-    try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()] or None
-    except (ValueError, RecursionError):
-        return None
+            yield _Entry(where, text_of(where, entry["clip_id"]), names, _LABEL_STUDIO, annotator)
 
 
 def _task_entries(where: str, task: Dict[str, Any]) -> Iterator[_Entry]:
     """The annotations of a task of Label Studio that were not cancelled, each an answer of one person."""
-    try:
-        clip_id = _text(where, task["data"]["clip_id"])
-        for annotation in _list(where, task["annotations"]):
-            if not annotation.get("was_cancelled"):
-                regions = [region for region in annotation["result"] if region.get("type", "choices") == "choices"]
-                others = [region["from_name"] for region in regions if region.get("from_name") != CONTROL]
-                if others:
-                    raise UserError(f"{where}: has choices named {others[0]!r}, not {CONTROL!r}: {_INTERFACE}")
-                chosen = [region for region in annotation["result"] if region.get("from_name") == CONTROL]
-                names = [_text(where, name) for region in chosen for name in region["value"]["choices"]]
-                yield _Entry(where, clip_id, _names(names), _LABEL_STUDIO, _annotator(annotation))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{where}: is not a task of the project that label_studio_tasks.json and label_studio_config.xml make "
-            f"({type(error).__name__}: {error})."
-        ) from error
-
-
-def _annotator(annotation: Dict[str, Any]) -> Optional[str]:
-    person = annotation.get("completed_by")
-    person = person.get("email", person.get("id")) if isinstance(person, dict) else person
-    return None if person is None else str(person)
+    clip_id = label_studio.data_of(where, task, "clip_id")
+    for annotation in label_studio.annotations(where, task, [CONTROL]):
+        if not annotation.was_cancelled:
+            names = _names(annotation.choices[CONTROL])
+            yield _Entry(where, text_of(where, clip_id), names, _LABEL_STUDIO, annotation.annotator)
 
 
 def _exported(where: str, label: Any) -> List[str]:
@@ -171,7 +131,7 @@ def _exported(where: str, label: Any) -> List[str]:
     if isinstance(label, dict):
         _require(where, label, "choices")
         label = label["choices"]
-    items = [label] if isinstance(label, str) else _list(where, label or [])
+    items = [label] if isinstance(label, str) else list_of(where, label or [])
     return [name for item in items for name in (_names([item]) if isinstance(item, str) else _exported(where, item))]
 
 
@@ -185,15 +145,3 @@ def _names(texts: Sequence[str]) -> List[str]:
     """The names in some texts, each once, without spaces around them; UNKNOWN for any number of `?`."""
     names = [name.strip() for text in texts for name in text.split(SEPARATOR) if name.strip()]
     return list(dict.fromkeys(UNKNOWN if _DONT_KNOW.fullmatch(name) else name for name in names))
-
-
-def _list(where: str, value: Any) -> List[Any]:
-    if not isinstance(value, list):
-        raise UserError(f"{where}: {value!r} is not a list.")
-    return value
-
-
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"{where}: {value!r} is not a text.")
-    return value

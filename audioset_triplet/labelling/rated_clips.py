@@ -65,11 +65,11 @@ def export(workdir: str, output: str, config: ExportConfig) -> str:
         raise UserError(f"{workdir}: no label is decided yet: {counted(len(log.answers), 'answer')}.")
     known = annotation_files.read_classes(config.classes) if config.classes else log.classes or dict(enumerate(names))
     classes = {name: _class_of(name, known, config.classes or log.path) for name in names}
-    rows = [
-        weak_labels.Row(clip_id, number, None if number is None else known[number], None, True)
-        for clip_id, labels in rated.labels.items()
-        for number in sorted({classes[label] for label in labels}) or [None]
-    ]
+    rows: List[weak_labels.Row] = []
+    for clip_id, labels in rated.labels.items():
+        numbers = sorted({classes[label] for label in labels})
+        rows += [weak_labels.Row(clip_id, number, known[number], None, True) for number in numbers]
+        rows += [] if numbers else [weak_labels.Row(clip_id, None, None, None, True)]
     weak_labels.write(output, rows)
     num_labelled = sum(bool(labels) for labels in rated.labels.values())
     lines = [
