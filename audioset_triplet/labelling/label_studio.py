@@ -117,8 +117,8 @@ def _annotation(
                 )
             choices[name] += [text_of(where, choice) for choice in region["value"]["choices"]]
     seconds = annotation.get("lead_time")
-    is_number = isinstance(seconds, (int, float)) and math.isfinite(seconds)
-    return Annotation(_annotator(annotation), was_cancelled, choices, texts, float(seconds) if is_number else None)
+    seconds = float(seconds) if isinstance(seconds, (int, float)) and math.isfinite(seconds) else None
+    return Annotation(_annotator(annotation), was_cancelled, choices, texts, seconds)
 
 
 def _annotator(annotation: Dict[str, Any]) -> Optional[str]:
