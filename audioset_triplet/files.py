@@ -36,10 +36,10 @@ def is_newer(path: str, made_from: Iterable[str]) -> bool:
     return os.path.exists(path) and os.path.getmtime(path) >= max(map(os.path.getmtime, made_from))
 
 
-def write_text(path: str, text: str) -> None:
+def write_text(path: str, text: str, encoding: str = "utf-8") -> None:
     """Writes a text file so that a reader sees the old one or the whole new one."""
     with atomic_path(path) as temporary:
-        with open(temporary, "w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding=encoding) as file:
             file.write(text)
 
 

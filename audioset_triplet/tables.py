@@ -18,6 +18,8 @@ from audioset_triplet.plurals import counted
 from audioset_triplet.text_files import Path
 
 SAVE_AS_CSV = "save it as “CSV UTF-8”"
+# Of a CSV that people open: with a byte order mark, without which Excel reads it in the code page of its country.
+SPREADSHEET_ENCODING = "utf-8-sig"
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_FIELD = 2**31 - 1
 _JSON_START = re.compile(r'\s*(?:\{\s*"|\[\s*[\[{"])')

@@ -3,7 +3,8 @@
 A round of questions is a folder. Each of these files holds the same questions:
 
     questions.csv            clip_id,cluster,cluster_size,audio,answer: `answer` takes the name of a class, or several
-                             with `;` between them; `?` means "I do not know"; empty: not answered yet
+                             with `;` between them; `?` means "I do not know"; empty: not answered yet. With a byte
+                             order mark, as spreadsheets open it
     questions.json           a list of objects with these keys; `answer` takes a list of names, `"?"` or null
     label_studio_tasks.json  tasks to import into a project of Label Studio
     label_studio_config.xml  the project's labelling interface
@@ -61,7 +62,7 @@ def write(
     for name, content in contents.items():
         path = os.path.join(folder, name)
         if not os.path.exists(path):
-            files.write_text(path, content())
+            files.write_text(path, content(), tables.SPREADSHEET_ENCODING if name.endswith(".csv") else "utf-8")
 
 
 def _csv(rows: Sequence[List[Any]]) -> str:

@@ -6,7 +6,8 @@
     label               string: id of a class, such as /m/05tny_, or its name
 
 Empty times (null in Parquet) mean the whole clip, where a file may have such rows. A file whose name ends in .parquet
-is Parquet; any other is a table, as `tables` reads it, written with tabs, or with commas where the name ends in .csv.
+is Parquet; any other is a table, as `tables` reads it, written with tabs, or where the name ends in .csv with commas
+and a byte order mark, as spreadsheets open it.
 Formats: research.google.com/audioset/download_strong.html.
 
 Shapes: n intervals.
@@ -16,7 +17,7 @@ import contextlib
 import csv
 import dataclasses
 import os
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -95,8 +96,10 @@ def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] =
         if is_parquet(path):
             _write_parquet(temporary, intervals, others)
         else:
-            delimiter = "," if os.fspath(path).lower().endswith(".csv") else "\t"
-            _write_table(temporary, intervals, others, delimiter)
+            is_csv = os.fspath(path).lower().endswith(".csv")
+            delimiter, encoding = (",", tables.SPREADSHEET_ENCODING) if is_csv else ("\t", "utf-8")
+            with open(temporary, "w", encoding=encoding, newline="") as file:
+                _write_table(file, intervals, others, delimiter)
 
 
 def is_parquet(path: str) -> bool:
@@ -188,12 +191,11 @@ def _write_parquet(path: str, intervals: Intervals, others: Mapping[str, Sequenc
     parquet.write(pa.table(arrays), path)
 
 
-def _write_table(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]], delimiter: str) -> None:
+def _write_table(file: TextIO, intervals: Intervals, others: Mapping[str, Sequence[str]], delimiter: str) -> None:
     times = [_texts(seconds) for seconds in (intervals.start_seconds, intervals.end_seconds)]
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([*COLUMNS, *others])
-        writer.writerows(zip(intervals.clip_ids, *times, intervals.labels, *others.values()))
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([*COLUMNS, *others])
+    writer.writerows(zip(intervals.clip_ids, *times, intervals.labels, *others.values()))
 
 
 def _texts(seconds: np.ndarray) -> List[str]:

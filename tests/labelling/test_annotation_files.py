@@ -1,5 +1,6 @@
 """Questions as a person gets them, and as a person fills them in."""
 
+import codecs
 import csv
 import json
 from xml.etree import ElementTree
@@ -25,7 +26,7 @@ def folder(tmp_path):
 
 
 def test_every_file_has_every_question(folder):
-    with open(folder / "questions.csv", newline="", encoding="utf-8") as file:
+    with open(folder / "questions.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip_id"] for row in rows] == IDS and [row["answer"] for row in rows] == [""] * 4
     assert rows[3] == {
@@ -69,7 +70,8 @@ EXPECTED = [
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_spreadsheet_partly_filled_in(folder, delimiter, start, line_end):
     path = folder / "questions.csv"
-    with open(path, newline="", encoding="utf-8") as file:
+    assert path.read_bytes().startswith(codecs.BOM_UTF8)  # without it Excel shows “ as â€œ
+    with open(path, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     for row, answer in zip(rows[1:], ["dog", " Speech, male ;dog", "", "?"]):
         row[-1] = answer

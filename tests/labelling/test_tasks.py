@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 def fill_in(path, answers):
     """Writes answers into a questions.csv."""
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -45,7 +45,7 @@ def test_from_clusters_to_weak_labels(folder):
     assert not workdir.exists()
     assert tasks.query(config).endswith("3 new questions, 3 of 3 are open")
     path = workdir / "round-1" / "questions.csv"
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     with pytest.raises(UserError, match="none of 3 questions has got one yet"):
         tasks.propagate(config)

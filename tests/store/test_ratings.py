@@ -1,5 +1,8 @@
 """Files of ratings and of strong labels: what is written is read, what is none is refused, and what ratings decide."""
 
+import codecs
+import csv
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +15,7 @@ from audioset_triplet.store import ratings, strong_labels
 from audioset_triplet.store.intervals import Intervals
 from audioset_triplet.store.ratings import ANSWERS, NOT_ACOUSTIC, NOT_PRESENT, PRESENT, UNSURE, Ratings
 
-FILES = ("of.tsv", "of.parquet")
+FILES = ("of.tsv", "of.csv", "of.parquet")
 HEADER = "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\tpresent\n"
 BARK = ("yt_1000", 0.96, 1.92, "/m/05tny_")
 
@@ -71,6 +74,22 @@ def test_files_are_those_of_audioset(tmp_path):
     assert_equal(strong_labels.read(str(tmp_path / "strong.tsv")), events)
     with pytest.raises(UserError, match="framed.tsv: has a column 'present': these are ratings, not strong labels"):
         strong_labels.read(str(path))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_spreadsheet_opens_and_saves_it(tmp_path, separator):
+    """As Excel does: the mark says that it is UTF-8; saved with the separator of the country, quotes where needed."""
+    path = tmp_path / "ratings.csv"
+    written = made(
+        [("Hüte; a “b”, c.wav", 0.96, 1.92, 'Speech, "male"; 男', PRESENT), ("c", np.nan, np.nan, "dog", UNSURE)]
+    )
+    ratings.write(str(path), written)
+    assert path.read_bytes().startswith(codecs.BOM_UTF8)
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    with open(path, "w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file, delimiter=separator, lineterminator="\r\n").writerows(rows)
+    assert_equal(ratings.read(str(path)), written)
 
 
 @pytest.mark.parametrize(
