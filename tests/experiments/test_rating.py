@@ -1,12 +1,14 @@
 """From scores to ratings by the programs: ask, rate (the page is in tests/labelling/server), export."""
 
+import json
+
 import numpy as np
 import pytest
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.labelling import log_folder, screens
 from audioset_triplet.labelling.events import Answer
-from audioset_triplet.store import questions, ratings
+from audioset_triplet.store import questions, ratings, weak_labels
 from tests import processes
 from tests.evaluation import scored_windows
 
@@ -36,6 +38,18 @@ def test_from_scores_to_ratings(tmp_path):
     assert row == "b\t0.000\t0.960\tdog\tPRESENT"
     assert processes.run(*export, "--experts=bo").returncode == 0
     assert ratings.read(f"{tmp_path}/ratings.tsv").answers.tolist() == [ratings.PRESENT, ratings.NOT_PRESENT]
+    evaluate = processes.flags(
+        task="scores", scores=folder, ratings=tmp_path / "ratings.tsv", output=tmp_path / "report"
+    )
+    result = processes.run("experiments.evaluate", *evaluate)
+    assert result.returncode == 0, result.stderr
+    numbers = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert numbers["ratings/num_pairs"] == 2 and numbers["ratings/map"] == 0.5  # 0.9 is not present, 0.4 is
+    weak = ("--what=weak_labels", "--experts=bo", f"--output={tmp_path}/weak.csv")
+    result = processes.run(*export[:2], *weak)
+    assert result.returncode == 0, result.stderr
+    assert "1 clip with 1 class, 0 with none of them" in result.stdout and "1 clip left out" in result.stdout
+    assert weak_labels.read(f"{tmp_path}/weak.csv").labels == {"b": (0,)}
     assert "no question is left" in processes.error_of(processes.run("experiments.ask", *flags))
     assert "--scores" in processes.error_of(processes.run("experiments.ask", f"--output={asked}"))
     nowhere = ("experiments.export_ratings", f"--workdir={tmp_path}/x", f"--output={tmp_path}/y.tsv")
