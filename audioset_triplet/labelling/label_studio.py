@@ -5,14 +5,15 @@ interface, whose controls have the names below.
 """
 
 import json
-import math
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from audioset_triplet import files
 from audioset_triplet.errors import UserError
 
 CONTROL = "label"  # the choices: what is in the clip
 OBJECT = "audio"  # the player
 INTERFACE = "label with the interface of label_studio_config.xml"
+_LONGEST_SECONDS = 1e9
 NOT_EXPORTED = "a task without annotations: give what Label Studio exports, not what it imports."
 
 
@@ -91,8 +92,8 @@ def list_of(where: str, value: Any) -> List[Any]:
 
 
 def text_of(where: str, value: Any) -> str:
-    """The value, which has to be a text."""
-    if not isinstance(value, str):
+    """The value, which has to be a text that a file can hold."""
+    if not isinstance(value, str) or not files.is_text(value):
         raise UserError(f"{where}: {value!r} is not a text.")
     return value
 
@@ -117,14 +118,21 @@ def _annotation(
                 )
             choices[name] += [text_of(where, choice) for choice in region["value"]["choices"]]
     seconds = annotation.get("lead_time")
-    seconds = float(seconds) if isinstance(seconds, (int, float)) and math.isfinite(seconds) else None
-    return Annotation(_annotator(annotation), was_cancelled, choices, texts, seconds)
+    has_time = isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST_SECONDS  # NaN is not
+    annotator = _annotator(annotation)
+    return Annotation(
+        annotator=None if annotator is None else text_of(where, annotator),
+        was_cancelled=was_cancelled,
+        choices=choices,
+        texts=texts,
+        seconds=float(seconds or 0) if has_time else None,
+    )
 
 
 def _annotator(annotation: Dict[str, Any]) -> Optional[str]:
     person = annotation.get("completed_by")
     person = person.get("email", person.get("id")) if isinstance(person, dict) else person
-    return None if person is None else str(person)
+    return None if person is None else str(person).strip() or None
 
 
 def _objects_of_lines(text: str) -> Optional[List[Any]]:

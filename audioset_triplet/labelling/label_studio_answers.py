@@ -67,7 +67,7 @@ def _question_of(where: str, task: Dict[str, Any], log: AnnotationLog) -> int:
     times = [task["data"].get(name) for name in ("start_time_seconds", "end_time_seconds")]
     try:
         interval = interval_of(clip_id, *times)
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{where}: {times} are no times.") from error
     number = task["data"].get(QUESTION)
     if number is None:

@@ -146,14 +146,17 @@ def test_an_export_of_several_annotators(tmp_path):
         annotated(was_cancelled=True, person=3),
         annotated(person=4),  # has saved nothing
     ]
-    tasks[1]["annotations"] = [annotated(region("label", "?"), person=None), annotated(region("label", "cat"))]
+    tasks[1]["annotations"] = [
+        annotated(region("label", "?"), person=" ", lead_time=10**400),
+        annotated(region("label", "cat")),
+    ]
     assert take_in(workdir, tasks) == (5, 0, 0, 1)
     log = log_folder.read(workdir)
     assert log.current_answers() == [
         Answer(0, "1", {"dog": PRESENT, "rock; roll": UNSURE}, seconds=2.5),
         Answer(0, "b@c", {"dog": NOT_PRESENT}, ("cat", "Wind"), seconds=2.5),
         Answer(0, "3", skip_reason=label_studio_answers.SKIPPED, seconds=2.5),
-        Answer(1, "label-studio", is_unknown=True, seconds=2.5),
+        Answer(1, "label-studio", is_unknown=True),
         Answer(1, "1", added=("cat",), seconds=2.5),
     ]
     tasks[0]["annotations"] = [annotated(region("not_present", "dog")), annotated(region("unsure", "dog"))]
@@ -214,7 +217,10 @@ def test_questions_of_a_file_and_audio_of_records(tmp_path):
         ({"data": {"clip_id": "z"}, "annotations": []}, "has no such question about clip z"),
         ({"data": {"clip_id": "z", "question": []}, "annotations": []}, "has no such question about clip z"),
         ({"data": {"clip_id": "z", "start_time_seconds": "x"}, "annotations": []}, "are no times"),
+        ({"data": {"clip_id": "z", "start_time_seconds": float("inf")}, "annotations": []}, "are no times"),
         ({"data": {}, "annotations": []}, "is not a task of the project"),
+        ({"annotations": [annotated(typed("added", "\ud800"))]}, "is not a text"),
+        ({"annotations": [annotated(region("label", "dog"), person="\ud800")]}, "is not a text"),
     ],
 )
 def test_an_error_names_the_entry_and_nothing_is_written(tmp_path, change, message):
