@@ -109,7 +109,7 @@ def interface() -> str:
             '  <Header value="$about"/>',
             *groups,
             '  <Header value="Other sounds, a label each"/>',
-            f'  <TextArea name="{ADDED}" toName="{OBJECT}" maxSubmissions="0"/>',
+            f'  <TextArea name="{ADDED}" toName="{OBJECT}"/>',
             '  <Header value="Comment"/>',
             f'  <TextArea name="{COMMENT}" toName="{OBJECT}" maxSubmissions="1"/>',
             "</View>\n",

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from typing import Dict, List, Mapping, Sequence
 
-from audioset_triplet.clips import ClipInfo, add_class_names
+from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.plurals import counted
 from audioset_triplet.records import clip_labels
@@ -51,11 +51,10 @@ def _with_labels(clip: ClipInfo, known: weak_labels.WeakLabels) -> ClipInfo:
 
 
 def _require_same_classes(of_records: Mapping[int, str], of_file: Mapping[int, str], path: str) -> None:
-    add_class_names(dict(of_records), of_file.items(), f"{path} and the records")
+    advice = "export with a list of --classes in which the classes have their numbers in the records."
     index_of = {name: index for index, name in of_records.items()}
     for index, name in of_file.items():
+        if of_records.get(index, name) != name:
+            raise UserError(f"{path}: class {index} is {name!r}, and {of_records[index]!r} in the records: {advice}")
         if index_of.get(name, index) != index:
-            raise UserError(
-                f"{path}: {name!r} is class {index}, and class {index_of[name]} of the records: export with --classes "
-                "of the records."
-            )
+            raise UserError(f"{path}: {name!r} is class {index}, and class {index_of[name]} in the records: {advice}")

@@ -88,8 +88,8 @@ def test_clips_without_a_label_make_a_class_of_its_own_learnable(data, tmp_path)
 @pytest.mark.parametrize(
     "given, names, message",
     [
-        ({"clip0": (1,)}, {1: "dog"}, "class 1 is called both 'class1' and 'dog'"),
-        ({"clip0": (7,)}, {7: "class1"}, "'class1' is class 7, and class 1 of the records: export with --classes"),
+        ({"clip0": (1,)}, {1: "dog"}, "class 1 is 'dog', and 'class1' in the records: export with a list"),
+        ({"clip0": (7,)}, {7: "class1"}, "'class1' is class 7, and class 1 in the records: export with a list"),
         ({"elsewhere": (1,), "clip0": ()}, NAMES, "labels none of the 6 clips: give the records that it is about"),
     ],
 )
