@@ -7,7 +7,8 @@ Each stage is a run of --steps in WORKDIR/stageN that starts from the weights of
   1  audio-visual coincidence: a window and an image of one recording (records of data_prep.prepare_audiovisual)
   2  and audio-audio coincidence: two windows of one recording
   3  and clustering of windows
-  4  and classification, by labels that were queried for clusters (--weak_labels, of experiments.label_clusters)
+  4  and classification, by labels that were queried for clusters, or rated (--weak_labels, of
+     experiments.label_clusters or experiments.export_ratings)
 
 Records without images have stages 2 to 4, without the first term: --images=false. The weights of the terms are flags; a
 term of weight 0 is left out. To give a stage settings of its own, train it alone: --stages=2 starts from the last stage

@@ -48,7 +48,9 @@ class WeakLabelConfig(Config):
     """Labels that do not come from the records, such as those propagated in clusters."""
 
     weak_labels: str = option(
-        "", "CSV with the columns clip_id, label and label_name, as experiments.label_clusters writes it; for stage 4."
+        "",
+        "CSV of experiments.label_clusters, or of export_ratings --what=weak_labels, whose clips without a label do "
+        "not count; for stage 4.",
     )
 
 

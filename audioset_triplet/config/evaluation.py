@@ -84,7 +84,8 @@ class ClassificationConfig(SupervisedConfig):
     weak_labels: str = option(
         "",
         "Labels to learn from instead of the stored ones: weak_labels.csv of experiments.label_clusters "
-        "--task=propagate. Empty: the stored ones.",
+        "--task=propagate, or of export_ratings --what=weak_labels; clips without a label are left out. Empty: the "
+        "stored ones.",
     )
     annotated_weight: float = option(
         1.0,

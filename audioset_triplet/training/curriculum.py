@@ -64,7 +64,8 @@ def stage_config(config: CoincidenceConfig, stage: int, workdir: str) -> Coincid
         )
     if staged.terms.class_weight and not labels.weak_labels:
         raise UserError(
-            "stage 4 learns from labels of clusters: name them by --weak_labels (experiments.label_clusters)."
+            "stage 4 learns from labels of clusters or raters: name them by --weak_labels (experiments.label_clusters, "
+            "export_ratings)."
         )
     return staged
 
