@@ -40,6 +40,7 @@ OTHERS = (
     "experiments.draw_methods",
     "experiments.embed",
     "experiments.export_ratings",
+    "experiments.label_studio",
 )
 
 
