@@ -43,13 +43,17 @@ def write_input(seed: int, family: Family, folder: pathlib.Path) -> pathlib.Path
     names = list(family.samples)
     name = names[random.integers(len(names))]
     content = mutations.mutate(family.samples[name], list(family.samples.values()), random)
-    if name.endswith(EXAMPLE):
-        name, file = f"{name}.tfrecord", io.BytesIO()
+    if family.takes_folder:
+        name = mutations.rename(name, random)
+    return write(folder / f"{seed:06d}{name}", content)
+
+
+def write(path: pathlib.Path, content: bytes) -> pathlib.Path:
+    """Writes an input and returns its path; the message of a record becomes a file of one record."""
+    if path.name.endswith(EXAMPLE):
+        path, file = path.with_name(f"{path.name}.tfrecord"), io.BytesIO()
         framing.write_record(file, content)
         content = file.getvalue()
-    elif family.takes_folder:
-        name = mutations.rename(name, random)
-    path = folder / f"{seed:06d}{name}"
     path.write_bytes(content)
     return path
 
