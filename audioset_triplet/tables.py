@@ -260,6 +260,12 @@ def closest(name: str, names: Iterable[str]) -> Optional[str]:
     return next(iter(alike or difflib.get_close_matches(name, names, n=1)), None)
 
 
+def hint(name: str, names: Sequence[str]) -> str:
+    """The end of an error about a name that is none of these: which one may be meant, or how they begin."""
+    close = closest(name, names)
+    return f"; is it {close!r}?" if close else f"; they begin with {', '.join(names[:3])}"
+
+
 def folded(text: str) -> str:
     """The same for all names that differ by case, spaces, underscores or the form of their characters alone."""
     return re.sub(r"[\s_]+", " ", text_files.composed(text).casefold()).strip()

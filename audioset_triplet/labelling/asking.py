@@ -129,9 +129,7 @@ def _columns(config: AskConfig, names: Sequence[str]) -> Tuple[List[int], List[s
     for label in config.labels:
         known = tables.meant(label, names)
         if known is None:
-            close = tables.closest(label, names)
-            hint = f"; is it {close!r}?" if close else f"; they begin with {', '.join(names[:3])}"
-            raise UserError(f"--labels: {config.scores} has no scores of {label!r}{hint}")
+            raise UserError(f"--labels: {config.scores} has no scores of {label!r}{tables.hint(label, names)}")
         columns.append(list(names).index(known))
     columns = columns or list(range(len(names)))
     return columns, [names[column] for column in columns]

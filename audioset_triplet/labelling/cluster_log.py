@@ -150,8 +150,7 @@ class ClusterLog:
         classes = list(self.classes.values())
         known = tables.meant(name, classes)
         if known is None:
-            close = tables.closest(name, classes)
-            hint = f"; is it {close!r}?" if close else f"; they begin with {', '.join(classes[:3])}"
+            hint = tables.hint(name, classes)
             parts = [part.strip() for part in _OTHER_SEPARATORS.split(name)]
             if len(parts) > 1 and all(tables.meant(part, classes) for part in parts):
                 hint = f"; several classes have {SEPARATOR!r} between them"
