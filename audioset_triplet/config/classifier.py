@@ -116,6 +116,13 @@ class ClassifierLossConfig(Config):
         at_least=0,
         at_most=2,
     )
+    weights_from: float = option(
+        0.0,
+        "Share of the steps before the weights of --prior_exponent begin; up to then all weigh 1 (deferred "
+        "re-weighting, Cao et al. 2019, section 3.3). 0: from the first step.",
+        at_least=0,
+        below=1,
+    )
     priors: str = option(
         "",
         "coverage.json, beside the records, from which --prior_exponent takes the priors. Empty: from the clips of the "

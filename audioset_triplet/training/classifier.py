@@ -6,6 +6,7 @@ section 2), of the records or of a file of weak labels, or those that it keeps i
 """
 
 import functools
+import math
 import sys
 from typing import Any, Callable, List, Sequence, Union
 
@@ -76,8 +77,10 @@ def find_classes(clips: Sequence[ClipInfo], config: ClassifierLossConfig) -> Cla
 
     Raises:
         UserError: there is one class alone, and no clip without it; a class has two names; --loss=softmax for clips of
-            several labels, or of none; or what `class_priors.of_card` raises.
+            several labels, or of none; --weights_from without weights; or what `class_priors.of_card` raises.
     """
+    if config.weights_from and not config.prior_exponent:
+        raise UserError("--weights_from has no effect without --prior_exponent.")
     names = clip_labels.class_names(clips)
     labels_per_clip = [len(clip.labels) for clip in clips]
     if len(names) < 2 and all(labels_per_clip):
@@ -130,7 +133,8 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     weights = [known.positive_weights[index] for index in known.names]
     rate, seed = config.network.dropout, config.training.seed
-    return ClassifierModel(network, known.loss, weights, rate, seed, num_rows=num_rows)
+    first = math.floor(config.loss.weights_from * config.training.steps)
+    return ClassifierModel(network, known.loss, weights, rate, seed, first_weighted_step=first, num_rows=num_rows)
 
 
 def _in_words(config: ClassifierLossConfig, known: Classes) -> str:
@@ -157,6 +161,7 @@ class ClassifierModel(ObjectiveModel):
         positive_weights: Union[float, Sequence[float]] = 1.0,
         dropout_rate: float = 0.0,
         seed: int = 0,
+        first_weighted_step: int = 0,
         **options: Any,
     ) -> None:
         """
@@ -166,15 +171,19 @@ class ClassifierModel(ObjectiveModel):
             positive_weights: weights of the loss of positives, one for each class or one for all.
             dropout_rate: share of the features that are dropped in training, as `networks.split_classifier` gives them.
             seed: of what is dropped.
+            first_weighted_step: how many steps are taken before positives have their weights.
             options: of `ObjectiveModel`.
         """
         super().__init__({"network": network}, ("accuracy",), **options)
         self._classification_loss, self._positive_weights = loss, tf.constant(positive_weights, tf.float32)
+        self._first_weighted_step = first_weighted_step
         self._compute_logits = _with_dropout(network, dropout_rate, seed) if dropout_rate else _without_dropout(network)
 
     def terms(self, batch: inputs.LabelledBatch) -> Terms:
-        logits = self._compute_logits(batch.windows, self.optimizer.iterations)
-        loss = classification.cross_entropy(logits, batch.targets, self._classification_loss, self._positive_weights)
+        step = self.optimizer.iterations
+        logits = self._compute_logits(batch.windows, step)
+        weights = tf.where(step < self._first_weighted_step, 1.0, self._positive_weights)
+        loss = classification.cross_entropy(logits, batch.targets, self._classification_loss, weights)
         is_right = tf.gather(batch.targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
         return Terms(loss, tf.ones_like(loss), {"accuracy": is_right})
 

@@ -53,6 +53,9 @@ def test_a_row_differs_from_the_one_it_is_compared_with_in_one_thing():
         **dict.fromkeys(("fc_labels", "resnet50_labels", "embedding_labels"), 0.005),
     }
     assert recipes["clips_0.1"].config == recipes["resnet50_labels"].config == reference
+    deferred = dataclasses.replace(BASE, loss=dataclasses.replace(BASE.loss, weights_from=0.5))
+    assert rows.build(CONFIG, deferred)["resnet50"].config == reference
+    assert rows.build(CONFIG, deferred)["beta_1"].config.loss == dataclasses.replace(deferred.loss, prior_exponent=1)
     for exponent in (0.1, 0.25, 1):
         config = recipes[f"beta_{exponent:g}"].config
         assert config.loss.prior_exponent == exponent and dataclasses.replace(config, loss=reference.loss) == reference

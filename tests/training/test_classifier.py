@@ -61,6 +61,19 @@ def test_a_step_is_that_of_logistic_regression(name):
     np.testing.assert_allclose(network.get_weights()[0], before - 0.1 * gradient, atol=1e-6)
 
 
+def test_weights_of_positives_begin_at_a_step():
+    batch, losses = batch_of(), {}
+    for weights, first in ((1.0, 0), ((0.5, 1.0, 4.0), 0), ((0.5, 1.0, 4.0), 3)):
+        model = ClassifierModel(build_linear(), "sigmoid", weights, first_weighted_step=first)
+        model.compile(tf.keras.optimizers.SGD(0.0), run_eagerly=True)
+        for step in range(5):
+            model.reset_metrics()
+            losses.setdefault((weights, first), []).append(float(model.train_step(batch)["loss"]))
+    plain, weighted, deferred = losses.values()
+    assert weighted[0] != pytest.approx(plain[0], rel=0.01)
+    assert deferred == plain[:3] + weighted[3:]
+
+
 def test_dropout_leaves_out_features_by_seed_and_step():
     network, batch = build_linear(), batch_of()
     windows = batch.windows.numpy().reshape(8, -1)

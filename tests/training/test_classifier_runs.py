@@ -143,6 +143,8 @@ def test_softmax_where_every_clip_has_one_label_else_sigmoids():
         classifier.find_classes(made, ClassifierLossConfig(loss="softmax"))
     with pytest.raises(UserError, match="--priors has no effect without --prior_exponent"):
         ClassifierLossConfig(priors="coverage.json")
+    with pytest.raises(UserError, match="--weights_from has no effect without --prior_exponent"):
+        classifier.find_classes(made, ClassifierLossConfig(weights_from=0.5))
 
 
 def test_labels_that_nothing_can_be_learned_from_are_refused(tmp_path):

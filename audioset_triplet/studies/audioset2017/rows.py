@@ -75,7 +75,8 @@ def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
 
     Args:
         config: which rows there are.
-        base: what they have in common; `labels.dropped_windows` is that of refined labels.
+        base: what they have in common; `labels.dropped_windows` is that of refined labels, `loss.weights_from` that of
+            weights by prior.
 
     Raises:
         UserError: an unknown architecture, or --architecture is not among --architectures.
@@ -88,14 +89,15 @@ def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
             f"--architecture={reference} is not among --architectures={','.join(config.architectures)}: its row is "
             "what the others are compared with."
         )
-    plain = dataclasses.replace(base, labels=LabelConfig(clips=base.labels.clips))
+    unweighted = dataclasses.replace(base.loss, weights_from=0.0)
+    plain = dataclasses.replace(base, labels=LabelConfig(clips=base.labels.clips), loss=unweighted)
     recipes = {name: Recipe(title_of(name), _with_architecture(plain, name)) for name in config.architectures}
     own, title = recipes[reference].config, title_of(reference)
     assert own is not None
     for share in config.training_shares:
         recipes[share_name(share)] = Recipe(f"{title}, {in_words(share)} of the clips", own, share)
     for exponent in config.prior_exponents:
-        loss = dataclasses.replace(own.loss, prior_exponent=exponent)
+        loss = dataclasses.replace(base.loss, prior_exponent=exponent)
         recipes[exponent_name(exponent)] = Recipe(f"{title}, β = {exponent:g}", dataclasses.replace(own, loss=loss))
     labels = dataclasses.replace(base.labels, frame_labels=FRAME_LABELS)
     learned_from_refined = dataclasses.replace(own, labels=labels)
