@@ -14,7 +14,8 @@ import numpy as np
 
 from audioset_triplet.records import framing
 from tests.fuzz import families, mutations
-from tests.fuzz.families import AUDIO, EXAMPLE, Family
+from tests.fuzz.families import AUDIO
+from tests.fuzz.family import EXAMPLE, Family
 from tests.fuzz.outcomes import Fault, Outcome
 
 _OTHERS = 3  # of ten inputs; seven are audio

@@ -9,42 +9,29 @@ import json
 import pathlib
 import shutil
 import tempfile
-from typing import Callable, Dict, List, NamedTuple
+from typing import Dict, List
 
 import numpy as np
 import pyarrow.parquet as pq
 import soundfile
 
 from audioset_triplet.clips import ClipInfo
-from audioset_triplet.config.labelling import LabellingConfig, QueryConfig
 from audioset_triplet.export import saved_model
 from audioset_triplet.frontend import registry
-from audioset_triplet.labelling import tasks
 from audioset_triplet.media import video_writing
 from audioset_triplet.records import schema
 from audioset_triplet.store.ratings import ANSWERS
 from tests import clustered_clips, example_clips, released_features, tiny_records
 from tests.data_prep import test_prepare_audioset
 from tests.evaluation import scored_windows
-from tests.fuzz import outcomes
+from tests.fuzz import annotation_families, outcomes
+from tests.fuzz.family import EXAMPLE, Family
 from tests.fuzz.outcomes import Fault, Outcome
 from tests.reference import feature_records
 from tests.tiny_network import build_tiny_network
 
 AUDIO = "audio"
-EXAMPLE = ".example"
 _RATE_HZ = 16000
-
-
-class Family(NamedTuple):
-    """Valid inputs by file name, and how a damaged one is run: (its path, an empty folder) -> outcome.
-
-    A name that ends in `EXAMPLE` is the message of one record, which gets the checksums of a TFRecord after its damage.
-    """
-
-    samples: Dict[str, bytes]
-    run: Callable[[pathlib.Path, pathlib.Path], Outcome]
-    takes_folder: bool = False  # of many inputs, whose names may be odd
 
 
 def make(root: pathlib.Path) -> Dict[str, Family]:
@@ -52,8 +39,10 @@ def make(root: pathlib.Path) -> Dict[str, Family]:
     model = str(root / "model")
     saved_model.export(build_tiny_network(), model, registry.FRONT_ENDS["log_mel"], {})
     families = {AUDIO: _audio(model)}
-    for make_family in (_label_tables, _audioset_lists, _record_settings, _answers, _embeddings, _assignments, _scores):
+    for make_family in (_label_tables, _audioset_lists, _record_settings, _embeddings, _assignments, _scores):
         families[make_family.__name__[1:]] = make_family(root / make_family.__name__[1:])
+    families["answers"] = annotation_families.answers(root / "answers")
+    families["label_studio"] = annotation_families.label_studio(root / "label_studio")
     families["records"] = _records(root / "records", model)
     families["feature_records"] = _feature_records(root / "feature_records")
     return families
@@ -197,55 +186,6 @@ def _record_settings(root: pathlib.Path) -> Family:
         outcomes.refuse_leftovers(work)
         if sorted(outcomes.ids_in_records(output)) != ["0.wav", "1.wav", "2.wav"]:
             raise Fault("records are lost or doubled")
-        return Outcome(int(result.returncode == 0), result.returncode)
-
-    return Family(samples, run)
-
-
-def _answers(root: pathlib.Path) -> Family:
-    root.mkdir(parents=True)
-    clips = clustered_clips.write(root)
-    workdir = root / "w"
-    config = LabellingConfig(str(workdir), str(clips / "clusters"), str(clips / "all"), query=QueryConfig(budget=5))
-    tasks.query(config)
-    round_1 = workdir / "round-1"
-    questions = json.loads((round_1 / "questions.json").read_text())
-    for index, question in enumerate(questions):
-        question["answer"] = [None, "?", "class 1", ["class 1", "class 2"], "class 3"][index]
-    lines = (round_1 / "questions.csv").read_text().splitlines()
-    answered = [lines[0], *(line + answer for line, answer in zip(lines[1:], ["", "?", "class 1", "class 1;class 2"]))]
-    exported = [
-        {
-            "id": index,
-            "data": {"clip_id": question["clip_id"]},
-            "annotations": [{"result": [{"from_name": "label", "type": "choices", "value": {"choices": ["class 1"]}}]}],
-        }
-        for index, question in enumerate(questions)
-    ]
-    samples = {
-        "answers.csv": "\n".join(answered).encode(),
-        "answers.json": json.dumps(questions, indent=1).encode(),
-        "label_studio.json": json.dumps(exported).encode(),
-        "annotations.jsonl": (workdir / "annotations.jsonl").read_bytes(),
-    }
-    valid = root / "valid.csv"
-    valid.write_bytes(samples["answers.csv"])
-
-    def run(path: pathlib.Path, work: pathlib.Path) -> Outcome:
-        copy = work / "w"
-        shutil.copytree(workdir, copy)
-        answers = path
-        if path.name.endswith("annotations.jsonl"):
-            shutil.copy(path, copy / "annotations.jsonl")
-            answers = valid
-        before = (copy / "annotations.jsonl").read_bytes()
-        result = outcomes.run("experiments.label_clusters", task="annotate", workdir=copy, answers=answers)
-        outcomes.refuse_leftovers(work)
-        after = (copy / "annotations.jsonl").read_bytes()
-        if result.returncode == 1 and after != before:
-            raise Fault("refused answers are in the log")
-        if answers is path and not after.startswith(before):
-            raise Fault("lines of the log have changed")
         return Outcome(int(result.returncode == 0), result.returncode)
 
     return Family(samples, run)

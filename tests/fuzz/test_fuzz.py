@@ -8,7 +8,7 @@ import pytest
 
 from tests import processes
 from tests.fuzz import campaign, families, mutations, outcomes
-from tests.fuzz.families import Family
+from tests.fuzz.family import Family
 from tests.fuzz.outcomes import Fault, Outcome
 
 FIRST_SEED, NUM_INPUTS = 20261128, 1000
