@@ -5,14 +5,20 @@ from typing import Tuple
 
 from audioset_triplet.config.options import Config, option, require
 
+GEOMETRIC, POWER = "geometric", "power"  # --prior_law
+
 
 @dataclasses.dataclass(frozen=True)
 class PriorsConfig(Config):
     """How common each class is. The scenes with a class are a share of all scenes: its prior."""
 
     highest_prior: float = option(0.5, "Prior of the most common class.", above=0, below=1)
-    prior_ratio: float = option(
-        1000.0, "Prior of the most common class divided by that of the rarest; those between are geometric.", at_least=1
+    prior_ratio: float = option(1000.0, "Prior of the most common class divided by that of the rarest.", at_least=1)
+    prior_law: str = option(
+        GEOMETRIC,
+        "How priors fall in between. geometric: by the same factor from class to class. power: with a power of the "
+        "rank, as words do by Zipf's law: few classes are common, and most are rarer than the mean, as in AudioSet.",
+        (GEOMETRIC, POWER),
     )
     common_classes: Tuple[str, ...] = option(
         (), "The most common classes, in this order; the others follow in the order of --prior_seed."

@@ -1,9 +1,9 @@
 """Synthetic scenes like AudioSet's segments: which classes a scene has, which clips are heard in it, and when.
 
-Each class is in a scene independently of the others, by its prior; priors fall geometrically from common to rare. A
-scene has at least one label, as AudioSet's segments do: the probabilities are such that the priors hold among those
-scenes. Each label is one event: a part of a clip of the class, at a random time. `synthetic.scene_audio` makes the
-audio of a scene, `synthetic.scene_labels` its ratings.
+Each class is in a scene independently of the others, by its prior; priors fall from common to rare, geometrically or
+with a power of the rank. A scene has at least one label, as AudioSet's segments do: the probabilities are such that the
+priors hold among those scenes. Each label is one event: a part of a clip of the class, at a random time.
+`synthetic.scene_audio` makes the audio of a scene, `synthetic.scene_labels` its ratings.
 
 Everything about a scene is drawn from one generator, of the seed, the world and the number of the scene alone.
 
@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from scipy import optimize
 
-from audioset_triplet.config.scenes import PriorsConfig, SceneConfig
+from audioset_triplet.config.scenes import GEOMETRIC, POWER, PriorsConfig, SceneConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.synthetic.activity import Interval
 
@@ -108,7 +108,10 @@ class World:
     @functools.cached_property
     def entropy(self) -> int:
         """64 bits of a digest of its settings, so that two worlds of one seed share nothing."""
-        text = json.dumps([dataclasses.asdict(self.config), self.identity], sort_keys=True)
+        settings = dataclasses.asdict(self.config)
+        if self.config.prior_law == GEOMETRIC:
+            del settings["prior_law"]  # worlds from before there was another law keep their scenes
+        text = json.dumps([settings, self.identity], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
     def video_id(self, number: int) -> str:
@@ -132,7 +135,11 @@ def priors(names: Sequence[str], config: PriorsConfig) -> np.ndarray:
     shuffled = np.random.default_rng(config.prior_seed).permutation(len(names)).tolist()
     first = [list(names).index(name) for name in config.common_classes]
     order = first + [label for label in shuffled if label not in first]
-    values = config.highest_prior * config.prior_ratio ** -np.linspace(0, 1, len(names))
+    if config.prior_law == POWER and len(names) > 1:
+        fallen = np.log(np.arange(1, len(names) + 1)) / np.log(len(names))
+    else:
+        fallen = np.linspace(0, 1, len(names))
+    values = config.highest_prior * config.prior_ratio**-fallen
     return values[np.argsort(order)]
 
 

@@ -33,10 +33,12 @@ def planned() -> Tuple[World, List[scenes.Scene]]:
     return world, [scenes.plan(number, world) for number in range(NUM_SCENES)]
 
 
-def test_priors_fall_geometrically_in_an_order_that_is_drawn_or_given() -> None:
+def test_priors_fall_in_an_order_that_is_drawn_or_given() -> None:
     values = scenes.priors(NAMES, SceneConfig(prior_ratio=32.0, common_classes=("d", "b")))
     assert sorted(values, reverse=True) == pytest.approx([0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625])
     assert (values[3], values[1]) == pytest.approx((0.5, 0.25))
+    power = scenes.priors(NAMES[:4], SceneConfig(prior_ratio=16.0, prior_law="power"))  # 4^2 = 16: rank to the power -2
+    assert sorted(power, reverse=True) == pytest.approx([0.5, 0.5 / 4, 0.5 / 9, 0.5 / 16])
     others = [scenes.priors(NAMES, SceneConfig(prior_seed=seed)).tolist() for seed in (0, 0, 1)]
     assert others[0] == others[1] != others[2]
     assert scenes.priors(NAMES, SceneConfig(prior_ratio=1.0, highest_prior=0.3)) == pytest.approx(np.full(6, 0.3))
