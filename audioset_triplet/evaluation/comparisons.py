@@ -186,7 +186,7 @@ class ProtocolComparison:
             name = "" if one.name == MODEL else one.name
             numbers.update(protocols.flat_numbers(one.result, titles, name))
             numbers[f"scores/{name}/model_id" if name else "model_id"] = one.model_id
-        return {**numbers, "threshold": protocols.THRESHOLD, **self.digests()}
+        return {**numbers, "threshold": metrics.THRESHOLD, **self.digests()}
 
 
 Comparison = Union[RetrievalComparison, ScoreComparison, SemiSupervisedComparison, ProtocolComparison]

@@ -18,6 +18,8 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
 from audioset_triplet.store.scores import ClipScores
 
+THRESHOLD = 0.5  # at which a score says that its class is present
+
 # The fields of ScoreMetrics in a table, in its order.
 HEADLINE_NAMES = ("map", "auc", "d_prime_of_mean_auc", "mean_d_prime", "eer", "accuracy")
 
@@ -29,6 +31,7 @@ class ClassMetrics:
     average_precision: float
     auc: float
     eer: float
+    recall: float  # share of the positives whose score is at least `THRESHOLD`
     num_positives: int
     num_negatives: int
 
@@ -86,6 +89,17 @@ class RankingMetrics:
         """The mean of the average precisions, each weighted by the prior of its class."""
         several = self.classes.values()
         return float(np.average([one.average_precision for one in several], weights=[one.prior for one in several]))
+
+    @property
+    def mean_recall(self) -> float:
+        """Mean per-class accuracy: how much of each class is detected, with equal weight for each."""
+        return _mean(one.recall for one in self.classes.values())
+
+    @property
+    def prior_weighted_recall(self) -> float:
+        """How much of each class is detected, weighted by its prior."""
+        several = self.classes.values()
+        return float(np.average([one.recall for one in several], weights=[one.prior for one in several]))
 
     @property
     def class_average_precision(self) -> Dict[int, float]:
@@ -148,6 +162,7 @@ def rank(columns: Iterable[Tuple[int, np.ndarray, np.ndarray]], item: str) -> Ra
             average_precision=ranked.average_precision(),
             auc=ranked.roc_auc(),
             eer=ranked.equal_error_rate(),
+            recall=float(((scores >= THRESHOLD) & is_positive).sum() / num_positives),
             num_positives=num_positives,
             num_negatives=num_negatives,
         )

@@ -4,9 +4,9 @@
     ratings  rated pairs: explicit negatives (`rated_pairs`)
     strong   windows, by strong labels: frame-level average precision (`strong_windows`)
 
-Under the first there are two views of it, and its calibration. Balanced means have equal weight for each class, those
-weighted by prior weigh a class by its share of the evaluated clips: a balanced and a naturally skewed set of clips give
-different answers (Moore et al. 2023, "Dataset balancing can hurt model performance").
+There are two views of each. Balanced means have equal weight for each class, those weighted by prior weigh a class by
+its share of the items: a balanced and a naturally skewed set of clips give different answers (Moore et al. 2023,
+"Dataset balancing can hurt model performance"). Of the first there is the calibration too.
 
 Shapes: n clips, C classes.
 """
@@ -29,7 +29,8 @@ from audioset_triplet.store.intervals import Intervals
 from audioset_triplet.store.ratings import RatedPairs
 from audioset_triplet.store.scores import ClipScores
 
-THRESHOLD = 0.5  # at which a score says that its class is present
+VIEW_NAMES = ("prior_weighted_map", "mean_recall", "prior_weighted_recall")  # of RankingMetrics
+CALIBRATION_NAMES = ("calibration_error", "mean_class_calibration_error")  # of ClipProtocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,22 +46,10 @@ class ClipProtocol:
     """The usual protocol. All numbers are over the classes that `ranked` measures."""
 
     ranked: ScoreMetrics
-    class_recall: Dict[int, float]  # share of the positive clips whose score is at least `THRESHOLD`
     class_mean_score: Dict[int, float]  # over all clips: of a calibrated classifier the prior
     class_calibration_error: Dict[int, float]
     bins: List[Bin]  # of all pairs of a clip and a class
     unknown: List[int]  # classes of `ranked` whose score is 0 for every clip: the classifier has not learned them
-
-    @property
-    def mean_recall(self) -> float:
-        """Mean per-class accuracy: how much of each class is detected, with equal weight for each."""
-        return float(np.mean(list(self.class_recall.values())))
-
-    @property
-    def prior_weighted_recall(self) -> float:
-        """The share of all labels that are detected."""
-        weights = [self.ranked.classes[label].prior for label in self.class_recall]
-        return float(np.average(list(self.class_recall.values()), weights=weights))
 
     @property
     def calibration_error(self) -> float:
@@ -70,14 +59,6 @@ class ClipProtocol:
     @property
     def mean_class_calibration_error(self) -> float:
         return float(np.mean(list(self.class_calibration_error.values())))
-
-
-VIEW_NAMES = (
-    "mean_recall",
-    "prior_weighted_recall",
-    "calibration_error",
-    "mean_class_calibration_error",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,11 +146,9 @@ def measure_clips(clip_scores: ClipScores) -> ClipProtocol:
     ranked = metrics.measure(clip_scores)
     columns = np.searchsorted(clip_scores.classes, list(ranked.classes))
     predicted, targets = clip_scores.scores[:, columns], clip_scores.targets[:, columns]
-    detected = ((predicted >= THRESHOLD) & targets).sum(axis=0) / targets.sum(axis=0)
     errors = [calibration.error(calibration.reliability(*column)) for column in zip(predicted.T, targets.T)]
     return ClipProtocol(
         ranked=ranked,
-        class_recall=dict(zip(ranked.classes, detected.tolist())),
         class_mean_score=dict(zip(ranked.classes, predicted.mean(axis=0, dtype=np.float64).tolist())),
         class_calibration_error=dict(zip(ranked.classes, errors)),
         bins=calibration.reliability(predicted.ravel(), targets.ravel()),
@@ -183,11 +162,11 @@ def flat_numbers(result: ProtocolResult, titles: Dict[int, str], name: str = "")
     numbers: Dict[str, Any] = {}
     for protocol, ranked in result.by_name().items():
         numbers.update(metrics.flat_numbers(ranked, titles, prefixes[protocol]))
+        numbers.update({f"{prefixes[protocol]}/{view}": getattr(ranked, view) for view in VIEW_NAMES})
     if result.clips:
         prefix = prefixes["scores"]
         numbers[f"{prefix}/classes_unknown"] = len(result.clips.unknown)
-        numbers[f"{prefix}/prior_weighted_map"] = result.clips.ranked.prior_weighted_map
-        numbers.update({f"{prefix}/{view}": getattr(result.clips, view) for view in VIEW_NAMES})
+        numbers.update({f"{prefix}/{name}": getattr(result.clips, name) for name in CALIBRATION_NAMES})
     for protocol, annotated in (("ratings", result.rated), ("strong", result.strong)):
         if annotated:
             counts = {

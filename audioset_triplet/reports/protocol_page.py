@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import audioset_triplet
 from audioset_triplet.clips import in_words
-from audioset_triplet.evaluation import protocols
+from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.annotated import AnnotatedMetrics
 from audioset_triplet.evaluation.comparisons import ProtocolComparison, SetResult
 from audioset_triplet.evaluation.metrics import RankingMetrics
@@ -66,7 +66,7 @@ def report(comparison: ProtocolComparison) -> Report:
         protocols={name: TITLES[name] for name in measured},
         items=ITEMS,
         num_items=_num_items,
-        threshold=protocols.THRESHOLD,
+        threshold=metrics.THRESHOLD,
         has_accuracy=bool(model.clips and model.clips.ranked.accuracy is not None),
         calibration=_calibration(results) if clips else None,
         scales=_mean_scores(results, titles) if clips else None,
@@ -99,11 +99,11 @@ def _headline(comparison: ProtocolComparison) -> str:
     lines = [wording.table(["scores", *names.values(), "prior"], rows).rstrip("\n")]
     for one in comparison.results:
         if one.result.clips:
-            clips = one.result.clips
-            accuracy = "" if clips.ranked.accuracy is None else f", accuracy {clips.ranked.accuracy:.3f}"
+            clips, ranked = one.result.clips, one.result.clips.ranked
+            accuracy = "" if ranked.accuracy is None else f", accuracy {ranked.accuracy:.3f}"
             lines.append(
-                f"{one.name}, weighted by prior: mAP {clips.ranked.prior_weighted_map:.3f}; recall at "
-                f"{protocols.THRESHOLD:g}: {clips.mean_recall:.3f}, weighted {clips.prior_weighted_recall:.3f}; "
+                f"{one.name}, weighted by prior: mAP {ranked.prior_weighted_map:.3f}; recall at "
+                f"{metrics.THRESHOLD:g}: {ranked.mean_recall:.3f}, weighted {ranked.prior_weighted_recall:.3f}; "
                 f"calibration error {clips.calibration_error:.3f}, of a class {clips.mean_class_calibration_error:.3f}"
                 f"{accuracy}"
             )

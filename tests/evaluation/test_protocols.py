@@ -94,9 +94,10 @@ def test_every_protocol_has_the_numbers_of_scikit_learn(world):
         assert numbers[f"{protocol}/class/cat"] == pytest.approx(precisions[1], abs=1e-6)
         priors = [np.mean(target) for _, target in columns]
         assert numbers[f"{protocol}/prior"] == pytest.approx(np.mean(priors), abs=1e-9)
-        if protocol == "scores":
-            weighted = np.average(precisions, weights=priors)
-            assert numbers["scores/prior_weighted_map"] == pytest.approx(weighted, abs=1e-6)
+        weighted = np.average(precisions, weights=priors)
+        assert numbers[f"{protocol}/prior_weighted_map"] == pytest.approx(weighted, abs=1e-6)
+        recalls = [sklearn_metrics.recall_score(target, np.array(score) >= 0.5) for score, target in columns]
+        assert numbers[f"{protocol}/mean_recall"] == pytest.approx(np.mean(recalls), abs=1e-6)
     assert numbers["ratings/num_pairs"] == len(world["rated"]) and numbers["strong/num_windows"] == 200
     assert numbers["scores/num_clips"] == 40 and numbers["strong/num_clips"] == 40
     assert numbers["model_id"] == "classifier" and len(numbers["clips_digest"]) == 16
@@ -110,8 +111,8 @@ def test_views_and_calibration_by_hand(tmp_path):
     labels = [(0,), (0,), (0, 1), (0,), ()]
     clips = [(clip(row, labels[row]), [scores_]) for row, scores_ in enumerate(rows)]
     result = protocols.measure_clips(window_scores.clip_scores(scored_windows.write(tmp_path, clips, NAMES)))
-    assert result.class_recall == {0: 0.75, 1: 0.0}
-    assert result.mean_recall == 0.375 and result.prior_weighted_recall == pytest.approx(3 / 5)
+    assert {label: one.recall for label, one in result.ranked.classes.items()} == {0: 0.75, 1: 0.0}
+    assert result.ranked.mean_recall == 0.375 and result.ranked.prior_weighted_recall == pytest.approx(3 / 5)
     assert result.class_mean_score == {0: pytest.approx(0.6), 1: pytest.approx(0.2)}
     assert result.ranked.classes_left_out == [2] and result.ranked.accuracy is None
     dog = (1 + 1 + 3 / 4 + 4 / 5) / 4

@@ -5,12 +5,11 @@ from typing import Any, Dict, List, Mapping
 from audioset_triplet.clips import digest
 from audioset_triplet.evaluation import metrics, protocols, rated_pairs, strong_windows
 from audioset_triplet.evaluation.metrics import RankingMetrics
-from audioset_triplet.evaluation.protocols import ClipProtocol
 from audioset_triplet.evaluation.table import Measurement
 from audioset_triplet.store import window_scores
 from audioset_triplet.studies.audioset2017.evaluation_sets import EvaluationSet
 
-MEASURES = (*metrics.HEADLINE_NAMES, "prior")
+MEASURES = (*metrics.HEADLINE_NAMES, "prior", *protocols.VIEW_NAMES)
 
 
 def measure(task: str, folder: str, evaluated: EvaluationSet, facts: Mapping[str, float]) -> Measurement:
@@ -32,9 +31,8 @@ def measure(task: str, folder: str, evaluated: EvaluationSet, facts: Mapping[str
     if task == "scores":
         measured = protocols.measure_clips(clips)
         ranked: RankingMetrics = measured.ranked
-        more = _views(measured)
+        more = {name: getattr(measured, name) for name in protocols.CALIBRATION_NAMES}
         details["bins"] = [[one.predicted, one.observed, one.share] for one in measured.bins]
-        details["recall"] = {titles[label]: value for label, value in measured.class_recall.items()}
     else:
         annotations = evaluated.read_annotations()
         rated, strong = annotations.rated, annotations.strong
@@ -47,7 +45,8 @@ def measure(task: str, folder: str, evaluated: EvaluationSet, facts: Mapping[str
         ranked = annotated.ranked
         details["counts"] = {**annotated.counts, "classes_lost": len(annotated.labels.lost)}
     details["classes"] = {
-        titles[label]: {"prior": one.prior, "d_prime": one.d_prime} for label, one in ranked.classes.items()
+        titles[label]: {"prior": one.prior, "d_prime": one.d_prime, "recall": one.recall}
+        for label, one in ranked.classes.items()
     }
     values: Dict[str, List[float]] = {
         name: [getattr(ranked, name)] for name in MEASURES if getattr(ranked, name, None) is not None
@@ -55,8 +54,3 @@ def measure(task: str, folder: str, evaluated: EvaluationSet, facts: Mapping[str
     values.update({name: [value] for name, value in {**more, **facts}.items()})
     by_title = {titles[label]: value for label, value in ranked.class_average_precision.items()}
     return Measurement(values, by_title, len(clips.clip_ids), digest(clips.clip_ids), details)
-
-
-def _views(measured: ClipProtocol) -> Dict[str, float]:
-    views = {name: getattr(measured, name) for name in protocols.VIEW_NAMES}
-    return {"prior_weighted_map": measured.ranked.prior_weighted_map, **views}
