@@ -66,7 +66,7 @@ def test_weights_of_positives_begin_at_a_step():
     for weights, first in ((1.0, 0), ((0.5, 1.0, 4.0), 0), ((0.5, 1.0, 4.0), 3)):
         model = ClassifierModel(build_linear(), "sigmoid", weights, first_weighted_step=first)
         model.compile(tf.keras.optimizers.SGD(0.0), run_eagerly=True)
-        for step in range(5):
+        for _ in range(5):
             model.reset_metrics()
             losses.setdefault((weights, first), []).append(float(model.train_step(batch)["loss"]))
     plain, weighted, deferred = losses.values()

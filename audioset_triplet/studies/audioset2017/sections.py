@@ -145,8 +145,8 @@ class Sections:
             "Weights of positives by prior",
             "The loss of a positive is weighted by (mean prior / prior of its class) to the power of β; negatives are "
             "not weighted. Recall is the share of the positive clips, or windows, of a class whose score is at least "
-            f"{THRESHOLD:g}; that of a clip is the mean over its windows. The talk: β = 0.1 and 0.25 raise mAP slightly, "
-            "β = 1 more than doubles prediction accuracy.",
+            f"{THRESHOLD:g}; that of a clip is the mean over its windows. The talk: β = 0.1 and 0.25 raise mAP "
+            "slightly, β = 1 more than doubles prediction accuracy.",
             [
                 self._grid(name, ["β", *_BETA.values(), *_BETA_OF_WINDOWS.values()], names, line, ", β = 0")
                 for name in self._with("scores")
