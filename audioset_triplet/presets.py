@@ -138,7 +138,8 @@ def esc50_classifier() -> ClassifierConfig:
 
     Not published elsewhere: the network of `demo`, with mixup of waveforms (alpha of PANNs), shifts in frequency as
     large as in `jansen2018`, and the mean of the weights of the second half. Chosen on another fold
-    (experiments/results/ablations.md) than that of the results (experiments/results/audioset2017.md).
+    (experiments/results/ablations.md) than that of the results
+    (experiments/results/classifiers-esc50.md).
     """
     return ClassifierConfig(
         augmentation=AugmentationConfig(mixup_alpha=1.0, shift_bands=10),
