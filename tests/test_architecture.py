@@ -22,6 +22,7 @@ RANKS = {
     "audioset_triplet.studies": 9,
     "audioset_triplet.labelling.server": 9,
     "audioset_triplet.reports": 8,
+    "audioset_triplet.detection": 8,
     "audioset_triplet.training": 7,
     "audioset_triplet.evaluation": 7,
     "audioset_triplet.export": 7,

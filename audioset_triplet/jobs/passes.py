@@ -1,6 +1,7 @@
 """A pass over files: each gives a result of its own, as shards on any runner, and one process puts them together.
 
 The results of a pass that was stopped are kept in a folder of their own, and the same pass goes on with the others.
+Results of use beyond the pass stay where they are (`keep`).
 """
 
 import contextlib
@@ -64,19 +65,49 @@ def results(
     Raises:
         UserError: what `write_result` and `runner.run` raise; another process writes these results.
     """
-    shards = []
-    for index, path in enumerate(paths):
-        status = os.stat(path)
-        plan = {"path": os.path.abspath(path), "size": status.st_size, "time_ns": status.st_mtime_ns, **settings}
-        shards.append(_FileShard(f"{index:05d}.result", plan))
+    names = {f"{index:05d}.result": path for index, path in enumerate(paths)}
     folder = Folder(storage.absolute(where.folder))
     with folder.held():
-        folder.make()
-        todo = [shard for shard in shards if not folder.is_done(shard.name, shard.digest)]
-        job = Job(folder, functools.partial(_do_shard, write_result=write_result), "file", uses_gpu=uses_gpu)
-        runners.run(job, todo, where.runner, where.beam_options, num_before=len(shards) - len(todo))
-        yield [folder.path(shard.name) for shard in shards]
+        _make(folder, names, settings, write_result, where, uses_gpu)
+        yield [folder.path(name) for name in names]
     storage.delete([folder.root])
+
+
+def keep(paths: Mapping[str, str], settings: Mapping[str, Any], write_result: WriteResult, where: Where) -> None:
+    """Makes the results of some files, under names of their own in the folder of `where`, where they stay.
+
+    A result that is there is made again only where its file or the settings have changed; one of a file that is not
+    among these any more is deleted.
+
+    Args:
+        paths: name of a result -> its file.
+        settings, write_result, where: as for `results`; raises what that raises.
+    """
+    folder = Folder(storage.absolute(where.folder), prefix="_")
+    with folder.held():
+        for name in sorted(folder.reported("*").difference(paths)):
+            storage.delete([folder.path(name), folder.report_path(name)])
+        _make(folder, paths, settings, write_result, where)
+
+
+def _make(
+    folder: Folder,
+    paths: Mapping[str, str],
+    settings: Mapping[str, Any],
+    write_result: WriteResult,
+    where: Where,
+    uses_gpu: bool = False,
+) -> None:
+    """Makes the results that are missing."""
+    shards = []
+    for name, path in paths.items():
+        status = os.stat(path)
+        plan = {"path": os.path.abspath(path), "size": status.st_size, "time_ns": status.st_mtime_ns, **settings}
+        shards.append(_FileShard(name, plan))
+    folder.make()
+    todo = [shard for shard in shards if not folder.is_done(shard.name, shard.digest)]
+    job = Job(folder, functools.partial(_do_shard, write_result=write_result), "file", uses_gpu=uses_gpu)
+    runners.run(job, todo, where.runner, where.beam_options, num_before=len(shards) - len(todo))
 
 
 def _do_shard(folder: Folder, name: str, _: Progress, write_result: WriteResult) -> None:

@@ -16,6 +16,7 @@ class StoredWindows(NamedTuple):
     start_seconds: np.ndarray  # [W] float32
     vectors: np.ndarray  # [W, D] float32, unit norm
     weights: np.ndarray  # [W] float32
+    recording_ids: np.ndarray  # [W] str objects, all the same
 
 
 def of_clips(folder: str, clip_ids: Iterable[str]) -> Dict[str, StoredWindows]:
@@ -26,17 +27,18 @@ def of_clips(folder: str, clip_ids: Iterable[str]) -> Dict[str, StoredWindows]:
     """
     names = set(clip_ids)
     pieces: Dict[str, List[StoredWindows]] = {}
-    columns = ["window_start_seconds", "embedding", "weight"]
+    columns = ["recording_id", "window_start_seconds", "embedding", "weight"]
     for path in embedding_parts.part_paths(folder):
         if names.isdisjoint(window_parts.clip_ids(path)):
             continue
         for batch in embeddings.part_batches(path, (), columns):
-            ids = batch["clip_id"].to_numpy(zero_copy_only=False)
+            ids, recording_ids = (batch[name].to_numpy(zero_copy_only=False) for name in ("clip_id", "recording_id"))
             starts, weights = batch["window_start_seconds"].to_numpy(), batch["weight"].to_numpy()
             vectors = embedding_parts.matrix(batch)
             for name in names.intersection(ids):
                 rows = ids == name
-                pieces.setdefault(name, []).append(StoredWindows(starts[rows], vectors[rows], weights[rows]))
+                windows = StoredWindows(starts[rows], vectors[rows], weights[rows], recording_ids[rows])
+                pieces.setdefault(name, []).append(windows)
     return {name: StoredWindows(*map(np.concatenate, zip(*of_clip))) for name, of_clip in pieces.items()}
 
 

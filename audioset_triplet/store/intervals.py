@@ -17,7 +17,7 @@ import contextlib
 import csv
 import dataclasses
 import os
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, TextIO
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -82,7 +82,7 @@ def read(
     return Rows(Intervals(clip_ids, starts, ends, labels), values, header, where)
 
 
-def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] = {}) -> None:
+def write(path: str, intervals: Intervals, others: Mapping[str, Any] = {}) -> None:
     """The inverse of `read`: Parquet where the name ends in .parquet, else a table.
 
     The file appears when it is whole, and replaces an older one.
@@ -90,7 +90,7 @@ def write(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]] =
     Args:
         path: the file.
         intervals: the intervals.
-        others: column -> [n], the columns behind `COLUMNS`.
+        others: column -> [n], the columns behind `COLUMNS`: texts, or for Parquet an array of numbers.
     """
     with files.atomic_path(path) as temporary:
         if is_parquet(path):
@@ -180,18 +180,22 @@ def _is_other_number(name: str, kind: pa.DataType) -> bool:
     return name not in COLUMNS and (pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
-def _write_parquet(path: str, intervals: Intervals, others: Mapping[str, Sequence[str]]) -> None:
+def _write_parquet(path: str, intervals: Intervals, others: Mapping[str, Any]) -> None:
     arrays = {
         "segment_id": pa.array(intervals.clip_ids, pa.string()),
         "start_time_seconds": pa.array(intervals.start_seconds, pa.float64(), from_pandas=True),  # NaN: null
         "end_time_seconds": pa.array(intervals.end_seconds, pa.float64(), from_pandas=True),
         "label": pa.array(intervals.labels, pa.string()),
-        **{name: pa.array(column, pa.string()) for name, column in others.items()},
+        **{name: pa.array(column, _type_of(column)) for name, column in others.items()},
     }
     parquet.write(pa.table(arrays), path)
 
 
-def _write_table(file: TextIO, intervals: Intervals, others: Mapping[str, Sequence[str]], delimiter: str) -> None:
+def _type_of(column: Any) -> pa.DataType:
+    return pa.float64() if isinstance(column, np.ndarray) and column.dtype.kind == "f" else pa.string()
+
+
+def _write_table(file: TextIO, intervals: Intervals, others: Mapping[str, Any], delimiter: str) -> None:
     times = [_texts(seconds) for seconds in (intervals.start_seconds, intervals.end_seconds)]
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow([*COLUMNS, *others])
