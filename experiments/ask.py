@@ -2,6 +2,7 @@ r"""Writes questions for the rating page: the clips or windows that a classifier
 
   python -m experiments.ask --source=top --scores=scores --labels=Bark,Howl --per_class=50 --output=questions.csv
   python -m experiments.ask --source=uncertain --scores=scores --workdir=labels --budget=200 --output=questions.csv
+  python -m experiments.ask --source=top --head=head --embeddings=DIR --workdir=labels --output=questions.csv
   python -m experiments.ask --source=cluster --assignments=clip-clusters --budget=100 --output=questions.csv
   python -m experiments.label --workdir=labels --audio=FOLDER --questions=questions.csv
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from audioset_triplet.config.detection import LoopConfig
 from audioset_triplet.config.options import Config, option, require
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -44,4 +45,5 @@ class RatingConfig(Config):
     rater: str = option("", "Name of the rater. Empty: the page asks for it.")
     gold: str = option("", "Ratings that are known (TSV or Parquet), whose questions are mixed in.")
     gold_every: int = option(10, "Questions from one gold question to the next.", at_least=1)
+    loop: LoopConfig = dataclasses.field(default_factory=LoopConfig)
     address: AddressConfig = dataclasses.field(default_factory=AddressConfig)

@@ -17,6 +17,17 @@ from audioset_triplet.store import embeddings, heads
 from audioset_triplet.store.heads import Head, HeadInfo, ScoredRatings
 
 
+class NothingToLearn(UserError):
+    """No class has ratings of both kinds."""
+
+    def __init__(self, left_out: Dict[str, str]) -> None:
+        """`left_out`: name of a class -> what it lacks."""
+        super().__init__(
+            f"no class can be learned yet: {'; '.join(f'{name}: {why}' for name, why in left_out.items())}"
+        )
+        self.left_out = left_out
+
+
 class Trained(NamedTuple):
     """A head, and what is known of it."""
 
@@ -48,7 +59,7 @@ def train(rated: Rated, cache: WindowCache, config: RatedHeadConfig) -> Trained:
         config: the head.
 
     Raises:
-        UserError: no class has ratings of both kinds, in words for each; what `rated_examples.join` raises.
+        NothingToLearn, UserError: no class has ratings of both kinds; what `rated_examples.join` raises.
     """
     store = embeddings.read_info(cache.folder)
     window_seconds, hop_seconds = rated_examples.window_times(cache.folder, config.window_seconds)
@@ -57,7 +68,7 @@ def train(rated: Rated, cache: WindowCache, config: RatedHeadConfig) -> Trained:
     columns, layers = cross_validation.fit(examples, np.ones(len(examples), bool), kind, seed)
     left_out = _left_out(examples, columns)
     if not columns:
-        raise UserError(f"no class can be learned yet: {'; '.join(f'{name}: {why}' for name, why in left_out.items())}")
+        raise NothingToLearn(left_out)
     out_of_fold = cross_validation.scores_out_of_fold(examples, kind, config.rating_folds, seed)
     places = np.full(len(examples.classes), -1)
     places[columns] = np.arange(len(columns))
@@ -108,15 +119,20 @@ def quality(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[np.nd
         config: the precision that is asked for.
         counts: of the windows of the archive, as for `rated_quality.measure`.
     """
-    measured = rated_quality.measure(head, config.precision, config.confidence, counts)
-    return [*measured, *(ClassQuality(name, 0, 0, 0, problem=why) for name, why in head.info.left_out.items())]
+    others = head.info.left_out.items()
+    return [*measured(head, config, counts), *(ClassQuality(name, 0, 0, 0, problem=why) for name, why in others)]
+
+
+def measured(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[np.ndarray]] = None) -> List[ClassQuality]:
+    """The same without the classes that have no head."""
+    return rated_quality.measure(head, config.precision, config.confidence, counts)
 
 
 def numbers(qualities: Sequence[ClassQuality]) -> Dict[str, Any]:
     """Flat keys for results.json: head/map (over the classes that are measured), head/class/dog, ..."""
-    measured = [one.average_precision for one in qualities if one.average_precision is not None]
-    values: Dict[str, Any] = {"head/map": float(np.mean(measured))} if measured else {}
-    values["head/num_classes"] = len(measured)
+    known = [one.average_precision for one in qualities if one.average_precision is not None]
+    values: Dict[str, Any] = {"head/map": float(np.mean(known))} if known else {}
+    values["head/num_classes"] = len(known)
     for one in qualities:
         values.update({f"head/class/{one.name}/{name}": value for name, value in one.numbers().items()})
     return values

@@ -10,7 +10,7 @@ from typing import List, Sequence
 
 import pyarrow as pa
 
-from audioset_triplet import files
+from audioset_triplet import files, tables
 from audioset_triplet.errors import UserError
 from audioset_triplet.search import windows
 from audioset_triplet.search.queries import Query
@@ -51,5 +51,5 @@ def write(folder: str, hits: pa.Table, queries: Sequence[Query]) -> List[str]:
     for row in table.drop_columns(["labels"]).to_pylist():
         start, cosine = f"{row['start_seconds']:.2f}", f"{row['cosine']:.6f}"
         rows.writerow([row["query"], row["rank"], row["clip_id"], start, cosine, "; ".join(row["label_names"])])
-    files.write_text(paths[1], text.getvalue())
+    files.write_text(paths[1], text.getvalue(), tables.SPREADSHEET_ENCODING)
     return paths

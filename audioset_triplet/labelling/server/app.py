@@ -2,8 +2,8 @@
 
     GET  /                        the page; ?rater=NAME begins at once, ?token=SECRET lets another machine in
     GET  /static/NAME             its style and its script
-    GET  /api/session             {secret, version, keys, actions, rater}: what the page needs to begin, or to go on
-                                  after the server was started again
+    GET  /api/session             {secret, version, keys, actions, rater, has_loop}: what the page needs to begin, or to
+                                  go on after the server was started again
     GET  /api/next?rater=NAME     {question, following, progress}
              question             {number, clip_id, segment: [start, end] in seconds of the clip or null, candidates:
                                   [{name, description, examples}]}, or null: all questions have an answer
@@ -15,6 +15,13 @@
     POST /api/undo                {rater, key}: as /api/next, with the question that is open again and `undone`
     GET  /api/labels?text=TEXT    {labels: [{name, description, examples}]}
     POST /api/keys                {action: [key]}: {keys}
+    GET  /api/loop                {phase: idle | training | scoring, progress: from 0 to 1, error, num_new, train_every,
+                                  precision, confidence, num_ratings, is_scored, classes}; 404 without a loop
+             classes              [{name, problem, has_head, num_present, num_absent, num_random, num_windows,
+                                  average_precision, threshold: {score, precision, low, high} or null, charts:
+                                  {present, absent: counts of 20 bins, curve: [[threshold, precision, low]]} or null}]
+    POST /api/loop/train          {}: begins to train; as /api/loop
+    POST /api/loop/offer          {label, source: top | uncertain | random, count}: {added}: questions that come next
     GET  /api/clip/NUMBER         {seconds, start_seconds, segment, sample_rate_hz, peak_decibels, time_ticks,
                                   frequency_ticks} of the excerpt of a question; times from the start of the excerpt
     GET  /api/audio/NUMBER        the excerpt as WAV; Range requests work
@@ -29,7 +36,7 @@ Requests that change anything are JSON and carry the secret in the header X-Rati
 import io
 import json
 import os
-from typing import Any, Callable, Dict, Iterable, Mapping
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional
 
 import jinja2
 from werkzeug.exceptions import HTTPException, NotFound
@@ -39,13 +46,14 @@ from werkzeug.wrappers import Request, Response
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling.server import key_bindings
+from audioset_triplet.labelling.server.loop import Loop
 from audioset_triplet.labelling.server.media import Media, View
 from audioset_triplet.labelling.server.safety import COOKIE, HEADER, Guard
 from audioset_triplet.labelling.server.session import BadRequest, Conflict, Session
 from audioset_triplet.media.audio_error import AudioError
 
 _FOLDER = os.path.dirname(__file__)
-_SCRIPTS = ("rating.js", "api.js", "keys.js", "labels.js", "player.js")
+_SCRIPTS = ("rating.js", "api.js", "charts.js", "keys.js", "labels.js", "loop.js", "player.js")
 _STATIC = {**dict.fromkeys(_SCRIPTS, "text/javascript"), "rating.css": "text/css", "icon.svg": "image/svg+xml"}
 _MOST_BYTES = 1 << 16  # of a request
 _MOST_CONTEXT_SECONDS = 60.0
@@ -62,6 +70,9 @@ _ROUTES = Map(
         Rule("/api/undo", endpoint="undo", methods=["POST"]),
         Rule("/api/labels", endpoint="labels", methods=["GET"]),
         Rule("/api/keys", endpoint="keys", methods=["POST"]),
+        Rule("/api/loop", endpoint="loop", methods=["GET"]),
+        Rule("/api/loop/train", endpoint="train", methods=["POST"]),
+        Rule("/api/loop/offer", endpoint="offer", methods=["POST"]),
         Rule("/api/clip/<int:number>", endpoint="clip", methods=["GET"]),
         Rule("/api/audio/<int:number>", endpoint="audio", methods=["GET"]),
         Rule("/api/image/<int:number>", endpoint="image", methods=["GET"]),
@@ -73,7 +84,9 @@ _ROUTES = Map(
 class App:
     """The application, as WSGI servers call it."""
 
-    def __init__(self, session: Session, media: Media, guard: Guard, workdir: str, rater: str = "") -> None:
+    def __init__(
+        self, session: Session, media: Media, guard: Guard, workdir: str, rater: str = "", loop: Optional[Loop] = None
+    ) -> None:
         """
         Args:
             session: questions and answers.
@@ -81,12 +94,14 @@ class App:
             guard: who may ask.
             workdir: of the key bindings.
             rater: whose page it is; empty: the page asks for a name.
+            loop: trains on the ratings and offers questions; None: there is none.
         """
         self._session = session
         self._media = media
         self._guard = guard
         self._workdir = workdir
         self._rater = rater
+        self._loop = loop
         self._keys = key_bindings.read(workdir)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(os.path.join(_FOLDER, "templates")),
@@ -153,6 +168,7 @@ class App:
                 "version": self._guard.secret[:6],
                 "keys": self._keys,
                 "rater": self._rater,
+                "has_loop": self._loop is not None,
             }
         )
 
@@ -160,10 +176,32 @@ class App:
         return _json(self._session.next(request.args.get("rater", "")))
 
     def _post_answer(self, request: Request) -> Response:
-        return _json(self._session.answer(_values(request)))
+        answered = self._session.answer(_values(request))
+        if self._loop:
+            self._loop.answered()
+        return _json(answered)
 
     def _post_undo(self, request: Request) -> Response:
-        return _json(self._session.undo(_values(request)))
+        undone = self._session.undo(_values(request))
+        if self._loop:
+            self._loop.answered(-1)
+        return _json(undone)
+
+    def _get_loop(self, request: Request) -> Response:
+        return _json(self._require_loop().state())
+
+    def _post_train(self, request: Request) -> Response:
+        return _json(self._require_loop().train())
+
+    def _post_offer(self, request: Request) -> Response:
+        values = _values(request)
+        added = self._require_loop().offer(values.get("label"), values.get("source"), values.get("count"))
+        return _json({"added": added})
+
+    def _require_loop(self) -> Loop:
+        if self._loop is None:
+            raise NotFound("the server was started without --embeddings")
+        return self._loop
 
     def _post_keys(self, request: Request) -> Response:
         self._keys = key_bindings.write(self._workdir, _values(request))

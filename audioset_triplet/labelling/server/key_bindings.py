@@ -34,6 +34,7 @@ ACTIONS = {  # action -> what it does, default keys
     "next_label": ("Next label", ["ArrowDown"]),
     "add_label": ("Type a label", ["l", "/"]),
     "comment": ("Write a comment", ["m"]),
+    "head": ("Head, and the next clips", ["h"]),
     "settings": ("Keys and settings", ["k", "?"]),
 }
 

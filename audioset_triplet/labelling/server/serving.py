@@ -15,8 +15,10 @@ from audioset_triplet.labelling.annotation_log import AnnotationLog
 from audioset_triplet.labelling.class_names import ClassNames
 from audioset_triplet.labelling.events import Question
 from audioset_triplet.labelling.server import clip_audio
+from audioset_triplet.labelling.server import loop as loops
 from audioset_triplet.labelling.server.app import App
 from audioset_triplet.labelling.server.clip_audio import Clips
+from audioset_triplet.labelling.server.loop import Loop
 from audioset_triplet.labelling.server.media import Media
 from audioset_triplet.labelling.server.safety import Guard
 from audioset_triplet.labelling.server.session import Session
@@ -40,13 +42,16 @@ def run(config: RatingConfig, ready: Callable[[str], None]) -> None:
         names = class_names.read(log.classes.values(), config.classes, config.ontology)
         new_questions = _new_questions(config, log, clips, names)
         guard = Guard(config.address.host, config.address.token)
-        app = App(Session(log, names), Media(clips), guard, config.workdir, config.rater)
+        session = Session(log, names)
+        loop = Loop(session, config.loop, config.workdir) if config.loop.embeddings else None
+        app = App(session, Media(clips), guard, config.workdir, config.rater, loop)
         with _listening(config.address) as listener:
             num_new = log.add_questions(new_questions)
             server = _server(app, config.address, listener)
             new = f", {counted(num_new, 'new one')}" if num_new else ""
             ready(f"{config.workdir}: {counted(len(log.questions), 'question')}{new}: {_url(config.address, listener)}")
-            _serve(server)
+            with loops.running(loop):
+                _serve(server)
 
 
 def _new_questions(config: RatingConfig, log: AnnotationLog, clips: Clips, names: ClassNames) -> List[Question]:

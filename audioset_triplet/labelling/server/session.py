@@ -2,19 +2,24 @@
 
 All methods are for several threads. Every answer is in the file of the log before a method returns.
 
-The loop, in which a head that is trained on the ratings so far offers the next questions, joins here: it adds its
-questions to the log (`AnnotationLog.add_questions`), and `next` hands them out after those that are open.
+The loop (`loop`) joins here: it takes the ratings so far, and adds the questions that it offers to the log. `next`
+hands these out before the others, the latest offer first, also after a restart.
 """
 
 import collections
+import dataclasses
 import threading
 import time
-from typing import Any, Deque, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from audioset_triplet.config.voting import VotingConfig
+from audioset_triplet.detection import rated_examples
+from audioset_triplet.detection.rated_examples import Rated
 from audioset_triplet.labelling.annotation_log import AlreadyAnswered, AnnotationLog
 from audioset_triplet.labelling.class_names import ClassNames
 from audioset_triplet.labelling.events import Answer, Question
 
+_OFFER = "offer"  # in the details of a candidate: the number of the offer
 _NUM_FOLLOWING = 2  # questions that the page may fetch in advance
 _NUM_COMPLETIONS = 12
 _NUM_RATED = 20  # latest answers, whose times give the rate
@@ -38,6 +43,7 @@ class Session:
         self._names = names
         self._lock = threading.Lock()
         self._times: Dict[str, Deque[float]] = {}  # rater -> when the latest answers came
+        self._offered = _offers(log)
         self._seen_labels = {label: None for answer in log.answers.values() for label in answer.added}
 
     def question(self, number: int) -> Question:
@@ -90,6 +96,41 @@ class Session:
             undone = {"ratings": dict(answer.ratings), "added": list(answer.added), "comment": answer.comment}
             return {**self._next(rater, answer.question), "undone": undone}
 
+    @property
+    def num_questions(self) -> int:
+        """How many questions the log has."""
+        with self._lock:
+            return len(self._log.questions)
+
+    def rated(self, voting: VotingConfig) -> Rated:
+        """The ratings that votes decide so far."""
+        with self._lock:
+            return rated_examples.of_log(self._log, voting)
+
+    def asked(self, label: str) -> Dict[str, List[Tuple[float, float]]]:
+        """Clip id -> the intervals in which raters are asked about a label, or what there is; in seconds."""
+        intervals: Dict[str, List[Tuple[float, float]]] = {}
+        with self._lock:
+            for question in self._log.questions.values():
+                if label in question.labels or not question.labels:
+                    start, end = question.start_seconds, question.end_seconds
+                    times = (start or 0.0, float("inf") if end is None else end)
+                    intervals.setdefault(question.clip_id, []).append(times)
+        return intervals
+
+    def offer(self, questions: Sequence[Question]) -> int:
+        """Adds questions that are to come next, and returns how many are new.
+
+        Raises:
+            UserError: the log cannot be written.
+        """
+        with self._lock:
+            offer = 1 + max(self._offered, default=0)
+            first = 1 + max(self._log.questions, default=-1)
+            num_new = self._log.add_questions([_of_offer(question, offer) for question in questions])
+            self._offered[offer] = list(range(first, first + num_new))
+            return num_new
+
     def completions(self, text: str) -> List[Dict[str, Any]]:
         """Names for what a rater has typed, with what is known of them."""
         with self._lock:
@@ -101,13 +142,19 @@ class Session:
 
     def _next(self, rater: str, first: Optional[int] = None) -> Dict[str, Any]:
         numbers = [] if first is None else [first]
-        for number in self._log.open_questions(rater):
+        for number in self._open_questions(rater):
             if len(numbers) > _NUM_FOLLOWING:
                 break
-            if number != first:
+            if number not in numbers:
                 numbers.append(number)
         question = self._described(numbers[0]) if numbers else None
         return {"question": question, "following": numbers[1:], "progress": self._progress(rater)}
+
+    def _open_questions(self, rater: str) -> Iterator[int]:
+        """Those of offers, the latest offer first, then the others; the questions of offers come twice."""
+        for offer in sorted(self._offered, reverse=True):
+            yield from (number for number in self._offered[offer] if self._log.answer_of(number, rater) is None)
+        yield from self._log.open_questions(rater)
 
     def _described(self, number: int) -> Dict[str, Any]:
         question = self._log.questions[number]
@@ -166,6 +213,21 @@ class Session:
         if self._log.clustering is not None and unknown and not question.labels:
             raise BadRequest(f"{unknown[0]} is none of the classes of this log, which clusters get as labels")
         return tuple(name for name in dict.fromkeys(names) if name not in question.labels)
+
+
+def _of_offer(question: Question, offer: int) -> Question:
+    """A question that says to which offer it belongs."""
+    candidates = (dataclasses.replace(one, details={**one.details, _OFFER: offer}) for one in question.candidates)
+    return dataclasses.replace(question, candidates=tuple(candidates))
+
+
+def _offers(log: AnnotationLog) -> Dict[int, List[int]]:
+    """Number of an offer -> its questions."""
+    offers: Dict[int, List[int]] = {}
+    for number, question in log.questions.items():
+        for offer in {one.details[_OFFER] for one in question.candidates if _OFFER in one.details}:
+            offers.setdefault(offer, []).append(number)
+    return offers
 
 
 def checked_rater(name: Any) -> str:

@@ -3,6 +3,7 @@
 import { begin, get, newKey, post } from "./api.js";
 import { Keys } from "./keys.js";
 import { LabelField } from "./labels.js";
+import { LoopPanel } from "./loop.js";
 import { Player } from "./player.js";
 
 const RATINGS = { present: "PRESENT", not_present: "NOT_PRESENT", unsure: "UNSURE", not_acoustic: "NOT_ACOUSTIC" };
@@ -10,7 +11,7 @@ const TITLES = { present: "Present", not_present: "Not present", unsure: "Unsure
 const CHECKS = ["at-once", "by-itself"];
 
 const element = (id) => document.getElementById(id);
-const screens = ["start", "finished", "question"].map(element);
+const screens = ["start", "finished", "question", "loop"].map(element);
 
 let rater = "";
 let question = null; // the one on the screen
@@ -19,7 +20,7 @@ let current = 0; // the candidate that the next key rates
 let key = ""; // of the answer to it
 let shownAt = 0;
 let isBusy = false; // a request that changes something is on its way
-let player, keys, field;
+let player, keys, field, panel; // the panel of the loop, if the server has one
 
 function tell(text) {
   element("message").textContent = text;
@@ -204,9 +205,31 @@ const ACTIONS = {
   ...Object.fromEntries(Object.keys(RATINGS).map((action) => [action, () => rate(action)])),
 };
 
+function openPanel() {
+  if (!panel) tell("Start the server with --embeddings to train a head here.");
+  else if (panel.isOpen) goOn();
+  else if (rater) {
+    player.stop();
+    tell("");
+    showScreen("loop");
+    panel.open();
+  }
+}
+
+// From the panel to the question that comes next.
+async function goOn() {
+  panel.close();
+  try {
+    show(await get("/api/next", { rater }));
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
 function run(action) {
-  if (action === "undo") {
-    if (rater) change("/api/undo", { key: newKey() });
+  if (action === "head") openPanel();
+  else if (action === "undo") {
+    if (rater && !panel?.isOpen) change("/api/undo", { key: newKey() });
   } else if (action === "settings") element("settings").showModal();
   else if (!element("question").hidden && !isBusy) ACTIONS[action]();
 }
@@ -263,6 +286,14 @@ async function main() {
   const session = await begin();
   listen();
   keys = new Keys(session.keys, run);
+  if (session.has_loop) {
+    const offered = async (added) => {
+      await goOn();
+      element("status").textContent = `${added} clips come next.`;
+    };
+    panel = new LoopPanel({ tell, offered });
+    for (const button of document.querySelectorAll("[data-action=head]")) button.hidden = false;
+  }
   field = new LabelField({ submit, unknown: () => rate("unsure") });
   player = new Player(tell);
   const name = new URLSearchParams(location.search).get("rater") || session.rater;
