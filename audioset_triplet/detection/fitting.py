@@ -17,7 +17,7 @@ from audioset_triplet.store.heads import Layers
 
 # Inverse strength of the L2 penalty of a logistic regression (scikit-learn's C), on inputs of unit variance. Chosen on
 # fold 3 of ESC-50, with ratings of folds 1 and 2.
-_LOGISTIC_C = 0.01
+LOGISTIC_C = 0.01
 _MAX_ITERATIONS = 1000
 
 
@@ -50,7 +50,7 @@ def _logistic(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> T
     from sklearn.linear_model import LogisticRegression
 
     rows = weights > 0
-    model = LogisticRegression(C=_LOGISTIC_C, max_iter=_MAX_ITERATIONS)
+    model = LogisticRegression(C=LOGISTIC_C, max_iter=_MAX_ITERATIONS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs[rows], targets[rows], weights[rows])
