@@ -9,15 +9,19 @@ from hypothesis import strategies as st
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.asking import AskConfig
+from audioset_triplet.config.detection import RatedHeadConfig
+from audioset_triplet.detection import rated_head
 from audioset_triplet.errors import UserError
 from audioset_triplet.labelling import asking, log_folder, screens, selection_by_score
-from audioset_triplet.store import questions
+from audioset_triplet.store import heads, questions
 from audioset_triplet.store.questions import NEAR_SCORE, TOP, UNCERTAIN
 from audioset_triplet.store.scores import ClipScores
 from audioset_triplet.store.scores import write as write_scores
 from audioset_triplet.store.window_scores import ScoredClip, ScoreInfo, write_part
 from tests import clustered
+from tests.detection import rated
 from tests.reference import selection_by_score as reference
+from tests.search import stores
 
 DISTANCES = {TOP: lambda p: -p, UNCERTAIN: lambda p: abs(p - 0.5), NEAR_SCORE: lambda p: abs(p - 0.25)}
 _quarters = st.integers(0, 4).map(lambda number: number / 4)
@@ -131,4 +135,52 @@ def test_a_file_of_questions_loses_what_was_asked(tmp_path):
     assert rows(asking.ask(config)) == [("a", (1, 2), "dog"), ("b", None, "")]
     assert len(asking.ask(dataclasses.replace(config, budget=1))) == 1
     with pytest.raises(UserError, match="--source=cluster needs --assignments"):
-        asking.ask(dataclasses.replace(config, source="cluster"))
+        asking.ask(AskConfig(source="cluster"))
+
+
+def test_a_file_of_questions_keeps_its_sources(tmp_path):
+    path = tmp_path / "candidates.csv"
+    path.write_text(
+        "segment_id,start_time_seconds,end_time_seconds,label,score,source\na,0,1,dog,0.5,mined\nb,0,1,dog,,\n"
+    )
+    asked = asking.ask(AskConfig(source="file", questions=str(path)))
+    assert asked.sources.tolist() == ["mined", "file"]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(source="top", near=0.4), "--near has no effect with --source=top: it is for near_score"),
+        (dict(source="file", unit="clips"), "--unit has no effect with --source=file"),
+        (dict(source="cluster", per_class=3), "--per_class has no effect with --source=cluster"),
+        (dict(source="random", assignments="x"), "--assignments has no effect with --source=random"),
+        (dict(source="uncertain", questions="x"), "--questions has no effect"),
+        (dict(source="top", member="probable"), "--member has no effect"),
+        (dict(scores="x", head="y", embeddings="z"), "give one"),
+        (dict(head="y"), "give both"),
+        (dict(head="y", embeddings="z", unit="clips"), "--unit=clips needs --scores"),
+    ],
+)
+def test_flags_of_another_source_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        AskConfig(**options)
+
+
+def test_a_head_scores_the_windows_of_a_store(tmp_path):
+    planted = rated.archive(tmp_path / "store", num_clips=20)
+    log = rated.write_log(tmp_path / "labels", rated.ratings_of(planted, list(planted)[:10]))
+    head = rated_head.of_workdir(log, str(tmp_path / "store"), RatedHeadConfig()).head
+    heads.write(str(tmp_path / "head.npz"), head)
+    config = AskConfig(head=str(tmp_path), embeddings=str(tmp_path / "store"), labels=("dog",), per_class=3)
+    asked = asking.ask(config)
+    vectors = {
+        (one["clip_id"], round(float(one["start"]), 3)): one["vector"] for one in stores.rows(tmp_path / "store")
+    }
+    scores = {where: head.scores(vector[None])[0, 1] for where, vector in vectors.items()}
+    assert asked.scores[0] == pytest.approx(max(scores.values()), abs=1e-6) and len(set(asked.clip_ids)) == 3
+    for clip_id, start, end, score in zip(asked.clip_ids, asked.start_seconds, asked.end_seconds, asked.scores):
+        assert scores[clip_id, start] == pytest.approx(score, abs=1e-6) and end == pytest.approx(start + rated.HOP)
+    assert asked.details[0] == {"head": head.id}
+    stores.write(tmp_path / "other", {"a/1/x": np.eye(rated.SIZE)}, model="other")
+    with pytest.raises(UserError, match="has the embeddings of other"):
+        asking.ask(dataclasses.replace(config, embeddings=str(tmp_path / "other")))

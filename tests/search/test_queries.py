@@ -81,7 +81,8 @@ def test_a_sound_file_finds_itself_in_the_store_of_its_archive(tmp_path):
     assert [row["clip_id"] for row in rows[:2]] == ["003.wav", "003.wav"] and rows[0]["query"] == str(query)
     assert rows[2]["clip_id"] == "007.wav" and rows[2]["cosine"] > 0.999
     assert rows[2]["start_seconds"] == pytest.approx(35 * 0.96)  # the last window that has begun at 33.7 s
-    with open(tmp_path / "hits" / "hits.csv", newline="", encoding="utf-8") as file:
+    assert (tmp_path / "hits" / "hits.csv").read_bytes().startswith(b"\xef\xbb\xbfquery,")
+    with open(tmp_path / "hits" / "hits.csv", newline="", encoding="utf-8-sig") as file:
         table = list(csv.DictReader(file))
     assert [(row["clip_id"], row["rank"]) for row in table[:2]] == [("003.wav", "1"), ("003.wav", "2")]
     assert float(table[0]["cosine"]) == pytest.approx(rows[0]["cosine"], abs=1e-6)

@@ -105,7 +105,7 @@ class Loop:
         if source not in SOURCES or type(count) is not int or not 0 < count <= _MOST_OFFERED:
             raise BadRequest(f"an offer has a source ({', '.join(SOURCES)}) and a count of at most {_MOST_OFFERED}")
         with self._condition:
-            if label not in {one.name for one in self._qualities}:
+            if label not in [one.name for one in self._qualities]:
                 raise BadRequest(f"nobody has rated the class {label!r}")
             if self._pools is None:
                 raise Conflict("the archive is not scored yet: wait a moment")
@@ -188,7 +188,7 @@ class Loop:
 
     def _described(self) -> Dict[str, Any]:
         return {
-            "phase": self._phase,
+            "phase": _TRAINING if self._is_wanted else self._phase,
             "progress": round(self._progress, 3),
             "error": self._error,
             "num_new": self._num_new,

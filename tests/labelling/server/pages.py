@@ -9,11 +9,14 @@ import numpy as np
 import soundfile
 from werkzeug.test import Client
 
+from audioset_triplet.config.detection import LoopConfig
 from audioset_triplet.labelling import log_folder
 from audioset_triplet.labelling.annotation_log import AnnotationLog
 from audioset_triplet.labelling.class_names import ClassNames
+from audioset_triplet.labelling.server import loop as loops
 from audioset_triplet.labelling.server.app import App
 from audioset_triplet.labelling.server.clip_audio import FolderClips
+from audioset_triplet.labelling.server.loop import Loop
 from audioset_triplet.labelling.server.media import Media
 from audioset_triplet.labelling.server.safety import HEADER, Guard
 from audioset_triplet.labelling.server.session import Session
@@ -47,6 +50,7 @@ class Page:
     log: AnnotationLog
     guard: Guard
     client: Client
+    loop: Optional[Loop]
 
     def get(self, path: str, **headers: str) -> Any:
         return self.client.get(path, headers={"Host": HOST, **headers})
@@ -61,13 +65,24 @@ class Page:
 
 
 @contextlib.contextmanager
-def opened(root: pathlib.Path, questions: Any, names: Optional[ClassNames] = None, token: str = "") -> Iterator[Page]:
+def opened(
+    root: pathlib.Path,
+    questions: Any,
+    names: Optional[ClassNames] = None,
+    token: str = "",
+    loop: Optional[LoopConfig] = None,
+) -> Iterator[Page]:
     """A page over the clips of `write_tones(root / "audio")`, with its log in root/w."""
-    with log_folder.open_or_create(str(root / "w"), None, {}) as log:
+    workdir = str(root / "w")
+    if not (root / "audio").exists():
+        write_tones(root / "audio", 1)
+    with log_folder.open_or_create(workdir, None, {}) as log:
         log.add_questions(questions)
         guard = Guard("127.0.0.1" if not token else "0.0.0.0", token)
-        media = Media(FolderClips(str(root / "audio")))
-        yield Page(log, guard, Client(App(Session(log, names or ClassNames([])), media, guard, str(root / "w"))))
+        session, media = Session(log, names or ClassNames([])), Media(FolderClips(str(root / "audio")))
+        running = Loop(session, loop, workdir) if loop else None
+        with loops.running(running):
+            yield Page(log, guard, Client(App(session, media, guard, workdir, loop=running)), running)
 
 
 @contextlib.contextmanager
