@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from audioset_triplet.config.options import Config, option
+from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.voting import VotingConfig
 
 LOGISTIC, FC = "logistic", "fc"
@@ -62,3 +62,7 @@ class LoopConfig(Config):
     )
     train_every: int = option(20, "Train by itself after so many new answers. 0: only when asked to.", at_least=0)
     head: RatedHeadConfig = dataclasses.field(default_factory=RatedHeadConfig)
+
+    def check_rules(self) -> None:
+        is_given = self.head != RatedHeadConfig() or self.train_every != type(self).train_every
+        require(bool(self.embeddings) or not is_given, "flags of the head and --train_every need --embeddings.")

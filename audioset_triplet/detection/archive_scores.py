@@ -47,7 +47,8 @@ def write(head: Head, head_path: str, folder: str, where: Where) -> None:
     window_parts.require_kind(where.folder, ScoreInfo.KIND)
     paths = embedding_parts.part_paths(folder)
     names = {f"{ScoreInfo.KIND}-{index:05d}.parquet": path for index, path in enumerate(paths)}
-    passes.keep(names, {"head": head.id}, functools.partial(_write_part, head=head), where)
+    settings = {"head": head.id, "window_seconds": head.info.window_seconds, "hop_seconds": head.info.hop_seconds}
+    passes.keep(names, settings, functools.partial(_write_part, head=head), where)
 
 
 def info_of(head: Head) -> ScoreInfo:

@@ -6,6 +6,7 @@ import numpy as np
 
 import audioset_triplet
 from audioset_triplet.config.detection import RatedHeadConfig
+from audioset_triplet.config.options import require
 from audioset_triplet.detection import cross_validation, rated_examples
 from audioset_triplet.detection.rated_examples import Examples, Rated, WindowCache
 from audioset_triplet.errors import UserError
@@ -106,6 +107,8 @@ def given(path: str, workdir: str, folder: str, config: RatedHeadConfig) -> Trai
         )
     if not path:
         return of_workdir(workdir, folder, config)
+    asked = RatedHeadConfig(precision=config.precision, confidence=config.confidence)
+    require(config == asked, "--head is trained already: flags of its training have no effect on it.")
     head = heads.read(path)
     head.require_same_model(embeddings.read_info(folder), folder, path)
     return Trained(head, [f"{counted(len(head.ratings.columns), 'rating')}, by {path}"])

@@ -132,6 +132,8 @@ def test_bad_inputs_are_one_line(root, tmp_path):
     assert "no threshold reaches a precision of 0.999" in line and "--threshold" in line
     result = score(root, output, workdir=root / "labels", precision=0.999, confidence=0.999, threshold=0.5)
     assert result.returncode == 0 and "threshold 0.500" in result.stdout, result.stderr
+    line = processes.error_of(score(root, output, head=output, classifier="fc"))
+    assert "--head is trained already" in line
     stores.write(tmp_path / "other", {"a/1/x": np.eye(rated.SIZE)}, model="other")
     line = processes.error_of(score(root, output, head=output, embeddings=tmp_path / "other"))
     assert "has the embeddings of other" in line

@@ -39,9 +39,17 @@ def test_all_formats_say_the_same(tmp_path):
         (row,) = csv.DictReader(file, delimiter="\t")
     assert list(row) == list(detections.RAVEN_COLUMNS)
     assert row == {
-        **{"Selection": "1", "View": "Spectrogram 1", "Channel": "1", "Begin Time (s)": "3600.500000"},
-        **{"End Time (s)": "3601.460000", "Low Freq (Hz)": "50", "High Freq (Hz)": "8000", "Begin File": "b.wav"},
-        **{"File Offset (s)": "3600.500000", "Class": "dog", "Score": "1.000000"},
+        "Selection": "1",
+        "View": "Spectrogram 1",
+        "Channel": "1",
+        "Begin Time (s)": "3600.500000",
+        "End Time (s)": "3601.460000",
+        "Low Freq (Hz)": "50",
+        "High Freq (Hz)": "8000",
+        "Begin File": "b.wav",
+        "File Offset (s)": "3600.500000",
+        "Class": "dog",
+        "Score": "1.000000",
     }
 
 

@@ -8,7 +8,7 @@ after every few new answers, and when the server starts with a head, or with rat
 import contextlib
 import os
 import threading
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -37,17 +37,18 @@ _IDLE, _TRAINING, _SCORING = "idle", "training", "scoring"
 class Loop:
     """The thread, and what is known so far; for several threads."""
 
-    def __init__(self, session: Session, config: LoopConfig, workdir: str) -> None:
+    def __init__(self, session: Session, config: LoopConfig, workdir: str, clip_ids: Collection[str]) -> None:
         """
         Args:
             session: the ratings, and where questions go.
             config: the embeddings, and the head.
             workdir: where head.npz is kept.
+            clip_ids: the clips that the page can play; others are not offered.
 
         Raises:
             UserError: no such embeddings; a damaged head, or one of other embeddings.
         """
-        self._session, self._config = session, config
+        self._session, self._config, self._clip_ids = session, config, frozenset(clip_ids)
         self._head_path = heads.path_in(workdir)
         self._cache = WindowCache(config.embeddings)
         store = embeddings.read_info(config.embeddings)
@@ -115,12 +116,13 @@ class Loop:
         questions: List[Question] = []
         for row in rows:
             times = (round(row.start_seconds, 3), round(row.start_seconds + self._window_seconds, 3))
-            if len(questions) < count and not _is_near(times, asked.get(row.clip_id, [])):
+            is_playable = row.clip_id in self._clip_ids
+            if is_playable and len(questions) < count and not _is_near(times, asked.get(row.clip_id, [])):
                 asked.setdefault(row.clip_id, []).append(times)
                 candidate = Candidate(label, None if row.score is None else round(row.score, 6), source, details)
                 questions.append(Question(row.clip_id, *times, (candidate,)))
         if not questions:
-            raise Conflict("nothing is left to ask of this kind: train again, or choose another")
+            raise Conflict("nothing is left to offer of this kind: train again, or choose another")
         return self._session.offer(questions)
 
     def _want(self) -> None:

@@ -43,7 +43,7 @@ def run(config: RatingConfig, ready: Callable[[str], None]) -> None:
         new_questions = _new_questions(config, log, clips, names)
         guard = Guard(config.address.host, config.address.token)
         session = Session(log, names)
-        loop = Loop(session, config.loop, config.workdir) if config.loop.embeddings else None
+        loop = Loop(session, config.loop, config.workdir, clips.clip_ids) if config.loop.embeddings else None
         app = App(session, Media(clips), guard, config.workdir, config.rater, loop)
         with _listening(config.address) as listener:
             num_new = log.add_questions(new_questions)

@@ -15,6 +15,7 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence
 from audioset_triplet.config.voting import VotingConfig
 from audioset_triplet.detection import rated_examples
 from audioset_triplet.detection.rated_examples import Rated
+from audioset_triplet.labelling import votes
 from audioset_triplet.labelling.annotation_log import AlreadyAnswered, AnnotationLog
 from audioset_triplet.labelling.class_names import ClassNames
 from audioset_triplet.labelling.events import Answer, Question
@@ -108,14 +109,15 @@ class Session:
             return rated_examples.of_log(self._log, voting)
 
     def asked(self, label: str) -> Dict[str, List[Tuple[float, float]]]:
-        """Clip id -> the intervals in which raters are asked about a label, or what there is; in seconds."""
-        intervals: Dict[str, List[Tuple[float, float]]] = {}
+        """Clip id -> the intervals that raters are asked about a label, or have added it to; in seconds."""
         with self._lock:
-            for question in self._log.questions.values():
-                if label in question.labels or not question.labels:
-                    start, end = question.start_seconds, question.end_seconds
-                    times = (start or 0.0, float("inf") if end is None else end)
-                    intervals.setdefault(question.clip_id, []).append(times)
+            pairs = {(question.interval, one) for question in self._log.questions.values() for one in question.labels}
+            pairs.update(votes.of_log(self._log))
+        intervals: Dict[str, List[Tuple[float, float]]] = {}
+        for (clip_id, start, end), one in pairs:
+            if one == label:
+                times = (0.0 if start is None else start / 1000, float("inf") if end is None else end / 1000)
+                intervals.setdefault(clip_id, []).append(times)
         return intervals
 
     def offer(self, questions: Sequence[Question]) -> int:

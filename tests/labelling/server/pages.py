@@ -80,7 +80,7 @@ def opened(
         log.add_questions(questions)
         guard = Guard("127.0.0.1" if not token else "0.0.0.0", token)
         session, media = Session(log, names or ClassNames([])), Media(FolderClips(str(root / "audio")))
-        running = Loop(session, loop, workdir) if loop else None
+        running = Loop(session, loop, workdir, [f"sub/{number}.wav" for number in range(40)]) if loop else None
         with loops.running(running):
             yield Page(log, guard, Client(App(session, media, guard, workdir, loop=running)), running)
 

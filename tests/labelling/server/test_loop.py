@@ -134,6 +134,18 @@ def test_what_is_missing_is_said(root):
         assert page.post("/api/loop/offer", {"label": "dog", "source": "random", "count": 4}).json == {"added": 4}
 
 
+def test_clips_of_what_is_it_are_offered_but_not_where_the_label_was_added(root):
+    whole = [Question(f"sub/{number}.wav", None, None, (Candidate(""),)) for number in range(NUM_CLIPS)]
+    with pages.opened(root, [*asked(), *whole], loop=config(root)) as page:
+        rate(page, range(10))
+        page.answer(10 + 11, added=["dog"])
+        page.post("/api/loop/train", {})
+        until(lambda: is_idle(page))
+        assert page.post("/api/loop/offer", {"label": "dog", "source": "top", "count": 100}).json == {"added": 29}
+        offered = {one.clip_id for one in page.log.questions.values() if one.candidates[0].source == "top"}
+        assert offered == {f"sub/{number}.wav" for number in range(10, 40)} - {"sub/11.wav"}
+
+
 @pytest.mark.parametrize(
     "values",
     [{}, {"label": "dog"}, {"label": "dog", "source": "file", "count": 1}, {"source": "top", "count": 1}]
@@ -165,14 +177,14 @@ def test_bad_inputs_of_a_loop(root):
     with pages.opened(root, asked()) as page:
         assert page.get("/api/loop").status_code == 404 and not page.get("/api/session").json["has_loop"]
     with pytest.raises(UserError, match="no such folder of embeddings"):
-        Loop(None, LoopConfig(embeddings=str(root / "nowhere")), str(root))  # type: ignore[arg-type]
+        Loop(None, LoopConfig(embeddings=str(root / "nowhere")), str(root), [])
     with pages.opened(root, [], loop=config(root)) as page:
         rate(page, range(10))
         page.post("/api/loop/train", {})
         until(lambda: (root / "w" / "head.npz").exists())
     other = LoopConfig(embeddings=str(write_store(root / "other", model="other")))
     with pytest.raises(UserError, match="has the embeddings of other"):
-        Loop(None, other, str(root / "w"))  # type: ignore[arg-type]
+        Loop(None, other, str(root / "w"), [])
 
 
 def test_a_loop_ends_with_its_block(root):
