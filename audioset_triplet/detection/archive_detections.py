@@ -45,9 +45,11 @@ class ArchiveDetections:
         for one in self.qualities:
             if one.name in self.found and one.threshold:
                 found, threshold = self.found[one.name], one.threshold
-                precision = "precision not known"
+                precision = "precision of windows not known"
                 if threshold.precision is not None:
-                    precision = f"precision {threshold.precision:.2f} ({threshold.low:.2f} to {threshold.high:.2f})"
+                    precision = (
+                        f"precision of windows {threshold.precision:.2f} ({threshold.low:.2f} to {threshold.high:.2f})"
+                    )
                 lines.append(
                     f"{one.name}: {counted(found.num_events, 'detection')}, {found.seconds / 3600:.2f} h, "
                     f"threshold {threshold.score:.3f}, {precision}"

@@ -1,4 +1,4 @@
-"""The precision of detections at a threshold, as ratings say it, with an interval.
+"""The precision of the windows of an archive that reach a threshold, as ratings say it, with an interval.
 
 Ratings are mostly of what scored high. Such a rating stands for fewer windows of the archive than one of what scored
 low, and a plain share of ratings would promise too much. So each rating weighs as many windows of the archive as it
