@@ -227,7 +227,8 @@ def _offers(log: AnnotationLog) -> Dict[int, List[int]]:
     """Number of an offer -> its questions."""
     offers: Dict[int, List[int]] = {}
     for number, question in log.questions.items():
-        for offer in {one.details[_OFFER] for one in question.candidates if _OFFER in one.details}:
+        offer = question.candidates[0].details.get(_OFFER)
+        if type(offer) is int:  # a file of questions may have details of any kind
             offers.setdefault(offer, []).append(number)
     return offers
 

@@ -135,7 +135,10 @@ def test_what_is_missing_is_said(root):
 
 
 def test_clips_of_what_is_it_are_offered_but_not_where_the_label_was_added(root):
-    whole = [Question(f"sub/{number}.wav", None, None, (Candidate(""),)) for number in range(NUM_CLIPS)]
+    details = {"offer": ["of somebody else"]}
+    whole = [
+        Question(f"sub/{number}.wav", None, None, (Candidate("", details=details),)) for number in range(NUM_CLIPS)
+    ]
     with pages.opened(root, [*asked(), *whole], loop=config(root)) as page:
         rate(page, range(10))
         page.answer(10 + 11, added=["dog"])
@@ -176,6 +179,8 @@ def test_a_damaged_store_is_said_and_raters_go_on(root):
 def test_bad_inputs_of_a_loop(root):
     with pages.opened(root, asked()) as page:
         assert page.get("/api/loop").status_code == 404 and not page.get("/api/session").json["has_loop"]
+    with pytest.raises(UserError, match="need --embeddings"):
+        LoopConfig(train_every=5)
     with pytest.raises(UserError, match="no such folder of embeddings"):
         Loop(None, LoopConfig(embeddings=str(root / "nowhere")), str(root), [])
     with pages.opened(root, [], loop=config(root)) as page:

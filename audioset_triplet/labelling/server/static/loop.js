@@ -19,6 +19,7 @@ export class LoopPanel {
     this.opened = new Set(); // names of the classes whose charts are shown
     this.timer = null;
     this.last = "";
+    this.isBusy = false; // an offer is on its way
     element("train").addEventListener("click", () => this.train());
   }
 
@@ -60,11 +61,15 @@ export class LoopPanel {
   }
 
   async offer(label, source) {
+    if (this.isBusy) return;
+    this.isBusy = true;
     try {
       const { added } = await post("/api/loop/offer", { label, source, count: COUNT });
       this.offered(added);
     } catch (error) {
       this.tell(error.message);
+    } finally {
+      this.isBusy = false;
     }
   }
 
