@@ -1,10 +1,12 @@
 """A front end as a value: everything that the rest of the project knows about the features of a network.
 
-Shapes: L samples, N frames, W windows; one window has the shape `feature_shape`: frames by bands, (T, F), or frames by
-bands by channels, (T, F, C).
+Shapes: L samples, N frames, F bands, W windows; one window has the shape `feature_shape`: frames by bands, (T, F), or,
+with the bands in C runs as channels of an image, (T, F / C, C). Waveforms are [..., L] of one channel, else [..., L, A]
+of A; the features of A channels are [..., A, N, F], and a window of them is (A, T, F / C, C).
 """
 
 import dataclasses
+import math
 from typing import Any, Callable, Optional, Tuple
 
 import tensorflow as tf
@@ -31,14 +33,15 @@ class FrontEnd:
         window_samples: samples that the frames of one window cover.
         hop_samples: samples from the start of a window to that of the next.
         frame_samples: samples of one frame: the shortest waveform that `energies` takes.
-        feature_shape: shape of one window: (T, F) or (T, F, C).
-        energies: waveform [..., L], L >= `frame_samples` -> linear energies (not negative) of all N frames,
-            [..., N, *feature_shape[1:]], float32. `window_samples` give N = T.
-        compress: energies of any shape -> features of the same shape, such as their logarithm.
-        display_range: the features of silence and of loud audio, for the colours of a spectrogram.
-        num_channels: channels of the waveforms that it takes.
+        feature_shape: shape of one window: (T, F), (T, F / C, C), or (A, T, F / C, C).
+        energies: waveform, L >= `frame_samples` -> linear energies (not negative) of all N frames, [..., N, F],
+            float32. `window_samples` give N = T.
+        compress: energies of any shape -> the same shape, such as their logarithm.
+        display_range: what `compress` gives for the darkest and the brightest colour of a spectrogram; silence is no
+            brighter than the darkest.
+        num_channels: A, channels of the waveforms that it takes.
         band_hz: the frequency of each band, ascending, for the axis of a spectrogram; (): bands have none.
-        cut: waveform [..., L], L >= `window_samples` -> features [..., W, *feature_shape] of all whole windows, where
+        cut: waveform, L >= `window_samples` -> features [..., W, *feature_shape] of all whole windows, where
             that is faster than one window after the other; None: they are computed one by one.
     """
 
@@ -58,12 +61,16 @@ class FrontEnd:
     @property
     def num_frames(self) -> int:
         """T, frames of a window."""
-        return self.feature_shape[0]
+        return self._shape_of_channel[0]
 
     @property
     def num_bands(self) -> int:
         """F, frequency bands."""
-        return self.feature_shape[1]
+        return math.prod(self._shape_of_channel[1:])
+
+    @property
+    def _shape_of_channel(self) -> Tuple[int, ...]:
+        return self.feature_shape if self.num_channels == 1 else self.feature_shape[1:]
 
     @property
     def window_seconds(self) -> float:
@@ -73,21 +80,40 @@ class FrontEnd:
     def hop_seconds(self) -> float:
         return self.hop_samples / self.sample_rate_hz
 
+    def spectrogram(self, waveform: tf.Tensor) -> tf.Tensor:
+        """A waveform in [-1, 1], L >= `frame_samples` -> compressed energies, [..., N, F]."""
+        return self.compress(self.energies(waveform))
+
+    def arrange(self, spectrogram: tf.Tensor) -> tf.Tensor:
+        """Compressed energies [..., N, F] -> features as networks take them, [..., N, F] or [..., N, F / C, C].
+
+        Channel c of the C has the bands from c F / C on.
+        """
+        shape = self._shape_of_channel[1:]
+        if len(shape) == 1:
+            return spectrogram
+        return tf.stack(tf.split(spectrogram, shape[1], axis=-1), axis=-1)
+
+    def features_of(self, energies: tf.Tensor) -> tf.Tensor:
+        """Energies [..., N, F] -> features, as `arrange` gives them."""
+        return self.arrange(self.compress(energies))
+
     def features(self, waveform: tf.Tensor) -> tf.Tensor:
-        """[..., L] in [-1, 1], L >= `frame_samples` -> features of all frames, [..., N, *feature_shape[1:]].
+        """A waveform in [-1, 1], L >= `frame_samples` -> features of all frames, as `arrange` gives them.
 
         `window_samples` give one window, [..., *feature_shape].
         """
-        return self.compress(self.energies(waveform))
+        return self.features_of(self.energies(waveform))
 
     def windows(self, waveform: tf.Tensor) -> tf.Tensor:
-        """[..., L] in [-1, 1] -> features of all whole windows, [..., W, *feature_shape].
+        """A waveform in [-1, 1] -> features of all whole windows, [..., W, *feature_shape].
 
         An incomplete last window is dropped; of a waveform shorter than a window there is none.
         """
         if self.cut is not None:
             return self.cut(waveform)
-        return self.features(tf.signal.frame(waveform, self.window_samples, self.hop_samples))
+        axis = -1 if self.num_channels == 1 else -2
+        return self.features(tf.signal.frame(waveform, self.window_samples, self.hop_samples, axis=axis))
 
     def num_windows(self, num_samples: Any) -> tf.Tensor:
         """How many whole windows fit into signals of these lengths; at least 1, because a shorter one is padded."""

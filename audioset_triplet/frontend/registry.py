@@ -1,12 +1,13 @@
 """The front ends by name: `--front_end` of every program that trains a network.
 
-A new front end is a module beside this one and an entry in FRONT_ENDS.
+A new front end is a module beside this one and an entry in FRONT_ENDS. The three-band ones are a family, whose names
+say how long a window is and how many channels the audio has: three_band-4s-stereo.
 """
 
-from typing import Callable, Dict
+from typing import Callable, Dict, Optional
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import log_mel
+from audioset_triplet.frontend import log_mel, three_band
 from audioset_triplet.frontend.front_end import FrontEnd
 
 FRONT_ENDS: Dict[str, FrontEnd] = {"log_mel": log_mel.build()}
@@ -19,14 +20,21 @@ def by_name(name: str, spectrum: str = "auto") -> FrontEnd:
     """The front end of a name.
 
     Args:
-        name: as in FRONT_ENDS.
+        name: as in FRONT_ENDS, or of a three-band one (`three_band.settings_of_name`).
         spectrum: one of `front_end.SPECTRA`.
 
     Raises:
         UserError: the name is unknown, which names the known ones, or the front end has no such spectrum.
     """
+    settings = three_band.settings_of_name(name)
+    if settings:
+        return three_band.build(settings, spectrum)
     if name not in FRONT_ENDS:
-        raise UserError(f"--front_end={name} is not known; the front ends are {', '.join(FRONT_ENDS)}.")
+        family = ", ".join(three_band.NAMES)
+        raise UserError(
+            f"--front_end={name} is not known; the front ends are {', '.join(FRONT_ENDS)}, {family}, these with the "
+            "seconds of a window or stereo where wanted: three_band-4s-stereo."
+        )
     if spectrum == "auto":
         return FRONT_ENDS[name]
     if name not in _WITH_SPECTRUM:
@@ -34,9 +42,18 @@ def by_name(name: str, spectrum: str = "auto") -> FrontEnd:
     return _WITH_SPECTRUM[name](spectrum)
 
 
+def find(front_end_id: str) -> Optional[FrontEnd]:
+    """The front end of an id, as stored embeddings have it; None: it is not known."""
+    settings = three_band.settings_of_id(front_end_id)
+    if settings:
+        return three_band.build(settings, "auto")
+    return {front_end.id: front_end for front_end in FRONT_ENDS.values()}.get(front_end_id)
+
+
 def by_id(front_end_id: str) -> FrontEnd:
-    """The front end of an id, as stored embeddings have it; a UserError names the known ones."""
-    front_ends = {front_end.id: front_end for front_end in FRONT_ENDS.values()}
-    if front_end_id not in front_ends:
-        raise UserError(f"front end {front_end_id} is not known; the front ends are {', '.join(front_ends)}.")
-    return front_ends[front_end_id]
+    """As `find`; a UserError names the known ones."""
+    front_end = find(front_end_id)
+    if front_end is None:
+        known = ", ".join(front_end.id for front_end in FRONT_ENDS.values())
+        raise UserError(f"front end {front_end_id} is not known; the front ends are {known}, threeband-...")
+    return front_end

@@ -6,7 +6,7 @@ Shapes: L samples, W windows, K classes that are shown.
 """
 
 import dataclasses
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ _TEXT_INCHES = 0.36  # narrower cells have no number
 _LEAST_NUMBER = 0.005  # nor have cells of a lower score
 _LONGEST_NAME = 24  # characters
 _FREQUENCIES_HZ = [125 * 2.0**octave for octave in range(-1, 8)]  # that are marked
+_TICK_GAP = 0.055  # between two of them, as a share of the height
 _MOST_COLUMNS = 600  # of an overview
 _TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
 _MOST_TICKS = 10
@@ -72,7 +73,7 @@ def draw(waveform: np.ndarray, start_seconds: float, front_end: FrontEnd, rows: 
     """A part of a clip as a PNG: waveform, spectrogram and scores.
 
     Args:
-        waveform: the part, [L] at the rate of the front end, in [-1, 1].
+        waveform: the part, mono [L] at the rate of the front end, in [-1, 1].
         start_seconds: where it begins in the clip.
         front_end: of the spectrogram.
         rows: the scores of the whole clip.
@@ -159,22 +160,33 @@ def _draw_waveform(axes: Axes, waveform: np.ndarray, span: Tuple[float, float]) 
 
 
 def _draw_spectrogram(canvas: _Canvas, axes: Axes, waveform: np.ndarray, front_end: FrontEnd) -> None:
-    padded = np.pad(waveform, (0, max(0, front_end.frame_samples - len(waveform))))
-    features = front_end.features(padded).numpy()
-    features = features.reshape(*features.shape[:2], -1).mean(axis=-1)  # of several channels, their mean
+    spectrogram = images.spectrogram_of(waveform, front_end)
     quiet, loud = front_end.display_range
-    extent = (*canvas.span, -0.5, features.shape[1] - 0.5)
-    drawn = axes.imshow(features.T, origin="lower", aspect="auto", cmap="magma", vmin=quiet, vmax=loud, extent=extent)
+    extent = (*canvas.span, -0.5, spectrogram.shape[1] - 0.5)
+    drawn = axes.imshow(
+        spectrogram.T, origin="lower", aspect="auto", cmap="magma", vmin=quiet, vmax=loud, extent=extent
+    )
     axes.set_xlim(*canvas.span)
-    bands = front_end.band_hz
-    frequencies = [hz for hz in _FREQUENCIES_HZ if bands and bands[0] * 0.9 <= hz <= bands[-1] * 1.1]
-    if frequencies:
-        axes.set_yticks(np.interp(frequencies, bands, np.arange(len(bands))))
-        axes.set_yticklabels([wording.frequency(hz) for hz in frequencies])
+    ticks = frequency_ticks(front_end.band_hz)
+    if ticks:
+        axes.set_yticks(list(ticks.values()))
+        axes.set_yticklabels([wording.frequency(hz) for hz in ticks])
     else:
         axes.set_ylabel("band", fontsize=_FONT_SIZE, color=_SOFT)
     axes.tick_params(bottom=False)
     canvas.add_scale(axes, drawn, (quiet, loud), ("quiet", "loud"))
+
+
+def frequency_ticks(band_hz: Sequence[float]) -> Dict[float, float]:
+    """Frequency -> band, between those that there are: octaves, from the highest down, as far as there is room."""
+    ticks: Dict[float, float] = {}
+    gap = _TICK_GAP * len(band_hz)
+    for hz in reversed(_FREQUENCIES_HZ):
+        if band_hz and band_hz[0] * 0.9 <= hz <= band_hz[-1] * 1.1:
+            band = float(np.interp(hz, band_hz, np.arange(len(band_hz))))
+            if not ticks or band <= min(ticks.values()) - gap:
+                ticks[hz] = band
+    return ticks
 
 
 def _draw_rows(canvas: _Canvas, axes: Axes, rows: ScoreRows) -> None:

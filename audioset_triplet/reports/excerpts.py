@@ -48,8 +48,7 @@ def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str, audio: str
     from audioset_triplet.frontend import registry
     from audioset_triplet.reports import images
 
-    known = {front_end.id: front_end for front_end in registry.FRONT_ENDS.values()}
-    front_end = known.get(front_end_id, registry.FRONT_ENDS["log_mel"])
+    front_end = registry.find(front_end_id) or registry.FRONT_ENDS["log_mel"]
     rate_hz = front_end.sample_rate_hz
 
     def span_seconds(excerpt: Excerpt) -> Tuple[float, float]:

@@ -17,14 +17,22 @@ _FILTERS_PER_LINE = 16
 
 
 def spectrogram(waveform: np.ndarray, front_end: FrontEnd) -> bytes:
-    """The features of a waveform [L] in [-1, 1] as a PNG: a pixel per frame and band, low bands below.
+    """The spectrogram of a waveform as a PNG: a pixel per frame and band, low bands below.
 
     One colour scale holds for all spectrograms of a front end, from silence to loud audio.
     """
-    padded = np.pad(waveform, (0, max(0, front_end.frame_samples - len(waveform))))
-    features = front_end.features(padded).numpy()
     quiet, loud = front_end.display_range
-    return colour_map.png((features.T[::-1] - quiet) / (loud - quiet), "magma")
+    return colour_map.png((spectrogram_of(waveform, front_end).T[::-1] - quiet) / (loud - quiet), "magma")
+
+
+def spectrogram_of(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """A waveform of any length in [-1, 1], mono [L] or [L, A] -> [N, F], the mean of its channels."""
+    if front_end.num_channels > 1 and waveform.ndim == 1:
+        waveform = np.stack([waveform] * front_end.num_channels, axis=-1)
+    missing = max(0, front_end.frame_samples - len(waveform))
+    padded = np.pad(waveform, [(0, missing)] + [(0, 0)] * (waveform.ndim - 1))
+    spectrograms = front_end.spectrogram(padded).numpy()
+    return spectrograms if front_end.num_channels == 1 else spectrograms.mean(axis=0)
 
 
 def of_figure(figure: Figure, num_colours: int) -> bytes:
@@ -89,7 +97,7 @@ def first_filters(model: str) -> np.ndarray:
 
 
 def mp3(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
-    """A waveform [L] as MP3."""
+    """A waveform [L], or [L, 2] of stereo, as MP3."""
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate_hz, format="MP3")
     return file.getvalue()

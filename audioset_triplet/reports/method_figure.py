@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 
 from audioset_triplet import files
+from audioset_triplet.errors import UserError
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.reports import images
 from audioset_triplet.sampling import positives
@@ -32,9 +33,17 @@ def draw(front_end: FrontEnd, seed: int) -> Figure:
     """Anchor and negative on the left, a positive of each method in the middle, the embedding space on the right.
 
     Args:
-        front_end: features [T, F] of a window.
+        front_end: of the spectrograms; of one channel.
         seed: of the synthesised audio and the noise. The same seed draws the same pixels.
+
+    Raises:
+        UserError: the front end takes several channels, or longer windows than there are in the clips.
     """
+    longest = CLIP_SECONDS - NEARBY_SECOND
+    if front_end.num_channels > 1 or front_end.window_seconds > longest:
+        raise UserError(
+            f"--front_end: the figure shows windows of one channel and at most {longest:g} s, as of three_band-1s."
+        )
     windows = _windows(front_end, seed)
     figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout=None)
     anchor = _spectrogram(figure, (0.03, 0.57, 0.2, 0.33), front_end, windows["anchor"])
@@ -67,7 +76,7 @@ def save(figure: Figure, path: str) -> None:
 
 
 def _windows(front_end: FrontEnd, seed: int) -> Dict[str, np.ndarray]:
-    """Log features [T, F] of anchor, negative and one positive of each method."""
+    """Spectrograms [T, F] of anchor, negative and one positive of each method."""
     num_samples = int(CLIP_SECONDS * front_end.sample_rate_hz)
 
     def energies(sound: str, second: float) -> tf.Tensor:

@@ -14,7 +14,7 @@ from audioset_triplet.reports.page import Report
 
 _UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"), (1, ""))
 _TITLES = ("layers", "weights", "published", "ratio", "multiplications", "published", "ratio", "windows/s")
-_NAME_WIDTH = 16  # of the first column, in characters
+_NAME_WIDTH = 20  # of the first column, in characters
 UNKNOWN = "–"
 
 

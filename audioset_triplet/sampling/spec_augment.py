@@ -15,21 +15,22 @@ import tensorflow as tf
 from audioset_triplet.sampling import draws
 
 
-def mask(features: tf.Tensor, num_masks: int, max_width: int, axis: int, seed: tf.Tensor) -> tf.Tensor:
+def mask(spectrograms: tf.Tensor, num_masks: int, max_width: int, axis: int, seed: tf.Tensor) -> tf.Tensor:
     """Masks each window of a batch on its own.
 
     Args:
-        features: float32 [B, T, F] or [B, T, F, channels]; the mean is that of a channel.
+        spectrograms: float32 [B, T, F], or [B, A, T, F] of A audio channels, which have the same masks, and means of
+            their own.
         num_masks: of each window.
         max_width: frames or bands of a mask, at most those that there are.
-        axis: 1 for frames, 2 for bands.
+        axis: -2 for frames, -1 for bands.
         seed: int [2].
     """
-    means = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
-    is_masked = draw_masks(features.shape[0], features.shape[axis], num_masks, max_width, seed)
-    shape = [1] * len(features.shape)
+    means = tf.reduce_mean(spectrograms, axis=[-2, -1], keepdims=True)
+    is_masked = draw_masks(spectrograms.shape[0], spectrograms.shape[axis], num_masks, max_width, seed)
+    shape = [1] * len(spectrograms.shape)
     shape[0], shape[axis] = is_masked.shape
-    return tf.where(tf.reshape(is_masked, shape), means, features)
+    return tf.where(tf.reshape(is_masked, shape), means, spectrograms)
 
 
 def draw_masks(num_windows: int, length: int, num_masks: int, max_width: int, seed: tf.Tensor) -> tf.Tensor:

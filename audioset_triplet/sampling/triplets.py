@@ -22,16 +22,16 @@ POSITIVE_WINDOW_METHODS = ("proximity", "labels")
 
 
 class TripletBatch(NamedTuple):
-    """B triplets of features, T frames by F bands.
+    """B triplets of features, each of the `feature_shape` of the front end.
 
     The group ids of a window are the ids of its recordings, and for label-based triplets of its classes too. Two
     windows that share a group id are never a negative pair. M is the number of ids per window; shorter lists repeat an
     id. An absent negative is () and not None, which tf.distribute does not pass on to workers.
     """
 
-    anchor: tf.Tensor  # float32 [B, T, F]
-    positive: tf.Tensor  # float32 [B, T, F]
-    negative: Union[tf.Tensor, Tuple[()]]  # float32 [B, T, F], or () when negatives are mined in the batch
+    anchor: tf.Tensor  # float32 [B, *feature_shape]
+    positive: tf.Tensor  # float32 [B, *feature_shape]
+    negative: Union[tf.Tensor, Tuple[()]]  # float32 [B, *feature_shape], or () when negatives are mined in the batch
     anchor_group_ids: tf.Tensor  # int64 [B, M]
     positive_group_ids: tf.Tensor  # int64 [B, M]
     method: tf.Tensor  # int32 [B], index into config.METHODS
@@ -138,9 +138,9 @@ def _single_triplets(
         [positive_of(method, slice(end - counts[method], end)) for method, end in zip(counts, ends)], axis=0
     )
     batch = TripletBatch(
-        anchor=front_end.compress(anchor),
-        positive=front_end.compress(positive),
-        negative=front_end.compress(distractor) if with_negatives else (),
+        anchor=front_end.features_of(anchor),
+        positive=front_end.features_of(positive),
+        negative=front_end.features_of(distractor) if with_negatives else (),
         anchor_group_ids=anchor_ids,
         positive_group_ids=tf.concat([positive_ids, added_ids], axis=1),
         method=methods,
@@ -186,12 +186,12 @@ def _composed_triplets(
         mixed = positives.mix(energies, tf.gather(anchor, distractors), alphas)
         shifts = positives.draw_shifts(batch_size, front_end.num_frames, config.shift_bands, shift_seed)
         noisy = positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed)
-        return front_end.compress(noisy)
+        return front_end.features_of(noisy)
 
     return TripletBatch(
         anchor=augmented(anchor, anchor_distractors, seeds[3]),
         positive=augmented(positive, positive_distractors, seeds[4]),
-        negative=front_end.compress(tf.gather(anchor, negatives)) if with_negatives else (),
+        negative=front_end.features_of(tf.gather(anchor, negatives)) if with_negatives else (),
         anchor_group_ids=all_anchor_ids,
         positive_group_ids=all_positive_ids,
         method=tf.fill([batch_size], METHODS.index(config.method)),

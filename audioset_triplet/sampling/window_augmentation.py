@@ -25,10 +25,10 @@ def require_fitting(config: AugmentationConfig, front_end: FrontEnd) -> None:
 def augment(
     waveforms: tf.Tensor, targets: tf.Tensor, front_end: FrontEnd, config: AugmentationConfig, seed: tf.Tensor
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-    """The features of augmented windows, float32 [B, T, F], and their targets.
+    """The features of augmented windows, float32 [B, *feature_shape], and their targets.
 
     Args:
-        waveforms: float32 [B, S] in [-1, 1], B static.
+        waveforms: float32 [B, S], or [B, S, A] of several channels, in [-1, 1], B static.
         targets: float32 [B, C].
         front_end: of the features.
         config: what is done; by default nothing.
@@ -43,9 +43,9 @@ def augment(
         # In frequency alone: in time windows differ by where they were drawn.
         _, bands = positives.draw_shifts(waveforms.shape[0], front_end.num_frames, config.shift_bands, shift_seed)
         energies = positives.translate(energies, tf.zeros_like(bands), bands)
-    features = front_end.compress(energies)
+    spectrograms = front_end.compress(energies)
     if config.time_masks:
-        features = spec_augment.mask(features, config.time_masks, config.time_mask_frames, 1, time_seed)
+        spectrograms = spec_augment.mask(spectrograms, config.time_masks, config.time_mask_frames, -2, time_seed)
     if config.band_masks:
-        features = spec_augment.mask(features, config.band_masks, config.band_mask_bands, 2, band_seed)
-    return features, targets
+        spectrograms = spec_augment.mask(spectrograms, config.band_masks, config.band_mask_bands, -1, band_seed)
+    return front_end.arrange(spectrograms), targets

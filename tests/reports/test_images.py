@@ -116,3 +116,13 @@ def test_a_truncated_record_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"a.tfrecord: record 1"):
         waveforms.waveforms(str(path), ["two"], seconds=1)
+
+
+def test_of_stereo_the_spectrogram_is_the_mean_of_its_channels():
+    front_end = registry.by_name("three_band_small-stereo")
+    left, right = tone(300, 0.5), tone(5000, 0.5)
+    spectrogram = images.spectrogram_of(np.stack([left, right], axis=-1), front_end)
+    mono = [images.spectrogram_of(channel, registry.by_name("three_band_small")) for channel in (left, right)]
+    assert spectrogram.shape == (32, 255)  # the bands of the three channels below each other
+    np.testing.assert_allclose(spectrogram, np.mean(mono, axis=0), atol=1e-3)
+    np.testing.assert_allclose(images.spectrogram_of(left, front_end), mono[0], atol=1e-3)  # mono on both channels

@@ -183,3 +183,12 @@ def test_an_overview_keeps_the_highest_score_of_many_windows():
     inside = image[16:48, round(left) : round(right)]
     darkest = inside.mean(axis=0).argmin() / inside.shape[1]
     assert inside.mean(axis=0).min() < 160 and darkest == pytest.approx(3141 / count, abs=0.004)
+
+
+def test_octaves_are_marked_as_far_as_there_is_room():
+    log_mel = clip_figure.frequency_ticks(LOG_MEL.band_hz)
+    assert list(log_mel) == [4000, 2000, 1000, 500, 250]
+    linear = clip_figure.frequency_ticks(registry.by_name("three_band").band_hz)  # 1023 bands of 21.5 Hz each
+    assert list(linear) == [16000, 8000, 4000, 2000, 500]
+    np.testing.assert_allclose(list(linear.values()), np.array(list(linear)) * 2048 / 44100, rtol=1e-3)
+    assert clip_figure.frequency_ticks(()) == {}

@@ -27,7 +27,8 @@ PROXIMITY = METHODS.index("proximity")
 def window_pairs(batch=16, recordings=None, has_positive_window=None, seed=0, front_end=FRONT_END):
     """Pairs of noise windows; `recordings` are the ids of each row."""
     rng = np.random.default_rng(seed)
-    pcm = rng.integers(-8000, 8000, [batch, 2, front_end.window_samples]).astype(np.int16)
+    channels = [front_end.num_channels] if front_end.num_channels > 1 else []
+    pcm = rng.integers(-8000, 8000, [batch, 2, front_end.window_samples, *channels]).astype(np.int16)
     recordings = np.arange(batch) if recordings is None else np.asarray(recordings)
     group_ids = np.repeat(recordings, 2).reshape(batch, 2, 1)
     has_positive_window = np.ones(batch, bool) if has_positive_window is None else np.asarray(has_positive_window)
@@ -296,6 +297,22 @@ def test_triplets_are_of_the_features_of_any_front_end(options):
     if config.combination == "single":
         features = TOY.features(samples.tensor_to_waveform(pairs["pcm"][:, 0])).numpy()
         np.testing.assert_allclose(triplets.anchor, features[triplets.anchor_group_ids.numpy()[:, 0]], atol=1e-5)
+
+
+@pytest.mark.parametrize("combination", ["single", "composed"])
+def test_triplets_of_stereo_are_those_of_its_channels(combination):
+    mono, stereo = (registry.by_name(f"three_band_small-0.5s{channels}") for channels in ("", "-stereo"))
+    pairs = window_pairs(8, front_end=stereo)
+    config = SamplingConfig(method="joint", combination=combination, noise_sigma=0.0, mixing_alpha=0.0, shift_bands=100)
+    triplets = sample_triplets(pairs, config, stereo, SEED, with_negatives=True)
+    of_channels = [
+        sample_triplets({**pairs, "pcm": pairs["pcm"][..., channel]}, config, mono, SEED, with_negatives=True)
+        for channel in range(2)
+    ]
+    for name in ("anchor", "positive", "negative"):
+        expected = np.stack([getattr(triplets_of_one, name) for triplets_of_one in of_channels], axis=1)
+        assert expected.shape == (8, *stereo.feature_shape)
+        np.testing.assert_allclose(getattr(triplets, name), expected, atol=1e-3)
 
 
 def test_a_shift_over_all_bands_is_refused():

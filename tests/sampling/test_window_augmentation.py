@@ -47,17 +47,17 @@ def test_masks_have_any_width_up_to_the_largest_anywhere():
     assert spec_augment.draw_masks(50, 4, 2, 4, SEED).numpy().all(axis=1).any()  # a mask may be the whole window
 
 
-@pytest.mark.parametrize("shape", [(20, 8), (20, 8, 3)])
-@pytest.mark.parametrize("axis", [1, 2])
-def test_masks_are_filled_with_the_mean_of_the_window(shape, axis):
-    features = np.random.default_rng(0).normal(size=[5, *shape]).astype(np.float32)
-    is_masked = spec_augment.draw_masks(5, shape[axis - 1], 2, 6, SEED).numpy()
+@pytest.mark.parametrize("audio_channels", [(), (2,)])
+@pytest.mark.parametrize("axis", [-2, -1])
+def test_masks_are_filled_with_the_mean_of_the_window(audio_channels, axis):
+    features = np.random.default_rng(0).normal(size=[5, *audio_channels, 20, 8]).astype(np.float32)
+    is_masked = spec_augment.draw_masks(5, features.shape[axis], 2, 6, SEED).numpy()
     found = spec_augment.mask(tf.constant(features), 2, 6, axis, SEED).numpy()
     assert is_masked.any(axis=1).sum() > 3 and not is_masked.all(axis=1).any()
     for window in range(5):
-        expected = np.moveaxis(features[window].copy(), axis - 1, 0)
-        expected[is_masked[window]] = features[window].mean(axis=(0, 1))
-        np.testing.assert_allclose(np.moveaxis(found[window], axis - 1, 0), expected, atol=1e-6)
+        expected = np.moveaxis(features[window].copy(), axis, 0)
+        expected[is_masked[window]] = features[window].mean(axis=(-2, -1))[..., np.newaxis]
+        np.testing.assert_allclose(np.moveaxis(found[window], axis, 0), expected, atol=1e-6)
 
 
 def test_by_default_windows_are_left_alone_and_all_together_depend_on_the_seed_alone():
@@ -88,6 +88,30 @@ def test_windows_are_shifted_in_frequency_alone():
         padded = np.concatenate([padding, window, padding], axis=1)
         found += [up for up in range(-2, 3) if np.allclose(features, padded[:, 2 - up : 66 - up], atol=1e-5)]
     assert len(found) == 32 and set(found) == {-2, -1, 0, 1, 2}
+
+
+def test_bands_that_are_channels_shift_and_mask_as_one_spectrogram():
+    front_end = registry.by_name("three_band_small-0.5s-stereo")
+    num_frames, per_channel = front_end.feature_shape[1:3]
+    waveforms = tf.constant(np.random.default_rng(0).uniform(-0.5, 0.5, [8, front_end.window_samples, 2]), tf.float32)
+    original, config = front_end.spectrogram(waveforms).numpy(), AugmentationConfig(shift_bands=200)
+    shifted, _ = window_augmentation.augment(waveforms, tf.zeros([8, 1]), front_end, config, SEED)
+    assert shifted.shape == (8, 2, num_frames, per_channel, 3)
+    shifted = np.concatenate(np.moveaxis(shifted.numpy(), -1, 0), axis=-1)  # the bands in one row again
+    ups = set()
+    for window, features in zip(original, shifted):
+        padded = np.pad(window, [(0, 0), (0, 0), (200, 200)], constant_values=-180)
+        fits = [up for up in range(-200, 201) if np.allclose(features, padded[..., 200 - up : 455 - up], atol=1e-4)]
+        assert len(fits) == 1  # both audio channels by the same
+        ups.update(fits)
+    assert max(map(abs, ups)) > per_channel  # beyond a channel
+
+    config = AugmentationConfig(band_masks=1, band_mask_bands=200, time_masks=1, mixup_alpha=1.0)
+    masked, _ = window_augmentation.augment(waveforms, tf.zeros([8, 1]), front_end, config, SEED)
+    masked = np.concatenate(np.moveaxis(masked.numpy(), -1, 0), axis=-1)
+    flat = masked.std(axis=2) < 1e-3  # bands that are the same in all frames
+    assert (np.abs(np.diff(np.pad(flat.astype(int), [(0, 0), (0, 0), (1, 1)]))).sum(axis=-1) <= 2).all()
+    assert flat.sum(axis=-1).max() > per_channel and (flat[:, 0] == flat[:, 1]).all()
 
 
 def test_shifts_and_masks_larger_than_a_window_are_refused():
