@@ -1,6 +1,7 @@
 """Clips -> the scores of the classifier of a run, file by file of the records."""
 
 import functools
+import math
 import os
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -21,6 +22,7 @@ from audioset_triplet.store import parquet
 from audioset_triplet.store.scores import ClipScores
 
 _WINDOWS_PER_CALL = 128
+_VALUES_PER_CALL = 1 << 22  # of features, at most: large windows need as much memory as many small ones
 _RESULTS = "_scoring"  # folder in the output, while the work goes on
 
 
@@ -108,9 +110,10 @@ def _of_file(path: str, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -
     sums: Dict[bytes, np.ndarray] = {}
     weights_of: Dict[bytes, float] = {}
     front_end = registry.by_name(trained.config.network.front_end)
-    stored = reading.read_clips([path], folds, deterministic=True)
+    stored = reading.read_clips([path], folds, deterministic=True, num_channels=front_end.num_channels)
+    batch_size = max(1, min(_WINDOWS_PER_CALL, _VALUES_PER_CALL // math.prod(front_end.feature_shape)))
     with reading.named_errors([path]), window_draws.naming_unusable_clips():
-        for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
+        for clip_ids, features, weights in windows.successive_windows(stored, front_end, batch_size):
             probabilities = _predictor(workdir, checkpoint)(features).numpy()
             for clip_id, row, weight in zip(clip_ids.numpy(), probabilities, weights.numpy()):
                 sums[clip_id] = sums.get(clip_id, np.zeros(num_classes)) + row * weight

@@ -196,7 +196,7 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
     front_end = registry.by_name(stage.network.front_end)
     window_draws.require_records(files, front_end)
     with reading.named_errors(files, with_frames), window_draws.naming_unusable_clips():
-        clips = reading.read_clips(files, config.folds, deterministic=True, with_frames=with_frames)
+        clips = reading.read_clips(files, config.folds, True, with_frames, front_end.num_channels)
         clips = clips.repeat(config.examples_per_clip)
         examples = windows.audio_visual_pairs(
             clips, front_end, config.seed, stage.terms.coincidence_seconds, image_size

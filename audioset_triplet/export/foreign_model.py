@@ -90,8 +90,7 @@ class ForeignModel:
 
     def _weights(self, windows: np.ndarray) -> np.ndarray:
         """Loudness weights [R], as those of this project's models."""
-        mono = windows if self.num_channels == 1 else np.sqrt(np.square(windows).mean(axis=-1))
-        return loudness.weights(tf.constant(mono), tf.constant([0]), self).numpy()[:, 0]
+        return loudness.weights(tf.constant(windows), tf.constant([0]), self).numpy()[:, 0]
 
     def _vectors(self, windows: np.ndarray) -> np.ndarray:
         """The windows of one call -> vectors [R, D], as the model gives them."""

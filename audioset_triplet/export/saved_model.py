@@ -10,7 +10,9 @@
 
 Samples that are not finite are not detected: `experiments.embed` rejects such files before.
 
-Shapes: B clips, L samples, W windows, T frames by F bands, D embedding size, C classes.
+Waveforms of a front end with A audio channels are [B, L, A] or [L, A].
+
+Shapes: B clips, L samples, W windows, D embedding size, C classes.
 """
 
 import glob
@@ -55,6 +57,9 @@ class WaveformModule(tf.Module):
         self._network = lambda windows: _named(network(windows, training=False))
         self._model_id = model_id
         self._front_end = front_end
+        # Traced once; every way of calling the model shares it.
+        signature = [waveform_spec(front_end, None, None), tf.TensorSpec([None], tf.int32)]
+        self._infer = tf.function(self._compute, input_signature=signature, autograph=False)
 
     @tf.function(input_signature=[], autograph=False)
     def model_id(self) -> tf.Tensor:
@@ -74,24 +79,21 @@ class WaveformModule(tf.Module):
 
     @tf.function(autograph=False)
     def __call__(self, waveform: tf.Tensor, num_samples: Optional[tf.Tensor] = None) -> Dict[str, tf.Tensor]:
-        if waveform.shape.rank == 1:
+        if waveform.shape.rank == len(waveform_spec(self._front_end, None).shape):
             waveform = waveform[tf.newaxis]
         if num_samples is None:
             num_samples = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
         return self._infer(waveform, num_samples)
 
-    # Traced once; every way of calling the model shares it.
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)], autograph=False
-    )
-    def _infer(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
+    def _compute(self, waveform: tf.Tensor, num_samples: tf.Tensor) -> Dict[str, tf.Tensor]:
         num_samples = tf.clip_by_value(num_samples, 0, tf.shape(waveform)[1])
         inside = tf.sequence_mask(num_samples, tf.shape(waveform)[1])
-        waveform = tf.where(inside, waveform, 0.0)
+        channels = list(waveform.shape[2:])
+        waveform = tf.where(inside[..., tf.newaxis] if channels else inside, waveform, 0.0)
         missing = tf.maximum(0, self._front_end.window_samples - tf.shape(waveform)[1])
-        waveform = tf.pad(waveform, [[0, 0], [0, missing]])
+        waveform = tf.pad(waveform, [[0, 0], [0, missing], *([0, 0] for _ in channels)])
 
-        windows = self._front_end.windows(waveform)  # [B, W, T, F]
+        windows = self._front_end.windows(waveform)  # [B, W, *feature_shape]
         batch, count = tf.shape(windows)[0], tf.shape(windows)[1]
         flat = tf.reshape(windows, [-1, *self._front_end.feature_shape])
         num_windows = self._front_end.num_windows(num_samples)
@@ -128,6 +130,12 @@ class ClassifierModule(WaveformModule):
         return {"indices": tf.constant(self._class_indices, tf.int64), "names": tf.constant(self._class_names)}
 
 
+def waveform_spec(front_end: FrontEnd, *shape: Optional[int]) -> tf.TensorSpec:
+    """Of waveforms [*shape], or [*shape, A] where the front end takes several channels."""
+    channels = [front_end.num_channels] if front_end.num_channels > 1 else []
+    return tf.TensorSpec([*shape, *channels], tf.float32, "waveform")
+
+
 def _named(outputs: Any) -> Dict[str, tf.Tensor]:
     """The outputs of a network by name; one alone is an embedding."""
     return outputs if isinstance(outputs, dict) else {"embedding": outputs}
@@ -162,8 +170,8 @@ def export(
     """Writes the SavedModel of a network, loads it again and compares the two.
 
     Args:
-        network: windows [B, T, F] of features -> unit embeddings [B, D]; or -> a dictionary with `scores` [B, C], from
-            0 to 1, and perhaps `embedding`.
+        network: windows [B, *feature_shape] of features -> unit embeddings [B, D]; or -> a dictionary with `scores`
+            [B, C], from 0 to 1, and perhaps `embedding`.
         folder: where to write; an older SavedModel there is replaced, anything else is left alone.
         front_end: makes the network's features.
         origin: where the weights come from, kept in model.json beside the graph.
@@ -185,10 +193,10 @@ def export(
         module: WaveformModule = ClassifierModule(network, model_id, front_end, class_names)
     else:
         module = WaveformModule(network, model_id, front_end)
-    batch = tf.TensorSpec([None, None], tf.float32, "waveform")
+    batch = waveform_spec(front_end, None, None)
     lengths = tf.TensorSpec([None], tf.int32, "num_samples")
     module.__call__.get_concrete_function(batch)
-    module.__call__.get_concrete_function(tf.TensorSpec([None], tf.float32, "waveform"))
+    module.__call__.get_concrete_function(waveform_spec(front_end, None))
     serving = module.__call__.get_concrete_function(batch, lengths)
 
     parent = os.path.dirname(os.path.abspath(folder))
@@ -225,8 +233,9 @@ def remove_leftovers(folder: str) -> None:
 def _check_parity(network: tf.keras.Model, front_end: FrontEnd, folder: str) -> None:
     """Compares the written model with the network on two clips: one fades to silence, one is shorter than a window."""
     loaded = tf.saved_model.load(folder)
-    waveform = np.random.default_rng(0).normal(0, 0.1, [2, 3 * front_end.window_samples]).astype(np.float32)
-    waveform[0] *= np.linspace(1, 0, waveform.shape[1], dtype=np.float32)
+    shape = waveform_spec(front_end, 2, 3 * front_end.window_samples).shape
+    waveform = np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32)
+    waveform[0] = (waveform[0].T * np.linspace(1, 0, shape[1], dtype=np.float32)).T
     num_samples = np.array([waveform.shape[1], front_end.window_samples // 2], np.int32)
     result = loaded(tf.constant(waveform), tf.constant(num_samples))
     waveform[1, num_samples[1] :] = 0

@@ -17,10 +17,13 @@ _BLOCKS_PER_SECOND = 100
 
 
 class Windows(Protocol):
-    """The rate and length of windows, which a `FrontEnd` has."""
+    """The rate, channels and length of windows, which a `FrontEnd` has."""
 
     @property
     def sample_rate_hz(self) -> int: ...
+
+    @property
+    def num_channels(self) -> int: ...
 
     @property
     def window_samples(self) -> int: ...
@@ -35,7 +38,8 @@ def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> 
     """The mean square of windows, to within a block of 10 ms.
 
     Args:
-        waveform: float32 [..., L] in [-1, 1], L >= `front_end.window_samples`.
+        waveform: float32 [..., L] in [-1, 1], L >= `front_end.window_samples`; of several channels [..., L, A], whose
+            squares are averaged.
         starts: int32 [W], where the windows begin.
         front_end: gives the length of a window.
 
@@ -43,8 +47,11 @@ def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> 
         float32 [..., W], of full scale.
     """
     block = block_samples(front_end)
-    length, leading = tf.shape(waveform)[-1], tf.shape(waveform)[:-1]
-    squares = tf.square(tf.reshape(waveform, [-1, length]))
+    squares = tf.square(waveform)
+    if front_end.num_channels > 1:
+        squares = tf.reduce_mean(squares, axis=-1)
+    length, leading = tf.shape(squares)[-1], tf.shape(squares)[:-1]
+    squares = tf.reshape(squares, [-1, length])
     squares = tf.pad(squares, [[0, 0], [0, -length % block]])
     num_blocks = tf.shape(squares)[-1] // block
     energies = tf.reduce_mean(tf.reshape(squares, tf.concat([leading, [num_blocks, block]], 0)), axis=-1)

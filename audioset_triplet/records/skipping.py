@@ -71,6 +71,7 @@ def read_clips(
     skipped: Optional[SkippedRecords] = None,
     shard: Tuple[int, int] = (1, 0),
     with_frames: bool = False,
+    num_channels: int = 1,
 ) -> tf.data.Dataset:
     """As `reading.read_clips`, of one of several readers, and without damaged records.
 
@@ -83,6 +84,7 @@ def read_clips(
         shard: (n, i): of n readers this is reader i, who reads every n-th file, or where there are fewer files than
             readers every n-th record of each.
         with_frames: clips have their images too (`parsing.parse_audiovisual_clip`).
+        num_channels: of the records.
     """
 
     def records_of(path: tf.Tensor, number: tf.Tensor) -> tf.data.Dataset:
@@ -99,7 +101,11 @@ def read_clips(
     if by_file:
         numbered = numbered.shard(num_readers, reader)
     records = reading.interleaved(numbered, records_of, len(files), deterministic)
-    clips = records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic)
+    clips = records.map(
+        lambda record: parse(record, num_channels),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=deterministic,
+    )
     return reading.only_folds(clips, folds)
 
 

@@ -37,7 +37,7 @@ def draw_shares(num_examples: int, alpha: float, share: float, seed: tf.Tensor) 
 
 
 def mix(waveforms: tf.Tensor, targets: tf.Tensor, shares: tf.Tensor, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Waveforms [B, S] and targets [B, C], each mixed with those of another row; of the same shapes.
+    """Waveforms [B, S] or [B, S, A] and targets [B, C], each mixed with those of another row; of the same shapes.
 
     Args:
         waveforms, targets: float32.
@@ -45,6 +45,9 @@ def mix(waveforms: tf.Tensor, targets: tf.Tensor, shares: tf.Tensor, seed: tf.Te
         seed: int [2], of the order of the second examples; an example may meet itself.
     """
     order = draws.order(waveforms.shape[0], seed)
-    shares = shares[:, tf.newaxis]
-    mixed = [shares * x + (1.0 - shares) * tf.gather(x, order) for x in (waveforms, targets)]
-    return mixed[0], mixed[1]
+
+    def mixed(x: tf.Tensor) -> tf.Tensor:
+        share = tf.reshape(shares, [-1, *(1 for _ in x.shape[1:])])
+        return share * x + (1.0 - share) * tf.gather(x, order)
+
+    return mixed(waveforms), mixed(targets)

@@ -1,8 +1,8 @@
 """Three augmentations of a window that keep its class (Jansen et al. 2018, section 3).
 
-All act on linear energies [B, T, F], float32, and return the same shape; the logarithm is taken afterwards, because
-a factor on an energy and a ratio of energies have their meaning before it. Randomness is stateless: the same `seed`
-(int [2]) gives the same result.
+All act on linear energies [B, T, F], or [B, A, T, F] of A audio channels, float32, and return the same shape; the
+logarithm is taken afterwards, because a factor on an energy and a ratio of energies have their meaning before it.
+Randomness is stateless: the same `seed` (int [2]) gives the same result.
 """
 
 from typing import Tuple, Union
@@ -13,7 +13,7 @@ from audioset_triplet.sampling import draws
 
 
 def add_noise(energies: tf.Tensor, sigma: float, seed: tf.Tensor) -> tf.Tensor:
-    """x * (1 + |eps|), eps ~ N(0, sigma^2), independent for every frame and band."""
+    """x * (1 + |eps|), eps ~ N(0, sigma^2), independent for every frame and band (and channel)."""
     eps = draws.normal(tf.shape(energies), seed, sigma)
     return energies * (1.0 + tf.abs(eps))
 
@@ -29,8 +29,12 @@ def draw_shifts(batch_size: int, num_frames: int, max_bands: int, seed: tf.Tenso
 def translate(energies: tf.Tensor, shift_frames: tf.Tensor, shift_bands: tf.Tensor) -> tf.Tensor:
     """Moves each window later by `shift_frames` [B], circularly, and up by `shift_bands` [B].
 
-    What is pushed over the edge in frequency is lost, and the vacated bands have zero energy.
+    What is pushed over the edge in frequency is lost, and the vacated bands have zero energy. Audio channels move
+    together.
     """
+    if len(energies.shape) == 4:
+        channels = tf.unstack(energies, axis=1)
+        return tf.stack([translate(channel, shift_frames, shift_bands) for channel in channels], axis=1)
     num_frames, num_bands = energies.shape[1], energies.shape[2]
     source_frames = (tf.range(num_frames) - shift_frames[:, tf.newaxis]) % num_frames  # [B, T]
     source_bands = tf.range(num_bands) - shift_bands[:, tf.newaxis]  # [B, F]
@@ -41,10 +45,11 @@ def translate(energies: tf.Tensor, shift_frames: tf.Tensor, shift_bands: tf.Tens
 
 
 def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: Union[float, tf.Tensor]) -> tf.Tensor:
-    """x_a + alpha * E(x_a) / E(x_n) * x_n, E being the sum over all frames and bands; one alpha or one per row, [B].
+    """x_a + alpha * E(x_a) / E(x_n) * x_n, E being the sum over all of a window; one alpha or one per row, [B].
 
     A silent distractor adds nothing, and nothing is added to a silent anchor.
     """
-    alpha = tf.reshape(alpha, [-1, 1, 1])
-    total, distractor_total = (tf.reduce_sum(x, axis=[1, 2], keepdims=True) for x in (energies, distractors))
+    axes = list(range(1, len(energies.shape)))
+    alpha = tf.reshape(alpha, [-1, *(1 for _ in axes)])
+    total, distractor_total = (tf.reduce_sum(x, axis=axes, keepdims=True) for x in (energies, distractors))
     return energies + alpha * tf.math.divide_no_nan(total, distractor_total) * distractors

@@ -4,7 +4,8 @@ Windows are cut before anything is computed on them, at any sample (not on a gri
 sees new ones. Silent windows (`frontend.loudness`) are avoided, because they teach nothing. Randomness is stateless:
 the windows depend on the seed and on the position in the stream alone.
 
-Shapes: L samples of a clip, S samples of a window.
+Shapes: L samples of a clip, S samples of a window. Those of A channels, [L, A] and [S, A], take the places of [L] and
+[S] where the front end has several.
 """
 
 import contextlib
@@ -93,7 +94,7 @@ def draw_starts(
 def padded(clip: Tensors, front_end: FrontEnd) -> tf.Tensor:
     """The samples of a clip, with silence after one that is shorter than a window: int16 [max(L, S)].
 
-    It fails on a clip of another sample rate.
+    It fails on a clip of another sample rate; one of other channels is not parsed.
     """
     taken = schema.format_text(front_end.sample_rate_hz, front_end.num_channels)
     advice = (
@@ -102,7 +103,8 @@ def padded(clip: Tensors, front_end: FrontEnd) -> tf.Tensor:
     has_rate = tf.equal(clip["sample_rate_hz"], front_end.sample_rate_hz)
     with tf.control_dependencies([check(has_rate, clip, "has", clip["sample_rate_hz"], advice)]):
         pcm = tf.identity(clip["pcm"])
-    return tf.pad(pcm, [[0, tf.maximum(0, front_end.window_samples - tf.size(pcm))]])
+    missing = tf.maximum(0, front_end.window_samples - tf.shape(pcm)[0])
+    return tf.pad(pcm, [[0, missing], *([0, 0] for _ in pcm.shape[1:])])
 
 
 def check(condition: tf.Tensor, clip: Tensors, *message: Any) -> tf.Operation:
@@ -113,7 +115,7 @@ def check(condition: tf.Tensor, clip: Tensors, *message: Any) -> tf.Operation:
 def _window_at(pcm: tf.Tensor, start: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     """int16 [L] -> [S], S static."""
     window = pcm[start : start + front_end.window_samples]
-    return tf.ensure_shape(window, [front_end.window_samples])
+    return tf.ensure_shape(window, [front_end.window_samples, *pcm.shape[1:]])
 
 
 def active_window(
@@ -130,7 +132,7 @@ def active_window(
         The window, int16 [S], and which draw it is, int64 [].
     """
     pcm = padded(clip, front_end)
-    starts = draw(tf.size(pcm) - front_end.window_samples + 1)
+    starts = draw(tf.shape(pcm)[0] - front_end.window_samples + 1)
     best = _most_active(pcm, front_end, starts)
     return _window_at(pcm, starts[best], front_end), best
 
@@ -148,7 +150,7 @@ def window_and_positive(
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """An active anchor and positive window: int16 [2, S], their starts int32 [2], whether there is a positive, bool."""
     pcm = padded(clip, front_end)
-    anchors, positives, have_positive = draw_starts(tf.size(pcm), front_end, max_gap_seconds, seed, NUM_DRAWS)
+    anchors, positives, have_positive = draw_starts(tf.shape(pcm)[0], front_end, max_gap_seconds, seed, NUM_DRAWS)
     best = _most_active(pcm, front_end, anchors, positives)
     starts = anchors[best], positives[best]
     return tf.stack([_window_at(pcm, start, front_end) for start in starts]), tf.stack(starts), have_positive[best]

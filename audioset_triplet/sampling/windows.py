@@ -1,6 +1,6 @@
 """Clips -> streams of windows (`window_draws`): all of them, one with its labels, or an anchor and its positive window.
 
-Shapes: S samples of a window.
+Shapes: S samples of a window; [S, A] takes the place of [S] where the front end has A channels.
 """
 
 from typing import Tuple
@@ -20,7 +20,7 @@ MAX_LABELS = 16
 
 @tf.autograph.experimental.do_not_convert
 def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: int) -> tf.data.Dataset:
-    """All windows of all clips, once: clip ids (string [B]), features [B, T, F] and loudness weights [B].
+    """All windows of all clips, once: clip ids (string [B]), features [B, *feature_shape] and loudness weights [B].
 
     Windows of a clip follow one another; an incomplete last one is dropped, a shorter clip is padded.
     """

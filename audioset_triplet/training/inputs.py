@@ -36,9 +36,9 @@ from audioset_triplet.training.pipeline import (
 
 
 class LabelledBatch(NamedTuple):
-    """B windows, as features of T frames by F bands, with the labels of their clips."""
+    """B windows, as features, with the labels of their clips."""
 
-    windows: tf.Tensor  # float32 [B, T, F]
+    windows: tf.Tensor  # float32 [B, *feature_shape]
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
     example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
 
@@ -46,7 +46,7 @@ class LabelledBatch(NamedTuple):
 class WindowBatch(NamedTuple):
     """B pairs of windows from which triplets are to be made (`sampling.triplets`), M group ids each."""
 
-    pcm: tf.Tensor  # int16 [B, 2, window samples]
+    pcm: tf.Tensor  # int16 [B, 2, window samples], of several channels [B, 2, window samples, A]
     group_ids: tf.Tensor  # int64 [B, 2, M]
     has_positive_window: tf.Tensor  # bool [B]
     example_id: tf.Tensor  # int64 [B], the hash of the id of the anchor's clip (`records.example_ids`)
@@ -56,10 +56,10 @@ class WindowBatch(NamedTuple):
 class AudioVisualBatch(NamedTuple):
     """B audio-visual pairs: a window of a recording, a positive window near it, and an image that is shown near it.
 
-    Windows are features of T frames by F bands. What a run does not use is (), as in `TripletBatch`.
+    Windows are features. What a run does not use is (), as in `TripletBatch`.
     """
 
-    windows: tf.Tensor  # float32 [B, 2, T, F]; [B, 1, T, F] where no positive window is used
+    windows: tf.Tensor  # float32 [B, 2, *feature_shape]; [B, 1, ...] where no positive window is used
     has_positive_window: tf.Tensor  # bool [B]
     recordings: tf.Tensor  # int64 [B], a hash of the recording's id
     seconds: tf.Tensor  # float32 [B, 2], where the middles of the windows lie in the recording

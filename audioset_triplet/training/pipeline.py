@@ -97,6 +97,7 @@ class Pipeline:
             self._feed.skipped,
             shard,
             with_frames,
+            self.front_end.num_channels,
         )
         return clips if self._clip_ids is None else _only_clips(clips, self._clip_ids)
 

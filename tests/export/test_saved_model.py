@@ -245,3 +245,21 @@ def test_a_difference_is_found(network, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="scores of the exported model differs"):
         saved_model.export(build_tiny_classifier(False), str(tmp_path / "wrong"), LOG_MEL, {}, CLASS_NAMES)
     assert not list(tmp_path.iterdir())
+
+
+def test_stereo_is_taken_as_samples_by_channels(tmp_path):
+    front_end = registry.by_name("three_band_small-0.5s-stereo")
+    network = build_flat_features(front_end.feature_shape, "bands")
+    folder = str(tmp_path / "stereo")
+    saved_model.export(network, folder, front_end, {"weights": "test"})  # it compares two clips with the network
+    model = tf.saved_model.load(folder)
+    assert {name: int(value) for name, value in model.front_end().items()}["num_channels"] == 2
+    clip = np.random.default_rng(0).normal(0, 0.1, [20000, 2]).astype(np.float32)
+    expected = network(front_end.windows(clip))
+    for result in (model(clip), model(clip[np.newaxis]), model(clip[np.newaxis], tf.constant([20000]))):
+        np.testing.assert_allclose(result["window_embeddings"][0], expected, atol=1e-5)
+    silenced = np.concatenate([clip[:9000], np.zeros([11000, 2], np.float32)])
+    expected = network(front_end.windows(silenced))[:1]
+    result = model(clip[np.newaxis], tf.constant([9000]))
+    np.testing.assert_allclose(result["window_embeddings"][0, :1], expected, atol=1e-5)
+    assert result["num_windows"].numpy() == [1] and (result["window_embeddings"][0, 1:].numpy() == 0).all()

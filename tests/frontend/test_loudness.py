@@ -52,3 +52,11 @@ def test_the_loudness_is_that_of_the_window_to_within_ten_milliseconds():
     expected = [np.mean(np.square(waveform[start : start + WINDOW_SAMPLES])) for start in starts]
     found = loudness.mean_squares(tf.constant(waveform, tf.float32), tf.constant(starts), FRONT_END)
     np.testing.assert_allclose(found, expected, rtol=0.03)
+
+
+def test_of_several_channels_the_squares_are_averaged():
+    stereo = registry.by_name("three_band_small-0.5s-stereo")
+    left, right = at_loudness(-20, 12000), at_loudness(-30, 12000)
+    waveform, starts = np.stack([left, right], axis=-1), tf.constant([0, 4000])
+    squares = loudness.mean_squares(tf.constant(waveform[np.newaxis], tf.float32), starts, stereo)
+    np.testing.assert_allclose(squares, [[(0.01 + 0.001) / 2] * 2], rtol=1e-4)
