@@ -95,7 +95,7 @@ def test_records_of_another_rate_are_refused_in_one_line(tmp_path):
     assert "\n" not in str(raised.value) and not (tmp_path / "run" / "config.json").exists()
 
 
-@pytest.mark.parametrize("name, option", [("front_end", "log_mel, toy"), ("architecture", "mobilenet, toy")])
+@pytest.mark.parametrize("name, option", [("front_end", "log_mel, toy"), ("architecture", "densenet121, toy")])
 def test_an_unknown_name_lists_the_known_ones(data, tmp_path, name, option):
     with pytest.raises(UserError, match=f"--{name}.*{option}"):
         triplet.train(toy_config(data, **{name: "toyy"}), str(tmp_path / "run"))

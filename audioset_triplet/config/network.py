@@ -13,7 +13,10 @@ class ResNetConfig(Config):
     """The settings of ResNets (Hershey et al. 2017, section 3)."""
 
     stem_stride: int = option(
-        1, "Stride of the first convolution of a ResNet: 1 as published, 2 for small machines.", at_least=1, at_most=2
+        1,
+        "Stride of the first convolution of resnet50: 1 as published, 2 for small machines. That of esresnet is 2.",
+        at_least=1,
+        at_most=2,
     )
     blocks: Tuple[int, ...] = option(
         (3, 4, 6, 3),
@@ -27,11 +30,15 @@ class ResNetConfig(Config):
 class NetworkConfig(Config):
     """A network on windows of audio."""
 
-    front_end: str = option("log_mel", "Features that the network takes (audioset_triplet/frontend/registry.py).")
+    front_end: str = option(
+        "log_mel",
+        "Features that the network takes: log_mel; three_band, of ESResNet, or three_band_small, the last two with "
+        "seconds of a window and stereo where wanted: three_band-4s-stereo.",
+    )
     architecture: str = option(
         "resnet50",
-        "Architecture of the network: fc, alexnet, vgg19, inception_v3, resnet50 or mobilenet "
-        "(experiments.describe_models prints how large and how fast each is).",
+        "Architecture of the network: fc, alexnet, vgg19, inception_v3, resnet50, mobilenet, esresnet, "
+        "esresnet_attention or densenet121 (experiments.describe_models prints how large and how fast each is).",
     )
     width: float = option(1.0, "Multiplier of every channel and unit count of the network.", above=0)
     batch_norm: str = option(
@@ -39,6 +46,11 @@ class NetworkConfig(Config):
         "Where batch normalization takes mean and variance from. device: each device's own part of the batch. all: the "
         "batch of all devices, so that a step does not depend on how many there are; slower.",
         ("device", "all"),
+    )
+    imagenet_weights: str = option(
+        "",
+        "Weights that the network on audio starts with: the .h5 file of keras.applications, learned on ImageNet, for "
+        "resnet50, esresnet, esresnet_attention or densenet121 on three_band. Empty: random weights.",
     )
     resnet: ResNetConfig = dataclasses.field(default_factory=ResNetConfig)
 

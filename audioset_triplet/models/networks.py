@@ -113,7 +113,15 @@ def _name(config: NetworkConfig) -> str:
 
 
 def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
-    """[B, height, width] or [B, height, width, channels] -> [B, C]."""
+    """[B, height, width], [B, height, width, channels] or [B, A, height, width, channels] -> [B, C].
+
+    A audio channels pass one after the other, so that each has statistics of its own in batch normalization; their
+    features are summed (AndreyGuzhov/ESResNet, model/esresnet.py).
+    """
+    if len(x.shape) == 5:
+        inputs = tf.keras.Input(x.shape[2:], name="audio_channel")
+        of_channel = tf.keras.Model(inputs, _features(inputs, config), name="of_channel")
+        return layers.Add(name="sum_of_channels", dtype="float32")([of_channel(x[:, a]) for a in range(x.shape[1])])
     architecture = registry.by_name(config.architecture)
     shape = tuple(x.shape[1:]) if len(x.shape) > 3 else (*x.shape[1:], 1)
     fits = len(shape) == 3 and all(side in (None, given) for side, given in zip(architecture.input_shape, shape))

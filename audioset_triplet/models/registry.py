@@ -11,7 +11,17 @@ import tensorflow as tf
 
 from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.models import alexnet, fc, inception_v3, mobilenet, resnet50, vgg19
+from audioset_triplet.models import (
+    alexnet,
+    densenet121,
+    esresnet,
+    fc,
+    inception_v3,
+    mobilenet,
+    residual_stages,
+    resnet50,
+    vgg19,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +44,16 @@ class Architecture:
     input_shape: Tuple[Optional[int], ...] = (None, None, None)  # height, width and channels that it takes; None: any
     min_size: Tuple[int, int] = (1, 1)  # height and width that it takes at least
     published: Optional[Published] = None
+    # The name of a layer in the file of keras.applications (`models.imagenet_weights`), None for a layer that it lacks.
+    imagenet_layer: Optional[Callable[[str], Optional[str]]] = None  # None: there is no such file
 
 
 def _hershey2017(weights: str, multiplications: str) -> Published:
     return Published("Hershey et al. 2017, section 3", (96, 64), 3087, weights, multiplications)
+
+
+def _guzhov2020(weights: str, multiplications: str) -> Published:
+    return Published("counted from AndreyGuzhov/ESResNet, ESC-50", (394, 341, 3), 50, weights, multiplications)
 
 
 ARCHITECTURES: Dict[str, Architecture] = {
@@ -47,10 +63,33 @@ ARCHITECTURES: Dict[str, Architecture] = {
     "inception_v3": Architecture(
         inception_v3.features, min_size=inception_v3.MIN_SIZE, published=_hershey2017("28M", "4.7B")
     ),
-    "resnet50": Architecture(resnet50.features, resnet50.name, published=_hershey2017("30M", "1.9B")),
+    "resnet50": Architecture(
+        resnet50.features,
+        resnet50.name,
+        published=_hershey2017("30M", "1.9B"),
+        imagenet_layer=residual_stages.imagenet_layer,
+    ),
     "mobilenet": Architecture(
         mobilenet.features,
         published=Published("YAMNet, README in tensorflow/models", (96, 64), 521, "3.7M", "69.2M"),
+    ),
+    "esresnet": Architecture(
+        esresnet.features,
+        esresnet.name,
+        published=_guzhov2020("23.6M", "11.4B"),
+        imagenet_layer=residual_stages.imagenet_layer,
+    ),
+    "esresnet_attention": Architecture(
+        esresnet.attention_features,
+        esresnet.name,
+        published=_guzhov2020("30.6M", "12.4B"),
+        imagenet_layer=residual_stages.imagenet_layer,
+    ),
+    "densenet121": Architecture(
+        densenet121.features,
+        min_size=densenet121.MIN_SIZE,
+        published=Published("torchvision, densenet121", (224, 224, 3), 1000, "8.0M", "2.83B"),
+        imagenet_layer=densenet121.imagenet_layer,
     ),
 }
 

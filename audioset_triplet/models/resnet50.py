@@ -17,12 +17,10 @@ Under a policy of mixed precision the last average alone is float32.
 import tensorflow as tf
 
 from audioset_triplet.config.network import NetworkConfig
+from audioset_triplet.models import residual_stages
 from audioset_triplet.models.scaled_layers import ScaledLayers
 
 layers = tf.keras.layers
-
-_STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride of the first block
-_EXPANSION = 4
 
 
 def name(config: NetworkConfig) -> str:
@@ -35,19 +33,6 @@ def features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
     net = ScaledLayers(config)
     x = net.convolution(x, net.scaled(64), 7, "stem", config.resnet.stem_stride)
     x = layers.MaxPool2D(3, 2, padding="same", name="stem_pool")(x)
-    for stage, ((channels, stride), num_blocks) in enumerate(zip(_STAGES, config.resnet.blocks), start=1):
-        for block in range(1, num_blocks + 1):
-            first_stride = stride if block == 1 else 1
-            x = _bottleneck(net, x, net.scaled(channels), first_stride, f"stage{stage}_block{block}")
+    for number, num_blocks in enumerate(config.resnet.blocks, start=1):
+        x = residual_stages.stage(net, x, number, num_blocks, strided="reduce")
     return layers.GlobalAveragePooling2D(dtype="float32", name="average_pool")(x)
-
-
-def _bottleneck(net: ScaledLayers, x: tf.Tensor, channels: int, stride: int, name: str) -> tf.Tensor:
-    output_channels = _EXPANSION * channels
-    shortcut = x
-    if stride != 1 or x.shape[-1] != output_channels:
-        shortcut = net.convolution(x, output_channels, 1, f"{name}_shortcut", stride, activate=False)
-    x = net.convolution(x, channels, 1, f"{name}_reduce", stride)
-    x = net.convolution(x, channels, 3, f"{name}_spatial")
-    x = net.convolution(x, output_channels, 1, f"{name}_expand", activate=False)
-    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))

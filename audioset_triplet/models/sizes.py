@@ -5,6 +5,7 @@ Hershey et al. 2017 print 37.3.
 """
 
 import dataclasses
+from typing import Iterator, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,11 +24,22 @@ class Size:
 
 
 def of(network: tf.keras.Model) -> Size:
-    """The size of a network, its submodels included."""
-    counted = [layer for layer in network.submodules if isinstance(layer, _COUNTED)]
-    weights = [_kernel_elements(layer) for layer in counted]
-    positions = [int(np.prod(layer.output_shape[1:-1])) for layer in counted]  # that a kernel is multiplied with
+    """The size of a network, its submodels included; what they compute counts as often as they are called."""
+    counted = list(_counted(network))
+    weights = [_kernel_elements(layer) for layer, _ in counted]
+    # That a kernel is multiplied with.
+    positions = [calls * int(np.prod(layer.output_shape[1:-1])) for layer, calls in counted]
     return Size(len(counted), sum(weights), int(np.dot(weights, positions)))
+
+
+def _counted(network: tf.keras.Model) -> Iterator[Tuple[tf.keras.layers.Layer, int]]:
+    """Each layer that counts, and how often it is called."""
+    for layer in network.layers:
+        if isinstance(layer, tf.keras.Model):
+            times = len(layer.inbound_nodes)
+            yield from ((inner, times * calls) for inner, calls in _counted(layer))
+        elif isinstance(layer, _COUNTED):
+            yield layer, 1
 
 
 def _kernel_elements(layer: tf.keras.layers.Layer) -> int:

@@ -12,7 +12,8 @@ from tests.toy_network import TOY, features
 
 SHAPE = (96, 64)
 DEEP = pytest.param("inception_v3", marks=pytest.mark.slow)  # takes seconds to build
-NAMES = ["fc", "alexnet", "vgg19", DEEP, "resnet50", "mobilenet"]
+DENSE = pytest.param("densenet121", marks=pytest.mark.slow)
+NAMES = ["fc", "alexnet", "vgg19", DEEP, "resnet50", "mobilenet", "esresnet_attention", DENSE]
 # Built in a fraction of the time.
 SMALL = dict(width=0.125, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
 
@@ -79,14 +80,15 @@ def test_every_architecture_takes_images_and_gives_float32_in_mixed_precision(na
     config = EmbeddingNetworkConfig(architecture=name, width=0.02, batch_norm="all", embedding_size=8)
     with precision.precision("mixed_bfloat16"):
         network = networks.build_image_embedding(config, image_size=64, stem_stride=2)
-    hidden = next(layer for layer in network.layers if isinstance(layer, tf.keras.layers.ReLU))
+    activations = (tf.keras.layers.ReLU, tf.keras.layers.Activation)  # the latter in DenseNet, which is a submodel
+    hidden = next(layer for layer in network.submodules if isinstance(layer, activations))
     assert hidden.compute_dtype == "bfloat16" and network.get_layer("embedding").input.dtype == tf.float32
     assert network.output.dtype == tf.float32 and network.output_shape == (None, 8)
-    norms = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    norms = [layer for layer in network.submodules if isinstance(layer, tf.keras.layers.BatchNormalization)]
     assert all(norm.synchronized for norm in norms) and bool(norms) == (name != "fc")
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg19", DEEP])
+@pytest.mark.parametrize("name", ["alexnet", "vgg19", DEEP, DENSE])
 def test_an_architecture_names_the_least_size_where_a_window_is_smaller(name):
     (height, width), config = ARCHITECTURES[name].min_size, ClassifierNetworkConfig(architecture=name, width=0.02)
     assert build_classifier(config, (height, width), 3).output_shape == (None, 3)

@@ -19,6 +19,14 @@ def test_kernels_are_counted_and_multiplied_with_each_position_of_the_output():
     assert sizes.of(network) == Size(3, 30 + 27 + 24, 30 * 12 + 27 * 2 + 24)
 
 
+def test_a_submodel_that_is_called_twice_multiplies_twice():
+    inner_inputs = tf.keras.Input([4, 4, 1])
+    inner = tf.keras.Model(inner_inputs, layers.Conv2D(2, 3, padding="same")(inner_inputs))
+    inputs = tf.keras.Input([2, 4, 4, 1])
+    network = tf.keras.Model(inputs, layers.Add()([inner(inputs[:, 0]), inner(inputs[:, 1])]))
+    assert sizes.of(network) == Size(1, 18, 2 * 18 * 16)
+
+
 @pytest.mark.parametrize(
     "printed, number, count, expected",
     [("11.2M", 11.2e6, 11_237_087, "11.2M"), ("30M", 30e6, 29_770_816, "30M"), ("1.9B", 1.9e9, 1_849_000_000, "1.8B")],

@@ -1,6 +1,7 @@
 """The layers of the architectures as their papers list them, counted by hand: no Keras.
 
-Each function gives (layers, weights, multiplications) of a classifier of windows [height, width] of one channel.
+Each function gives (layers, weights, multiplications) of a classifier of windows [height, width] of one channel, or of
+those of images, three.
 Weights are kernels; each is multiplied once for every position of its output.
 """
 
@@ -76,6 +77,49 @@ def resnet50(height, width, classes) -> Counts:
             count.convolution(channels, channels, (3, 3), size)
             inputs = count.convolution(channels, 4 * channels, (1, 1), size)
     count.dense(2048, classes)
+    return count.counts()
+
+
+def esresnet(height, width, classes, has_attention=False) -> Counts:
+    count, size, inputs = Counter(), halved((height, width)), 64
+    count.convolution(3, 64, (7, 7), size)
+    size = halved(size)
+    kernels = iter(((3, 1), (1, 5), (3, 1), (1, 5), (3, 5)))
+    for channels, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        stage_inputs = inputs
+        for block in range(blocks):
+            before, size = size, halved(size) if channels > 64 and block == 0 else size  # the 3 x 3 has the stride
+            if block == 0:
+                count.convolution(inputs, 4 * channels, (1, 1), size)
+            count.convolution(inputs, channels, (1, 1), before)
+            count.convolution(channels, channels, (3, 3), size)
+            inputs = count.convolution(channels, 4 * channels, (1, 1), size)
+        if has_attention:
+            count.convolution(1, stage_inputs, next(kernels), size)
+            count.convolution(stage_inputs, inputs, (1, 1), size)
+    if has_attention:
+        count.convolution(1, inputs, next(kernels), (1, 1))
+        count.convolution(inputs, inputs, (1, 1), (1, 1))
+    count.dense(2048, classes)
+    return count.counts()
+
+
+def esresnet_attention(height, width, classes) -> Counts:
+    return esresnet(height, width, classes, has_attention=True)
+
+
+def densenet121(height, width, classes) -> Counts:
+    count, size, inputs = Counter(), halved((height, width)), 64
+    count.convolution(3, 64, (7, 7), size)
+    size = halved(size)
+    for number_of_layers in (6, 12, 24, 16):
+        if inputs > 64:  # between two blocks
+            inputs = count.convolution(inputs, inputs // 2, (1, 1), size)
+            size = tuple(side // 2 for side in size)
+        for _ in range(number_of_layers):
+            count.convolution(inputs, 128, (1, 1), size)
+            inputs += count.convolution(128, 32, (3, 3), size)
+    count.dense(inputs, classes)
     return count.counts()
 
 

@@ -15,7 +15,8 @@ from tests.training import test_classifier, test_triplet
 from tests.training.tiny_runs import TINY_RESNET
 
 DEEP = pytest.param("inception_v3", marks=pytest.mark.slow)  # takes seconds to build
-NAMES = ["fc", "alexnet", "vgg19", DEEP, "resnet50", "mobilenet"]
+DENSE = pytest.param("densenet121", marks=pytest.mark.slow)
+NAMES = ["fc", "alexnet", "vgg19", DEEP, "resnet50", "mobilenet", "esresnet_attention", DENSE]
 SHAPE = (96, 64)
 
 
