@@ -17,7 +17,7 @@ from audioset_triplet.config.description import DescriptionConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "", "Folder for results.json and report.html. Empty: the table is printed only.")
-command_line.define_flags(DescriptionConfig, left_out=("architecture", "batch_norm"))
+command_line.define_flags(DescriptionConfig, left_out=("architecture", "batch_norm", "imagenet_weights"))
 
 
 def main() -> None:

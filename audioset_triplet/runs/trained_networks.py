@@ -11,7 +11,7 @@ from audioset_triplet.config.coincidence import CoincidenceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
-from audioset_triplet.models import coincidence, heads, networks
+from audioset_triplet.models import coincidence, heads, imagenet_weights, networks
 from audioset_triplet.runs import checkpoints, classes, manifest, objectives, run_config
 from audioset_triplet.runs.classes import Classes
 
@@ -87,7 +87,9 @@ def restore_model(workdir: str) -> TrainedModel:
 def initial_embedding(config: EmbeddingConfig) -> tf.keras.Model:
     """The embedding that a run with these settings starts from; sets the seed of the process."""
     tf.keras.utils.set_random_seed(config.training.seed)
-    return networks.build_embedding(config.network, networks.feature_shape(config.network))
+    network = networks.build_embedding(config.network, networks.feature_shape(config.network))
+    imagenet_weights.load(network, config.network)
+    return network
 
 
 def restore_classifier(workdir: str) -> TrainedClassifier:

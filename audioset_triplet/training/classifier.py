@@ -18,7 +18,7 @@ from audioset_triplet.config.classifier import ClassifierConfig, ClassifierLossC
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
-from audioset_triplet.models import networks
+from audioset_triplet.models import imagenet_weights, networks
 from audioset_triplet.plurals import counted
 from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
@@ -130,6 +130,7 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
         classes.write(workdir, known)
     print(_in_words(config.loss, known), file=sys.stderr)
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
+    imagenet_weights.load(network, config.network)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     weights = [known.positive_weights[index] for index in known.names]
     rate, seed = config.network.dropout, config.training.seed

@@ -19,7 +19,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.losses import classification
 from audioset_triplet.losses.coincidence import Timestamps, coincidence, find_pairs
-from audioset_triplet.models import heads, networks
+from audioset_triplet.models import heads, imagenet_weights, networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.runs import checkpoints, classes, run_config
 from audioset_triplet.sampling import window_draws
@@ -50,6 +50,7 @@ def build_model(config: CoincidenceConfig, labels: Optional[WeakLabels], workdir
     """
     shape = networks.feature_shape(config.network)
     submodels = build_submodels(config, shape, len(labels.class_names) if labels else 0)
+    imagenet_weights.load(submodels["network"], config.network)
     if config.terms.start_from and not checkpoints.find_latest(workdir):
         _start_from(config.terms.start_from, submodels)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync

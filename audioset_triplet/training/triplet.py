@@ -10,7 +10,7 @@ from audioset_triplet.config.triplet import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.losses import nt_xent, triplet
-from audioset_triplet.models import networks
+from audioset_triplet.models import imagenet_weights, networks
 from audioset_triplet.sampling import draws, triplets, window_draws
 from audioset_triplet.sampling.triplets import TripletBatch, shares_group
 from audioset_triplet.training import inputs, loop, run_inputs
@@ -39,7 +39,7 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
     """The embedding network with its loss, not compiled. To be called in the scope of the run's strategy.
 
     Raises:
-        UserError: a batch size that leaves no negatives.
+        UserError: a batch size that leaves no negatives; what `imagenet_weights.load` raises.
     """
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     batch_size = config.training.batch_size
@@ -49,6 +49,7 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
             "--candidates=device each takes negatives from its own part alone."
         )
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
+    imagenet_weights.load(network, config.network)
     model_class = _MODELS[config.loss.loss]
     num_rows = batch_size // num_replicas
     host = config.sampling.sampling_device == "host"
