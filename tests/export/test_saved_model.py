@@ -233,8 +233,8 @@ def test_a_model_says_what_it_takes(exported):
 def test_a_difference_is_found(network, tmp_path, monkeypatch):
     def wrong(module):
         class Wrong(module):
-            def _infer(self, waveform, num_samples):
-                return super()._infer(waveform * 1.01, num_samples)
+            def _compute(self, waveform, num_samples):
+                return super()._compute(waveform * 1.01, num_samples)
 
         return Wrong
 
