@@ -1,4 +1,4 @@
-"""The front end and the network of ESResNet from audio files to embeddings and tags, by the programs."""
+"""The front end and the network of ESResNet from audio files to embeddings and tags."""
 
 import json
 
@@ -9,10 +9,19 @@ import tensorflow as tf
 
 from audioset_triplet.config.classifier import AugmentationConfig, ClassifierConfig
 from audioset_triplet.config.data import DataConfig
-from audioset_triplet.config.network import ClassifierNetworkConfig
+from audioset_triplet.config.embedding import EmbeddingConfig, EmbeddingModelConfig
+from audioset_triplet.config.network import ClassifierNetworkConfig, ResNetConfig
+from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.config.tagging import TagConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.errors import UserError
+from audioset_triplet.evaluation import clip_scoring
+from audioset_triplet.export import embedding_job, loaded_model, saved_model
+from audioset_triplet.frontend import registry
+from audioset_triplet.reports import tag_pages
+from audioset_triplet.runs import trained_networks
 from audioset_triplet.store import stored_clips
+from audioset_triplet.store.window_scores import ScoreInfo
 from audioset_triplet.training import classifier
 from tests import processes, tiny_records
 
@@ -41,38 +50,49 @@ def source(tmp_path_factory):
     return root
 
 
-def run(module, *switches, **options):
-    result = processes.run(module, *switches, *processes.flags(**options))
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
 @pytest.mark.slow
 def test_from_stereo_files_to_a_classifier_embeddings_and_tags(source, tmp_path):
-    records, workdir, model = tmp_path / "records", tmp_path / "run", tmp_path / "model"
-    run("data_prep.prepare_folder", source=source, output=records, sample_rate_hz=16000, channels=2, num_workers=1)
-    settings = dict(front_end=FRONT_END, architecture="esresnet_attention", width=0.1, blocks="1,1,1,1", bottleneck=8)
-    augmentation = dict(mixup_alpha=0.2, shift_bands=20, time_masks=1, band_masks=1)
-    training = dict(batch_size=8, steps=40, learning_rate=3e-3, log_every_steps=20)
-    data = records / "*.tfrecord"
-    run("experiments.train_classifier", data=data, workdir=workdir, **settings, **augmentation, **training)
-    run("experiments.export_model", workdir=workdir, output=model)
+    flags = processes.flags(source=source, output=tmp_path / "records", sample_rate_hz=16000, channels=2, num_workers=1)
+    result = processes.run("data_prep.prepare_folder", *flags)
+    assert result.returncode == 0, result.stderr
+    data, workdir, folder = str(tmp_path / "records" / "*.tfrecord"), str(tmp_path / "run"), str(tmp_path / "model")
+    config = ClassifierConfig(
+        data=DataConfig(data=data),
+        augmentation=AugmentationConfig(mixup_alpha=0.2, shift_bands=20, time_masks=1, band_masks=1),
+        network=ClassifierNetworkConfig(
+            front_end=FRONT_END,
+            architecture="esresnet_attention",
+            width=0.1,
+            resnet=ResNetConfig(blocks=(1, 1, 1, 1)),
+            bottleneck=8,
+        ),
+        training=TrainingConfig(batch_size=8, steps=20, learning_rate=3e-3, log_every_steps=5),
+    )
+    classifier.train(config, classifier.training_clips(config), workdir)
+    metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
 
-    loaded = tf.saved_model.load(str(model))
+    trained = trained_networks.restore_model(workdir)
+    saved_model.export(trained.network, folder, registry.by_name(FRONT_END), {}, trained.class_names)
+    loaded = tf.saved_model.load(folder)
     front_end = {name: int(value) for name, value in loaded.front_end().items()}
     assert front_end == {"sample_rate_hz": 16000, "num_channels": 2, "window_samples": 16000, "hop_samples": 16000}
-    result = loaded(tf.zeros([40000, 2]))  # one clip of stereo, without a batch
-    assert result["window_embeddings"].shape == (1, 2, 8) and result["scores"].shape == (1, CLASSES)
+    outputs = loaded(tf.zeros([40000, 2]))  # one clip, without a batch
+    assert outputs["window_embeddings"].shape == (1, 2, 8) and outputs["scores"].shape == (1, CLASSES)
 
-    run("experiments.embed", model=model, input=data, output=tmp_path / "of-records", num_workers=1, batch_size=8)
-    run("experiments.embed", model=model, input=source, output=tmp_path / "of-files", num_workers=1, batch_size=8)
-    of_records = stored_clips.read_clips(str(tmp_path / "of-records"))
-    assert of_records.info.front_end_id == "threeband-16000-512-256-512-16000-2"
-    assert len(of_records.clip_ids) == CLASSES * CLIPS_PER_CLASS
-    metrics = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    assert metrics[-1]["loss"] < metrics[0]["loss"]
-    run("experiments.tag", model=model, input=source / "class1" / "1.wav", output=tmp_path / "tags")
-    assert (tmp_path / "tags" / "tags.csv").exists()
+    model = EmbeddingModelConfig(model=folder)
+    for audio in (data, str(source)):
+        stored = str(tmp_path / ("of-records" if audio == data else "of-files"))
+        embedding_job.embed(audio, stored, EmbeddingConfig(model=model, batch_size=8), RunnerConfig(num_workers=1))
+        clips = stored_clips.read_clips(stored)
+        assert clips.info.front_end_id == "threeband-16000-512-256-512-16000-2"
+        assert len(clips.clip_ids) == CLASSES * CLIPS_PER_CLASS
+
+    scores = clip_scoring.score(workdir, data, [])
+    assert scores.scores.shape == (CLASSES * CLIPS_PER_CLASS, CLASSES)
+    scoring = loaded_model.load(model, ScoreInfo.KIND)
+    lines = list(tag_pages.write(str(source / "class1" / "1.wav"), str(tmp_path / "tags"), scoring, TagConfig()))
+    assert (tmp_path / "tags" / "tags.csv").exists() and "class1" in "".join(lines)
 
 
 @pytest.mark.parametrize(
