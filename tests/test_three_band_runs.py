@@ -106,7 +106,7 @@ def test_from_stereo_files_to_a_classifier_embeddings_and_tags(source, tmp_path)
         (
             dict(front_end="three_band_small", architecture="fc", imagenet_weights="x.h5"),
             {},
-            "no file .* fc; there is for",
+            "no file .*=fc; there is for",
         ),
     ],
 )
