@@ -8,7 +8,6 @@ from audioset_triplet import compat
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 compat.quiet_tensorflow()
 
-import librosa  # noqa: E402, F401
 import matplotlib.figure  # noqa: E402, F401
 import pyarrow.parquet  # noqa: E402, F401
 import sklearn.metrics  # noqa: E402, F401

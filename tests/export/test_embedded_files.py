@@ -19,6 +19,7 @@ from audioset_triplet.store import embeddings, feature_import
 from audioset_triplet.store.stored_clips import clip_vectors
 from tests import datasets, feature_folders, processes, tiny_records
 from tests.export.parts import embed_to, file_clips, record_clips, rows, sound
+from tests.reference import audio as reference
 from tests.toy_front_end import TOY
 
 MODULE = "experiments.embed"
@@ -77,12 +78,9 @@ def test_any_name_of_a_file_will_do(folder, tmp_path):
 
 
 def test_resampled_files_embed_as_librosa_reads_them(folder, archive, model, tmp_path):
-    from librosa.core import audio as librosa  # not all of librosa, which Numba compiles on a new machine
-
     path = archive / "stereo.wav"
     embed_to(tmp_path, model, file_clips(model, path))
-    waveform, _ = librosa.load(path, sr=16000, mono=True)
-    expected = tf.saved_model.load(folder)(waveform[None])["window_embeddings"][0]
+    expected = tf.saved_model.load(folder)(reference.load(path, 16000)[None])["window_embeddings"][0]
     np.testing.assert_allclose([row["embedding"] for row in rows(tmp_path)], expected, atol=1e-4)
 
 

@@ -15,6 +15,7 @@ import soundfile
 from audioset_triplet.media import audio_error, audio_files, extensions
 from audioset_triplet.media.pcm import to_pcm
 from tests import audio_examples, datasets
+from tests.reference import audio as reference
 
 
 def noise(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
@@ -34,13 +35,6 @@ def stream(path: pathlib.Path, block_seconds: float = 30.0) -> Iterator[np.ndarr
     return audio_files.stream(path, sample_rate_hz=16000, block_seconds=block_seconds)
 
 
-def librosa_load(path: pathlib.Path, sample_rate_hz: int, mono: bool = True) -> np.ndarray:
-    # librosa.load is the same function, but loads modules for which Numba compiles 16 s on a new machine, not 5 s.
-    from librosa.core.audio import load
-
-    return load(path, sr=sample_rate_hz, mono=mono)[0]
-
-
 def reason_of(path: pathlib.Path) -> str:
     with pytest.raises(audio_files.AudioError) as caught:
         load(path)
@@ -53,7 +47,7 @@ def reason_of(path: pathlib.Path) -> str:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_equals_librosa(tmp_path: pathlib.Path, rate: int, channels: int) -> None:
     path = write(tmp_path / "a.wav", noise(1.7, rate, channels), rate)
-    expected = librosa_load(path, 16000)
+    expected = reference.load(path, 16000)
     blocks = list(stream(path, block_seconds=0.25))
     assert len(blocks) > 3
     samples = np.concatenate(blocks)
@@ -66,19 +60,30 @@ def test_equals_librosa(tmp_path: pathlib.Path, rate: int, channels: int) -> Non
 @pytest.mark.parametrize("rate", [16000, 44100])
 def test_any_rate_and_stereo_equal_librosa(tmp_path: pathlib.Path, rate: int, target: int) -> None:
     path = write(tmp_path / "a.wav", noise(0.7, rate, 2), rate)
-    expected = librosa_load(path, target, mono=False).T
+    expected = reference.load(path, target, mono=False)
     stereo = load(path, target, num_channels=2)
     assert stereo.dtype == np.float32 and stereo.shape == expected.shape
     np.testing.assert_allclose(stereo, expected, atol=1e-6)
     mono = load(path, target)
-    np.testing.assert_allclose(mono, librosa_load(path, target), atol=1e-6)
+    np.testing.assert_allclose(mono, reference.load(path, target), atol=1e-6)
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
 def test_every_codec_of_a_real_clip_equals_librosa(extension: str) -> None:
     path = datasets.clips() / f"21100_36_48.{extension}"
-    expected = librosa_load(path, 16000)
+    expected = reference.load(path, 16000)
     np.testing.assert_allclose(np.concatenate(list(stream(path, 0.25))), expected, atol=1e-6)
+
+
+@pytest.mark.slow  # on a new machine Numba compiles librosa for 5 s
+@pytest.mark.parametrize("mono", [True, False])
+@pytest.mark.parametrize("rate, target", [(16000, 16000), (44100, 16000), (16000, 22050), (8000, 48000)])
+def test_the_reference_is_librosa(tmp_path: pathlib.Path, rate: int, target: int, mono: bool) -> None:
+    from librosa.core import audio as librosa  # not all of it, which takes three times as long
+
+    path = write(tmp_path / "a.wav", noise(0.7, rate, 2), rate)
+    expected, _ = librosa.load(path, sr=target, mono=mono)
+    np.testing.assert_allclose(reference.load(path, target, mono), expected.T, atol=1e-6)
 
 
 def test_four_codecs_of_a_real_clip_agree() -> None:

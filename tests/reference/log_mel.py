@@ -9,9 +9,19 @@ def mel_of_hz(hz):
     return 1127.0 * np.log1p(np.asarray(hz, np.float64) / MEL_BREAK_HZ)
 
 
+def edges_of_bands():
+    """[66], in mel: band i rises from i to its peak at i + 1 and falls to i + 2."""
+    return np.linspace(mel_of_hz(125.0), mel_of_hz(7500.0), 66)
+
+
+def band_peaks_hz():
+    """[64]"""
+    return MEL_BREAK_HZ * np.expm1(edges_of_bands()[1:-1] / 1127.0)
+
+
 def mel_weights():
     """[257, 64]: triangles that are linear in mel, peak 1, DC excluded."""
-    edges = np.linspace(mel_of_hz(125.0), mel_of_hz(7500.0), 66)
+    edges = edges_of_bands()
     bins = mel_of_hz(np.linspace(0.0, 8000.0, 257))
     weights = np.zeros([257, 64])
     for band in range(64):
