@@ -16,6 +16,8 @@ from audioset_triplet.training import inputs, pipeline
 from tests import tiny_records
 from tests.training.tiny_runs import tiny_config
 
+NAMED = (2, 6, 9, 13)  # two clips of each of two classes
+
 
 def as_arrays(batches):
     return [tf.nest.map_structure(lambda tensor: tensor.numpy(), batch) for batch in batches]
@@ -38,9 +40,15 @@ def clip_ids_of(*numbers):
     return set(hash_ids([f"clip{number}" for number in numbers]).numpy().tolist())
 
 
+def with_data(settings, **options):
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, **options))
+
+
 @pytest.fixture(scope="module")
 def settings(data):
-    return dataclasses.replace(tiny_config(data, deterministic=True), loss=LossConfig(negatives="sampled"))
+    """Of the first fold, half of the clips."""
+    of_all = dataclasses.replace(tiny_config(data, deterministic=True), loss=LossConfig(negatives="sampled"))
+    return with_data(of_all, folds=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +69,21 @@ def windows(settings):
     return list(window_batches(settings).take(4))
 
 
+@pytest.fixture(scope="module")
+def several_per_clip(data):
+    """Settings with four windows of a clip, all with a positive window, and the first sixteen batches."""
+    config = with_data(tiny_config(data, "proximity", deterministic=True), windows_per_clip=4)
+    return config, list(window_batches(config).take(16))
+
+
+@pytest.fixture(scope="module")
+def labelled_pairs(data):
+    """Settings with pairs by label, and the first batch of them from the clips of `NAMED`."""
+    config = tiny_config(data, "labels")
+    [batch] = window_batches(config, [f"clip{number}" for number in NAMED]).take(1)
+    return config, batch
+
+
 def check_triplets(batch, *methods):
     assert set(batch.method) == {METHODS.index(method) for method in methods}
     assert np.isfinite(batch.anchor).all() and np.isfinite(batch.positive).all()
@@ -77,11 +100,21 @@ def test_every_method_makes_triplets_of_pairs_of_a_recording(data, windows, meth
     check_triplets(batch, method)
 
 
-@pytest.mark.parametrize("method", ["proximity", "labels"])
-def test_every_method_reads_records(data, method):
-    config = tiny_config(data, method)
-    [batch] = as_arrays(inputs.to_triplets(config, batch) for batch in window_batches(config).take(1))
-    check_triplets(batch, method)
+def test_proximity_reads_records(several_per_clip):
+    config, batches = several_per_clip
+    [batch] = as_arrays([inputs.to_triplets(config, batches[0])])
+    check_triplets(batch, "proximity")
+
+
+def test_labels_read_records(labelled_pairs):
+    config, pairs = labelled_pairs
+    [batch] = as_arrays([inputs.to_triplets(config, pairs)])
+    check_triplets(batch, "labels")
+
+
+def test_the_input_has_the_named_clips_alone(labelled_pairs):
+    _, pairs = labelled_pairs
+    assert set(pairs.example_id.numpy().tolist()) <= clip_ids_of(*NAMED)
 
 
 def test_clips_of_one_window_serve_all_methods_but_proximity(tmp_path):
@@ -117,13 +150,11 @@ def test_the_input_has_static_shapes(stream):
     assert spec.weight.shape == spec.example_id.shape == [8]
 
 
-def test_the_input_has_never_the_clips_of_other_folds(settings):
-    of_fold = dataclasses.replace(settings, data=dataclasses.replace(settings.data, folds=(1,)))
+def test_the_input_has_never_the_clips_of_other_folds(windows):
     clips = [clip for clip in tiny_records.make_clips() if clip.fold == 1]
-    batches = as_arrays(window_batches(of_fold).take(8))
     for ids, key in ((lambda batch: batch.group_ids[:, 0, 0], "recording_id"), (lambda b: b.example_id, "clip_id")):
         expected = {int(hash_ids(getattr(clip, key))) for clip in clips}
-        assert {int(i) for batch in batches for i in ids(batch)} == expected
+        assert {int(i) for batch in windows for i in ids(batch)} == expected
 
 
 @pytest.mark.slow
@@ -131,21 +162,15 @@ def test_pipelines_share_the_clips_and_deliver_what_a_device_takes(settings):
     seen = []
     for which in range(2):
         context = tf.distribute.InputContext(2, which, num_replicas_in_sync=4)
-        stream = window_batches(settings, feed=pipeline.Feed(context=context))
+        stream = window_batches(with_data(settings, folds=()), feed=pipeline.Feed(context=context))
         assert stream.element_spec.pcm.shape[0] == 2  # of eight rows, for four devices
         seen.append({example_id for batch in stream.take(16) for example_id in batch.example_id.numpy().tolist()})
     assert not seen[0] & seen[1] and seen[0] | seen[1] == clip_ids_of(*range(16))
 
 
-def test_several_windows_of_a_clip_come_in_different_batches(settings):
-    several = dataclasses.replace(settings, data=dataclasses.replace(settings.data, windows_per_clip=4))
-    made = as_arrays(window_batches(several).take(16))
-    anchors = np.concatenate([batch.pcm[:, 0] for batch in made])
+def test_several_windows_of_a_clip_come_in_different_batches(several_per_clip):
+    _, batches = several_per_clip
+    anchors = np.concatenate([batch.pcm[:, 0] for batch in batches])
     assert len(np.unique(anchors, axis=0)) == 128  # every window is another one
-    num_clips = [len(set(batch.example_id.tolist())) for batch in made]
+    num_clips = [len(set(batch.example_id.numpy().tolist())) for batch in batches]
     assert np.mean(num_clips) > 5  # of 8 rows; one clip after the other would give 2
-
-
-def test_the_model_sees_the_named_clips_alone(settings):
-    batches = window_batches(settings, clip_ids=["clip6", "clip1"]).take(4)
-    assert {int(i) for batch in batches for i in batch.example_id} == clip_ids_of(1, 6)
