@@ -81,6 +81,12 @@ def finished(data, tmp_path_factory):
     return workdir
 
 
+@pytest.fixture(scope="module")
+def scored(data, finished):
+    """The scores of the clips of the second fold."""
+    return clip_scoring.score(str(finished), data, [2])
+
+
 @tf.autograph.experimental.do_not_convert  # as `loop.train` does, to save time
 def batches(config, count, first_step=0):
     clips = classifier.training_clips(config)
@@ -90,10 +96,21 @@ def batches(config, count, first_step=0):
     return list(stream.take(count).as_numpy_iterator())
 
 
-def test_a_window_has_the_labels_of_its_clip(data):
+@pytest.fixture(scope="module")
+def balanced(data):
+    """Settings by which clips of rare classes come more often."""
     config = config_of(data, folds=(), deterministic=True)
-    found = batches(dataclasses.replace(config, balance=BalanceConfig(class_balance="repeat")), 10)
-    windows, targets = np.concatenate([b.windows for b in found]), np.concatenate([b.targets for b in found])
+    return dataclasses.replace(config, balance=BalanceConfig(class_balance="repeat"))
+
+
+@pytest.fixture(scope="module")
+def balanced_batches(balanced):
+    """The first ten batches."""
+    return batches(balanced, 10)
+
+
+def test_a_window_has_the_labels_of_its_clip(balanced_batches):
+    windows, targets = (np.concatenate(values) for values in list(zip(*balanced_batches))[:2])
     assert targets.shape == (80, 5) and (targets.sum(axis=1) == 1).all()
     assert targets.sum(axis=0).min() > 6  # of about 16 of each class, though the last is that of one clip of 18
     # A class is the pitch of its tones, which tell in the strongest band.
@@ -101,13 +118,12 @@ def test_a_window_has_the_labels_of_its_clip(data):
     assert all(first.isdisjoint(second) for i, first in enumerate(bands) for second in bands[:i])
 
 
-def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(data):
-    config = config_of(data, deterministic=True)
-    whole, resumed = batches(config, 4), batches(config, 2, first_step=2)
-    for expected, batch in zip(whole[2:], resumed):
+def test_the_input_is_the_same_for_a_seed_and_goes_on_where_it_was(balanced, balanced_batches):
+    resumed = batches(balanced, 2, first_step=2)
+    for expected, batch in zip(balanced_batches[2:], resumed):
         np.testing.assert_array_equal(expected.windows, batch.windows)
         np.testing.assert_array_equal(expected.targets, batch.targets)
-    assert (whole[0].windows != whole[1].windows).any()
+    assert (balanced_batches[0].windows != balanced_batches[1].windows).any()
 
 
 def test_only_the_named_clips_are_learned_from(data, tmp_path):
@@ -169,8 +185,7 @@ def test_a_run_leaves_its_record(data, finished):
     assert all(np.isfinite(list(line.values())).all() for line in lines)
 
 
-def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished):
-    scored = clip_scoring.score(str(finished), data, [2])
+def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(data, finished, scored):
     assert scored.classes == [0, 1, 2, 3, 9] and scored.class_names[9] == "class9"
     network = networks.build_classifier(config_of(data).network, (96, 64), 4)
     checkpoints.restore_submodels({"network": network}, str(finished), ClassifierConfig())
@@ -191,13 +206,12 @@ def test_a_score_is_the_weighted_mean_over_the_windows_that_would_be_embedded(da
         assert found[4] == 0 and np.array(scored.classes)[target].tolist() == list(clip.labels)
 
 
-def test_scores_in_shards_are_the_same_and_a_stopped_pass_goes_on(data, finished, tmp_path):
-    expected = clip_scoring.score(str(finished), data, [2])
+def test_scores_in_shards_are_the_same_and_a_stopped_pass_goes_on(data, finished, scored, tmp_path):
     where = clip_scoring.at(str(tmp_path), RunnerConfig(num_workers=1))
-    scored = clip_scoring.score(str(finished), data, [2], where)
-    assert scored.clip_ids == expected.clip_ids and not list(tmp_path.iterdir())
-    np.testing.assert_array_equal(scored.scores, expected.scores)
-    np.testing.assert_array_equal(scored.targets, expected.targets)
+    in_shards = clip_scoring.score(str(finished), data, [2], where)
+    assert in_shards.clip_ids == scored.clip_ids and not list(tmp_path.iterdir())
+    np.testing.assert_array_equal(in_shards.scores, scored.scores)
+    np.testing.assert_array_equal(in_shards.targets, scored.targets)
     done = []
 
     def write_result(path, file):
@@ -243,17 +257,16 @@ def test_the_bottleneck_of_a_run_is_an_embedding(finished):
     np.testing.assert_allclose(ratios, ratios[:, :1].repeat(4, axis=1), rtol=1e-3)  # the length of the bottleneck
 
 
-def test_the_exported_model_of_a_run_scores_as_the_run_does(data, finished, tmp_path):
+def test_the_exported_model_of_a_run_scores_as_the_run_does(data, finished, scored, tmp_path):
     trained = trained_networks.restore_model(str(finished))
     model, front_end = str(tmp_path / "model"), registry.by_name(trained.config.network.front_end)
     saved_model.export(trained.network, model, front_end, {"weights": trained.path}, trained.class_names)
     archives.embed(model, data, tmp_path / "scores", what="scores")
     stored = window_scores.clip_scores(str(tmp_path / "scores"), [2])
-    expected = clip_scoring.score(str(finished), data, [2])
-    assert (stored.classes, stored.class_names) == (expected.classes, expected.class_names)
-    order = [stored.clip_ids.index(clip_id) for clip_id in expected.clip_ids]
-    np.testing.assert_allclose(stored.scores[order], expected.scores, atol=1e-5)
-    np.testing.assert_array_equal(stored.targets[order], expected.targets)
+    assert (stored.classes, stored.class_names) == (scored.classes, scored.class_names)
+    order = [stored.clip_ids.index(clip_id) for clip_id in scored.clip_ids]
+    np.testing.assert_allclose(stored.scores[order], scored.scores, atol=1e-5)
+    np.testing.assert_array_equal(stored.targets[order], scored.targets)
     archives.embed(model, data, tmp_path / "embeddings")
     assert embeddings.read_info(str(tmp_path / "embeddings")).embedding_size == 8
 
