@@ -1,5 +1,6 @@
 """What every test runs under: no network outside this machine, and a quiet TensorFlow."""
 
+import gc
 import os
 import socket
 from typing import Any, Callable
@@ -17,6 +18,13 @@ hypothesis.settings.load_profile("untimed")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Read by OpenMP when scikit-learn is first imported: its waiting threads would take the cores from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Takes what the imports have made, and what stays, out of every later garbage collection."""
+    gc.freeze()
+
 
 _LOOPBACK = ("localhost", "127.", "::1", "0.0.0.0")
 
