@@ -33,6 +33,11 @@ _BETA_OF_WINDOWS = {
     "mean_recall": "mean recall of windows",
     "prior_weighted_recall": "recall of windows, weighted by prior",
 }
+_DRAWN_AGAINST_BETA = (
+    *(("scores", name, _BETA[name]) for name in ("map", "mean_recall")),
+    ("strong", "mean_recall", _BETA_OF_WINDOWS["mean_recall"]),
+    ("scores", "calibration_error", _BETA["calibration_error"]),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +129,10 @@ class Sections:
         def line(table: Table, name: str) -> List[str]:
             return [*self._texts(table, name, "scores", _BETA), *self._texts(table, name, "strong", _BETA_OF_WINDOWS)]
 
-        def dots(measure: str, table: Table) -> figures.Points:
-            means = ((exponent, _mean(table, name, "scores", measure)) for exponent, name in zip(exponents, names))
+        def dots(task: str, measure: str, title: str, table: Table) -> figures.Points:
+            means = ((exponent, _mean(table, name, task, measure)) for exponent, name in zip(exponents, names))
             return [
-                (exponent, mean, f"β = {exponent:g}: {_BETA[measure]} {mean:.3f}")
+                (exponent, mean, f"β = {exponent:g}: {title} {mean:.3f}")
                 for exponent, mean in means
                 if mean is not None
             ]
@@ -135,9 +140,9 @@ class Sections:
         beta = functools.partial(plots.linear_axis, "β")
         drawn = [
             figure
-            for measure in ("map", "mean_recall", "calibration_error")
+            for task, measure, title in _DRAWN_AGAINST_BETA
             for figure in figures.curves(
-                self.tables, f"{_BETA[measure]} against β", beta, _BETA[measure], functools.partial(dots, measure)
+                self.tables, f"{title} against β", beta, title, functools.partial(dots, task, measure, title)
             )
         ]
         return Section(
