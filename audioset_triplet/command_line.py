@@ -57,10 +57,10 @@ def _flag_fields(config_class: type) -> Iterator[Tuple[dataclasses.Field, Any]]:
 def _define_flag(field: dataclasses.Field, hint: Any) -> None:
     name, text = field.name, field.metadata["help"]
     default: Any = field.default
-    if field.metadata["limits"].choices:
-        flags.DEFINE_enum(name, default, list(field.metadata["limits"].choices), text)
-    elif typing.get_origin(hint) is tuple:
+    if typing.get_origin(hint) is tuple:  # whose choices, if there are any, the config checks
         flags.DEFINE_list(name, [str(item) for item in default], text)
+    elif field.metadata["limits"].choices:
+        flags.DEFINE_enum(name, default, list(field.metadata["limits"].choices), text)
     else:
         define = {
             int: flags.DEFINE_integer,

@@ -3,8 +3,7 @@
 import dataclasses
 from typing import Tuple
 
-from audioset_triplet.config.evaluation import HeadConfig, SupervisedConfig
-from audioset_triplet.config.labelling import SelectionConfig
+from audioset_triplet.config.evaluation import HeadConfig
 from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.refinement import RefinementConfig
 from audioset_triplet.config.search import ExemplarConfig
@@ -107,27 +106,6 @@ class AudioSet2017Config(Config):
 
     def check_rules(self) -> None:
         require(len(self.architectures) > 0, "--architectures needs the name of one.")
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelCurveConfig(SupervisedConfig):
-    """The curve of mAP against the number of annotated clips (Jansen et al. 2020, evaluation 3)."""
-
-    embeddings: str = option("", "Folder that experiments.embed wrote: the clips to evaluate.")
-    train_embeddings: str = option("", "Folder of the clips to learn from. Empty: that of --embeddings.")
-    clusterings: Tuple[str, ...] = option(
-        (), "Clusterings to compare with random selection: NAME=FOLDER, or NAME=GLOB of folders."
-    )
-    budgets: Tuple[int, ...] = option(
-        (), "Numbers of annotated clips. Empty: all clips, half of them, a quarter, and so on.", at_least=1
-    )
-    trials: int = option(5, "How often clips are drawn and a classifier is trained, for each number.", at_least=1)
-    annotated_weight: float = option(
-        1.0, "Weight in training of an annotated clip; a clip that got its labels from it has weight 1.", at_least=0
-    )
-    output: str = option("", "Folder for results.json and report.html.")
-    selection: SelectionConfig = dataclasses.field(default_factory=SelectionConfig)
-    head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
 
 
 @dataclasses.dataclass(frozen=True)

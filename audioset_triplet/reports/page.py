@@ -16,7 +16,10 @@ from audioset_triplet import files
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 # Different in hue and in lightness, also for most colour-blind readers; the model's own colour is in the template.
-_COMPARED_COLOURS = ("#d97706", "#7c3aed", "#db2777", "#65a30d", "#0369a1")
+_COMPARED_COLOURS = (
+    *("#d97706", "#7c3aed", "#db2777", "#65a30d", "#0369a1"),
+    *("#dc2626", "#0891b2", "#854d0e", "#c026d3", "#6b7280"),
+)
 
 Facts = Sequence[Tuple[str, str]]  # (name, value) pairs for the footer of a page
 

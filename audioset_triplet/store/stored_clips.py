@@ -58,8 +58,8 @@ class ClipVectors(Clips):
 class StoredClips(Clips):
     """Clips whose embeddings stay on disk; rows are in the order on disk."""
 
-    read_folds: Tuple[int, ...]  # the clips are of these folds; empty: all
     part_paths: List[str]
+    part_folds: List[Tuple[int, ...]]  # the clips of each part are those of these folds; empty: all
     part_rows: np.ndarray  # [parts + 1]: the row of the first clip of each part, and n
 
     def windows(self, chosen: Optional[np.ndarray] = None) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -76,7 +76,7 @@ class StoredClips(Clips):
             if first == end or (chosen is not None and not chosen[first:end].any()):
                 continue
             row, last_id = first - 1, None
-            for batch in embeddings.part_batches(self.part_paths[part], self.read_folds, ["embedding", "weight"]):
+            for batch in embeddings.part_batches(self.part_paths[part], self.part_folds[part], ["embedding", "weight"]):
                 rows = row + np.cumsum(_begins_clip(batch["clip_id"], last_id))
                 row, last_id = rows[-1], batch["clip_id"][-1].as_py()
                 vectors, weights = embedding_parts.matrix(batch), batch["weight"].to_numpy()
@@ -166,9 +166,24 @@ def read_parts(paths: Sequence[str], folds: Sequence[int], where: str) -> Stored
         folds=np.array(columns["fold"], np.int64),
         class_names=class_names,
         info=embedding_parts.read_info(paths[0]),
-        read_folds=tuple(folds),
         part_paths=list(paths),
+        part_folds=[tuple(folds)] * len(paths),
         part_rows=np.array(part_rows),
+    )
+
+
+def joined(first: StoredClips, second: StoredClips) -> StoredClips:
+    """The clips of two stores of one model, one after the other, with the class names of the first."""
+    return StoredClips(
+        clip_ids=first.clip_ids + second.clip_ids,
+        recording_ids=first.recording_ids + second.recording_ids,
+        labels=first.labels + second.labels,
+        folds=np.concatenate([first.folds, second.folds]),
+        class_names=first.class_names,
+        info=first.info,
+        part_paths=first.part_paths + second.part_paths,
+        part_folds=first.part_folds + second.part_folds,
+        part_rows=np.concatenate([first.part_rows, first.part_rows[-1] + second.part_rows[1:]]),
     )
 
 

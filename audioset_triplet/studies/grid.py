@@ -21,6 +21,7 @@ from audioset_triplet.studies import cells, progress
 
 Results = Dict[Cell, CellResult]
 
+_MOST_REPORTING = 0.1  # share of the time
 FORMAT = 2  # of the files; 1: results lay beside the networks
 
 
@@ -38,7 +39,10 @@ class Study:
 
 
 def fill(study: Study) -> Results:
-    """Computes the cells that have no result yet, and reports after each; returns all results of the folder.
+    """Computes the cells that have no result yet, and reports on them; returns all results of the folder.
+
+    A report follows each cell, but for cells that take less time than ten reports: then it follows some of them, and
+    the last one.
 
     Raises:
         UserError: the folder holds a study with other settings, another process works on it, or what the evaluation of
@@ -49,12 +53,15 @@ def fill(study: Study) -> Results:
         files.write_json(_settings_path(study.output), known)
         results = cells.read_results(study.output)
         todo = [cell for cell in study.cells if cell not in results]
-        started = time.monotonic()
+        started, reporting = time.monotonic(), 0.0
         print(f"{study.output}: {len(study.cells) - len(todo)} of {len(study.cells)} cells are done", flush=True)
         for index, cell in enumerate(todo, start=1):
             results[cell] = _result(study, cell)
             cells.write_result(study.output, results[cell])
-            study.report(results, known)
+            elapsed = time.monotonic() - started
+            if reporting <= _MOST_REPORTING * elapsed or index == len(todo):
+                study.report(results, known)
+                reporting += time.monotonic() - started - elapsed
             elapsed, left = time.monotonic() - started, progress.expected_seconds(todo[index:], results, study.rows)
             print(
                 f"{progress.describe(results[cell])}; {index} of {len(todo)}, {progress.duration(elapsed)} elapsed, "

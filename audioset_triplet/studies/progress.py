@@ -2,7 +2,7 @@
 
 import datetime
 import statistics
-from typing import Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.evaluation.table import Cell, CellResult, Row
 
@@ -19,16 +19,19 @@ def expected_seconds(todo: Sequence[Cell], results: Mapping[Cell, CellResult], r
         None where there is a network to train and none has been trained yet.
     """
     is_trained = {row.name: row.steps is not None for row in rows}
+    of_task: Dict[Tuple[bool, str], List[float]] = {}  # whether rows are trained, and task
+    for other, result in results.items():
+        if other.row in is_trained:
+            of_task.setdefault((is_trained[other.row], other.task), []).append(result.seconds)
+    fastest = {trained: min(min(of_task[key]) for key in of_task if key[0] == trained) for trained, _ in of_task}
+    fastest_of_all = min((result.seconds for result in results.values()), default=0.0)
     seconds = 0.0
     for cell in todo:
-        similar = [other for other in results if is_trained.get(other.row) == is_trained[cell.row]]
-        same_task = [results[other].seconds for other in similar if other.task == cell.task]
-        if is_trained[cell.row] and not similar:
+        trained = is_trained[cell.row]
+        if trained and trained not in fastest:
             return None
-        if same_task:
-            seconds += statistics.fmean(same_task)
-        else:
-            seconds += min(results[other].seconds for other in similar or results)
+        same_task = of_task.get((trained, cell.task))
+        seconds += statistics.fmean(same_task) if same_task else fastest.get(trained, fastest_of_all)
     return seconds
 
 

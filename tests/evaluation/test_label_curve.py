@@ -6,7 +6,7 @@ from scipy import interpolate
 
 from audioset_triplet.evaluation import label_curve
 from audioset_triplet.evaluation.label_curve import Bound, Point
-from tests.label_curves import CURVES
+from tests.label_curves import CURVES, SKEWED, WHOLE
 
 
 def make_point(budget, value, std=0.0):
@@ -58,3 +58,19 @@ def test_flat_numbers():
     assert numbers["label_curve/a b/labels_for_80_percent"] == "< 10"
     assert numbers["label_curve/a b/reduction_at_80_percent"] == f"> {2**0.6:.3g}"
     assert numbers["label_curve/a b/reduction_at_100_percent"] == 2.0
+
+
+def test_savings_of_a_pool_and_of_its_trials():
+    (of_pool,) = label_curve.savings([SKEWED], 1.0)["a b"]
+    assert of_pool.ratio == 10 and of_pool.factor == Bound(2.0)  # random needs 20 labels for 0.5, "a b" 10
+    # In its trials random selection ends at 0.4, with 20 labels; "a b" is there with 10, or halfway to it.
+    assert of_pool.of_trials == pytest.approx((2, 4 / 2**0.5))
+    (of_pool,) = label_curve.savings([SKEWED], 0.8)["a b"]
+    assert str(of_pool.factor) == f"> {2**0.6:.3g}"
+
+
+def test_keys_of_one_pool_and_of_several():
+    whole, skewed = label_curve.pool_numbers([WHOLE]), label_curve.pool_numbers([SKEWED])
+    assert whole["label_curve/random/20/map"] == 0.5 and whole["pool/split/clips"] == 24
+    assert skewed["label_curve/ratio10/random/20/map"] == 0.5 and skewed["pool/ratio10/outside"] == 8
+    assert skewed["label_curve/ratio10/a b/reduction_at_100_percent"] == 2.0 and skewed["pool/ratio10/ratio"] == 10

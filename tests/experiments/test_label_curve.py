@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from audioset_triplet.config.evaluation import HeadConfig
-from audioset_triplet.config.studies import LabelCurveConfig
+from audioset_triplet.config.label_curve import LabelCurveConfig, PoolConfig, StrategiesConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.studies import label_curve
 from tests import clustered, example_clips, processes
@@ -84,6 +84,8 @@ def test_a_curve_is_stopped_and_extended_and_nothing_is_computed_twice(root, cap
     [
         ({"clusterings": ("pairs",)}, "NAME=FOLDER"),
         ({"clusterings": ("random=x",)}, "none of them random"),
+        ({"clusterings": ("a-switch=x",)}, "NAME=FOLDER or NAME=METHOD:N"),
+        ({"clusterings": ("a=kmeans:0",)}, "kmeans:0: no such folder"),
         ({"clusterings": ("a=nowhere*",)}, r"nowhere\*: no such folder"),
         ({"budgets": (4, 25)}, "--budgets must be at most 24, the clips that can be queried, not 25"),
     ],
@@ -94,7 +96,30 @@ def test_an_option_that_does_not_fit_is_named(root, options, message):
         label_curve.run(config)
 
 
-@pytest.mark.slow
-def test_a_missing_flag_is_one_line(root):
-    result = processes.run("experiments.label_curve", *processes.flags(embeddings=root / "all", output=root / "x"))
-    assert "--clusterings is required" in processes.error_of(result)
+@pytest.mark.parametrize(
+    "config, options, message",
+    [
+        (PoolConfig, {"ratios": (0.5,)}, "--ratios must have values that are at least 1, not 0.5"),
+        (PoolConfig, {"ratios": (10.0, 10.0)}, "--ratios names a ratio twice"),
+        (PoolConfig, {"ratios": (10.0, 100.0), "rarest": (1, 2, 3)}, "one for each of the 2 --ratios, not 3"),
+        (PoolConfig, {"outside_except": ("dog",)}, "--outside_except needs --outside"),
+        (StrategiesConfig, {"strategies": ()}, "--strategies needs the name of one"),
+        (StrategiesConfig, {"strategies": ("guess",)}, "one of clusters, switch, margin, uncertain, mined"),
+        (StrategiesConfig, {"single_every": 1}, "at least 2"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(config, options, message):
+    with pytest.raises(UserError, match=message):
+        config(**options)
+
+
+def test_clusters_of_other_clips_are_refused_for_pools(root):
+    config = LabelCurveConfig(
+        embeddings=str(root / "all"),
+        train_folds=(1,),
+        folds=(2,),
+        clusterings=(f"pairs={root}/pairs",),
+        pool=PoolConfig(ratios=(10.0,)),
+    )
+    with pytest.raises(UserError, match="of which pairs is no clustering: give NAME=entropy:N or NAME=kmeans:N"):
+        label_curve.run(config)
