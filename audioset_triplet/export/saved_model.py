@@ -15,25 +15,18 @@ Waveforms of a front end with A audio channels are [B, L, A] or [L, A].
 Shapes: B clips, L samples, W windows, D embedding size, C classes.
 """
 
-import glob
-import hashlib
-import json
 import os
-import shutil
-import tempfile
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from audioset_triplet import __version__, files
+from audioset_triplet import files
 from audioset_triplet.errors import UserError, op_reason
+from audioset_triplet.export import model_folder, model_record, parity
 from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
-
-_PARITY_TOLERANCE = 1e-5
-_SCRATCH_PREFIX = ".export-"
 
 
 class WaveformModule(tf.Module):
@@ -54,7 +47,7 @@ class WaveformModule(tf.Module):
         super().__init__()
         # The variables and a closure, not the Keras model: else each of its 170 layers is written a second time.
         self.network_variables = list(network.variables)
-        self._network = lambda windows: _named(network(windows, training=False))
+        self._network = lambda windows: parity.named(network(windows, training=False))
         self._model_id = model_id
         self._front_end = front_end
         # Traced once; every way of calling the model shares it.
@@ -74,8 +67,8 @@ class WaveformModule(tf.Module):
     @tf.function(input_signature=[], autograph=False)
     def front_end(self) -> Dict[str, tf.Tensor]:
         """The waveforms that the model takes and the windows that it makes of them, int32 [] each."""
-        names = ("sample_rate_hz", "num_channels", "window_samples", "hop_samples")
-        return {name: tf.constant(getattr(self._front_end, name)) for name in names}
+        values = model_record.front_end_values(self._front_end)
+        return {name: tf.constant(value) for name, value in values.items()}
 
     @tf.function(autograph=False)
     def __call__(self, waveform: tf.Tensor, num_samples: Optional[tf.Tensor] = None) -> Dict[str, tf.Tensor]:
@@ -136,28 +129,8 @@ def waveform_spec(front_end: FrontEnd, *shape: Optional[int]) -> tf.TensorSpec:
     return tf.TensorSpec([*shape, *channels], tf.float32, "waveform")
 
 
-def _named(outputs: Any) -> Dict[str, tf.Tensor]:
-    """The outputs of a network by name; one alone is an embedding."""
-    return outputs if isinstance(outputs, dict) else {"embedding": outputs}
-
-
 def _in_range(scores: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(scores, 0.0, 1.0)  # which rounding may leave
-
-
-def model_id_of(network: tf.keras.Model, class_names: Mapping[int, str] = MappingProxyType({})) -> str:
-    """A name that changes with the weights and the classes: the network's name, the sizes of its outputs, a digest."""
-    digest = hashlib.sha256()
-    for weight in network.get_weights():
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    if class_names:
-        digest.update(json.dumps(list(class_names.items())).encode())
-    return f"{network.name}-{'-'.join(str(size) for size in _sizes(network).values())}-{digest.hexdigest()[:12]}"
-
-
-def _sizes(network: tf.keras.Model) -> Dict[str, int]:
-    """The size of a vector of each output."""
-    return {name: shape[-1] for name, shape in sorted(_named(network.output_shape).items())}
 
 
 def export(
@@ -184,11 +157,7 @@ def export(
         UserError: the folder holds something else than a SavedModel, is a file, or cannot be written.
         RuntimeError: the written model does not compute what the network computes.
     """
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise UserError(f"{folder} is a file, not a folder: give another --output.")
-    if os.path.isdir(folder) and os.listdir(folder) and not tf.saved_model.contains_saved_model(folder):
-        raise UserError(f"{folder} is not empty and holds no SavedModel: give another --output.")
-    model_id = model_id_of(network, class_names)
+    model_id = model_record.model_id_of(network, class_names)
     if class_names:
         module: WaveformModule = ClassifierModule(network, model_id, front_end, class_names)
     else:
@@ -199,35 +168,17 @@ def export(
     module.__call__.get_concrete_function(waveform_spec(front_end, None))
     serving = module.__call__.get_concrete_function(batch, lengths)
 
-    parent = os.path.dirname(os.path.abspath(folder))
-    os.makedirs(parent, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=parent) as scratch:
-        written = os.path.join(scratch, "new")
+    with model_folder.replacing(folder) as written:
         try:
             tf.saved_model.save(module, written, signatures={"serving_default": serving})
         except tf.errors.OpError as error:  # a full disk: TensorFlow writes the weights with an op of its own
             raise UserError(f"{folder}: the model cannot be written: {op_reason(error.message)}") from error
-        record = {
-            "model_id": model_id,
-            "front_end_id": front_end.id,
-            **{f"{name}_size": size for name, size in _sizes(network).items()},
-            **({"classes": dict(class_names)} if class_names else {}),
-            "code_version": __version__,
-            **origin,
-        }
-        files.write_json(os.path.join(written, "model.json"), record)
+        files.write_json(
+            os.path.join(written, model_folder.RECORD),
+            {**model_record.of_network(network, model_id, front_end, class_names), **origin},
+        )
         _check_parity(network, front_end, written)
-        if os.path.exists(folder):
-            os.rename(folder, os.path.join(scratch, "old"))
-        os.rename(written, folder)
     return model_id
-
-
-def remove_leftovers(folder: str) -> None:
-    """Removes what killed exports to `folder` left beside it; to be called while no other process exports there."""
-    parent = os.path.dirname(os.path.abspath(folder))
-    for leftover in glob.glob(os.path.join(glob.escape(parent), f"{_SCRATCH_PREFIX}*")):
-        shutil.rmtree(leftover)
 
 
 def _check_parity(network: tf.keras.Model, front_end: FrontEnd, folder: str) -> None:
@@ -242,13 +193,11 @@ def _check_parity(network: tf.keras.Model, front_end: FrontEnd, folder: str) -> 
     for clip, count in enumerate(result["num_windows"].numpy()):
         windows = front_end.windows(waveform[clip])[:count]
         weights = loudness.weights(waveform[clip], front_end.window_starts(count), front_end).numpy()
-        for name, vectors in _named(network(windows, training=False)).items():
-            total = weights @ vectors.numpy()
+        for name, vectors in parity.network_vectors(network, windows).items():
+            total = weights @ vectors
             if name == "embedding":
                 expected, of_windows = total / np.linalg.norm(total), result["window_embeddings"]
             else:
                 expected, of_windows = total / weights.sum(), result["window_scores"]
-            pairs = [(vectors, of_windows[clip, :count]), (expected, result[name][clip])]
-            difference = max(np.abs(one - other).max() for one, other in pairs)
-            if not difference <= _PARITY_TOLERANCE:
-                raise RuntimeError(f"{name} of the exported model differs from the network's by {difference:.2g}")
+            parity.require_equal(name, parity.agreement(vectors, of_windows[clip, :count].numpy()))
+            parity.require_equal(name, parity.agreement(expected, result[name][clip].numpy()))

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import saved_model
+from audioset_triplet.export import model_record, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.models.networks import build_flat_features
 from tests.reference import log_mel as reference
@@ -196,8 +196,8 @@ def test_ids_name_the_weights_the_classes_and_the_front_end(network, exported):
     other = build_tiny_network()
     other.set_weights([2 * weights for weights in network.get_weights()])
     model_id = model.model_id().numpy().decode()
-    assert model_id == saved_model.model_id_of(network) != saved_model.model_id_of(other)
-    ids = {saved_model.model_id_of(build_tiny_classifier(seed=seed), names) for seed, names in CLASSIFIERS}
+    assert model_id == model_record.model_id_of(network) != model_record.model_id_of(other)
+    ids = {model_record.model_id_of(build_tiny_classifier(seed=seed), names) for seed, names in CLASSIFIERS}
     assert len(ids) == 3 and all(one.startswith("tiny_classifier-8-4-") for one in ids)
     record = json.loads(open(os.path.join(exported, "model.json")).read())
     assert record["model_id"] == model_id and record["weights"] == "test"
@@ -218,7 +218,7 @@ def test_log_mel_is_a_model_too_which_replaces_an_older_one(exported, tmp_path):
 def test_other_folders_are_left_alone(network, tmp_path):
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "thesis.txt").write_text("important")
-    with pytest.raises(UserError, match="no SavedModel"):
+    with pytest.raises(UserError, match="no exported model"):
         saved_model.export(network, str(tmp_path / "papers"), LOG_MEL, {})
     with pytest.raises(UserError, match="is a file"):
         saved_model.export(network, str(tmp_path / "papers" / "thesis.txt"), LOG_MEL, {})

@@ -12,7 +12,7 @@ from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNe
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import SamplingConfig, TripletConfig
 from audioset_triplet.evaluation import semi_supervised, splits
-from audioset_triplet.export import saved_model
+from audioset_triplet.export import model_record
 from audioset_triplet.models.registry import ARCHITECTURES
 from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import manifest, trained_networks
@@ -53,7 +53,7 @@ def test_no_network_learns_from_a_recording_that_is_held_out(tmp_path, row, meth
 
     alone = DataConfig(tiny_records.write(tmp_path / "others.tfrecord", others))  # as if there were no such recording
     triplet.train(config_of(alone), str(tmp_path / "alone"))
-    assert model_id == saved_model.model_id_of(trained_networks.restore_embedding(str(tmp_path / "alone"))[0])
+    assert model_id == model_record.model_id_of(trained_networks.restore_embedding(str(tmp_path / "alone"))[0])
 
 
 @pytest.mark.slow

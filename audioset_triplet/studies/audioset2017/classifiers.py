@@ -26,7 +26,7 @@ from audioset_triplet.config.studies import AudioSet2017Config
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import splits
 from audioset_triplet.evaluation.table import Cell, Measurement
-from audioset_triplet.export import embedding_job, loaded_model, saved_model
+from audioset_triplet.export import embedding_job, loaded_model, model_folder, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.labelling import refinement
 from audioset_triplet.reports import refinement_page
@@ -116,7 +116,7 @@ class Classifiers:
     def _exported(self, row: str, seed: int) -> str:
         """The folder of the exported classifier of a row, trained to its end."""
         path = os.path.join(self._folder(row, seed), "model")
-        saved_model.remove_leftovers(path)
+        model_folder.remove_leftovers(path)
         if not os.path.isdir(path):
             if self.recipes[row].refined_by:
                 self._refine(row, seed)

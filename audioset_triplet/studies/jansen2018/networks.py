@@ -19,7 +19,7 @@ from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import embedding_job, saved_model
+from audioset_triplet.export import embedding_job, model_folder, saved_model
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels
@@ -67,7 +67,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
 def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> str:
     """The folder of the exported network of a row."""
     path = os.path.join(folder, "model")
-    saved_model.remove_leftovers(path)
+    model_folder.remove_leftovers(path)
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # frees the networks of other rows
         network, weights_source = _network(os.path.join(folder, "run"), row, split, config)

@@ -1,0 +1,78 @@
+"""Does an exported model compute what the live network computes? One check for all formats.
+
+Shapes: R windows, L samples, T frames by F bands, D size of a vector.
+"""
+
+import dataclasses
+from typing import Any, Callable, Dict, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet.frontend.front_end import FrontEnd
+
+TOLERANCE = 1e-5  # of a value, where all weights are float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How near vectors are to those of the network.
+
+    Attributes:
+        difference: the largest absolute difference of a value.
+        cosine: the smallest cosine of two vectors.
+    """
+
+    difference: float
+    cosine: float
+
+
+def named(outputs: Any) -> Dict[str, Any]:
+    """The outputs of a network by name; one alone is an embedding."""
+    return outputs if isinstance(outputs, dict) else {"embedding": outputs}
+
+
+def network_vectors(network: tf.keras.Model, features: tf.Tensor) -> Dict[str, np.ndarray]:
+    """Features [R, T, F] -> the vectors [R, D] of each output of the live network."""
+    return {name: value.numpy() for name, value in named(network(features, training=False)).items()}
+
+
+def agreement(expected: np.ndarray, given: np.ndarray) -> Agreement:
+    """Of two arrays of vectors [..., D]."""
+    norms = np.linalg.norm(expected, axis=-1) * np.linalg.norm(given, axis=-1)
+    cosines = np.sum(np.asarray(expected, np.float64) * given, axis=-1) / np.maximum(norms, np.finfo(np.float32).tiny)
+    return Agreement(float(np.abs(expected - given).max()), float(cosines.min()))
+
+
+def of_windows(
+    network: tf.keras.Model,
+    front_end: FrontEnd,
+    run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    windows: np.ndarray,
+) -> Dict[str, Agreement]:
+    """How near a model is to the network, by output.
+
+    Args:
+        network: the live network.
+        front_end: makes its features.
+        run: the model: a window [1, L] -> the vectors [1, D] by output.
+        windows: float32 [R, L].
+    """
+    expected = network_vectors(network, front_end.windows(tf.constant(windows))[:, 0])
+    given = [run(window[np.newaxis]) for window in windows]
+    return {
+        name: agreement(vectors, np.concatenate([result[name] for result in given]))
+        for name, vectors in expected.items()
+    }
+
+
+def require_equal(name: str, measured: Agreement) -> None:
+    """Raises a RuntimeError unless an output is equal to the network's but for rounding."""
+    if not measured.difference <= TOLERANCE:
+        raise RuntimeError(f"{name} of the exported model differs from the network's by {measured.difference:.2g}")
+
+
+def noise_windows(front_end: FrontEnd) -> np.ndarray:
+    """Windows [4, L] to compare on where there is no audio: noise at three levels, and silence."""
+    noise = np.random.default_rng(0).normal(0, 1, [4, front_end.window_samples])
+    return (noise * np.array([0.3, 0.1, 0.003, 0.0])[:, np.newaxis]).astype(np.float32)
