@@ -11,7 +11,7 @@
 PYTHON ?=
 VENV ?= .venv
 ESC50_DIR ?=
-EXTRAS ?= data_prep,dask,video,litert,faiss,test,lint
+EXTRAS ?= data_prep,dask,video,litert,onnx,faiss,test,lint
 # `python -m` throughout: the scripts in .venv/bin break when the path of this folder has spaces.
 RUN = $(VENV)/bin/python
 # A process per core, at most four: each loads TensorFlow. The tests of a module stay together and share what it sets up.

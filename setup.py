@@ -70,6 +70,14 @@ setup(
         "video": VIDEO,
         # LiteRT's interpreter for TFLite files, which `tf.lite` leads to; without it TensorFlow's own runs them.
         "litert": ["ai-edge-litert>=1.0.1,<3"],
+        # Models in ONNX. onnx 1.19 needs newer ml-dtypes than TensorFlow 2.15 has; tf2onnx for Python 3.9 is bound to
+        # protobuf 3.
+        "onnx": [
+            'onnx>=1.17,<1.19 ; python_version >= "3.10" and python_version < "3.12"',
+            "onnx>=1.19,<1.24" + CURRENT,
+            'onnxruntime>=1.20,<2 ; python_version >= "3.10"',
+            'tf2onnx>=1.17,<1.18 ; python_version >= "3.10"',
+        ],
         # Another search of embeddings (`--index`).
         "faiss": ["faiss-cpu>=1.9,<1.16"],
         "test": [

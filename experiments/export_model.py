@@ -1,9 +1,18 @@
-"""Writes the SavedModel of a trained network: waveform in, embeddings or scores out.
+"""Writes the model of a trained network, as a SavedModel or for a device: waveform in, embeddings or scores out.
 
   python -m experiments.export_model --workdir=runs/joint --output=models/joint
   python -m experiments.export_model --workdir=runs/classifier --output=models/classifier
+  python -m experiments.export_model --workdir=runs/joint --output=device --format=tflite
+  python -m experiments.export_model --workdir=runs/joint --output=device --format=tflite --quantization=int8 \
+      --calibration='records/*.tfrecord' --folds=1,2,3
+  python -m experiments.export_model --workdir=runs/joint --output=device --format=onnx
 
-The model is loaded with tf.saved_model.load alone, without this project:
+--format=tflite writes model.tflite, and --format=onnx model.onnx, into the folder --output. They take one window
+(with log-mel 15,600 samples) and give `embedding`, `scores` or both; classes.csv beside them names the scores.
+experiments.embed and experiments.tag take such a folder, or its file, as --model. --head_classes=N adds head.tflite,
+a head that learns on the device (experiments.learn_on_device).
+
+A SavedModel is loaded with tf.saved_model.load alone, without this project:
 
   model = tf.saved_model.load("models/joint")
   model(waveform)["embedding"]        # waveform: float32 [clips, samples], 16 kHz, between -1 and 1
@@ -13,17 +22,19 @@ The model is loaded with tf.saved_model.load alone, without this project:
 A classifier (of train_classifier, or of stage 4 of train_coincidence) gives scores, and an embedding too where it has a
 layer for one: --bottleneck of train_classifier.
 
-The program loads the written model and compares it with the live network. --network=log_mel and --network=untrained
+The program loads the written model, a TFLite or ONNX file in its own runtime, and compares it with the live network.
+--network=log_mel and --network=untrained
 write the two baselines in the same form, to embed and evaluate them in the same way.
 """
 
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.config.export import ExportConfig
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Run directory (not needed for log_mel).")
-flags.DEFINE_string("output", "", "Folder of the SavedModel; an older one there is replaced.")
+flags.DEFINE_string("output", "", "Folder of the model; an older one there is replaced.")
 flags.DEFINE_enum(
     "network",
     "trained",
@@ -31,15 +42,20 @@ flags.DEFINE_enum(
     "trained: the last checkpoint. untrained: the initial weights of the run. log_mel: the features themselves.",
 )
 flags.DEFINE_enum(
-    "spectrum", "auto", ["auto", "fft", "product"], "How the model computes the spectrum; auto: the faster one here."
+    "spectrum",
+    "auto",
+    ["auto", "fft", "product"],
+    "How the model computes the spectrum; auto: the faster one here, and product for devices.",
 )
+command_line.define_flags(ExportConfig)
 
 
 def main() -> None:
     command_line.require_flags("output", *([] if FLAGS.network == "log_mel" else ["workdir"]))
+    export = command_line.config_from_flags(ExportConfig())
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.config.network import NetworkConfig
-    from audioset_triplet.export import saved_model
+    from audioset_triplet.export import calibration, device_export, saved_model
     from audioset_triplet.frontend import registry
     from audioset_triplet.models import networks
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
@@ -57,9 +73,20 @@ def main() -> None:
         config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
         settings, weights = config.network, f"seed {config.training.seed}"
         network = trained_networks.initial_embedding(config)
-    front_end = registry.by_name(settings.front_end, FLAGS.spectrum)
-    model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": weights}, class_names)
-    print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
+    if not export.is_for_devices:
+        front_end = registry.by_name(settings.front_end, FLAGS.spectrum)
+        model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": weights}, class_names)
+        print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
+        return
+    is_auto = FLAGS.spectrum == "auto"
+    front_end = (
+        registry.portable(settings.front_end) if is_auto else registry.by_name(settings.front_end, FLAGS.spectrum)
+    )
+    windows = None
+    if export.calibration:
+        windows = calibration.windows(export.calibration, export.folds, front_end, export.calibration_windows)
+    written = device_export.export(network, FLAGS.output, front_end, {"weights": weights}, class_names, export, windows)
+    print(f"{FLAGS.output}: {written.model_id}{progress}; {written.description}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ class EmbeddingModelConfig(Config):
 
     model: str = option(
         "",
-        "Folder of a SavedModel from experiments.export_model, or somebody else's model: a SavedModel or .tflite file "
-        "that maps a waveform to one vector per window, such as VGGish and YAMNet.",
+        "Folder of a model from experiments.export_model, in any of its formats, or somebody else's model: a "
+        "SavedModel or .tflite file that maps a waveform to one vector per window, such as VGGish and YAMNet.",
     )
     output_name: str = option(
         "",

@@ -12,7 +12,6 @@ import os
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-import tensorflow as tf
 
 from audioset_triplet import __version__
 from audioset_triplet.config.embedding import EmbeddingModelConfig
@@ -86,11 +85,7 @@ class ForeignModel:
         with np.errstate(invalid="ignore", divide="ignore"):
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors /= np.where(norms == 0, 1, norms)
-        return vectors.astype(np.float32), self._weights(stacked)
-
-    def _weights(self, windows: np.ndarray) -> np.ndarray:
-        """Loudness weights [R], as those of this project's models."""
-        return loudness.weights(tf.constant(windows), tf.constant([0]), self).numpy()[:, 0]
+        return vectors.astype(np.float32), loudness.weights_of_windows(stacked, self)
 
     def _vectors(self, windows: np.ndarray) -> np.ndarray:
         """The windows of one call -> vectors [R, D], as the model gives them."""

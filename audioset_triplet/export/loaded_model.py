@@ -1,5 +1,5 @@
 """Models that map windows of audio to vectors: what every one of them gives, which one a config names, and this
-project's SavedModels.
+project's SavedModels (`device_model` has its TFLite and ONNX files, `foreign_model` those of others).
 
 Shapes: R windows, D size of a vector.
 """
@@ -13,7 +13,8 @@ import tensorflow as tf
 from audioset_triplet import __version__
 from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import saved_model_function
+from audioset_triplet.export import device_model, model_folder, model_record, saved_model_function
+from audioset_triplet.export.device_model import DeviceModel
 from audioset_triplet.export.foreign_model import ForeignModel
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_info import PartInfo
@@ -21,13 +22,6 @@ from audioset_triplet.store.window_scores import ScoreInfo
 
 # Of clips of one window each.
 _OUTPUTS = {StoreInfo.KIND: "embedding", ScoreInfo.KIND: "window_scores"}
-# What is said of a model without such outputs.
-_LACKS = {
-    StoreInfo.KIND: "is a classifier without a layer for an embedding (--bottleneck of train_classifier): it gives "
-    "scores alone (--what=scores).",
-    ScoreInfo.KIND: "gives embeddings alone: scores come from a classifier (train_classifier, or stage 4 of "
-    "train_coincidence).",
-}
 
 
 class WindowModel(Protocol):
@@ -65,14 +59,16 @@ def load(config: EmbeddingModelConfig, kind: str = StoreInfo.KIND) -> WindowMode
     Raises:
         UserError: there is none, or it does not map waveforms to such vectors.
     """
-    loaded = None if os.path.isfile(config.model) else saved_model_function.load(config.model)
-    if hasattr(loaded, "front_end_id"):
+    path = model_folder.device_file(config.model)
+    device = device_model.open_file(path) if os.path.isfile(path) else None
+    loaded = None if os.path.isfile(path) else saved_model_function.load(path)
+    if device or hasattr(loaded, "front_end_id"):
         if config.adapter_flags():
             raise UserError(
                 f"{', '.join(config.adapter_flags())}: for models of others; {config.model} is from "
                 "experiments.export_model and says itself what it takes."
             )
-        return ExportedModel(config.model, loaded, kind)
+        return DeviceModel(path, *device, kind) if device else ExportedModel(config.model, loaded, kind)
     if kind != StoreInfo.KIND:
         raise UserError(
             f"{config.model} is not from experiments.export_model, and does not say which classes its scores are of: "
@@ -123,7 +119,7 @@ class ExportedModel:
             ) from error
         self.hop_seconds = self.hop_samples / self.sample_rate_hz
         if self._output not in self._serve.structured_outputs:
-            raise UserError(f"{folder} {_LACKS[kind]}")
+            raise UserError(f"{folder} {model_record.LACKS[kind]}")
         self.info: PartInfo = StoreInfo(model_id, front_end_id, self._vector_size, __version__)
         if kind == ScoreInfo.KIND:
             classes = {name: value.numpy().tolist() for name, value in self._model.classes().items()}

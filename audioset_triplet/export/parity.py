@@ -74,5 +74,6 @@ def require_equal(name: str, measured: Agreement) -> None:
 
 def noise_windows(front_end: FrontEnd) -> np.ndarray:
     """Windows [4, L] to compare on where there is no audio: noise at three levels, and silence."""
-    noise = np.random.default_rng(0).normal(0, 1, [4, front_end.window_samples])
-    return (noise * np.array([0.3, 0.1, 0.003, 0.0])[:, np.newaxis]).astype(np.float32)
+    channels = [front_end.num_channels] if front_end.num_channels > 1 else []
+    noise = np.random.default_rng(0).normal(0, 1, [4, front_end.window_samples, *channels])
+    return np.stack([level * window for level, window in zip((0.3, 0.1, 0.003, 0.0), noise)]).astype(np.float32)

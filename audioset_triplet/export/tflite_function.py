@@ -27,20 +27,21 @@ class TFLiteFunction:
 
     num_classes: Optional[int] = None  # a label file that is packed with the model is not read
 
-    def __init__(self, path: str, output_name: str, channels: int) -> None:
+    def __init__(self, path: str, output_name: str, channels: int, num_threads: int = 1) -> None:
         """Opens a file.
 
         Args:
             path: the file.
             output_name: an output, or any tensor, that `run` must give; empty: the outputs alone.
             channels: of the waveforms.
+            num_threads: of the interpreter.
         """
         self.name = path
         with open(path, "rb") as file:
             self._content = file.read()  # kept, since the interpreter does not copy it
         self.digest = hashlib.sha256(self._content).hexdigest()
         self._graph = _read_graph(path, self._content)
-        self._interpreter = _open(path, self._content)
+        self._interpreter = _open(path, self._content, num_threads)
         inputs = self._interpreter.get_input_details()
         texts = [f"{item['name']} ({item['dtype'].__name__} {shape_text(_shape(item))})" for item in inputs]
         if len(inputs) != 1:
@@ -49,6 +50,7 @@ class TFLiteFunction:
         self.layout = input_layout(f"{path}: input {texts[0]}", is_float32, _shape(inputs[0]), channels)
         self._input = inputs[0]["index"]
         self._allocated: Tuple[int, ...] = ()
+        self._details: List[Dict[str, Any]] = []  # of the outputs, since it was allocated
 
         outputs = self._interpreter.get_output_details()
         self._outputs = {self._graph.output_names.get(item["index"], item["name"]): item["index"] for item in outputs}
@@ -57,24 +59,25 @@ class TFLiteFunction:
             if output_name in tensors:
                 if tensors[output_name] not in self._outputs.values():
                     self._content = _with_output(self._content, tensors[output_name])
-                    self._interpreter = _open(path, self._content)
+                    self._interpreter = _open(path, self._content, num_threads)
                 self._outputs = {output_name: tensors[output_name]}
 
     def run(self, waveforms: np.ndarray) -> Dict[str, np.ndarray]:
         """An array as the layout arranges it -> the outputs by name, float32."""
         try:
             if waveforms.shape != self._allocated:
-                with _silent_stderr():
+                with silent_stderr():
                     self._interpreter.resize_tensor_input(self._input, waveforms.shape)
                     self._interpreter.allocate_tensors()
                 self._allocated = waveforms.shape
+                details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
+                self._details = [details[index] for index in self._outputs.values()]
             self._interpreter.set_tensor(self._input, waveforms)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             self._allocated = ()
             raise UserError(f"{self.name} fails on samples of shape {shape_text(waveforms.shape)}: {error}") from error
-        details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
-        return {name: self._values(details[index]) for name, index in self._outputs.items()}
+        return {name: self._values(item) for name, item in zip(self._outputs, self._details)}
 
     def inner_shapes(self) -> Dict[str, Tuple[int, ...]]:
         """The inner tensors by name, with their shapes in the last call."""
@@ -128,17 +131,17 @@ def _with_output(content: bytes, tensor: int) -> bytes:
     return bytes(changed)
 
 
-def _open(path: str, content: bytes) -> Any:
+def _open(path: str, content: bytes, num_threads: int) -> Any:
     """An interpreter: LiteRT's where it is installed and has all operators, else TensorFlow's.
 
     One that cannot allocate its tensors before the length of its input is known says so in `run`.
     """
     interpreter, reason = None, ""
     for interpreter_class in _interpreter_classes():
-        with _silent_stderr(), warnings.catch_warnings():
+        with silent_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the class is old
             try:
-                interpreter = interpreter_class(model_content=content)
+                interpreter = interpreter_class(model_content=content, num_threads=num_threads)
                 interpreter.allocate_tensors()
                 return interpreter
             except (RuntimeError, ValueError) as error:
@@ -167,7 +170,7 @@ def _shape(item: Dict[str, Any]) -> List[Optional[int]]:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Drops what the interpreter writes to the terminal by itself, such as which delegate it made."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -6,6 +6,7 @@ Shapes: L samples, W windows.
 
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 # Mean square of a silent window at most, relative to full scale: -60 dB. On ESC-50 98% of the windows fall on the same
@@ -72,3 +73,8 @@ def weights(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Te
     ESC-50 (BUILD_NOTES.md).
     """
     return tf.maximum(mean_squares(waveform, starts, front_end), _FLOOR) ** 0.25
+
+
+def weights_of_windows(windows: np.ndarray, front_end: Windows) -> np.ndarray:
+    """The weights [R] of windows that are cut already, [R, L], of several channels [R, L, A]."""
+    return weights(tf.constant(windows), tf.constant([0]), front_end).numpy()[:, 0]

@@ -50,6 +50,12 @@ def find(front_end_id: str) -> Optional[FrontEnd]:
     return {front_end.id: front_end for front_end in FRONT_ENDS.values()}.get(front_end_id)
 
 
+def portable(name: str) -> FrontEnd:
+    """The front end of a name in operators that formats for devices have: without an FFT where it can do without."""
+    has_product = name in _WITH_SPECTRUM or three_band.settings_of_name(name)
+    return by_name(name, "product" if has_product else "auto")
+
+
 def by_id(front_end_id: str) -> FrontEnd:
     """As `find`; a UserError names the known ones."""
     front_end = find(front_end_id)

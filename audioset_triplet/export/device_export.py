@@ -1,0 +1,193 @@
+"""A network -> a TFLite or ONNX file for devices: one window of audio in, its embedding, its scores or both out.
+
+    waveform     float32 [1, L] in [-1, 1], one window at the model's sample rate; ONNX: any number of windows
+    embedding    float32 [1, D], unit length
+    scores       float32 [1, C] from 0 to 1, of a classifier
+
+The length is fixed because runtimes plan their memory, and choose their fast kernels, for shapes that they know. Both
+formats have the front end as a product instead of an FFT: `frontend.registry.portable`.
+
+Shapes: R windows, L samples of a window, D embedding size, C classes.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from audioset_triplet import files
+from audioset_triplet.config.export import ExportConfig
+from audioset_triplet.errors import UserError
+from audioset_triplet.export import (
+    device_model,
+    device_record,
+    model_folder,
+    model_record,
+    network_parts,
+    onnx_function,
+    parity,
+    saved_model,
+    tflite_parts,
+    trainable_head,
+)
+from audioset_triplet.export.parity import Agreement
+from audioset_triplet.frontend.front_end import FrontEnd
+
+_OPSET = 17  # of ONNX: onnxruntime 1.14 and newer
+# The smallest cosine of a vector to the network's below which something is wrong, by quantization.
+_LEAST_COSINE = {"float16": 0.999, "dynamic": 0.95, "int8": 0.9}
+
+
+class DeviceExport(NamedTuple):
+    """What was written."""
+
+    model_id: str
+    agreement: Dict[str, Agreement]  # with the network, by output
+    num_bytes: int  # of the model
+
+    @property
+    def description(self) -> str:
+        """One line: its size, and how near it is to the network."""
+        texts = [f"{name} {measured.cosine:.4f}" for name, measured in self.agreement.items()]
+        return f"{self.num_bytes / 1e6:.2f} MB; smallest cosine to the network: {', '.join(texts)}"
+
+
+def export(
+    network: tf.keras.Model,
+    folder: str,
+    front_end: FrontEnd,
+    origin: Mapping[str, object],
+    class_names: Mapping[int, str],
+    config: ExportConfig,
+    windows: Optional[np.ndarray] = None,
+) -> DeviceExport:
+    """Writes the model of a network for a device, runs it, and compares the two.
+
+    Args:
+        network, folder, front_end, origin, class_names: as `saved_model.export` takes them.
+        config: the format and the quantization.
+        windows: audio, float32 [R, L], to learn ranges from and to compare on; None: noise.
+
+    Raises:
+        UserError: what `model_folder.replacing` raises; the format has no operator for something in the network;
+            nothing to quantize; a library is missing; a quantized model that is far from the network.
+        RuntimeError: a model of float32 does not compute what the network computes.
+    """
+    if config.head_classes and "embedding" not in model_record.sizes(network):
+        raise UserError("--head_classes: the head learns on an embedding, and this classifier has none (--bottleneck).")
+    windows = parity.noise_windows(front_end) if windows is None else windows
+    model_id = model_record.model_id_of(network, class_names)
+    with model_folder.replacing(folder) as written:
+        os.makedirs(written)
+        if config.format == "onnx":
+            name = model_folder.ONNX
+            record = {**model_record.of_network(network, model_id, front_end, class_names), **origin}
+            content = _onnx(network, front_end, record)
+        else:
+            name = model_folder.TFLITE
+            graph = _tflite(network, front_end, config.quantization, windows)
+            if config.quantization != "none":
+                model_id = f"{model_id}-{config.quantization}-{hashlib.sha256(graph).hexdigest()[:6]}"
+            record = {**model_record.of_network(network, model_id, front_end, class_names), **origin}
+            content = device_record.add_to_tflite(graph, {**record, "quantization": config.quantization})
+        path = os.path.join(written, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        measured = _agreement(network, front_end, path, windows)
+        _require(measured, config.quantization)
+        agreement = {output: vars(of_output) for output, of_output in measured.items()}
+        files.write_json(
+            os.path.join(written, model_folder.RECORD),
+            {**record, "quantization": config.quantization, "agreement": agreement},
+        )
+        if class_names:
+            files.write_text(os.path.join(written, model_folder.CLASSES), model_record.classes_csv(class_names))
+        if config.head_classes:
+            size = model_record.sizes(network)["embedding"]
+            head = trainable_head.convert(size, config.head_classes)
+            with open(os.path.join(written, model_folder.HEAD), "wb") as file:
+                file.write(head)
+    return DeviceExport(model_id, measured, len(content))
+
+
+def _tflite(network: tf.keras.Model, front_end: FrontEnd, quantization: str, windows: np.ndarray) -> bytes:
+    """Front end, weights and the rest of the network, of which the weights alone are quantized."""
+    parts = network_parts.split(network)
+    waveform = saved_model.waveform_spec(front_end, 1, front_end.window_samples)
+    features = tf.TensorSpec([1, *front_end.feature_shape], tf.float32, "features")
+    outputs = list(model_record.sizes(network))
+    converted = [tflite_parts.convert(lambda waveform: {"features": _features(front_end, waveform)}, [waveform])]
+    if parts.body is None and quantization != "none":
+        raise UserError(f"--quantization={quantization}: {network.name} has no weights.")
+    if parts.body is not None:
+        body = parts.body
+
+        def examples() -> Any:
+            return ([_features(front_end, tf.constant(window[np.newaxis])).numpy()] for window in windows)
+
+        converted.append(
+            tflite_parts.convert(
+                lambda features: body(features, training=False), [features], body.variables, quantization, examples
+            )
+        )
+    if parts.finishes:
+        specs = [_raw_spec(parts, name, features) for name in parts.finishes]
+        converted.append(tflite_parts.convert(_finish(parts), specs))
+    return tflite_parts.join(converted, outputs)
+
+
+def _raw_spec(parts: network_parts.NetworkParts, name: str, features: tf.TensorSpec) -> tf.TensorSpec:
+    """What the finish of an output takes."""
+    return features if parts.body is None else tf.TensorSpec([1, *parts.body.output_shape[name][1:]], tf.float32, name)
+
+
+def _finish(parts: network_parts.NetworkParts) -> Any:
+    """A function of all raw outputs, in the order of `finishes`."""
+
+    def finish(*raw: tf.Tensor) -> Dict[str, tf.Tensor]:
+        return {name: model(value) for (name, model), value in zip(parts.finishes.items(), raw)}
+
+    return finish
+
+
+def _features(front_end: FrontEnd, waveform: tf.Tensor) -> tf.Tensor:
+    """Windows [R, L] -> their features [R, T, F]."""
+    return front_end.windows(waveform)[:, 0]
+
+
+def _onnx(network: tf.keras.Model, front_end: FrontEnd, record: Mapping[str, Any]) -> bytes:
+    """The ONNX model, with its record among the metadata."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    tf2onnx = onnx_function.require_library("tf2onnx")
+    function = tf.function(
+        lambda waveform: parity.named(network(_features(front_end, waveform), training=False)),
+        input_signature=[saved_model.waveform_spec(front_end, None, front_end.window_samples)],
+        autograph=False,
+    )
+    model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = model_folder.RECORD, json.dumps(record)
+    return model.SerializeToString()
+
+
+def _agreement(network: tf.keras.Model, front_end: FrontEnd, path: str, windows: np.ndarray) -> Dict[str, Agreement]:
+    """Runs the written file in its runtime, beside the network."""
+    opened = device_model.open_file(path)
+    assert opened is not None
+    function = opened[0]
+    return parity.of_windows(network, front_end, lambda window: function.run(function.layout.arrange(window)), windows)
+
+
+def _require(measured: Mapping[str, Agreement], quantization: str) -> None:
+    for name, of_output in measured.items():
+        if quantization == "none":
+            parity.require_equal(name, of_output)
+        elif not of_output.cosine >= _LEAST_COSINE[quantization]:
+            raise UserError(
+                f"--quantization={quantization}: the {name} of a window has a cosine of {of_output.cosine:.4f} to the "
+                f"network's, below {_LEAST_COSINE[quantization]:g}: take another quantization, or other --calibration."
+            )
