@@ -18,6 +18,7 @@ WRITERS = {
     "experiments.label": ("workdir", {"audio": "none"}),
     "experiments.label_clusters": ("workdir", {"task": "propagate", "assignments": "none"}),
     "experiments.label_curve": ("output", {"embeddings": "none", "clusterings": "a=none"}),
+    "experiments.learn_on_device": ("output", {"model": "none", "examples": "none"}),
     "experiments.mine": ("output", {"embeddings": "none", "exemplars": "none"}),
     "experiments.mining_precision": ("output", {"embeddings": "none"}),
     "experiments.quickstart": ("output", {}),
