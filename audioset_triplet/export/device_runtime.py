@@ -22,7 +22,7 @@ class Encoder:
     """The model.tflite of a folder.
 
     Raises:
-        UserError: there is none, or it is damaged or gives no embedding.
+        UserError: there is none, or it is damaged, gives no embedding, or takes several channels.
     """
 
     def __init__(self, folder: str, num_threads: int = 1) -> None:
@@ -31,6 +31,8 @@ class Encoder:
         record = device_record.of_archive(path, content)
         if "embedding_size" not in record:
             raise UserError(f"{path} is a classifier without an embedding.")
+        if record.get("num_channels") != 1:
+            raise UserError(f"{path} takes several channels, and this takes one.")
         self.model_id, self.embedding_size = str(record["model_id"]), int(record["embedding_size"])
         self.sample_rate_hz = int(record["sample_rate_hz"])
         self.window_samples, self.hop_samples = int(record["window_samples"]), int(record["hop_samples"])
