@@ -6,9 +6,11 @@ from typing import Callable, Dict
 from audioset_triplet.config.classifier import AugmentationConfig, ClassifierConfig
 from audioset_triplet.config.clustering import ClusteringConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig, CoincidenceTermsConfig, ImageConfig
+from audioset_triplet.config.instances import InstanceConfig, InstanceLossConfig
 from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
+from audioset_triplet.config.waveforms import WaveformConfig
 
 
 def jansen2018() -> TripletConfig:
@@ -156,6 +158,32 @@ def small_classifier() -> ClassifierConfig:
     return from_scratch(small())
 
 
+def small_instances() -> InstanceConfig:
+    """Instance discrimination on small machines: the objective of Hornauer et al. 2021, the network of `small`.
+
+    Published: batch 64, temperature 0.4, SGD; 64 negatives, or all (equation 1), which cost nothing at this size and
+    are taken here. From Wu et al. 2018 (NPID), which Hornauer et al. follow: rate 0.03, momentum 0.9, drops after 60
+    and 80% of the steps, momentum 0.5 of the bank, weight decay 1e-4 inside of the gradient, which is 1e-3 = 1e-4 /
+    (1 - 0.9) decoupled from it. From ESResNet: time scale 1.25, padding by edge values; its flip is inversion in time
+    here. 3,800 steps are 200 epochs of 1,200 clips.
+    """
+    return InstanceConfig(
+        waveforms=WaveformConfig(time_scale=1.25, random_padding=True, reversed_share=0.5),
+        loss=InstanceLossConfig(temperature=0.4, num_negatives=0, bank_momentum=0.5),
+        network=EmbeddingNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2)),
+        training=TrainingConfig(
+            batch_size=64,
+            steps=3800,
+            optimizer="sgd",
+            learning_rate=0.03,
+            momentum=0.9,
+            weight_decay=1e-3,
+            schedule="step",
+            drops=(0.6, 0.8),
+        ),
+    )
+
+
 PRESETS: Dict[str, Callable[[], TripletConfig]] = {
     "demo": demo,
     "esc50": esc50,
@@ -171,3 +199,4 @@ COINCIDENCE_PRESETS: Dict[str, Callable[[], CoincidenceConfig]] = {
     "jansen2020": jansen2020,
     "small_coincidence": small_coincidence,
 }
+INSTANCE_PRESETS: Dict[str, Callable[[], InstanceConfig]] = {"small_instances": small_instances}

@@ -1,7 +1,7 @@
 """How a network trains, whatever its objective."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Protocol, Tuple
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import NetworkConfig
@@ -23,9 +23,16 @@ class TrainingConfig(Config):
     learning_rate: float = option(1e-4, "Peak learning rate.", above=0)
     schedule: str = option(
         "constant",
-        "Learning rate after the warm-up. cosine: falls to 0 at the end of the run. step: a tenth after half of the "
-        "steps, a hundredth after three quarters.",
+        "Learning rate after the warm-up. cosine: falls to 0 at the end of the run. step: a tenth of what it was after "
+        "each of --drops.",
         ("constant", "cosine", "step"),
+    )
+    drops: Tuple[float, ...] = option(
+        (0.5, 0.75),
+        "Shares of the steps after the warm-up at which --schedule=step drops the learning rate. Wu et al. 2018: "
+        "0.6,0.8.",
+        above=0,
+        below=1,
     )
     warmup_steps: int = option(0, "Steps in which the learning rate rises to its peak.", at_least=0)
     momentum: float = option(0.9, "Momentum of sgd.", at_least=0, below=1)

@@ -1,7 +1,6 @@
 """Clips -> the scores of the classifier of a run, file by file of the records."""
 
 import functools
-import math
 import os
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -9,20 +8,20 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.runners import RunnerConfig
+from audioset_triplet.evaluation import clip_means
 from audioset_triplet.frontend import registry
 from audioset_triplet.jobs import gpus, passes
 from audioset_triplet.jobs.passes import Where
 from audioset_triplet.losses import classification
-from audioset_triplet.records import clip_labels, globs, reading
+from audioset_triplet.records import clip_labels, globs
 from audioset_triplet.runs import checkpoints, trained_networks
 from audioset_triplet.runs.trained_networks import TrainedClassifier
-from audioset_triplet.sampling import window_draws, windows
+from audioset_triplet.sampling import window_draws
 from audioset_triplet.store import parquet
 from audioset_triplet.store.scores import ClipScores
 
-_WINDOWS_PER_CALL = 128
-_VALUES_PER_CALL = 1 << 22  # of features, at most: large windows need as much memory as many small ones
 _RESULTS = "_scoring"  # folder in the output, while the work goes on
 
 
@@ -36,9 +35,8 @@ class _FileScores(NamedTuple):
 def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] = None) -> ClipScores:
     """Scores clips by the classifier of a run: of the objective classifier, or of stage 4 of the curriculum.
 
-    The score of a clip is the mean of the probabilities of its windows. Windows are cut and weighted as for embeddings:
-    successive ones, without an incomplete last one; a shorter clip is padded. A class that the classifier has never
-    seen scores 0.
+    The score of a clip is the mean of the probabilities of its windows (`clip_means`). A class that the classifier has
+    never seen scores 0.
 
     Args:
         workdir: the run directory.
@@ -55,21 +53,32 @@ def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] 
     workdir = os.path.abspath(workdir)
     trained = _classifier(workdir, checkpoints.stamp(workdir))
     clips = clip_labels.read(data, folds)
-    names = {**clip_labels.class_names(clips), **trained.classes.names}
-    indices = sorted(names)
     files = globs.expand(data)
     window_draws.require_records(files, registry.by_name(trained.config.network.front_end))
     scored: Dict[str, np.ndarray] = {}
     for file in _everywhere(workdir, files, tuple(folds), where):
         scored.update(zip(file.clip_ids, file.scores))
-    scores = np.zeros([len(clips), len(indices)], np.float32)
-    scores[:, np.searchsorted(indices, list(trained.classes.names))] = [scored[clip.clip_id] for clip in clips]
+    return of_clips(clips, np.array([scored[clip.clip_id] for clip in clips]), trained.classes.names)
+
+
+def of_clips(clips: Sequence[ClipInfo], scores: np.ndarray, class_names: Dict[int, str]) -> ClipScores:
+    """The scores of clips for the classes that are known and for those that the clips have, which score 0.
+
+    Args:
+        clips: the evaluated ones.
+        scores: [n, C], for the known classes.
+        class_names: [C] of these: class index -> name, ascending.
+    """
+    names = dict(sorted({**clip_labels.class_names(clips), **class_names}.items()))
+    indices = list(names)
+    columns = np.zeros([len(clips), len(indices)], np.float32)
+    columns[:, np.searchsorted(indices, list(class_names))] = scores
     return ClipScores(
         clip_ids=[clip.clip_id for clip in clips],
-        scores=scores,
+        scores=columns,
         targets=np.array([np.isin(indices, clip.labels) for clip in clips]),
         classes=indices,
-        class_names={index: names[index] for index in indices},
+        class_names=names,
     )
 
 
@@ -106,21 +115,9 @@ def _write_result(path: str, file: BinaryIO, workdir: str, checkpoint: str, fold
 def _of_file(path: str, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -> _FileScores:
     """The scores of the clips of one file."""
     trained = _classifier(workdir, checkpoint)
-    num_classes = len(trained.classes.names)
-    sums: Dict[bytes, np.ndarray] = {}
-    weights_of: Dict[bytes, float] = {}
     front_end = registry.by_name(trained.config.network.front_end)
-    stored = reading.read_clips([path], folds, deterministic=True, num_channels=front_end.num_channels)
-    batch_size = max(1, min(_WINDOWS_PER_CALL, _VALUES_PER_CALL // math.prod(front_end.feature_shape)))
-    with reading.named_errors([path]), window_draws.naming_unusable_clips():
-        for clip_ids, features, weights in windows.successive_windows(stored, front_end, batch_size):
-            probabilities = _predictor(workdir, checkpoint)(features).numpy()
-            for clip_id, row, weight in zip(clip_ids.numpy(), probabilities, weights.numpy()):
-                sums[clip_id] = sums.get(clip_id, np.zeros(num_classes)) + row * weight
-                weights_of[clip_id] = weights_of.get(clip_id, 0.0) + weight
-    rows = [sums[clip_id] / weights_of[clip_id] for clip_id in sums]
-    scores = np.array(rows, np.float32).reshape(len(rows), num_classes)
-    return _FileScores([clip_id.decode() for clip_id in sums], scores)
+    clip_ids, means = clip_means.of_file(path, folds, front_end, _predictor(workdir, checkpoint))
+    return _FileScores(clip_ids, means.reshape(len(clip_ids), len(trained.classes.names)))
 
 
 @functools.lru_cache(maxsize=1)

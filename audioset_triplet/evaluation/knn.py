@@ -7,7 +7,7 @@ scores of different clips comparable; the class with most votes is the same. The
 Shapes: q queries, r training clips of a block, D embedding size, C classes.
 """
 
-from typing import Iterator, Tuple
+from typing import Callable, Iterable, Iterator, Tuple
 
 import numpy as np
 from tqdm import tqdm
@@ -38,13 +38,32 @@ def clip_scores(split: Split, k: int, temperature: float) -> ClipScores:
     block = max(1, _QUERY_BYTES // (4 * split.evaluated.info.embedding_size))
     for first in range(0, num_queries, block):
         rows = np.arange(first, min(first + block, num_queries))
-        nearest, cosines = _nearest(split.evaluated.vectors_at(rows), _training_blocks(split, len(rows)), k)
-        weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / temperature)  # the largest is 1
-        weights /= weights.sum(axis=1, keepdims=True)
-        for neighbour in range(nearest.shape[1]):
-            votes = split.train_targets(nearest[:, neighbour])
-            scores[rows] += weights[:, neighbour, None] * votes
+        blocks = _training_blocks(split, len(rows))
+        scores[rows] = vote_shares(split.evaluated.vectors_at(rows), blocks, split.train_targets, k, temperature)
     return split.clip_scores(scores)
+
+
+def vote_shares(
+    queries: np.ndarray,
+    blocks: Iterable[Tuple[np.ndarray, np.ndarray]],
+    targets_at: Callable[[np.ndarray], np.ndarray],
+    k: int,
+    temperature: float,
+) -> np.ndarray:
+    """The shares of the votes, [q, C], between 0 and 1.
+
+    Args:
+        queries: [q, D], of unit length.
+        blocks: the training clips: rows [r], and vectors [r, D] of unit length.
+        targets_at: rows [q] -> [q, C], 1 where a training clip has a class.
+        k: neighbours; with fewer training clips all of them vote.
+        temperature: see above.
+    """
+    nearest, cosines = _nearest(queries, blocks, k)
+    weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / temperature)  # the largest is 1
+    weights /= weights.sum(axis=1, keepdims=True)
+    votes = [weights[:, rank, None] * targets_at(nearest[:, rank]) for rank in range(k)]
+    return np.sum(votes, axis=0, dtype=np.float32)
 
 
 def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
@@ -58,7 +77,7 @@ def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarra
 
 
 def _nearest(
-    queries: np.ndarray, blocks: Iterator[Tuple[np.ndarray, np.ndarray]], k: int
+    queries: np.ndarray, blocks: Iterable[Tuple[np.ndarray, np.ndarray]], k: int
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Rows and cosines [q, k] of the training clips nearest to the queries [q, D], from blocks of rows and vectors.
 

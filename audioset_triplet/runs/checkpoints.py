@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from typing import Any, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
 
 import tensorflow as tf
 
@@ -61,13 +61,18 @@ def submodels_of(path: str) -> Set[str]:
 
 
 def resume(
-    optimizer: tf.keras.optimizers.Optimizer, submodels: Submodels, averages: Submodels, workdir: str, output: str
+    optimizer: tf.keras.optimizers.Optimizer,
+    submodels: Mapping[str, tf.Module],
+    averages: Submodels,
+    workdir: str,
+    output: str,
 ) -> Tuple[tf.train.CheckpointManager, int]:
     """Gives a run the state of its last checkpoint, if there is one.
 
     Args:
         optimizer: that of the run; it has its variables.
-        submodels, averages: the networks and their moving averages (or {}), by name.
+        submodels: the networks, and what else the run goes on with, by name.
+        averages: the moving averages of the networks, by name, or {}.
         workdir: the run directory.
         output: the directory that this process saves to: `workdir`, but for workers that are not the chief.
 

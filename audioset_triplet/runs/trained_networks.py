@@ -8,6 +8,7 @@ import tensorflow as tf
 from audioset_triplet.config.classifier import ClassifierConfig
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
+from audioset_triplet.config.instances import InstanceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import classification
@@ -15,7 +16,7 @@ from audioset_triplet.models import coincidence, heads, imagenet_weights, networ
 from audioset_triplet.runs import checkpoints, classes, manifest, objectives, run_config
 from audioset_triplet.runs.classes import Classes
 
-EmbeddingConfig = Union[TripletConfig, CoincidenceConfig]
+EmbeddingConfig = Union[TripletConfig, InstanceConfig, CoincidenceConfig]
 ClassifyingConfig = Union[ClassifierConfig, CoincidenceConfig]
 
 

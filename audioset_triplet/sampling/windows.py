@@ -7,11 +7,12 @@ from typing import Tuple
 
 import tensorflow as tf
 
+from audioset_triplet.config.waveforms import WaveformConfig
 from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records.example_ids import hash_ids
-from audioset_triplet.sampling import window_draws
+from audioset_triplet.sampling import waveform_augmentation, window_draws
 from audioset_triplet.sampling.window_draws import Tensors, seed_of
 
 # Wide enough for AudioSet, whose clips have at most a dozen labels.
@@ -37,14 +38,16 @@ def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: 
 
 
 @tf.autograph.experimental.do_not_convert
-def random_windows(clips: tf.data.Dataset, front_end: FrontEnd, seed: int) -> tf.data.Dataset:
-    """A window from each clip, with the clip's labels.
+def random_windows(
+    clips: tf.data.Dataset, front_end: FrontEnd, seed: int, config: WaveformConfig = WaveformConfig()
+) -> tf.data.Dataset:
+    """A window from each clip, augmented as `config` asks, with the clip's labels.
 
     Elements: `pcm` int16 [S], `labels` int64 [n], `example_id` int64 [] (of the clip).
     """
 
     def window(index: tf.Tensor, clip: Tensors) -> Tensors:
-        pcm = window_draws.random_window(clip, front_end, seed_of(seed, index))
+        pcm = waveform_augmentation.random_window(clip, front_end, config, seed_of(seed, index))
         return {"pcm": pcm, "labels": clip["labels"], "example_id": hash_ids(clip["clip_id"])}
 
     return clips.enumerate().map(window, num_parallel_calls=tf.data.AUTOTUNE)

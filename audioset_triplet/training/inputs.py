@@ -1,4 +1,4 @@
-"""The input of each objective: batches of triplets, of labelled windows or of audio-visual pairs.
+"""The input of each objective: batches of triplets, of labelled windows, of instances or of audio-visual pairs.
 
 files -> interleave -> parse -> shuffle -> repeat -> cut windows -> batch -> log-mel (triplets: sample) -> prefetch
 
@@ -15,6 +15,7 @@ import tensorflow as tf
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.classifier import BalanceConfig, ClassifierConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig
+from audioset_triplet.config.instances import InstanceConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
@@ -40,6 +41,14 @@ class LabelledBatch(NamedTuple):
 
     windows: tf.Tensor  # float32 [B, *feature_shape]
     targets: tf.Tensor  # float32 [B, C], 1 for the classes of the clip, else 0
+    example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
+
+
+class InstanceBatch(NamedTuple):
+    """B windows, as features of T frames by F bands, with the numbers of their clips."""
+
+    windows: tf.Tensor  # float32 [B, T, F]
+    instances: tf.Tensor  # int32 [B], from 0 on
     example_id: tf.Tensor  # int64 [B], the hash of the clip's id (`records.example_ids`)
 
 
@@ -168,6 +177,36 @@ def labelled_batches(
         examples = windows.random_windows(repeated, front_end, pipeline.seed)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))
     batches = pipeline.batched(examples).enumerate(pipeline.first_batch)
+    return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))
+
+
+def instance_batches(config: InstanceConfig, clip_ids: Sequence[str], feed: Feed = ONE_PIPELINE) -> tf.data.Dataset:
+    """An endless stream of `InstanceBatch`es: from each clip one augmented window at random on every pass.
+
+    Args:
+        config: what to read.
+        clip_ids: only these clips; the number of a clip is its place here.
+        feed: as for `triplet_batches`.
+
+    Raises:
+        UserError: no file matches.
+    """
+    pipeline = Pipeline(config, feed, clip_ids)
+    hashes = hash_ids(tf.constant(list(clip_ids), tf.string)).numpy()
+    order = np.argsort(hashes)
+    numbers, hashes = tf.constant(order, tf.int32), tf.constant(hashes[order])
+
+    def compute(batch: dict) -> InstanceBatch:
+        instances = tf.gather(numbers, tf.searchsorted(hashes, batch["example_id"]))
+        features = pipeline.front_end.features(samples.tensor_to_waveform(batch["pcm"]))
+        return InstanceBatch(features, instances, batch["example_id"])
+
+    clips = pipeline.clips()
+    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
+        clips = clips.cache()
+    examples = windows.random_windows(pipeline.repeated(clips), pipeline.front_end, pipeline.seed, config.waveforms)
+    examples = examples.map(lambda window: {name: window[name] for name in ("pcm", "example_id")})
+    batches = pipeline.batched(pipeline.separated(examples))
     return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))
 
 

@@ -11,7 +11,7 @@ import contextlib
 import sys
 import tempfile
 import threading
-from typing import Callable, Iterator, Sequence, Set, Tuple
+from typing import Callable, Iterator, Optional, Sequence, Set, Tuple
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ from audioset_triplet import distribution, files
 from audioset_triplet.config.training import RunConfig, TrainingConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.runs import checkpoints, run_directory, run_record
-from audioset_triplet.training import callbacks, moving_average, optimizers, pipeline, progress
+from audioset_triplet.training import callbacks, epoch_log, moving_average, optimizers, pipeline, progress
 from audioset_triplet.training.objective import ObjectiveModel
 from audioset_triplet.training.precision import precision
 from audioset_triplet.training.run_inputs import RunInput
@@ -39,6 +39,7 @@ def train(
     build_model: BuildModel,
     run_input: RunInput,
     observers: Sequence[tf.keras.callbacks.Callback] = (),
+    epochs: Optional[epoch_log.Epochs] = None,
 ) -> None:
     """Trains until `config.training.steps`, from the last checkpoint of `workdir` if there is one.
 
@@ -54,6 +55,7 @@ def train(
         build_model: the objective.
         run_input: what it learns from.
         observers: Keras callbacks that are told of every step, after it may have been saved.
+        epochs: what is measured after every epoch; of several workers the chief measures. None: nothing.
 
     Raises:
         Terminated: SIGTERM came.
@@ -73,7 +75,9 @@ def train(
         run_directory.require_same(workdir, config, manifest)
         with strategy.scope():
             model, averages = _build(training, build_model)
-            manager, first_step = checkpoints.resume(model.optimizer, model.submodels, averages, workdir, output)
+            manager, first_step = checkpoints.resume(
+                model.optimizer, {**model.submodels, **model.state}, averages, workdir, output
+            )
         if first_step >= training.steps:
             print(f"{workdir} is trained: step {first_step} of {training.steps}.", file=sys.stderr)
             return
@@ -101,12 +105,26 @@ def train(
                     moving_average.MovingAverage(model.submodels, averages, moving_average.decay(training), first_step),
                     callbacks.MetricsWriter(output, steps, log_every, model.derived_metrics),
                     callbacks.WarningPrinter(steps, log_every, model.warning, training.warmup_steps),
+                    *_epoch_log(epochs, workdir, output, training.batch_size, steps, averages or model.submodels),
                     callbacks.CheckpointSaver(manager, steps, training.checkpoint_every_steps, stop),
                     *progress.progress_bars(),
                     *observers,
                 ],
                 verbose=0,
             )
+
+
+def _epoch_log(
+    epochs: Optional[epoch_log.Epochs],
+    workdir: str,
+    output: str,
+    batch_size: int,
+    steps: callbacks.Steps,
+    networks: moving_average.Networks,
+) -> Sequence[tf.keras.callbacks.Callback]:
+    if epochs is None or output != workdir:
+        return []
+    return [epoch_log.EpochLog(epochs, workdir, batch_size, steps, networks)]
 
 
 def _described(run_input: RunInput, example_ids: Set[int]) -> str:

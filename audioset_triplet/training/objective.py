@@ -1,6 +1,6 @@
 """The training step that all objectives share: down the gradient of a weighted mean of terms, with metrics."""
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +67,7 @@ class ObjectiveModel(tf.keras.Model):
         metric_names: Sequence[str],
         prepare: Callable[[Any], Any] = unprepared,
         num_rows: int = 0,
+        state: Optional[Dict[str, tf.Module]] = None,
     ) -> None:
         """
         Args:
@@ -75,10 +76,11 @@ class ObjectiveModel(tf.keras.Model):
             prepare: a device's part of what the input pipeline makes -> what `terms` takes, with `example_id`.
             num_rows: rows of a device's part, so that those of the last batch can be named (`bad_example_ids`). 0: they
                 cannot.
+            state: name -> further variables that a run goes on with and no gradient changes, as in checkpoints.
         """
         super().__init__()
         self._prepare = prepare
-        self.submodels = submodels
+        self.submodels, self.state = submodels, state or {}
         self.distribute_reduction_method = "first"  # a metric's result is over all replicas already
         self._means = {name: tf.keras.metrics.Mean(name) for name in ("loss", *metric_names)}
         self._gradient_norm = tf.keras.metrics.Mean("gradient_norm")
