@@ -165,7 +165,7 @@ def small_instances() -> InstanceConfig:
     are taken here. From Wu et al. 2018 (NPID), which Hornauer et al. follow: rate 0.03, momentum 0.9, drops after 60
     and 80% of the steps, momentum 0.5 of the bank, weight decay 1e-4 inside of the gradient, which is 1e-3 = 1e-4 /
     (1 - 0.9) decoupled from it. From ESResNet: time scale 1.25, padding by edge values; its flip is inversion in time
-    here. 3,800 steps are 200 epochs of 1,200 clips.
+    here. 3,750 steps are 200 epochs of 1,200 clips.
     """
     return InstanceConfig(
         waveforms=WaveformConfig(time_scale=1.25, random_padding=True, reversed_share=0.5),
@@ -173,7 +173,7 @@ def small_instances() -> InstanceConfig:
         network=EmbeddingNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2)),
         training=TrainingConfig(
             batch_size=64,
-            steps=3800,
+            steps=3750,
             optimizer="sgd",
             learning_rate=0.03,
             momentum=0.9,

@@ -31,7 +31,11 @@ from audioset_triplet.presets import CLASSIFIER_PRESETS
 FLAGS = flags.FLAGS
 command_line.preset_flag(CLASSIFIER_PRESETS)
 command_line.define_flags(
-    ClassifierConfig, left_out=("frame_labels", "prior_exponent", "priors", "seed", "weak_labels")
+    ClassifierConfig,
+    left_out=(
+        *("frame_labels", "prior_exponent", "priors", "seed", "weak_labels", "start_from", "trained_layers"),
+        *("time_scale", "random_padding", "random_crop", "reversed_share"),
+    ),
 )
 command_line.define_flags(AudioSet2017Config)
 

@@ -16,6 +16,10 @@ Every window has the labels of its clip, in the records or in --weak_labels=FILE
 experiments.label_clusters. With --frame_labels=FILE, of experiments.refine_labels, windows have only the labels that
 they keep there; those that keep none are left out, or are negatives with --dropped_windows=negative.
 
+--start_from=RUN starts with the network of another run and fine-tunes all its layers, or with --trained_layers=head the
+classes alone; experiments.finetune does so on all folds. --time_scale, --random_padding, --random_crop and
+--reversed_share change the waveform of a window.
+
 With --eval_data or --eval_folds the trained classifier scores these clips: WORKDIR/scores.parquet has the scores,
 WORKDIR/results.json the same metrics as experiments.evaluate --task=classification. Training leaves out the clips of
 evaluated recordings.

@@ -2,15 +2,15 @@ r"""Trains an embedding to tell every clip from all others, without labels: inst
 
   python -m experiments.train_instances --data='records/*.tfrecord' --workdir=runs/instances --preset=small_instances
 
-The methods of Wu et al. 2018 (NPID) and Hornauer et al. 2021: a memory bank has a row for each clip; a random window of
-a clip is told from the rows of all other clips, or with --num_negatives of some (noise-contrastive estimation), and then
-moves its own row. --time_scale, --random_padding, --random_crop and --reversed_share augment windows.
+The method of Wu et al. 2018 (NPID) and Hornauer et al. 2021: a memory bank has a row for each clip. A random window of
+a clip is told from the rows of all other clips, or with --num_negatives of some (noise-contrastive estimation), and
+then moves the row of its clip. --time_scale, --random_padding, --random_crop and --reversed_share augment windows.
 
 --preset starts from a named setting; any other flag overrides it. WORKDIR receives config.json, metrics.jsonl,
 instances.json (the clips of the bank), logs of TensorBoard and checkpoints. The same command resumes a stopped run; one
 on other clips is refused. experiments.export_model exports the result.
 
-With --eval_data or --eval_folds the labels of these clips are predicted after every epoch by the labels of their nearest
+With --eval_data or --eval_folds the labels of these clips are predicted after every epoch by those of their nearest
 neighbours in the bank: WORKDIR/epochs.jsonl. Clips of their recordings are not learned from, unless --transductive.
 """
 
@@ -45,15 +45,16 @@ def main() -> None:
     from audioset_triplet.evaluation import epoch_measures
     from audioset_triplet.frontend import registry
     from audioset_triplet.records import clip_labels
-    from audioset_triplet.training import instances
+    from audioset_triplet.training import epoch_log, instances
 
-    clips, measure = clip_labels.read(config.data.data, config.data.folds), None
+    clips, epochs = clip_labels.read(config.data.data, config.data.folds), None
     if eval_data:
         front_end = registry.by_name(config.network.front_end)
         evaluated = epoch_measures.EvaluatedClips(eval_data, eval_folds, front_end)
         clips = instances.learned_clips(clips, evaluated.clips, FLAGS.transductive)
-        measure = epoch_measures.BankNeighbours(evaluated, clips, FLAGS.neighbours, config.loss.temperature)
-    instances.train(config, clips, FLAGS.workdir, measure, FLAGS.every_epochs)
+        neighbours = epoch_measures.BankNeighbours(evaluated, clips, FLAGS.neighbours, config.loss.temperature)
+        epochs = epoch_log.Epochs(neighbours, FLAGS.every_epochs)
+    instances.train(config, clips, FLAGS.workdir, epochs)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.training import TrainingConfig
+from audioset_triplet.config.waveforms import RANDOM_CROP, WaveformConfig
 
 LOSSES = ("softmax", "sigmoid")
 LEFT_OUT, NEGATIVE = "left_out", "negative"  # --dropped_windows
@@ -134,13 +135,39 @@ class ClassifierLossConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class StartConfig(Config):
+    """What a classifier starts from, and what of it learns."""
+
+    start_from: str = option(
+        "", "Run directory of a network of the same sizes, whose weights the run starts with. Empty: random weights."
+    )
+    trained_layers: str = option(
+        "all",
+        "all: fine-tune all layers. head: only those above the network, bottleneck and classes; needs --start_from.",
+        ("all", "head"),
+    )
+
+    def check_rules(self) -> None:
+        require(self.trained_layers == "all" or bool(self.start_from), "--trained_layers=head needs --start_from.")
+
+
+@dataclasses.dataclass(frozen=True)
 class ClassifierConfig(Config):
     """Everything that decides what `experiments.train_classifier` learns."""
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    start: StartConfig = dataclasses.field(default_factory=StartConfig)
     labels: LabelConfig = dataclasses.field(default_factory=LabelConfig)
     balance: BalanceConfig = dataclasses.field(default_factory=BalanceConfig)
+    waveforms: WaveformConfig = dataclasses.field(default_factory=WaveformConfig)
     augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
     loss: ClassifierLossConfig = dataclasses.field(default_factory=ClassifierLossConfig)
     network: ClassifierNetworkConfig = dataclasses.field(default_factory=ClassifierNetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+    def check_rules(self) -> None:
+        require(
+            not self.labels.frame_labels or self.waveforms == RANDOM_CROP,
+            "--frame_labels are of windows as they are in the clips: without --time_scale, --random_padding, "
+            "--norandom_crop and --reversed_share.",
+        )

@@ -122,3 +122,27 @@ class MiningStudyConfig(Config):
     seed: int = option(0, "Seed of the draws.", at_least=0)
     output: str = option("", "Folder for results.json.")
     exemplar: ExemplarConfig = dataclasses.field(default_factory=ExemplarConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningConfig(Config):
+    """Fine-tuning on the folds of a data set, beside how the classifiers are trained."""
+
+    output: str = option("", "Folder of the results and of everything that is made for them.")
+    starts: Tuple[str, ...] = option(
+        ("scratch",),
+        "What networks start from: NAME=RUN with the run directory of a network of the same sizes, in which {fold} "
+        "stands for the number of the held-out fold; scratch: random weights.",
+    )
+    protocol: str = option(
+        "",
+        "Data set whose protocol is followed: folds and classes are checked, and missing folds are named. Empty: any "
+        "records with folds.",
+        ("", "esc10", "esc50", "urbansound8k", "dcase2013", "dcase2013_challenge"),
+    )
+    folds: Tuple[int, ...] = option((), "Folds to hold out and evaluate, one after the other. Empty: all.")
+    train_folds: Tuple[int, ...] = option((), "Folds to train on. Empty: all but the held-out one.")
+    seeds: Tuple[int, ...] = option((0,), "Training seeds, e.g. 0,1,2.", at_least=0, at_most=(1 << 32) - 1)
+    epochs: int = option(30, "Epochs of each training.", at_least=1)
+    only: Tuple[str, ...] = option((), "Names of starts to compute. Empty: all.")
+    dry_run: bool = option(False, "Only list what is done and what there is to do.")

@@ -28,7 +28,5 @@ class WaveformConfig(Config):
         0.0, "Share of the windows that are reversed in time. Hornauer et al. 2021: 0.5.", at_least=0, at_most=1
     )
 
-    @property
-    def is_random_crop_alone(self) -> bool:
-        """Whether a window is a stretch of the clip as it is, from anywhere."""
-        return self == WaveformConfig()
+
+RANDOM_CROP = WaveformConfig()  # a window is a stretch of the clip as it is, from anywhere

@@ -12,7 +12,7 @@ from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.losses import classification
 from audioset_triplet.models.memory_bank import MEMORY_BANK
 from audioset_triplet.records import clip_labels, globs
-from audioset_triplet.runs.classes import Classes
+from audioset_triplet.runs import classes
 from audioset_triplet.sampling import window_draws
 from audioset_triplet.store.scores import ClipScores
 
@@ -103,14 +103,19 @@ class BankNeighbours:
 class ClassifierScores:
     """The scores of a classifier, as `clip_scoring` makes them of a run that has ended."""
 
-    def __init__(self, evaluated: EvaluatedClips, classes: Classes) -> None:
-        self._evaluated, self._classes = evaluated, classes
+    def __init__(self, evaluated: EvaluatedClips, workdir: str) -> None:
+        """
+        Args:
+            evaluated: the clips.
+            workdir: the run directory, whose classes.json is there when the training begins.
+        """
+        self._evaluated, self._workdir = evaluated, workdir
 
     def __call__(self, networks: Networks, state: Mapping[str, Any]) -> Dict[str, float]:
         """`accuracy` (where every clip has one label) and `map`."""
-        loss = self._classes.loss
-        means = self._evaluated.means(networks["network"], lambda x: classification.probabilities(x, loss))
-        return headline(clip_scoring.of_clips(self._evaluated.clips, means, self._classes.names))
+        known = classes.read(self._workdir)
+        means = self._evaluated.means(networks["network"], lambda x: classification.probabilities(x, known.loss))
+        return headline(clip_scoring.of_clips(self._evaluated.clips, means, known.names))
 
 
 def headline(scores: ClipScores) -> Dict[str, float]:

@@ -7,7 +7,8 @@ The weights of the classes are the rows of a memory bank, earlier embeddings of 
 and the loss is -log P(i|v): over all n instances (`softmax`), or estimated from K others (`noise_contrastive`), for
 which the sum is a constant Z (Wu et al. 2018, section 3.2).
 
-Departure: no proximal term. The paper of Wu et al. has one, the code that they released does without.
+Departures: no proximal term (the paper of Wu et al. has one, the code that they released does without), and nothing is
+added to denominators (1e-7 in that code, which is 0.2 in the loss of two million clips).
 
 Shapes: B windows, n instances, D embedding size, K negatives.
 """
@@ -15,8 +16,6 @@ Shapes: B windows, n instances, D embedding size, K negatives.
 from typing import NamedTuple
 
 import tensorflow as tf
-
-_EPSILON = 1e-7  # as in the released code
 
 
 class InstanceTerms(NamedTuple):
@@ -52,7 +51,8 @@ def noise_contrastive(
 ) -> InstanceTerms:
     """The loss of telling the own clip from K that are drawn evenly from all n (Wu et al. 2018, equations 5 to 7).
 
-    With P = exp(s / tau) / Z and P_n = 1 / n it is -log P_0 / (P_0 + K P_n) - sum_k log K P_n / (P_k + K P_n).
+    With P = exp(s / tau) / Z and P_n = 1 / n it is -log P_0 / (P_0 + K P_n) - sum_k log K P_n / (P_k + K P_n):
+    the cross-entropies of sigmoids of log P / (K P_n).
 
     Args:
         similarities: float32 [B, K + 1], s; the first is that to the own clip. A negative may be the own clip again.
@@ -61,11 +61,9 @@ def noise_contrastive(
         normalizer: float32 [], Z.
     """
     noise = (similarities.shape[1] - 1) / num_instances
-    probabilities = tf.exp(similarities / temperature) / normalizer
-    total = probabilities + noise + _EPSILON
-    own = -tf.math.log(probabilities[:, 0] / total[:, 0])
-    others = -tf.reduce_sum(tf.math.log(noise / total[:, 1:]), axis=1)
-    return InstanceTerms(own + others, similarities[:, 0], _at_least_all(similarities[:, 0], similarities))
+    logits = similarities / temperature - tf.math.log(noise * normalizer)
+    loss = tf.nn.softplus(-logits[:, 0]) + tf.reduce_sum(tf.nn.softplus(logits[:, 1:]), axis=1)
+    return InstanceTerms(loss, similarities[:, 0], _at_least_all(similarities[:, 0], similarities))
 
 
 def _at_least_all(own: tf.Tensor, similarities: tf.Tensor) -> tf.Tensor:

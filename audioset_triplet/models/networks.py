@@ -4,7 +4,7 @@ Under a policy of mixed precision the architecture computes in it, the layers on
 """
 
 import dataclasses
-from typing import Callable, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -15,7 +15,7 @@ from audioset_triplet.models import registry
 
 layers = tf.keras.layers
 
-_BOTTLENECK = "bottleneck"  # name of a layer
+_EMBEDDING, _BOTTLENECK = "embedding", "bottleneck"  # names of layers
 
 
 def feature_shape(config: NetworkConfig) -> Tuple[int, ...]:
@@ -65,8 +65,7 @@ def bottleneck_embedding(classifier: tf.keras.Model) -> tf.keras.Model:
 
 def split_classifier(classifier: tf.keras.Model) -> Tuple[tf.keras.Model, Callable[[tf.Tensor], tf.Tensor]]:
     """The network below bottleneck and classes, windows -> features [B, C], and features -> logits; the same layers."""
-    names = {layer.name for layer in classifier.layers}
-    top = [classifier.get_layer(name) for name in (_BOTTLENECK, "logits") if name in names]
+    top = _layers_on_top(classifier)
 
     def to_logits(x: tf.Tensor) -> tf.Tensor:
         for layer in top:
@@ -74,6 +73,17 @@ def split_classifier(classifier: tf.keras.Model) -> Tuple[tf.keras.Model, Callab
         return x
 
     return tf.keras.Model(classifier.input, top[0].input), to_logits
+
+
+def architecture_of(network: tf.keras.Model) -> tf.keras.Model:
+    """Of an embedding or a classifier the network below its own layers, windows -> features [B, C]; the same layers."""
+    return tf.keras.Model(network.input, _layers_on_top(network)[0].input)
+
+
+def _layers_on_top(network: tf.keras.Model) -> List[tf.keras.layers.Layer]:
+    """The layers above the architecture that have weights, the lowest first."""
+    names = {layer.name for layer in network.layers}
+    return [network.get_layer(name) for name in (_EMBEDDING, _BOTTLENECK, "logits") if name in names]
 
 
 def build_image_embedding(config: EmbeddingNetworkConfig, image_size: int, stem_stride: int) -> tf.keras.Model:
@@ -137,5 +147,5 @@ def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
 
 
 def _unit_embedding(features: tf.Tensor, config: EmbeddingNetworkConfig) -> tf.Tensor:
-    x = layers.Dense(config.embedding_size, dtype="float32", name="embedding")(features)
+    x = layers.Dense(config.embedding_size, dtype="float32", name=_EMBEDDING)(features)
     return layers.UnitNormalization(dtype="float32", name="unit_length")(x)

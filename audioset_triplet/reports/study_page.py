@@ -24,6 +24,7 @@ class Line:
     name: str
     dots: Sequence[Dot]
     colour: str
+    area: Sequence[Tuple[float, float]] = ()  # outline of its spread, in pixels; empty: none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Figure:
     def drawn(self) -> List[Tuple[Sequence[Dot], str]]:
         """As the template of plots takes them."""
         return [(line.dots, line.colour) for line in self.lines]
+
+    @property
+    def areas(self) -> List[Tuple[str, str]]:
+        """Points of an SVG polygon and its colour, of each line that has an area."""
+        return [(" ".join(f"{x:.1f},{y:.1f}" for x, y in line.area), line.colour) for line in self.lines if line.area]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ def write(workdir: str, clip_ids: Sequence[str]) -> None:
         files.write_json(_path(workdir), {"clip_ids": list(clip_ids)})
     elif read(workdir) != list(clip_ids):
         raise UserError(
-            f"{workdir} holds a run on other clips: its memory bank has rows for those; give another --workdir."
+            f"{workdir} holds a run on other clips: its memory bank has rows for those: give another --workdir."
         )
 
 

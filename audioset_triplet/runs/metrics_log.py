@@ -1,4 +1,4 @@
-"""metrics.jsonl of a run directory, a line of JSON for every --log_every_steps steps; and epochs.jsonl, for every epoch.
+"""metrics.jsonl of a run directory, a line of JSON for every --log_every_steps steps; epochs.jsonl, one for epochs.
 
 The latter has what is measured on other clips than those of the training.
 """

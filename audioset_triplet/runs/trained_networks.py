@@ -70,6 +70,17 @@ def restore_embedding(workdir: str) -> Tuple[tf.keras.Model, EmbeddingConfig, st
     return network, config, checkpoints.restore_submodels({"network": network}, workdir, config)
 
 
+def restore_network(workdir: str) -> tf.keras.Model:
+    """The network on windows that a run has trained: of a classifier to its logits, else to its embedding.
+
+    Raises:
+        UserError: as for `restore_model`.
+    """
+    if isinstance(run_config.read(workdir), ClassifierConfig):
+        return restore_classifier(workdir).network
+    return restore_embedding(workdir)[0]
+
+
 def restore_model(workdir: str) -> TrainedModel:
     """What a run has learned from windows: an embedding, scores of classes, or both.
 

@@ -1,4 +1,4 @@
-"""A window of a clip that is scaled in time, padded, cropped and reversed, in this order (Guzhov et al. 2021, ESResNet).
+"""A window of a clip: scaled in time, padded, cropped and reversed, in this order (Guzhov et al. 2021, ESResNet).
 
 Departures from ESResNet's released code: a random crop is the first of some random windows that is not silent
 (`window_draws`), where that code compares standard deviations; and its flip swaps the channels of a stereo clip and
@@ -52,10 +52,8 @@ def scale_time(pcm: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """
     count = tf.shape(pcm)[0]
     length = tf.maximum(tf.cast(factor * tf.cast(count, tf.float32), tf.int32), tf.minimum(count, 1))
-    positions = tf.minimum(
-        tf.range(tf.cast(length, tf.float64), dtype=tf.float64) / tf.cast(factor, tf.float64),
-        tf.cast(count - 1, tf.float64),
-    )
+    positions = tf.cast(tf.range(length), tf.float64) / tf.cast(factor, tf.float64)
+    positions = tf.minimum(positions, tf.cast(count - 1, tf.float64))
     before = tf.cast(positions, tf.int32)
     after = tf.minimum(before + 1, count - 1)
     share = tf.cast(positions - tf.cast(before, tf.float64), tf.float32)

@@ -7,7 +7,7 @@ from typing import Tuple
 
 import tensorflow as tf
 
-from audioset_triplet.config.waveforms import WaveformConfig
+from audioset_triplet.config.waveforms import RANDOM_CROP, WaveformConfig
 from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media import pcm as samples
@@ -39,7 +39,7 @@ def successive_windows(clips: tf.data.Dataset, front_end: FrontEnd, batch_size: 
 
 @tf.autograph.experimental.do_not_convert
 def random_windows(
-    clips: tf.data.Dataset, front_end: FrontEnd, seed: int, config: WaveformConfig = WaveformConfig()
+    clips: tf.data.Dataset, front_end: FrontEnd, seed: int, config: WaveformConfig = RANDOM_CROP
 ) -> tf.data.Dataset:
     """A window from each clip, augmented as `config` asks, with the clip's labels.
 

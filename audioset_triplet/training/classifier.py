@@ -8,7 +8,7 @@ section 2), of the records or of a file of weak labels, or those that it keeps i
 import functools
 import math
 import sys
-from typing import Any, Callable, List, Sequence, Union
+from typing import Any, Callable, List, Optional, Sequence, Union
 
 import tensorflow as tf
 
@@ -24,7 +24,17 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.runs import classes
 from audioset_triplet.runs.classes import Classes
 from audioset_triplet.sampling import window_augmentation
-from audioset_triplet.training import class_priors, dropout, frame_labels, inputs, loop, run_inputs, weak_labels
+from audioset_triplet.training import (
+    class_priors,
+    dropout,
+    epoch_log,
+    frame_labels,
+    inputs,
+    loop,
+    run_inputs,
+    starts,
+    weak_labels,
+)
 from audioset_triplet.training.objective import ObjectiveModel, Terms
 
 
@@ -100,6 +110,7 @@ def train(
     clips: Sequence[ClipInfo],
     workdir: str,
     observers: Sequence[tf.keras.callbacks.Callback] = (),
+    epochs: Optional[epoch_log.Epochs] = None,
 ) -> None:
     """Trains a classifier in `workdir`, or goes on there (`loop.train`); classes.json says what its logits mean.
 
@@ -107,11 +118,11 @@ def train(
         config: the settings.
         clips: what to learn from: `training_clips(config)` or some of them.
         workdir: the run directory.
-        observers: as for `loop.train`.
+        observers, epochs: as for `loop.train`.
 
     Raises:
-        Terminated, UserError: as for `loop.train`, `find_classes` and `frame_labels.read`; the run began with other
-            labels, or a mask of SpecAugment is larger than a window.
+        Terminated, UserError: as for `loop.train`, `find_classes`, `frame_labels.read` and `starts.transfer`; the run
+            began with other labels, or a mask of SpecAugment is larger than a window.
     """
     window_augmentation.require_fitting(config.augmentation, registry.by_name(config.network.front_end))
     refined = frame_labels.read(config, clips) if config.labels.frame_labels else None
@@ -122,7 +133,8 @@ def train(
     read_batches = functools.partial(inputs.labelled_batches, config, list(known.names), learned, kept=kept)
     digests = {"frame_labels": refined.digest} if refined else weak_labels.digests(config.labels.weak_labels)
     source = run_inputs.Records(config, read_batches, [clip.clip_id for clip in learned], digests=digests)
-    loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source, observers)
+    epochs = epochs.of(len(learned) * config.data.windows_per_clip) if epochs else None
+    loop.train(config, workdir, functools.partial(_build_model, config, known, workdir), source, observers, epochs)
 
 
 def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "ClassifierModel":
@@ -131,6 +143,7 @@ def _build_model(config: ClassifierConfig, known: Classes, workdir: str) -> "Cla
     print(_in_words(config.loss, known), file=sys.stderr)
     network = networks.build_classifier(config.network, networks.feature_shape(config.network), len(known.names))
     imagenet_weights.load(network, config.network)
+    starts.begin(network, config, workdir)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     weights = [known.positive_weights[index] for index in known.names]
     rate, seed = config.network.dropout, config.training.seed

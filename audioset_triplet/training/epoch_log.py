@@ -21,14 +21,18 @@ class Epochs:
     """When a run is measured, and how.
 
     Attributes:
-        num_examples: of an epoch.
         measure: see above.
         every_epochs: it is measured after every so many epochs, and after the last step.
+        num_examples: of an epoch; an objective's `train` knows it.
     """
 
-    num_examples: int
     measure: Measure
     every_epochs: int = 1
+    num_examples: int = 0
+
+    def of(self, num_examples: int) -> "Epochs":
+        """The same, of epochs of so many examples."""
+        return dataclasses.replace(self, num_examples=num_examples)
 
 
 class EpochLog(tf.keras.callbacks.Callback):
@@ -65,7 +69,7 @@ class EpochLog(tf.keras.callbacks.Callback):
         is_due = epoch // self._epochs.every_epochs > before // self._epochs.every_epochs
         if is_due or step == self._steps.last:
             measured = self._epochs.measure(self._networks, self.model.state)
-            at = epoch if is_due else round(step * self._batch_size / self._epochs.num_examples, 3)
+            at = epoch if epoch > before else round(step * self._batch_size / self._epochs.num_examples, 3)
             metrics_log.append(self._workdir, {"epoch": at, "step": step, **measured}, metrics_log.EPOCHS)
             values = "  ".join(f"{name} {value:.4g}" for name, value in measured.items())
             print(f"epoch {at}: {values}", file=sys.stderr, flush=True)

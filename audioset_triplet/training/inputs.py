@@ -174,7 +174,7 @@ def labelled_batches(
     if kept:
         examples = kept_windows.Sampler(kept, front_end).windows(repeated, pipeline.seed)
     else:
-        examples = windows.random_windows(repeated, front_end, pipeline.seed)
+        examples = windows.random_windows(repeated, front_end, pipeline.seed, config.waveforms)
     examples = pipeline.separated(examples.map(target, num_parallel_calls=tf.data.AUTOTUNE))
     batches = pipeline.batched(examples).enumerate(pipeline.first_batch)
     return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))

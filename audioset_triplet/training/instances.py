@@ -1,6 +1,6 @@
-"""The objective instances: an embedding learns to tell every clip from all others (Wu et al. 2018; Hornauer et al. 2021).
+"""The objective instances: an embedding learns to tell every clip from all others, without labels.
 
-No labels are used. The network is that of the objective triplet.
+Wu et al. 2018 (NPID), Hornauer et al. 2021. The network is that of the objective triplet.
 """
 
 import functools
@@ -52,17 +52,17 @@ def train(
     config: InstanceConfig,
     clips: Sequence[ClipInfo],
     workdir: str,
-    measure: Optional[epoch_log.Measure] = None,
-    every_epochs: int = 1,
+    epochs: Optional[epoch_log.Epochs] = None,
 ) -> None:
-    """Trains an embedding in `workdir`, or goes on there (`loop.train`); instances.json has the rows of the memory bank.
+    """Trains an embedding in `workdir`, or goes on there (`loop.train`).
+
+    instances.json has the clips of the rows of the memory bank.
 
     Args:
         config: the settings.
         clips: those of `config.data` to learn from; their order does not matter.
         workdir: the run directory.
-        measure: what is measured after epochs; None: nothing.
-        every_epochs: after how many.
+        epochs: what is measured after epochs; None: nothing.
 
     Raises:
         Terminated, UserError: as for `loop.train`; the run began with other clips; there is one clip alone.
@@ -71,8 +71,7 @@ def train(
         raise UserError(f"--data={config.data.data}: one clip alone is told from no other; give two at least.")
     clip_ids = sorted(clip.clip_id for clip in clips)
     source = run_inputs.Records(config, functools.partial(inputs.instance_batches, config, clip_ids), clip_ids)
-    num_examples = len(clip_ids) * config.data.windows_per_clip
-    epochs = epoch_log.Epochs(num_examples, measure, every_epochs) if measure else None
+    epochs = epochs.of(len(clip_ids) * config.data.windows_per_clip) if epochs else None
     loop.train(config, workdir, functools.partial(_build_model, config, clip_ids, workdir), source, epochs=epochs)
 
 

@@ -14,6 +14,7 @@ WRITERS = {
     "experiments.evaluate": ("output", {"embeddings": "none"}),
     "experiments.evaluate_coincidence": ("output", {"workdir": "none", "data": "none"}),
     "experiments.export_model": ("output", {"workdir": "none"}),
+    "experiments.finetune": ("output", {"data": "none"}),
     "experiments.import_features": ("output", {"features": "none"}),
     "experiments.label": ("workdir", {"audio": "none"}),
     "experiments.label_clusters": ("workdir", {"task": "propagate", "assignments": "none"}),
@@ -32,6 +33,7 @@ WRITERS = {
     "experiments.tag": ("output", {"model": "none", "input": "none"}),
     "experiments.train_classifier": ("workdir", {"data": "none"}),
     "experiments.train_coincidence": ("workdir", {"data": "none"}),
+    "experiments.train_instances": ("workdir", {"data": "none"}),
     "experiments.train_triplet": ("workdir", {"data": "none"}),
 }
 # They hold it where they know what they write (a job's folder, an annotation log), or write a single file.

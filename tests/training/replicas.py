@@ -17,19 +17,23 @@ import tensorflow as tf
 from audioset_triplet import distribution
 from audioset_triplet.config.classifier import AugmentationConfig, BalanceConfig, ClassifierConfig
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.instances import InstanceLossConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig, ResNetConfig
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
+from audioset_triplet.models.memory_bank import MemoryBank
 from audioset_triplet.sampling import kept_windows
 from audioset_triplet.training import inputs, moving_average, pipeline
 from audioset_triplet.training.classifier import ClassifierModel
+from audioset_triplet.training.instances import InstanceModel
 from audioset_triplet.training.triplet import ContrastiveModel, TripletModel
 from tests import frame_label_files, tiny_records
 from tests.tiny_network import build_tiny_network
 from tests.training.test_classifier import batch_of as labelled_batch
 from tests.training.test_classifier import build_linear
+from tests.training.test_instances import batch_of as instance_batch
 from tests.training.test_triplet import batch_of
 
 STEPS, BATCH_SIZE = 10, 8
@@ -59,6 +63,9 @@ TRIPLETS = {
 }
 # Name -> loss, with weights of positives.
 LABELS = {"softmax": "softmax", "sigmoids": "sigmoid"}
+# Name -> number of negatives; batches have clips twice, on one device and on both.
+INSTANCES = {"instances": 0, "noise_contrastive": 5}
+NUM_INSTANCES = 12
 
 
 RECIPE = "recipe"
@@ -70,6 +77,9 @@ def build_model(case):
         return ClassifierModel(build_linear(), "sigmoid", (0.5, 1.0, 4.0), dropout_rate=0.3)
     if case in LABELS:
         return ClassifierModel(build_linear(), LABELS[case], (0.5, 1.0, 4.0))
+    if case in INSTANCES:
+        loss = InstanceLossConfig(num_negatives=INSTANCES[case])
+        return InstanceModel(build_tiny_network(), MemoryBank(NUM_INSTANCES, 8, seed=0), loss, seed=0)
     model_class, build, loss = TRIPLETS[case]
     return model_class(build(), loss)
 
@@ -77,6 +87,8 @@ def build_model(case):
 def global_batch(step, case):
     if case in LABELS:
         return labelled_batch(BATCH_SIZE, loss=LABELS[case], seed=step)
+    if case in INSTANCES:
+        return instance_batch(BATCH_SIZE, NUM_INSTANCES, seed=step)
     weights = np.r_[np.ones(BATCH_SIZE // 2), np.random.default_rng(step).integers(0, 2, BATCH_SIZE // 2)]
     with_negative = TRIPLETS[case][2].negatives == "sampled"
     return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)
@@ -139,6 +151,8 @@ def train(strategy, case, folder):
         verbose=0,
     ).history
     weights = [weight for network in (network, *averages.values()) for weight in network.get_weights()]
+    with strategy.scope():
+        weights += [bank.values() for bank in model.state.values()]
     return start, weights, {name: values[0] for name, values in history.items()}
 
 

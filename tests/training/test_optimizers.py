@@ -24,6 +24,7 @@ def test_rates_by_hand():
     assert rates(5, warmup_steps=3) == pytest.approx([0.5, 1, 1.5, 2, 2])
     assert rates(8, schedule="step") == pytest.approx([2, 2, 2, 2, 0.2, 0.2, 0.02, 0.02])
     assert rates(5, schedule="step", warmup_steps=1) == pytest.approx([1, 2, 2, 0.2, 0.02])
+    assert rates(5, schedule="step", drops=(0.6, 0.8)) == pytest.approx([2, 2, 2, 0.2, 0.02])
     assert rates(4, schedule="cosine") == pytest.approx([2, 1 + np.sqrt(0.5), 1, 1 - np.sqrt(0.5)])
 
 

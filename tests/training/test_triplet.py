@@ -193,8 +193,9 @@ def assert_same_update(first, second, cases):
 @pytest.mark.timeout(600)
 def test_two_devices_and_two_workers_make_the_update_of_one(tmp_path):
     module = "tests.training.replicas"
-    of_devices = ("sampled", "mined", "nt_xent", "synchronised", "softmax", "sigmoids", "recipe")
-    of_workers = ("mined", "synchronised")
+    of_devices = ("sampled", "mined", "nt_xent", "synchronised", "softmax", "sigmoids", "recipe", "instances")
+    of_devices += ("noise_contrastive",)
+    of_workers = ("mined", "synchronised", "noise_contrastive")
     result = processes.run(module, "one,mirrored", tmp_path, *of_devices)
     assert result.returncode == 0, result.stderr
     assert_same_update(tmp_path / "one", tmp_path / "mirrored", of_devices)

@@ -1,0 +1,130 @@
+"""The study of fine-tuning: starts x held-out folds x seeds -> accuracy by epoch."""
+
+import dataclasses
+import os
+from typing import Any, Dict, List, Mapping, Sequence
+
+import tensorflow as tf
+
+from audioset_triplet import files
+from audioset_triplet.config.classifier import ClassifierConfig
+from audioset_triplet.config.studies import FinetuningConfig
+from audioset_triplet.evaluation.table import Cell, CellResult, Row
+from audioset_triplet.records import clip_labels, splits
+from audioset_triplet.reports import comparison, study_page
+from audioset_triplet.studies import cells, dry_run, grid
+from audioset_triplet.studies.finetuning import protocols, sections, starts
+from audioset_triplet.studies.finetuning.classifiers import Classifiers
+from audioset_triplet.studies.settings import describe_records, describe_training
+
+_TASK = "finetuning"
+
+
+def run(config: FinetuningConfig, base: ClassifierConfig) -> str:
+    """Fills the grid and returns its tables as Markdown; with `dry_run` a list of what there is to do.
+
+    Args:
+        config: starts, folds and seeds.
+        base: how the classifiers are trained; its folds, start, steps and seed do not matter.
+
+    Raises:
+        UserError: what `grid.fill`, or the choice of starts and folds raises.
+    """
+    folders = starts.parse(config.starts)
+    data_splits = {split.name: split for split in _splits(config, base)}
+    # It trains; the clips of a split decide how many steps.
+    rows = [Row(name, name, tasks=(_TASK,), steps=1) for name in folders]
+    planned = cells.plan(rows, list(data_splits), config.seeds, config.only)
+    shared = Classifiers(config.output, base, data_splits, folders, config.epochs)
+    study = grid.Study(
+        output=config.output,
+        kind="study",
+        rows=rows,
+        cells=planned,
+        settings=_settings(config, shared),
+        evaluate=shared.evaluate,
+        report=lambda finished, known: _write(config, planned, finished, known),
+    )
+    if config.dry_run:
+        grid.extended_settings(study)
+        budgets = dict.fromkeys(folders, f"{config.epochs} epochs")
+        lines = dry_run.describe(planned, cells.read_results(config.output), budgets, lambda cell: {str(cell): None})
+        return "\n".join(lines)
+    if base.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    finished = grid.fill(study)
+    return (
+        f"\n{study_page.markdown(_page(config, planned, finished, study.settings))}\nOpen {config.output}/report.html."
+    )
+
+
+def _splits(config: FinetuningConfig, base: ClassifierConfig) -> List[splits.DataSplit]:
+    clips = clip_labels.read(base.data.data, ())
+    if config.protocol:
+        protocols.require(config.protocol, clips)
+    folds = config.folds or tuple(sorted({clip.fold for clip in clips} - {-1}))
+    return splits.fold_splits(dataclasses.replace(base.data, folds=()), folds, config.train_folds)
+
+
+def _settings(config: FinetuningConfig, shared: Classifiers) -> Dict[str, Any]:
+    training = describe_training(shared.base)
+    del training["training"]["steps"], training["start"]["start_from"]  # the epochs and the starts decide
+    return {
+        "splits": {
+            name: {"train": describe_records(split.train), "held_out": describe_records(split.held_out)}
+            for name, split in shared.splits.items()
+        },
+        "starts": dict(shared.folders),
+        "protocol": config.protocol,
+        "epochs": config.epochs,
+        "training": training,
+    }
+
+
+def _by_start(finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
+    by_start: Dict[str, List[CellResult]] = {}
+    for cell, result in finished.items():
+        by_start.setdefault(cell.row, []).append(result)
+    return by_start
+
+
+def _page(
+    config: FinetuningConfig, planned: Sequence[Cell], finished: Mapping[Cell, CellResult], known: Mapping[str, Any]
+) -> study_page.Study:
+    left = [str(cell) for cell in planned if cell not in finished]
+    return study_page.Study(
+        kicker="Fine-tuning",
+        title="How far each start gets, epoch by epoch",
+        sections=sections.build(_by_start(finished)),
+        notes=_notes(config, finished),
+        unfinished=f"Unfinished: {len(left)} of {len(planned)} cells are missing ({', '.join(left)})." if left else "",
+        curves=(),
+        settings=known,
+        facts=comparison.facts(finished.values()),
+    )
+
+
+def _notes(config: FinetuningConfig, finished: Mapping[Cell, CellResult]) -> List[str]:
+    notes = ["± is the sample standard deviation (n − 1) over folds and seeds; a single run has none."]
+    held_out = sorted({cell.split for cell in finished})
+    if config.protocol:
+        title, missing = protocols.PROTOCOLS[config.protocol].title, protocols.missing(config.protocol, held_out)
+        lacking = f"without fold {', '.join(map(str, missing))}: these are not numbers of the protocol"
+        notes.append(f"{title}, {lacking if missing else 'all folds'}.")
+    digests = {
+        cell.split: f"{result.num_clips} clips, digest {result.clips_digest}" for cell, result in finished.items()
+    }
+    notes.append("Evaluated: " + "; ".join(f"{split}, {digests[split]}" for split in held_out) + ".")
+    return notes
+
+
+def _write(
+    config: FinetuningConfig, planned: Sequence[Cell], finished: Mapping[Cell, CellResult], known: Mapping[str, Any]
+) -> None:
+    """Writes results.json, table.md and report.html."""
+    shown = _page(config, planned, finished, known)
+    numbers = {start: sections.numbers(results) for start, results in _by_start(finished).items()}
+    everything = {"complete": not shown.unfinished, "starts": numbers, "settings": known}
+    files.write_json(os.path.join(config.output, "results.json"), everything)
+    files.write_text(os.path.join(config.output, "table.md"), study_page.markdown(shown))
+    files.write_text(os.path.join(config.output, "report.html"), study_page.render(shown))
