@@ -18,6 +18,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config.instances import InstanceConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.presets import INSTANCE_PRESETS
 
 FLAGS = flags.FLAGS
@@ -41,6 +42,8 @@ def main() -> None:
     config = command_line.config_from_flags(INSTANCE_PRESETS[FLAGS.preset]() if FLAGS.preset else InstanceConfig())
     eval_folds = command_line.integers("eval_folds")
     eval_data = FLAGS.eval_data or (config.data.data if eval_folds else "")
+    if FLAGS.transductive and not eval_data:
+        raise UserError("--transductive is about evaluated clips: give --eval_folds or --eval_data.")
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.evaluation import epoch_measures
     from audioset_triplet.frontend import registry

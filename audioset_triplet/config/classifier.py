@@ -169,5 +169,5 @@ class ClassifierConfig(Config):
         require(
             not self.labels.frame_labels or self.waveforms == RANDOM_CROP,
             "--frame_labels are of windows as they are in the clips: without --time_scale, --random_padding, "
-            "--norandom_crop and --reversed_share.",
+            "--random_crop=false and --reversed_share.",
         )

@@ -14,14 +14,16 @@ _WINDOWS_PER_CALL = 128
 Predict = Callable[[tf.Tensor], tf.Tensor]  # features of windows [B, ...] -> [B, D]
 
 
-def of_file(path: str, folds: Sequence[int], front_end: FrontEnd, predict: Predict) -> Tuple[List[str], np.ndarray]:
-    """The ids of the clips of a file of records, and the mean of each, float32 [n, D]; [0] where there is no clip.
+def of_files(
+    paths: Sequence[str], folds: Sequence[int], front_end: FrontEnd, predict: Predict
+) -> Tuple[List[str], np.ndarray]:
+    """The ids of the clips of files of records, and the mean of each, float32 [n, D]; [0] where there is no clip.
 
     Windows are cut and weighted as for embeddings: successive ones, without an incomplete last one; a shorter clip is
     padded.
 
     Args:
-        path: of the TFRecord file.
+        paths: of the TFRecord files.
         folds: only clips of these folds; empty: all.
         front_end: of the features.
         predict: the network.
@@ -31,8 +33,8 @@ def of_file(path: str, folds: Sequence[int], front_end: FrontEnd, predict: Predi
     """
     sums: Dict[bytes, np.ndarray] = {}
     weights_of: Dict[bytes, float] = {}
-    stored = reading.read_clips([path], folds, deterministic=True)
-    with reading.named_errors([path]), window_draws.naming_unusable_clips():
+    stored = reading.read_clips(list(paths), folds, deterministic=True)
+    with reading.named_errors(list(paths)), window_draws.naming_unusable_clips():
         for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
             outputs = predict(features).numpy().astype(np.float64)
             for clip_id, row, weight in zip(clip_ids.numpy(), outputs, weights.numpy()):

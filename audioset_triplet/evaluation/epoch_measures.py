@@ -54,9 +54,8 @@ class EvaluatedClips:
             self._predict = tf.function(
                 lambda batch: finish(network(batch, training=False)), autograph=False, reduce_retracing=True
             )
-        mean_of: Dict[str, np.ndarray] = {}
-        for path in self._files:
-            mean_of.update(zip(*clip_means.of_file(path, self._folds, self._front_end, self._predict)))
+        clip_ids, means = clip_means.of_files(self._files, self._folds, self._front_end, self._predict)
+        mean_of = dict(zip(clip_ids, means))
         return np.array([mean_of[clip.clip_id] for clip in self.clips])
 
 

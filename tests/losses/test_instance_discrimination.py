@@ -70,13 +70,13 @@ def test_the_values_of_the_published_settings_do_not_depend_on_the_number_of_cli
 @pytest.mark.parametrize("k, num_instances, first, last", [(4096, 1_281_167, 10.1, 0.46), (512, 5000, 8.1, None)])
 def test_the_values_of_npid(k, num_instances, first, last):
     normalizer = expected_normalizer(num_instances, 0.07)
-    similarities = np.random.default_rng(0).normal(0, SIZE**-0.5, [500, k + 1])
-    found = tf.reduce_mean(noise_contrastive(similarities, num_instances, normalizer, 0.07).loss)
+    random = np.random.default_rng(0).normal(0, SIZE**-0.5, [2_000_000 // k, k + 1])
+    found = tf.reduce_mean(noise_contrastive(random, num_instances, normalizer, 0.07).loss)
     assert float(found) == pytest.approx(first, abs=0.1)
     if last:
-        similarities[:, 0] = 1
-        found = tf.reduce_mean(noise_contrastive(similarities, num_instances, normalizer, 0.07).loss)
-        assert float(found) == pytest.approx(last, abs=0.01)
+        learned = np.r_[1.0, np.zeros(k)][np.newaxis]
+        found = noise_contrastive(learned, num_instances, normalizer, 0.07).loss[0]
+        assert float(found) == pytest.approx(last, abs=0.005)
 
 
 def test_the_softmax_over_all_clips_of_four_data_sets():

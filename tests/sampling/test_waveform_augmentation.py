@@ -84,19 +84,18 @@ def test_the_asked_share_of_windows_is_reversed():
     assert 8 <= sum(is_reversed) <= 22
 
 
-def test_time_scale_reaches_both_ends_and_clips_shorter_than_a_window_are_padded():
-    """A step in the middle of a clip as long as a window tells the factor: of a shorter clip the edges are repeated."""
-    pcm = np.r_[np.full(2000, -500), np.full(2000, 500)]
+def test_time_scale_reaches_both_ends_and_short_clips_are_padded_anywhere():
+    """The length of the first half of a clip, whose edges differ from what is beside them, tells the factor."""
+    pcm = np.r_[-3000, np.full(1999, -500), np.full(1999, 500), 3000]
     config = WaveformConfig(time_scale=2.0, random_padding=True)
-    marked = np.concatenate([[-3000], pcm[1:-1], [3000]])  # the edges differ from what lies beside them
-    lengths, firsts = [], []
-    for window in windows_of(marked, config, count=40):
-        inside = np.flatnonzero(np.abs(window) <= 500)
-        lengths.append(len(inside) / 4000)
-        firsts.append(inside[0])
-        assert (window[: inside[0]] <= -500).all() and (window[inside[-1] + 1 :] >= 500).all()
-    assert 0.5 < min(lengths) < 0.62 and 1.65 < max(lengths) < 2.0
-    assert np.mean(np.log2(lengths)) == pytest.approx(0, abs=0.3)
+    factors, firsts = [], []
+    for window in windows_of(pcm, config, count=40):
+        half = np.flatnonzero(window == -500)
+        factors.append(len(half) / 1998)
+        firsts.append(half[0])
+        assert (window[: half[0] - 2] == -3000).all() and (window[half[-1] + 3 :] >= 500).all()
+    assert 0.5 < min(factors) < 0.62 and 1.65 < max(factors) < 2.0
+    assert np.mean(np.log2(factors)) == pytest.approx(0, abs=0.3)
     assert min(firsts) < 2500 and max(firsts) > 6000
 
 

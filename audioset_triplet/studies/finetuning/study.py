@@ -106,7 +106,7 @@ def _page(
 
 def _notes(config: FinetuningConfig, finished: Mapping[Cell, CellResult]) -> List[str]:
     notes = ["± is the sample standard deviation (n − 1) over folds and seeds; a single run has none."]
-    held_out = sorted({cell.split for cell in finished})
+    held_out = sorted({cell.split for cell in finished}, key=lambda name: (len(name), name))  # fold2 before fold10
     if config.protocol:
         title, missing = protocols.PROTOCOLS[config.protocol].title, protocols.missing(config.protocol, held_out)
         lacking = f"without fold {', '.join(map(str, missing))}: these are not numbers of the protocol"
