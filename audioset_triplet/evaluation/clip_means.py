@@ -1,5 +1,6 @@
 """What a network gives for a clip: the mean of its outputs for the clip's windows, weighted by their loudness."""
 
+import math
 from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from audioset_triplet.records import reading
 from audioset_triplet.sampling import window_draws, windows
 
 _WINDOWS_PER_CALL = 128
+_VALUES_PER_CALL = 1 << 22  # of features, at most: large windows need as much memory as many small ones
 
 Predict = Callable[[tf.Tensor], tf.Tensor]  # features of windows [B, ...] -> [B, D]
 
@@ -33,9 +35,10 @@ def of_files(
     """
     sums: Dict[bytes, np.ndarray] = {}
     weights_of: Dict[bytes, float] = {}
-    stored = reading.read_clips(list(paths), folds, deterministic=True)
+    stored = reading.read_clips(list(paths), folds, deterministic=True, num_channels=front_end.num_channels)
+    batch_size = max(1, min(_WINDOWS_PER_CALL, _VALUES_PER_CALL // math.prod(front_end.feature_shape)))
     with reading.named_errors(list(paths)), window_draws.naming_unusable_clips():
-        for clip_ids, features, weights in windows.successive_windows(stored, front_end, _WINDOWS_PER_CALL):
+        for clip_ids, features, weights in windows.successive_windows(stored, front_end, batch_size):
             outputs = predict(features).numpy().astype(np.float64)
             for clip_id, row, weight in zip(clip_ids.numpy(), outputs, weights.numpy()):
                 sums[clip_id] = sums.get(clip_id, 0.0) + row * weight

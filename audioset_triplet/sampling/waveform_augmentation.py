@@ -57,7 +57,7 @@ def scale_time(pcm: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     before = tf.cast(positions, tf.int32)
     after = tf.minimum(before + 1, count - 1)
     share = tf.cast(positions - tf.cast(before, tf.float64), tf.float32)
-    share = tf.reshape(share, tf.concat([[-1], tf.ones([tf.rank(pcm) - 1], tf.int32)], 0))
+    share = tf.reshape(share, [-1, *(1 for _ in pcm.shape[1:])])
     first, second = (tf.cast(tf.gather(pcm, index), tf.float32) for index in (before, after))
     return tf.cast(tf.round(first + share * (second - first)), pcm.dtype)
 
