@@ -42,7 +42,21 @@ def transfer(network: tf.keras.Model, config: NetworkConfig, start_from: str) ->
         start_from: directory of a run that has ended, of any objective that trains a network on windows.
 
     Raises:
-        UserError: there is no such run, it has not ended, or its network has another front end or other sizes.
+        UserError: what `require` raises.
+    """
+    require(config, start_from)
+    source = networks.architecture_of(trained_networks.restore_network(start_from))
+    networks.architecture_of(network).set_weights(source.get_weights())
+
+
+def require(config: NetworkConfig, start_from: str) -> None:
+    """Raises a UserError where a classifier cannot start from a run.
+
+    There is no such run, it has not ended, or its network has another front end or other sizes.
+
+    Args:
+        config: the sizes of the classifier.
+        start_from: directory of the run.
     """
     settings = run_config.read(start_from)
     if not hasattr(settings, "network"):
@@ -57,5 +71,3 @@ def transfer(network: tf.keras.Model, config: NetworkConfig, start_from: str) ->
     ]
     if different:
         raise UserError(f"--start_from={start_from}: its network is another one ({'; '.join(different)}).")
-    source = networks.architecture_of(trained_networks.restore_network(start_from))
-    networks.architecture_of(network).set_weights(source.get_weights())

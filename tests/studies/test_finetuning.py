@@ -118,7 +118,7 @@ def test_the_evaluated_clips_that_a_start_has_learned_from_are_counted(tmp_path)
 def test_every_fold_is_held_out_and_a_stopped_study_goes_on(tmp_path):
     data = tiny_records.write(tmp_path / "clips.tfrecord", tiny_records.make_clips(16))
     network = dict(architecture="toy", preset="small_classifier", batch_size=4)
-    shared = dict(data=data, architecture="toy", batch_size=4, steps=6, log_every_steps=2)
+    shared = dict(data=data, architecture="toy", preset="small_instances", batch_size=4, steps=6)
     run = processes.run(
         "tests.toy_network", "experiments.train_instances", *processes.flags(**shared, workdir=tmp_path / "npid")
     )

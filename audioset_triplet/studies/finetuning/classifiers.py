@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from typing import Any, Dict, List, Mapping, NamedTuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple
 
 import tensorflow as tf
 
@@ -16,6 +16,7 @@ from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import metrics_log
 from audioset_triplet.studies.finetuning import starts
 from audioset_triplet.training import classifier, epoch_log
+from audioset_triplet.training import starts as training_starts
 
 
 class Training(NamedTuple):
@@ -53,6 +54,12 @@ class Classifiers:
         details: Dict[str, Any] = {"epochs": lines, "num_learned": num_learned}
         clip_ids = [clip.clip_id for clip in evaluated]
         return Measurement(values, {}, len(clip_ids), digest(clip_ids), details)
+
+    def require_starts(self, cells: Iterable[Cell]) -> None:
+        """Raises a UserError where the start of a cell is missing, or of another network."""
+        for folder in dict.fromkeys(starts.folder_of(self.folders[cell.row], cell.split) for cell in cells):
+            if folder:
+                training_starts.require(self.base.network, folder)
 
     def workdir(self, cell: Cell) -> str:
         """The run directory of a cell."""

@@ -73,9 +73,9 @@ def _section(by_start: Mapping[str, Sequence[CellResult]], measure: str) -> Sect
     ]
     return Section(
         measure,
-        f"{title[0].upper()}{title[1:]} by epoch",
+        f"{title if measure == 'map' else title.capitalize()} by epoch",
         "Of the held-out clips, after so many epochs. There is no validation set: the number of a method is that after "
-        "its last epoch, and the best epoch is chosen on what is reported.",
+        "its last epoch; a best epoch would be chosen on what is reported.",
         [Grid("", ["start", "runs", *(f"{epoch:g}" for epoch in epochs)], rows)],
         [together, *alone],
     )

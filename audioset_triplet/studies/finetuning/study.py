@@ -36,6 +36,7 @@ def run(config: FinetuningConfig, base: ClassifierConfig) -> str:
     rows = [Row(name, name, tasks=(_TASK,), steps=1) for name in folders]
     planned = cells.plan(rows, list(data_splits), config.seeds, config.only)
     shared = Classifiers(config.output, base, data_splits, folders, config.epochs)
+    shared.require_starts(planned)  # here, not hours later
     study = grid.Study(
         output=config.output,
         kind="study",
@@ -81,11 +82,12 @@ def _settings(config: FinetuningConfig, shared: Classifiers) -> Dict[str, Any]:
     }
 
 
-def _by_start(finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
-    by_start: Dict[str, List[CellResult]] = {}
-    for cell, result in finished.items():
-        by_start.setdefault(cell.row, []).append(result)
-    return by_start
+def _by_start(planned: Sequence[Cell], finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
+    """The results of each start, in the order of the folds; starts of earlier commands come last."""
+    names = dict.fromkeys(cell.row for cell in [*planned, *finished])
+    ordered = sorted(finished, key=lambda cell: (len(cell.run), cell.run))  # fold2 before fold10
+    by_start = {name: [finished[cell] for cell in ordered if cell.row == name] for name in names}
+    return {name: results for name, results in by_start.items() if results}
 
 
 def _page(
@@ -95,7 +97,7 @@ def _page(
     return study_page.Study(
         kicker="Fine-tuning",
         title="How far each start gets, epoch by epoch",
-        sections=sections.build(_by_start(finished)),
+        sections=sections.build(_by_start(planned, finished)),
         notes=_notes(config, finished),
         unfinished=f"Unfinished: {len(left)} of {len(planned)} cells are missing ({', '.join(left)})." if left else "",
         curves=(),
@@ -106,7 +108,7 @@ def _page(
 
 def _notes(config: FinetuningConfig, finished: Mapping[Cell, CellResult]) -> List[str]:
     notes = ["± is the sample standard deviation (n − 1) over folds and seeds; a single run has none."]
-    held_out = sorted({cell.split for cell in finished}, key=lambda name: (len(name), name))  # fold2 before fold10
+    held_out = sorted({cell.split for cell in finished}, key=lambda name: (len(name), name))
     if config.protocol:
         title, missing = protocols.PROTOCOLS[config.protocol].title, protocols.missing(config.protocol, held_out)
         lacking = f"without fold {', '.join(map(str, missing))}: these are not numbers of the protocol"
@@ -123,7 +125,7 @@ def _write(
 ) -> None:
     """Writes results.json, table.md and report.html."""
     shown = _page(config, planned, finished, known)
-    numbers = {start: sections.numbers(results) for start, results in _by_start(finished).items()}
+    numbers = {start: sections.numbers(results) for start, results in _by_start(planned, finished).items()}
     everything = {"complete": not shown.unfinished, "starts": numbers, "settings": known}
     files.write_json(os.path.join(config.output, "results.json"), everything)
     files.write_text(os.path.join(config.output, "table.md"), study_page.markdown(shown))
