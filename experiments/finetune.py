@@ -7,7 +7,7 @@ For each fold a classifier learns from all other folds for --epochs, and scores 
 A start is the run directory of experiments.train_instances, train_triplet, train_coincidence or train_classifier, whose
 network has the same front end, architecture and sizes; {fold} in it stands for the held-out fold, so that a start can
 be one that has not seen the fold. The page says how many of the evaluated clips each start has learned from.
---trained_layers=head trains the classes alone.
+NAME=FILE.h5 starts from weights of keras.applications. --trained_layers=head trains the classes alone.
 
 OUTPUT/report.html has curves of each fold, their mean and their standard deviation; results.json and table.md have the
 numbers. Stop it at any time; the same command resumes. More --starts, --folds and --seeds extend it; --dry_run lists
@@ -26,7 +26,7 @@ from audioset_triplet.presets import CLASSIFIER_PRESETS
 
 FLAGS = flags.FLAGS
 command_line.preset_flag(CLASSIFIER_PRESETS)
-command_line.define_flags(ClassifierConfig, left_out=("folds", "seed", "start_from", "steps"))
+command_line.define_flags(ClassifierConfig, left_out=("folds", "imagenet_weights", "seed", "start_from", "steps"))
 command_line.define_flags(FinetuningConfig)
 
 

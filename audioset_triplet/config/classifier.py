@@ -143,12 +143,10 @@ class StartConfig(Config):
     )
     trained_layers: str = option(
         "all",
-        "all: fine-tune all layers. head: only those above the network, bottleneck and classes; needs --start_from.",
+        "all: fine-tune all layers. head: only those above the network, bottleneck and classes; needs --start_from or "
+        "--imagenet_weights.",
         ("all", "head"),
     )
-
-    def check_rules(self) -> None:
-        require(self.trained_layers == "all" or bool(self.start_from), "--trained_layers=head needs --start_from.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +164,10 @@ class ClassifierConfig(Config):
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def check_rules(self) -> None:
+        require(
+            self.start.trained_layers == "all" or bool(self.start.start_from or self.network.imagenet_weights),
+            "--trained_layers=head needs a network that has learned: --start_from or --imagenet_weights.",
+        )
         require(
             not self.labels.frame_labels or self.waveforms == RANDOM_CROP,
             "--frame_labels are of windows as they are in the clips: without --time_scale, --random_padding, "

@@ -132,7 +132,8 @@ class FinetuningConfig(Config):
     starts: Tuple[str, ...] = option(
         ("scratch",),
         "What networks start from: NAME=RUN with the run directory of a network of the same sizes, in which {fold} "
-        "stands for the number of the held-out fold; scratch: random weights.",
+        "stands for the number of the held-out fold; NAME=FILE.h5 with the weights of --imagenet_weights; scratch: "
+        "random weights.",
     )
     protocol: str = option(
         "",

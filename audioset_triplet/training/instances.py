@@ -15,7 +15,7 @@ from audioset_triplet.config.instances import InstanceConfig, InstanceLossConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.losses import instance_discrimination
 from audioset_triplet.losses.instance_discrimination import InstanceTerms
-from audioset_triplet.models import networks
+from audioset_triplet.models import imagenet_weights, networks
 from audioset_triplet.models.memory_bank import MEMORY_BANK, MemoryBank
 from audioset_triplet.plurals import counted
 from audioset_triplet.runs import instances
@@ -79,6 +79,7 @@ def _build_model(config: InstanceConfig, clip_ids: List[str], workdir: str) -> "
     if distribution.is_chief(tf.distribute.get_strategy()):
         instances.write(workdir, clip_ids)
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
+    imagenet_weights.load(network, config.network)
     bank = MemoryBank(len(clip_ids), config.network.embedding_size, config.training.seed)
     num_rows = config.training.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
     return InstanceModel(network, bank, config.loss, config.training.seed, num_rows=num_rows)

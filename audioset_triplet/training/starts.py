@@ -10,7 +10,8 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.models import networks
 from audioset_triplet.runs import checkpoints, run_config, trained_networks
 
-_NOT_OF_THE_WEIGHTS = ("batch_norm",)  # fields of NetworkConfig that two networks of the same weights may differ in
+# Fields of NetworkConfig in which two networks of the same weights may differ.
+_NOT_OF_THE_WEIGHTS = ("batch_norm", "imagenet_weights")
 
 
 def begin(network: tf.keras.Model, config: ClassifierConfig, workdir: str) -> None:

@@ -114,5 +114,5 @@ def test_a_start_that_does_not_fit_is_one_clear_line(data, start, tmp_path):
     (stopped / "config.json").write_text(json.dumps({"objective": "clustering"}))
     with pytest.raises(UserError, match="trains no network on windows"):
         starts.transfer(network, NETWORK, str(stopped))
-    with pytest.raises(UserError, match="--trained_layers=head needs --start_from"):
-        StartConfig(trained_layers="head")
+    with pytest.raises(UserError, match="--trained_layers=head needs a network that has learned"):
+        ClassifierConfig(start=StartConfig(trained_layers="head"))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from audioset_triplet.clips import ClipInfo, digest
 from audioset_triplet.config.classifier import ClassifierConfig, StartConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import epoch_measures
 from audioset_triplet.evaluation.table import Cell, Measurement
 from audioset_triplet.frontend import registry
@@ -58,7 +59,9 @@ class Classifiers:
     def require_starts(self, cells: Iterable[Cell]) -> None:
         """Raises a UserError where the start of a cell is missing, or of another network."""
         for folder in dict.fromkeys(starts.folder_of(self.folders[cell.row], cell.split) for cell in cells):
-            if folder:
+            if starts.is_imagenet(folder) and not os.path.exists(folder):
+                raise UserError(f"--starts: {folder} is missing.")
+            if folder and not starts.is_imagenet(folder):
                 training_starts.require(self.base.network, folder)
 
     def workdir(self, cell: Cell) -> str:
@@ -68,9 +71,14 @@ class Classifiers:
     def _training(self, cell: Cell) -> Training:
         assert cell.seed is not None
         split, base = self.splits[cell.split], self.base
-        start_from = starts.folder_of(self.folders[cell.row], cell.split)
-        trained_layers = base.start.trained_layers if start_from else "all"
-        config = dataclasses.replace(base, data=split.train, start=StartConfig(start_from, trained_layers))
+        start = starts.folder_of(self.folders[cell.row], cell.split)
+        imagenet_weights, start_from = (start, "") if starts.is_imagenet(start) else ("", start)
+        config = dataclasses.replace(
+            base,
+            data=split.train,
+            start=StartConfig(start_from, base.start.trained_layers if start else "all"),
+            network=dataclasses.replace(base.network, imagenet_weights=imagenet_weights),
+        )
         front_end = registry.by_name(config.network.front_end)
         evaluated = epoch_measures.EvaluatedClips(split.held_out.data, split.held_out.folds, front_end)
         clips = classifier.usable_clips(classifier.training_clips(config), evaluated.clips)

@@ -13,7 +13,7 @@ FOLD = "{fold}"  # in the folder of a start: the number of the held-out fold
 
 
 def parse(starts: Sequence[str]) -> Dict[str, str]:
-    """Name -> folder of a run, in which FOLD may stand; empty for SCRATCH.
+    """Name -> folder of a run, in which FOLD may stand, or a file of weights; empty for SCRATCH.
 
     Raises:
         UserError: a start that is not of the form NAME=RUN, or a name that is given twice.
@@ -27,6 +27,11 @@ def parse(starts: Sequence[str]) -> Dict[str, str]:
             raise UserError(f"--starts has the name {name} twice.")
         folders[name] = folder
     return folders
+
+
+def is_imagenet(folder: str) -> bool:
+    """Whether a start is not a folder but a file of weights (`models.imagenet_weights`)."""
+    return folder.endswith(".h5")
 
 
 def folder_of(folder: str, split: str) -> str:
