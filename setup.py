@@ -13,7 +13,6 @@ VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "audioset_triplet" / "__
 # for later Pythons the newest TensorFlow, with Keras 2. `audioset_triplet/compat.py` has what differs.
 REFERENCE, CURRENT = ' ; python_version < "3.12"', ' ; python_version >= "3.12"'
 VIDEO = ["av>=14.2,<19"]  # the first that says how a picture is turned; 19 has other types of times
-H5PY = ["h5py>=3.1,<4" + REFERENCE, "h5py>=3.11,<3.15" + CURRENT]  # TensorFlow 2.21 needs one before 3.15
 BEAM = "apache-beam{}>=2.69,<2.78"
 
 setup(
@@ -30,6 +29,8 @@ setup(
     install_requires=[
         "absl-py>=1.4,<3",
         "google-crc32c>=1.5,<2",
+        "h5py>=3.1,<4" + REFERENCE,
+        "h5py>=3.11,<3.15" + CURRENT,  # TensorFlow 2.21 needs one before 3.15
         "jinja2>=3.1,<4",
         "joblib>=1.3,<2",
         "librosa>=0.10,<0.12",
@@ -63,7 +64,7 @@ setup(
             "tensorflow[and-cuda]>=2.21,<2.22" + CURRENT,
         ],
         # For the programs of data_prep/: Apache Beam, packs in HDF5, sound tracks of downloads (mp4, webm, mkv, m4a).
-        "data_prep": [BEAM.format(""), *H5PY, *VIDEO],
+        "data_prep": [BEAM.format(""), *VIDEO],
         # Beam's runner on a Dask cluster.
         "dask": [BEAM.format("[dask]")],
         # For embedding sound tracks.

@@ -62,6 +62,7 @@ class Summary:
     present_share: float  # of them
     priors: Tuple[float, ...]  # measured, of the classes that have clips
     classes_without_clips: Tuple[str, ...]
+    classes_without_scenes: Tuple[str, ...]  # of those that have clips: too rare for so few scenes
     left_out: Mapping[str, int]  # reason -> clips of the source
     rejects: Tuple[str, ...]  # why a file cannot be used, each
 
@@ -79,6 +80,11 @@ class Summary:
         if self.classes_without_clips:
             classes = ", ".join(self.classes_without_clips)
             lines.append(f"no clip of {classes} in these folds: no scene has that label")
+        if self.classes_without_scenes:
+            classes = ", ".join(self.classes_without_scenes)
+            lines.append(
+                f"too rare for {self.num_scenes} scenes: {classes}: more --scenes or a lower --prior_ratio has them"
+            )
         lines += self.rejects[:num_named]
         if self.rejects[num_named:]:
             lines.append(f"and {len(self.rejects) - num_named} more rejected: see {DESCRIPTION}")
@@ -266,6 +272,9 @@ def _finish(
         present_share=float(np.mean(present)) if present else 0.0,
         priors=tuple(entry["prior"] for entry in classes if entry["num_clips"]),
         classes_without_clips=tuple(entry["display_name"] for entry in classes if not entry["num_clips"]),
+        classes_without_scenes=tuple(
+            entry["display_name"] for entry in classes if entry["num_clips"] and not entry["prior"]
+        ),
         left_out=material.num_left_out,
         rejects=tuple(about["rejects"]),
     )

@@ -51,7 +51,7 @@ def main(beam_options: List[str]) -> None:
         detected = archive_detections.detect(
             trained.head, head_path, FLAGS.embeddings, FLAGS.output, where, learned, config
         )
-        asked = rated_head_page.Asked(learned.precision, learned.confidence)
+        asked = rated_head_page.Asked(learned.precision, learned.confidence, config.threshold)
         rows = {name: rated_head_page.Row(one.num_events, one.seconds / 3600) for name, one in detected.found.items()}
         report = rated_head_page.report(trained.head, detected.qualities, asked, trained.about, rows)
         results.write(FLAGS.output, detected.numbers(), **rated_head.about(trained.head))

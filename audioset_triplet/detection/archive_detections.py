@@ -105,7 +105,7 @@ def _at(quality: ClassQuality, score: float, head: Head) -> ClassQuality:
         place = int((curve.thresholds >= score).sum()) - 1
         values = (curve.precisions, curve.lows, curve.highs)
         threshold = Threshold(score, *(float(one[place]) for one in values))
-    return dataclasses.replace(quality, threshold=threshold, num_windows=None)
+    return dataclasses.replace(quality, threshold=threshold, num_windows=None, problem="")
 
 
 def _found(found: Detections, name: str) -> Found:

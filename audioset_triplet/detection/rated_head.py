@@ -12,7 +12,7 @@ from audioset_triplet.detection.rated_examples import Examples, Rated, WindowCac
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import rated_quality
 from audioset_triplet.evaluation.rated_quality import ClassQuality
-from audioset_triplet.labelling import log_folder
+from audioset_triplet.labelling import log_folder, votes
 from audioset_triplet.plurals import counted
 from audioset_triplet.store import embeddings, heads
 from audioset_triplet.store.heads import Head, HeadInfo, ScoredRatings
@@ -48,7 +48,10 @@ def of_workdir(workdir: str, folder: str, config: RatedHeadConfig) -> Trained:
         UserError: what `log_folder.read`, `embeddings.read_info` and `train` raise.
     """
     log = log_folder.read(workdir)
-    return train(rated_examples.of_log(log, config.voting), WindowCache(folder), config)
+    rated = rated_examples.of_log(log, config.voting)
+    if not len(rated.pairs) and not votes.decided(log, config.voting):
+        raise UserError(f"{workdir}: {votes.nothing_decided(log, config.voting)}.")
+    return train(rated, WindowCache(folder), config)
 
 
 def train(rated: Rated, cache: WindowCache, config: RatedHeadConfig) -> Trained:

@@ -94,7 +94,11 @@ def _of_class(
     lowest = curve.lowest(precision)
     problem, threshold, num_windows = "", None, None
     if lowest is None:
-        problem = f"no threshold reaches a precision of {precision:g}: the best is {curve.lows.max():.2f}"
+        best = int(curve.lows.argmax())
+        problem = (
+            f"no threshold reaches a precision of {precision:g}: the highest lower end is {curve.lows[best]:.2f}, "
+            f"where the estimate is {curve.precisions[best]:.2f} (threshold {curve.thresholds[best]:.2f})"
+        )
     else:
         values = (curve.thresholds, curve.precisions, curve.lows, curve.highs)
         threshold = Threshold(*(float(one[lowest]) for one in values))

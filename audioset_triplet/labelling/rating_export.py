@@ -21,7 +21,7 @@ def export(workdir: str, output: str, config: VotingConfig) -> str:
     log = log_folder.read(workdir)
     decided = votes.decided_ratings(log, config)
     if not len(decided):
-        raise UserError(f"{workdir}: no rating is decided yet: {counted(len(log.answers), 'answer')}.")
+        raise UserError(f"{workdir}: {votes.nothing_decided(log, config)}.")
     ratings.write(output, decided)
     num_undecided = len(votes.of_log(log)) - len(votes.decided(log, config))
     lines = [f"{output}: {counted(len(decided), 'rating')} of {counted(len(log.raters), 'rater')}"]

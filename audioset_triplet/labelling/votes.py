@@ -16,6 +16,7 @@ import numpy as np
 from audioset_triplet.config.voting import VotingConfig
 from audioset_triplet.labelling.annotation_log import AnnotationLog
 from audioset_triplet.labelling.events import Interval, Question
+from audioset_triplet.plurals import counted
 from audioset_triplet.store.ratings import NOT_ACOUSTIC, NOT_PRESENT, PRESENT, UNSURE, Ratings
 
 # The order in which ratings are tested for enough votes: FSD50K's present, unsure, not present; then the one that it
@@ -79,9 +80,27 @@ def decide(votes: Mapping[str, str], num_votes: int, experts: Tuple[str, ...] = 
 
 def decisions(log: AnnotationLog, config: VotingConfig) -> Dict[Pair, Optional[str]]:
     """What the votes of each pair decide, None: nothing; in the order of the first votes, without gold questions."""
-    num_votes = config.votes or (1 if len(log.raters) < 2 else 2)
+    num_votes = _num_votes(log, config)
     gold = _gold(log)
     return {pair: decide(votes, num_votes, config.experts) for pair, votes in of_log(log).items() if pair not in gold}
+
+
+def _num_votes(log: AnnotationLog, config: VotingConfig) -> int:
+    return config.votes or (1 if len(log.raters) < 2 else 2)
+
+
+def nothing_decided(log: AnnotationLog, config: VotingConfig) -> str:
+    """Why votes decide no rating of a log, and what to do: the end of an error."""
+    num_answers, num_votes = len(log.answers), _num_votes(log, config)
+    if not num_answers:
+        return "nobody has rated a clip yet: rate some first (experiments.label)"
+    of_raters = f"{counted(num_answers, 'answer')} of {counted(len(log.raters), 'rater')} ({', '.join(log.raters)})"
+    if num_votes > 1 and of_log(log):
+        return (
+            f"{of_raters}, and no rating has the {num_votes} equal votes that decide: give --votes=1, or let others "
+            "rate the same clips"
+        )
+    return f"{of_raters}, and none is a rating: rate some clips (experiments.label)"
 
 
 def decided(log: AnnotationLog, config: VotingConfig) -> Dict[Pair, str]:

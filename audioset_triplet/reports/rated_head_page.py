@@ -16,10 +16,11 @@ _WIDTH, _HEIGHT = 420, 190  # of a chart, in pixels
 
 
 class Asked(NamedTuple):
-    """The precision that was asked for."""
+    """The precision that was asked for, or the threshold in its place."""
 
     precision: float
     confidence: float
+    threshold: float = 0.0  # of all classes; 0: the precision counts
 
 
 class Row(NamedTuple):

@@ -195,7 +195,10 @@ def _windows_of(segments: Sequence[Segment], clips: Dict[str, StoredWindows], fo
     pieces: List[ExemplarWindows] = []
     for number, segment in enumerate(segments):
         if segment.clip_id not in clips:
-            raise UserError(f"exemplar {segment.clip_id}: is no clip of {folder}.")
+            raise UserError(
+                f"exemplar {segment.clip_id}: {folder} has no clip of this name; ids are paths below the --input of "
+                "experiments.embed, such as rain/a.wav."
+            )
         of_clip = clips[segment.clip_id]
         positions = windows_in(of_clip.start_seconds, segment)
         if not len(positions):

@@ -286,7 +286,10 @@ def test_clips_that_cannot_be_used_are_named(source: pathlib.Path, tmp_path: pat
     assert summary.classes_without_clips == ("class_0",) and len(summary.priors) == 4
     notes = summary.notes(1)
     assert notes[0] == "no clip of class_0 in these folds: no scene has that label"
-    assert "1-1000-A-0.wav: silent: nowhere above -60 dB" in notes[1] and notes[2].startswith("and 1 more rejected")
+    heard = {label for scene in scenes_of(tmp_path / "scenes") for label in scene["labels"]}
+    absent = ", ".join(f"class_{label}" for label in range(1, 5) if label not in heard)
+    assert absent and notes[1].startswith(f"too rare for 4 scenes: {absent}: more --scenes")
+    assert "1-1000-A-0.wav: silent: nowhere above -60 dB" in notes[2] and notes[3].startswith("and 1 more rejected")
     assert all(0 not in scene["labels"] for scene in scenes_of(tmp_path / "scenes"))
     used = {event["clip_id"] for scene in scenes_of(tmp_path / "scenes") for event in scene["events"]}
     assert "1-1100-A-1" not in used

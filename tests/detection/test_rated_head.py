@@ -163,7 +163,7 @@ def test_few_ratings_and_what_they_lack(tmp_path, archive):
     (one,) = rated_head.quality(rated_head.of_workdir(folder, store, config()).head, config())
     assert one.average_precision is None and "two recordings" in one.problem
     empty = rated.write_log(tmp_path / "empty", [])
-    with pytest.raises(UserError, match="no rating says present or not present"):
+    with pytest.raises(UserError, match="nobody has rated a clip yet"):
         rated_head.of_workdir(empty, store, config())
     elsewhere = rated.write_log(tmp_path / "elsewhere", [("gone", 0, "dog", True)])
     with pytest.raises(UserError, match="holds none of the 1 rated clip, such as gone"):

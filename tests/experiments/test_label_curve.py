@@ -83,7 +83,7 @@ def test_a_curve_is_stopped_and_extended_and_nothing_is_computed_twice(root, cap
     "options, message",
     [
         ({"clusterings": ("pairs",)}, "NAME=FOLDER"),
-        ({"clusterings": ("random=x",)}, "none of them random"),
+        ({"clusterings": ("random=x",)}, "none of random"),
         ({"clusterings": ("a-switch=x",)}, "NAME=FOLDER or NAME=METHOD:N"),
         ({"clusterings": ("a=kmeans:0",)}, "kmeans:0: no such folder"),
         ({"clusterings": ("a=nowhere*",)}, r"nowhere\*: no such folder"),

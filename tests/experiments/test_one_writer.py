@@ -33,6 +33,7 @@ WRITERS = {
     "experiments.tag": ("output", {"model": "none", "input": "none"}),
     "experiments.train_classifier": ("workdir", {"data": "none"}),
     "experiments.train_coincidence": ("workdir", {"data": "none"}),
+    "experiments.train_head": ("output", {"embeddings": "none", "workdir": "none"}),
     "experiments.train_instances": ("workdir", {"data": "none"}),
     "experiments.train_triplet": ("workdir", {"data": "none"}),
 }
@@ -44,6 +45,7 @@ OTHERS = (
     "experiments.embed",
     "experiments.export_ratings",
     "experiments.label_studio",
+    "experiments.score_archive",
 )
 
 

@@ -123,7 +123,7 @@ def test_bad_inputs_are_one_line(root, tmp_path):
     assert "--head=FOLDER of experiments.train_head, or --workdir" in line
     with log_folder.open_or_create(str(tmp_path / "empty"), None, {}):
         pass
-    assert "no rating says present" in processes.error_of(score(root, output, workdir=tmp_path / "empty"))
+    assert "nobody has rated a clip yet" in processes.error_of(score(root, output, workdir=tmp_path / "empty"))
     one_kind = [one for one in rated.ratings_of(planted, list(planted)[:6], ("dog",)) if one[3]]
     rated.write_log(tmp_path / "one-kind", one_kind)
     line = processes.error_of(score(root, output, workdir=tmp_path / "one-kind"))

@@ -92,6 +92,18 @@ def test_decided_ratings_are_rows_with_the_times_of_their_questions(log):
     assert votes.gold_scores(log) == {"anna": GoldScore(1, 1), "bo": GoldScore(0, 1)}
 
 
+def test_why_nothing_is_decided(log):
+    assert votes.nothing_decided(log, VotingConfig()).startswith("nobody has rated a clip yet")
+    log.add_answer(Answer(0, "anna", {"dog": PRESENT, "cat": NOT_PRESENT}))
+    log.add_answer(Answer(1, "ben", added=("dog",)))
+    assert not votes.decided(log, VotingConfig())
+    line = votes.nothing_decided(log, VotingConfig())
+    assert line.startswith(
+        "2 answers of 2 raters (anna, ben), and no rating has the 2 equal votes that decide: give --votes=1"
+    )
+    assert len(votes.decided(log, VotingConfig(votes=1))) == 3
+
+
 def test_gold_questions_are_spread():
     questions = [Question(str(index), None, None, (Candidate("x"),)) for index in range(5)]
     gold = [Question(name, None, None, (Candidate("x"),)) for name in "gh"]

@@ -48,7 +48,7 @@ def test_a_run_of_an_older_version_is_refused(tmp_path: pathlib.Path) -> None:
         ("{", "config.json: damaged"),
         ("[]", "config.json: damaged: it holds a list, not an object"),
         ("{}", "config.json names no objective"),
-        ('{"objective": "new"}', "'new' is not one of the objectives triplet, classifier"),
+        ('{"objective": "new"}', "'new' is not one of the objectives triplet, instances, classifier"),
         ('{"objective": "triplet", "margin": 1}', "config.json: TripletConfig has no field margin"),
         ('{"objective": "triplet", "loss": {"margin": 0}}', "config.json: --margin must be above 0"),
     ],

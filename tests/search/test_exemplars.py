@@ -118,7 +118,7 @@ def test_segments_are_read_once_each(tmp_path):
 def test_segments_that_are_not_there_are_one_clear_line(tmp_path):
     store, drawn = planted(tmp_path)
     for segment, message in [
-        (Segment("talks/99/a", *WHOLE), "exemplar talks/99/a: is no clip of"),
+        (Segment("talks/99/a", *WHOLE), "exemplar talks/99/a: .* has no clip of this name; ids are paths below"),
         (
             Segment("talks/1/a", 7.0, 8.0),
             "talks/1/a, 7 to 8 s: holds no window of the clip, whose last one starts at 4.8",

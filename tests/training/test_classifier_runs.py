@@ -272,7 +272,9 @@ def test_the_exported_model_of_a_run_scores_as_the_run_does(data, finished, scor
 
 
 def test_a_classifier_is_no_embedding(finished):
-    with pytest.raises(UserError, match="objective classifier; what is needed here is triplet or coincidence"):
+    with pytest.raises(
+        UserError, match="objective classifier; what is needed here is triplet or instances or coincidence"
+    ):
         trained_networks.restore_embedding(str(finished))
 
 

@@ -152,7 +152,8 @@ def test_a_run_leaves_the_bank_and_its_clips(data, finished):
     lines = metrics_log.read(str(folder), metrics_log.EPOCHS)  # an epoch is two steps
     assert [(line["epoch"], line["step"]) for line in lines] == [(2, 4), (3.0, 6)]
     assert lines[0]["size"] == len(trained_networks.restore_embedding(str(folder))[0].weights)
-    assert (states[0] != states[1]).all() and (states[1] == bank).all()
+    num_moved = (states[0] != states[1]).any(axis=1).sum()
+    assert num_moved > 4 and (states[1] == bank).all()  # two steps of 8 windows, of which some may be of one clip
     trained(config_of(data, num_negatives=64), folder)  # is trained: nothing to do
 
 
