@@ -60,6 +60,8 @@ class Browser:
         os.close(to_browser)
         os.close(from_browser)
         self._write_end, self._read_end = own_end, from_end
+        self._answers = select.poll()  # `select.select` takes no descriptor above 1023
+        self._answers.register(from_end, select.POLLIN)
         self._buffer = b""
         self._number = 0
         self.events: List[Dict[str, Any]] = []
@@ -80,8 +82,7 @@ class Browser:
 
     def _read(self) -> Dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read_end], [], [], _TIMEOUT_SECONDS)
-            assert ready, "the browser does not answer"
+            assert self._answers.poll(1000 * _TIMEOUT_SECONDS), "the browser does not answer"
             data = os.read(self._read_end, 1 << 16)
             assert data, "the browser has ended"
             self._buffer += data
