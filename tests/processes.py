@@ -99,7 +99,10 @@ class Program:
 
     def kill_all(self) -> None:
         """Kills it together with the processes that it started, as when a machine goes down."""
-        os.killpg(self.pid, signal.SIGKILL)
+        while self.poll() is None and os.getpgid(self.pid) != self.pid:  # just forked: it has no group yet
+            time.sleep(0.001)
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.killpg(self.pid, signal.SIGKILL)
         self.wait()
 
     def output(self) -> Tuple[str, str]:
