@@ -153,7 +153,8 @@ def test_a_run_leaves_the_bank_and_its_clips(data, finished):
     assert [(line["epoch"], line["step"]) for line in lines] == [(2, 4), (3.0, 6)]
     assert lines[0]["size"] == len(trained_networks.restore_embedding(str(folder))[0].weights)
     num_moved = (states[0] != states[1]).any(axis=1).sum()
-    assert num_moved > 4 and (states[1] == bank).all()  # two steps of 8 windows, of which some may be of one clip
+    # A pass has all 16 clips, but a run that is not --deterministic may draw some of the next pass early.
+    assert num_moved > 4 and (states[1] == bank).all()
     trained(config_of(data, num_negatives=64), folder)  # is trained: nothing to do
 
 
