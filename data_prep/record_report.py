@@ -5,9 +5,10 @@ from typing import Counter, List, Sequence, Set
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet.media import decoding
+from audioset_triplet.plurals import duration
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import parsing, scanning, schema
 from data_prep import silence
 
@@ -97,7 +98,7 @@ class Report:
 def of_files(files: Sequence[str]) -> Report:
     """The report of all records of some files."""
     report = Report()
-    with tqdm(unit="clip", disable=None) as progress:
+    with progress_bar(unit="clips") as progress:
         for file in files:
             for record in scanning.scan(file):
                 if record.is_foreign:

@@ -26,11 +26,10 @@ command_line.define_flags(HeadLearningConfig)
 def main() -> None:
     command_line.require_flags("model", "output", *([] if FLAGS.input else ["examples"]))
     config = command_line.config_from_flags(HeadLearningConfig())
-    from tqdm import tqdm
-
     from audioset_triplet.export import device_learning
+    from audioset_triplet.progress_bars import progress_bar
 
-    with tqdm(unit=" files", disable=None) as bar:
+    with progress_bar(unit="files") as bar:
         if FLAGS.examples:
             learned = device_learning.learn(FLAGS.model, FLAGS.examples, FLAGS.output, config, lambda _: bar.update())
             texts = [f"{name} from {counted(number, 'clip')}" for name, number in learned.num_clips.items()]

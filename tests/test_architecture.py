@@ -53,6 +53,7 @@ RANKS = {
     "audioset_triplet.errors": -2,
     "audioset_triplet.compat": -2,
     "audioset_triplet.plurals": -2,
+    "audioset_triplet.progress_bars": -2,
     "audioset_triplet": -3,  # the version
 }
 KERAS_CHOICE = "audioset_triplet.compat"  # imported with the library itself, so that it comes before TensorFlow
@@ -63,7 +64,7 @@ SHARED_BY_BINARIES = (
     "experiments.benchmarks.shared",
 )  # flags that several of them have
 MAIN = 'if __name__ == "__main__":'  # the line that makes a module a binary
-ONE_MODULE_ONLY = ("pyarrow.parquet", "tensorflow_io", "tensorflow_addons")
+ONE_MODULE_ONLY = ("pyarrow.parquet", "tensorflow_io", "tensorflow_addons", "tqdm")
 PRIVATE = ("tensorflow.python", "tensorflow_core", "keras")
 BENCHMARKS = "experiments.benchmarks"  # programs that time things: they may loop and write tables
 TEMPLATE_ENGINE = "jinja2"

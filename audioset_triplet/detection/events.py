@@ -6,8 +6,9 @@ Shapes: h windows of a class at or above its threshold, n events.
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
+from audioset_triplet.detection.peaks import TOLERANCE_SECONDS
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store import window_parts, window_scores
 from audioset_triplet.store.detections import Detections
 from audioset_triplet.store.window_scores import ScoreInfo
@@ -53,7 +54,7 @@ def detect(folder: str, thresholds: Mapping[str, float], max_gap_seconds: float)
     info = window_scores.read_info(folder)
     columns = {name: info.class_names.index(name) for name in thresholds}
     found: List[Detections] = []
-    for path in tqdm(window_scores.part_paths(folder), "detections", unit="file", disable=None, leave=False):
+    for path in progress_bar(window_scores.part_paths(folder), "detections", "files", leave=False):
         hits = _hits(path, thresholds, columns)
         found.append(_sorted([_events(name, of, info, max_gap_seconds) for name, of in hits.items()]))
     return _joined(found)

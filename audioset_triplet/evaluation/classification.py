@@ -15,12 +15,12 @@ from typing import Iterator, Tuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet.config.evaluation import ClassificationConfig, HeadConfig
 from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store.scores import ClipScores
 from audioset_triplet.store.shuffled import ShuffledVectors
 from audioset_triplet.store.stored_clips import StoredClips
@@ -87,7 +87,7 @@ def _train(
     batches = windows.batches(head.head_batch_size, seed, part_sizes)
 
     def examples() -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        for _ in tqdm(range(steps), desc="classifier", unit="step", disable=None, leave=False):
+        for _ in progress_bar(range(steps), "classifier", "steps", leave=False):
             rows, vectors = next(batches)
             yield vectors, split.train_targets(rows), split.weights[rows]
 
@@ -113,7 +113,7 @@ def _mean_scores(model: tf.keras.Model, clips: StoredClips, num_classes: int) ->
     """[n, C] float32: for each clip the weighted mean of the scores of its windows."""
     sums = np.zeros((len(clips.clip_ids), num_classes), np.float32)
     total_weights = np.zeros(len(sums), np.float32)
-    with tqdm(total=len(sums), desc="scores", unit="clip", disable=None, leave=False) as progress:
+    with progress_bar(name="scores", unit="clips", total=len(sums), leave=False) as progress:
         for rows, vectors, weights in clips.windows():
             starts = np.concatenate([[0], 1 + np.flatnonzero(rows[1:] != rows[:-1])])
             scores = model.predict_on_batch(vectors) * weights[:, None]

@@ -15,7 +15,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 from scipy.special import expit
-from tqdm import tqdm
 
 from audioset_triplet.clips import digest
 from audioset_triplet.config.coincidence import CoincidenceConfig
@@ -30,6 +29,7 @@ from audioset_triplet.media import pcm as samples
 from audioset_triplet.models import networks
 from audioset_triplet.models.coincidence import build_submodels
 from audioset_triplet.models.heads import CLUSTER_HEAD
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.runs import checkpoints, run_config
 from audioset_triplet.sampling import window_draws, windows
@@ -202,7 +202,7 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
             clips, front_end, config.seed, stage.terms.coincidence_seconds, image_size
         )
         examples = examples.take(config.num_examples)
-        for example in tqdm(examples, desc="drawing examples", unit="", disable=None, leave=False):
+        for example in progress_bar(examples, "drawn", "examples", leave=False):
             for name, value in example.items():
                 columns[name].append(value.numpy())
     if not columns:
@@ -219,4 +219,4 @@ def _features(front_end: FrontEnd, pcm: tf.Tensor) -> tf.Tensor:
 def _embedded(network: tf.keras.Model, inputs: np.ndarray, prepare: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     embed = tf.function(lambda batch: network(prepare(batch), training=False), autograph=False, reduce_retracing=True)
     batches = tf.data.Dataset.from_tensor_slices(inputs).batch(_BATCH_SIZE)
-    return tf.concat([embed(batch) for batch in tqdm(batches, desc="embedding", disable=None, leave=False)], axis=0)
+    return tf.concat([embed(batch) for batch in progress_bar(batches, "embedding", "batches", leave=False)], axis=0)

@@ -10,12 +10,12 @@ Shapes: q queries, r training clips of a block, D embedding size, C classes.
 from typing import Callable, Iterable, Iterator, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.config.evaluation import KnnConfig
 from audioset_triplet.evaluation import metrics
 from audioset_triplet.evaluation.metrics import ScoreMetrics
 from audioset_triplet.evaluation.splits import Split
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store.scores import ClipScores
 
 _QUERY_BYTES = 256 << 20  # query vectors in memory at a time: half a million at D = 128
@@ -69,7 +69,7 @@ def vote_shares(
 def _training_blocks(split: Split, num_queries: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
     """The usable training clips, streamed: rows [r] and vectors [r, D]."""
     size = max(1, _COSINES // num_queries)
-    with tqdm(total=int(split.usable.sum()), desc="neighbours", unit="clip", disable=None, leave=False) as progress:
+    with progress_bar(name="neighbours", unit="clips", total=int(split.usable.sum()), leave=False) as progress:
         for rows, vectors in split.train.vector_blocks(split.usable):
             for first in range(0, len(rows), size):
                 yield rows[first : first + size], vectors[first : first + size]

@@ -6,13 +6,13 @@ import time
 from typing import Any, Dict, List, Optional
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet.config.description import DescriptionConfig
 from audioset_triplet.config.network import ClassifierNetworkConfig
 from audioset_triplet.models import networks, registry, sizes
 from audioset_triplet.models.registry import Published
 from audioset_triplet.models.sizes import Size
+from audioset_triplet.progress_bars import progress_bar
 
 _AUDIOSET_CLASSES = 527
 
@@ -37,7 +37,7 @@ def describe(config: DescriptionConfig) -> List[Description]:
     names = config.architectures or tuple(registry.ARCHITECTURES)
     for name in names:
         registry.by_name(name)
-    progress = tqdm(names, unit="network", disable=None, leave=False)
+    progress = progress_bar(names, unit="networks", leave=False)
     descriptions = []
     for name in progress:
         progress.set_description(name)

@@ -12,11 +12,11 @@ import collections
 from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import metrics, window_overlap
 from audioset_triplet.evaluation.annotated import Annotated, AnnotatedMetrics
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store import window_scores
 from audioset_triplet.store.ratings import RatedPairs
 
@@ -41,7 +41,7 @@ def evaluate(folder: str, folds: Sequence[int], rated: Annotated[RatedPairs]) ->
     scores = np.full(len(pairs), np.nan, np.float32)
     is_scored = np.zeros(len(pairs), bool)
     clips = window_scores.read_clips(folder, folds)
-    for clip in tqdm(clips, "rated pairs", unit=" clips", disable=None, leave=False):
+    for clip in progress_bar(clips, "rated pairs", "clips", leave=False):
         rows = rows_of.get(clip.clip.clip_id)
         if rows is None:
             continue

@@ -15,11 +15,11 @@ import dataclasses
 from typing import Dict, Iterator, List, Set, Tuple, Union
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.config.evaluation import RetrievalConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import ranking
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store.stored_clips import Clips
 
 CLIPS_PER_CLASS = 100
@@ -57,7 +57,7 @@ def evaluate(config: RetrievalConfig, clips: Clips) -> RetrievalResult:
         raise UserError("no clip has a label, and retrieval ranks by them: prepare the records with labels.")
     pairs, left_out = _draw_all(clips, members, config.draws, config.seed)
     average_precisions: Dict[int, List[float]] = {label: [] for label in sorted(members) if label not in left_out}
-    with tqdm(total=len(pairs), desc="retrieval", unit="draw", disable=None) as progress:
+    with progress_bar(name="retrieval", unit="draws", total=len(pairs)) as progress:
         for group in _groups(pairs, clips.info.embedding_size):
             rows = np.unique(np.concatenate([[*drawn.targets, *drawn.distractors] for drawn in group]))
             vectors = clips.vectors_at(rows)

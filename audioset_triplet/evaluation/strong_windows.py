@@ -10,12 +10,12 @@ Shapes: W windows of a clip, R windows of all clips, C classes of both the file 
 from typing import List, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import metrics, window_overlap
 from audioset_triplet.evaluation.annotated import Annotated, AnnotatedMetrics
 from audioset_triplet.evaluation.rated_pairs import rows_by_clip
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store import window_scores
 from audioset_triplet.store.intervals import Intervals
 
@@ -41,9 +41,7 @@ def evaluate(folder: str, folds: Sequence[int], strong: Annotated[Intervals]) ->
     targets: List[np.ndarray] = []
     is_scored, has_window = np.zeros(len(events), bool), np.zeros(len(events), bool)
     num_not_annotated = 0
-    for clip in tqdm(
-        window_scores.read_clips(folder, folds), "strong labels", unit=" clips", disable=None, leave=False
-    ):
+    for clip in progress_bar(window_scores.read_clips(folder, folds), "strong labels", "clips", leave=False):
         rows = rows_of.get(clip.clip.clip_id)
         if rows is None:
             num_not_annotated += 1

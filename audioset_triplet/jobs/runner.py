@@ -7,14 +7,13 @@ import sys
 import threading
 from typing import Any, Dict, Iterator, Sequence, TextIO
 
-from tqdm import tqdm
-
 from audioset_triplet.config.runners import DIRECT, RunnerConfig
 from audioset_triplet.errors import Interrupted
 from audioset_triplet.jobs import processes, storage
 from audioset_triplet.jobs.folder import Folder, Shard
 from audioset_triplet.jobs.job import Job
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 
 _POLL_SECONDS = 1.0
 _STDERR = 2
@@ -87,7 +86,7 @@ class _Bar:
         self._items: Dict[str, int] = dict.fromkeys(self._num_items, 0)  # that are shown of each shard
         self._parts: Dict[str, int] = dict.fromkeys(self._num_items, 0)
         total = num_before + sum(self._num_items.values())
-        self._bar = tqdm(total=total, initial=num_before, unit=f" {job.unit}s", file=stderr, disable=None)
+        self._bar = progress_bar(unit=f"{job.unit}s", total=total, initial=num_before, file=stderr)
 
     def __enter__(self) -> "_Bar":
         return self

@@ -17,12 +17,12 @@ import heapq
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 import audioset_triplet
 from audioset_triplet.clips import add_class_names, digest
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import frame_labels, window_scores
+from audioset_triplet.progress_bars import progress_bar
+from audioset_triplet.store import frame_labels, window_parts, window_scores
 from audioset_triplet.store.frame_labels import FrameLabelBatch, FrameLabelInfo
 from audioset_triplet.store.window_scores import ClipWindows
 
@@ -143,7 +143,7 @@ def refine(folder: str, folds: Sequence[int], threshold: float, output: str, num
     seen: Set[str] = set()
     with frame_labels.writing(result.path, info) as writer:
         clips = window_scores.read_clips(folder, folds)
-        for windows in tqdm(clips, desc="refining", unit=" clips", disable=None, leave=False):
+        for windows in progress_bar(clips, "refining", "clips", leave=False):
             clip = windows.clip
             if clip.clip_id in seen:
                 raise UserError(f"{folder}: clip {clip.clip_id} is stored twice; empty the folder and score again.")

@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Dict, Iterable, List, Sequence
 
-from tqdm import tqdm
-
 from audioset_triplet import tables
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import globs, scanning
 
 
@@ -23,7 +22,8 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
         UserError: no file, a damaged record, no clip of these folds, or a clip that is given twice.
     """
     infos: Dict[str, ClipInfo] = {}
-    with tqdm(desc="reading labels", unit=" clips", disable=None, leave=False) as progress:
+    stored_folds = set()
+    with progress_bar(name="reading labels", unit="clips", leave=False) as progress:
         for file in globs.expand(data):
             for record in scanning.scan(file):
                 if record.clip is None:

@@ -6,11 +6,11 @@ from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 import numpy as np
 import soundfile
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.files import atomic_path
 from audioset_triplet.media.pcm import PCM_SCALE
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import globs, parsing, reading
 
 
@@ -52,7 +52,7 @@ def read(data: str, clip_ids: Sequence[str], seconds: Optional[float] = None) ->
     length = None if seconds is None else round(seconds * sample_rate_hz)
     missing = set(clip_ids)
     dataset = reading.read_records(files, deterministic=True).filter(is_selected).map(parse)
-    with reading.named_errors(files), tqdm(total=len(missing), desc="audio", unit="clip", disable=None) as progress:
+    with reading.named_errors(files), progress_bar(name="audio", unit="clips", total=len(missing)) as progress:
         for clip in dataset:
             clip_id = clip["clip_id"].numpy().decode()
             missing.discard(clip_id)

@@ -7,10 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.reports import page, wording
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _of_files(folder: str, spans: Spans, front_end: "FrontEnd") -> Dict[Excerpt,
     for excerpt in spans:
         of_clip.setdefault(excerpt.clip_id, []).append(excerpt)
     waveforms: Dict[Excerpt, np.ndarray] = {}
-    for clip_id, of_file in tqdm(of_clip.items(), desc="audio", unit="clip", disable=None):
+    for clip_id, of_file in progress_bar(of_clip.items(), "audio", "clips"):
         path = os.path.join(folder, clip_id)
         if os.path.isabs(clip_id) or ".." in clip_id.split("/") or not os.path.isfile(path):
             raise UserError(f"{folder}: holds no {clip_id}: give the folder that was embedded.")

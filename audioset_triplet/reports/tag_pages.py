@@ -15,7 +15,6 @@ import urllib.parse
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet import files
 from audioset_triplet.config.tagging import TagConfig
@@ -27,7 +26,8 @@ from audioset_triplet.export.loaded_model import WindowModel
 from audioset_triplet.frontend import registry
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media.audio_files import AudioError
-from audioset_triplet.reports import clip_figure, images, page
+from audioset_triplet.progress_bars import progress_bar
+from audioset_triplet.reports import clip_figure, images, page, wording
 from audioset_triplet.reports.clip_figure import ScoreRows
 from audioset_triplet.store.window_scores import ScoreInfo
 
@@ -61,7 +61,7 @@ class _Recorder:
 
     def read(self) -> Iterator[np.ndarray]:
         name = files.printable(self._audio.clip.clip_id)
-        with tqdm(desc=name, bar_format="{desc}: {n:.0f} s", disable=None, leave=False) as bar:
+        with progress_bar(name=name, unit="s", bar_format="{desc}: {n:.0f} s", leave=False) as bar:
             for block in self._audio.read():
                 missing = self._num_kept - self.num_samples
                 if missing > 0:

@@ -25,12 +25,12 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
-from tqdm import tqdm
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import passes
 from audioset_triplet.jobs.passes import Where
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.search import windows as window_tables
 from audioset_triplet.search.windows import CLIP_COLUMNS, START
 from audioset_triplet.store import embedding_parts, embeddings, parquet
@@ -175,7 +175,7 @@ def _put_together(folder: str, results: Sequence[str], size: int) -> int:
     with files.atomic_path(paths[0]) as codes_path, files.atomic_path(paths[1]) as windows_path:
         schema = pa.schema([(START, pa.float32()), (SCALE, pa.float32())])
         with open(codes_path, "wb") as codes, parquet.writer(windows_path, schema, []) as windows:
-            for result in tqdm(results, desc="compact copy", unit=" parts", disable=None):
+            for result in progress_bar(results, "compact copy", "parts"):
                 table = parquet.read(result)
                 if not table.num_rows:
                     continue

@@ -16,10 +16,10 @@ from typing import List, Sequence
 import numpy as np
 import pyarrow as pa
 import threadpoolctl
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.jobs import processes
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.search import best as running
 from audioset_triplet.search import compact
 from audioset_triplet.search import index as indices
@@ -49,7 +49,7 @@ class CompactIndex:
         edges = np.linspace(0, len(self.windows), self._num_threads + 1).astype(int).tolist()
         new = [Best(one, self.windows, limits) for one in wanted]
         stopped = threading.Event()
-        with tqdm(total=len(self.windows), unit=" windows", unit_scale=True, disable=None, leave=False) as bar:
+        with progress_bar(unit="windows", total=len(self.windows), unit_scale=True, leave=False) as bar:
 
             def best_of(first: int, end: int) -> List[Best]:
                 bests = list(map(copy.copy, new))

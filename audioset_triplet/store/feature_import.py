@@ -13,13 +13,13 @@ import os
 from typing import AbstractSet, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 import audioset_triplet
 from audioset_triplet.clips import ClipInfo, add_class_names
 from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Vocabulary
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import scanning
 from audioset_triplet.records.schema import NO_FOLD
 from audioset_triplet.store import embedding_parts, features, part_info, stored_clips
@@ -144,7 +144,7 @@ def _store_info(files: Sequence[str], ours: Optional[StoreInfo], additions: Addi
 def _read(files: Sequence[str], is_ours: bool, embedding_size: int) -> Iterator[Tuple[str, ClipFeatures]]:
     """Every record with file and number, and a progress bar."""
     is_quantized = None
-    with tqdm(unit=" clips", disable=None) as progress:
+    with progress_bar(unit="clips") as progress:
         for number, path in enumerate(files, 1):
             progress.set_description(f"file {number} of {len(files)}")
             for where, content in features.read_file(path):

@@ -1,10 +1,10 @@
 """A folder of synthetic embeddings (`synthetic.embeddings`)."""
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.synthetic.embeddings import Mixture
 
@@ -26,6 +26,6 @@ def write(folder: str, mixture: Mixture, num_clips: int) -> None:
             raise UserError(
                 f"{folder} holds {counted(count, 'clip')} already, more than --clips={num_clips}: name another folder."
             )
-        for clip, windows in tqdm(mixture.clips(num_clips), total=num_clips, unit=" clips", disable=None):
+        for clip, windows in progress_bar(mixture.clips(num_clips), unit="clips", total=num_clips):
             if clip.clip_id not in writer.clip_ids_done:
                 writer.write(clip, starts, windows)

@@ -16,7 +16,6 @@ import dataclasses
 from typing import Dict, List
 
 import numpy as np
-from tqdm import tqdm
 
 from audioset_triplet import results
 from audioset_triplet.clips import digest
@@ -26,6 +25,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import mining_precision
 from audioset_triplet.evaluation.mining_precision import Draw, Precisions
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.reports import wording
 from audioset_triplet.search import exemplars, mining, random_windows
 from audioset_triplet.search.exemplars import ExemplarWindows, Segment
@@ -51,7 +51,7 @@ def run(config: MiningStudyConfig) -> str:
     drawn = random_windows.draw(folders[-1], seed=config.seed)
     measured: Dict[str, List[List[Precisions]]] = {name: [] for name in (RANDOM, *METHODS)}
     evaluated: Dict[str, None] = {}
-    with tqdm(total=config.trials * len(classes), desc="mining", unit=" classes", disable=None) as bar:
+    with progress_bar(name="mining", unit="classes", total=config.trials * len(classes)) as bar:
         for trial in range(config.trials):
             of_trial: Dict[str, List[Precisions]] = {name: [] for name in measured}
             for number, (name, rows) in enumerate(classes.items()):

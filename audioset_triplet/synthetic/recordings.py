@@ -15,12 +15,12 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
 import numpy as np
 import soundfile
-import tqdm
 from scipy import signal
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
 from audioset_triplet.media.pcm import PCM_SCALE
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ, SOUNDS, coloured_noise
 
 NUM_FOLDS = 5
@@ -65,7 +65,7 @@ def write_world(
         write = functools.partial(_write_recording, temporary, seconds, seed)
         with _mapping(num_processes) as map_:
             written = map_(write, recordings)
-            for clips in tqdm.tqdm(written, desc="synthesise", unit="recording", total=len(recordings), disable=None):
+            for clips in progress_bar(written, "synthesise", "recordings", total=len(recordings)):
                 rows += clips
         rows.sort(key=lambda row: str(row["filename"]))
         write_table(os.path.join(temporary, "meta", "esc50.csv"), rows)

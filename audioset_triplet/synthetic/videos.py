@@ -14,11 +14,11 @@ from typing import Dict, Iterator, Optional, Tuple
 
 import joblib
 import numpy as np
-import tqdm
 from PIL import Image
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import video_writing
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.synthetic import objects, recordings
 from audioset_triplet.synthetic.objects import DRAWINGS, Colours
 from audioset_triplet.synthetic.sounds import SAMPLE_RATE_HZ
@@ -129,7 +129,7 @@ def write_world(folder: str, num_videos: int = 200, world: World = World(), num_
         videos = [plan(number, world) for number in range(num_videos)]
         write = joblib.delayed(functools.partial(_write, os.path.join(temporary, "videos"), world))
         written = joblib.Parallel(num_workers or -1, return_as="generator")(write(video) for video in videos)
-        rows = list(tqdm.tqdm(written, desc="synthesise", unit="video", total=num_videos, disable=None))
+        rows = list(progress_bar(written, "synthesise", "videos", total=num_videos))
         recordings.write_table(os.path.join(temporary, TABLE), rows)
 
 

@@ -10,11 +10,11 @@ from typing import Any, Dict
 import numpy as np
 import sklearn.cluster
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet import files
 from audioset_triplet.config.clustering import ClusterConfig
 from audioset_triplet.models import heads
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.runs import checkpoints, run_directory
 from audioset_triplet.training import clustering_terms, kmeans_init, loop
 from audioset_triplet.training.objective import ObjectiveModel, Terms
@@ -94,7 +94,7 @@ def _k_means(config: ClusterConfig, source: StoredEmbeddings, workdir: str) -> N
         n_init=1,
         random_state=config.training.seed,
     )
-    for step in tqdm(range(config.training.steps), desc="k-means", disable=None):
+    for step in progress_bar(range(config.training.steps), "k-means", "steps"):
         rows = source.rows(step)
         k_means.partial_fit(source.vectors[rows], sample_weight=source.weights[rows])
     centres = k_means.cluster_centers_.astype(np.float32)

@@ -4,7 +4,8 @@ Shapes: N embeddings, D their size, K clusters.
 """
 
 import numpy as np
-from tqdm import tqdm
+
+from audioset_triplet.progress_bars import progress_bar
 
 _MAX_DISTANCES = 1 << 35  # that are computed: minutes on two cores
 _ROUND_DIVISOR = 16  # a round draws this fraction of those that are still missing
@@ -52,7 +53,7 @@ def _far_rows(vectors: np.ndarray, count: int, random: np.random.Generator) -> n
     rows = random.choice(len(vectors), 1)
     distances = np.full(len(vectors), np.inf, np.float32)
     new = rows
-    with tqdm(total=count, desc="initial clusters", disable=None) as progress:
+    with progress_bar(name="k-means", unit="initial clusters", total=count) as progress:
         while True:
             progress.update(len(new))
             for start in range(0, len(vectors), _BLOCK):

@@ -4,9 +4,9 @@ import sys
 from typing import Any, Dict, List, Optional
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from audioset_triplet import compat
+from audioset_triplet.progress_bars import progress_bar
 
 
 def progress_bars() -> List[tf.keras.callbacks.Callback]:
@@ -26,7 +26,7 @@ class ProgressBar(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
         self._sums = {}
-        self._bar = tqdm(total=self.params["steps"], unit="step", dynamic_ncols=True)
+        self._bar = progress_bar(unit="steps", total=self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         for name, value in (logs or {}).items():

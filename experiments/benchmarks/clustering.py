@@ -13,9 +13,9 @@ import timeit
 from typing import Any, Callable, Dict, List
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -122,7 +122,7 @@ def compare(batch_size: int) -> Dict[str, float]:
 
 def main() -> None:
     command_line.require_flags("output")
-    rows = {f"{number:,}": compare(number) for number in tqdm(command_line.integers("batches"), disable=None)}
+    rows = {f"{number:,}": compare(number) for number in progress_bar(command_line.integers("batches"))}
     shared.write(rows, "batch")
 
 

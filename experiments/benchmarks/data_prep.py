@@ -19,10 +19,10 @@ import tempfile
 from typing import Dict, List, Tuple
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -72,7 +72,7 @@ def main() -> None:
     if set(FLAGS.formats) - {"wav", "flac", "mp3", "ogg"}:
         raise UserError(f"--formats must be of wav, flac, mp3 and ogg, not {','.join(FLAGS.formats)}.")
     results: Dict[str, Dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as scratch, tqdm(total=len(FLAGS.formats) * FLAGS.repeats, disable=None) as bar:
+    with tempfile.TemporaryDirectory() as scratch, progress_bar(total=len(FLAGS.formats) * FLAGS.repeats) as bar:
         for extension in FLAGS.formats:
             repeats = []
             for _ in range(FLAGS.repeats):

@@ -18,10 +18,10 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.plurals import counted
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -188,7 +188,7 @@ def main() -> None:
             megabytes = shared.call(MODULE, "export", folder, network, learned)
             numbers = shared.call(MODULE, "compare", folder, list(megabytes), evaluated, "run" in network)
             turns: Dict[str, List[Dict[str, float]]] = {title: [] for title in megabytes}
-            for _ in tqdm(range(FLAGS.repeats), desc=name, unit="turn", disable=None):
+            for _ in progress_bar(range(FLAGS.repeats), name, "turns"):
                 rates: Dict[str, Dict[str, float]] = {title: {} for title in megabytes}
                 for threads in command_line.integers("threads"):
                     measured = shared.call(MODULE, "measure", folder, list(megabytes), threads, FLAGS.seconds)

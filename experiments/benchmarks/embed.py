@@ -22,11 +22,11 @@ import time
 from typing import Any, Dict, Mapping, Sequence
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.config import options
 from audioset_triplet.config.network import EmbeddingNetworkConfig
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -130,7 +130,7 @@ def main() -> None:
     num_workers = FLAGS.workers or os.cpu_count() or 1
     sizes = (FLAGS.clips, FLAGS.clips * num_workers, 3 * FLAGS.clips * num_workers)
     repeats: Dict[str, list] = {extension: [] for extension in FLAGS.formats}
-    with tempfile.TemporaryDirectory() as scratch, tqdm(total=FLAGS.repeats, disable=None) as bar:
+    with tempfile.TemporaryDirectory() as scratch, progress_bar(total=FLAGS.repeats) as bar:
         model = os.path.join(scratch, "model")
         shared.call(MODULE, "export", model, options.to_json(config))
         folders = {

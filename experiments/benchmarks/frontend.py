@@ -18,10 +18,10 @@ import time
 from typing import Callable, Dict, List
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -116,7 +116,7 @@ def _ways(num_windows: int) -> Dict[str, Callable[[], object]]:
 def main() -> None:
     command_line.require_flags("output")
     rows = {}
-    for num_windows in tqdm(command_line.integers("batches"), disable=None):
+    for num_windows in progress_bar(command_line.integers("batches")):
         rows[str(num_windows)] = shared.call(MODULE, "measure", num_windows, FLAGS.seconds, FLAGS.repeats)
     shared.write(rows, "windows")
 

@@ -15,9 +15,9 @@ import time
 from typing import Any, Dict, Iterator
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -74,7 +74,7 @@ def main() -> None:
     command_line.require_flags("output")
     cuts = command_line.integers("windows_per_clip")
     repeats: Dict[str, list] = {str(number): [] for number in cuts}
-    with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * (len(cuts) + 2), disable=None) as bar:
+    with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * (len(cuts) + 2)) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         how = (folder, FLAGS.warm_up_batches, FLAGS.seconds)
         for _ in range(FLAGS.repeats):

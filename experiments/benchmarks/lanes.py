@@ -10,10 +10,10 @@ import tempfile
 from typing import Dict, List
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
 from audioset_triplet.errors import UserError
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -34,7 +34,7 @@ def main() -> None:
     if len(set(names.values())) < len(pythons):
         raise UserError(f"--pythons: two of them are the same: {', '.join(names.values())}.")
     turns: Dict[str, List[shared.Row]] = {python: [] for python in pythons}
-    with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(pythons), disable=None) as bar:
+    with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * len(pythons)) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         arguments = (PRESET, folder, FLAGS.batch_size, blocks, FLAGS.seconds)
         for _ in range(FLAGS.repeats):

@@ -14,10 +14,10 @@ import time
 from typing import Dict
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line, compat
 from audioset_triplet.errors import UserError
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -97,7 +97,7 @@ def main() -> None:
     with_addons = {"pairs": compat.IS_REFERENCE, "pairs_alone": False}
     sizes = {number: both for name, both in with_addons.items() for number in command_line.integers(name)}
     rows = {}
-    with tqdm(total=len(sizes) * FLAGS.repeats, disable=None) as bar:
+    with progress_bar(total=len(sizes) * FLAGS.repeats) as bar:
         for number, both in sizes.items():
             repeats = []
             for _ in range(FLAGS.repeats):

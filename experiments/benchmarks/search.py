@@ -19,9 +19,9 @@ import time
 from typing import Any, Dict
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -54,7 +54,7 @@ def make_store(folder: str, num_windows: int) -> Dict[str, float]:
     schema = window_parts.build_schema(StoreInfo("planted", "none", EMBEDDING_SIZE, "benchmark"))
     starts = np.tile(np.arange(WINDOWS_PER_CLIP, dtype=np.float32), PART_WINDOWS // WINDOWS_PER_CLIP)
     empty = pa.array([[]] * PART_WINDOWS, pa.list_(pa.int64()))  # labels
-    for part in tqdm(range(num_windows // PART_WINDOWS), desc="store", unit=" parts", disable=None):
+    for part in progress_bar(range(num_windows // PART_WINDOWS), "store", "parts"):
         clips = [f"planted{part:05d}-{number:05d}" for number in range(PART_WINDOWS // WINDOWS_PER_CLIP)]
         clip_ids = pa.array(np.repeat(np.array(clips, object), WINDOWS_PER_CLIP), pa.string())
         vectors = planted(np.random.default_rng([1, part]).integers(MODES, size=PART_WINDOWS), part)

@@ -13,9 +13,9 @@ import time
 from typing import Dict, List, Sequence
 
 from absl import flags
-from tqdm import tqdm
 
 from audioset_triplet import command_line
+from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
 FLAGS = flags.FLAGS
@@ -85,7 +85,7 @@ def main() -> None:
     blocks = command_line.integers("blocks")
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
     repeats: Dict[str, list] = {preset: [] for preset in sizes}
-    with tempfile.TemporaryDirectory() as folder, tqdm(total=FLAGS.repeats * len(sizes), disable=None) as bar:
+    with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * len(sizes)) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         for _ in range(FLAGS.repeats):
             for preset, batch_size in sizes.items():

@@ -14,10 +14,9 @@ import sys
 import tempfile
 import time
 
-from tqdm import tqdm
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is first imported
 
+from audioset_triplet.progress_bars import progress_bar
 from tests.fuzz import campaign, families  # noqa: E402
 
 
@@ -39,7 +38,7 @@ def main() -> int:
         return 0
 
     started = time.monotonic()
-    with tqdm(total=len(seeds), unit=" inputs", disable=None) as bar:
+    with progress_bar(unit="inputs", total=len(seeds)) as bar:
         totals = campaign.run(seeds, arguments.processes, arguments.only, bar.update)
     for name, total in sorted(totals.items()):
         print(f"{name:16} {total.num_used:6} used {total.num_refused:6} refused {len(total.faults):4} faults")

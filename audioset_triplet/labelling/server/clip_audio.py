@@ -9,12 +9,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from audioset_triplet import files
 from audioset_triplet.errors import UserError
 from audioset_triplet.media import audio_files, folder_walk, pcm
 from audioset_triplet.media.audio_error import AudioError
+from audioset_triplet.progress_bars import progress_bar
 
 _INDEX = "record-index.json"  # in the folder of the log
 _MOST_HZ = 48000  # rate of what is played
@@ -102,7 +102,7 @@ class RecordClips:
         path = os.path.join(workdir, _INDEX)
         known = files.read_json_object(path) if os.path.exists(path) else {}
         index: Dict[str, Dict[str, Any]] = {}
-        for file in tqdm(globs.expand(data), desc="records", unit="file", disable=None, leave=False):
+        for file in progress_bar(globs.expand(data), "records", "files", leave=False):
             status = os.stat(file)
             state = {"size": status.st_size, "time_ns": status.st_mtime_ns}
             entry = known.get(os.path.abspath(file), {})
