@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from typing import Dict, Iterable, Optional, Tuple
+from typing import Dict, Iterable, Optional, Sequence, Tuple
 
 from audioset_triplet.errors import UserError
 
@@ -25,6 +25,23 @@ def add_class_names(class_names: Dict[int, str], named: Iterable[Tuple[int, str]
     for index, name in named:
         if class_names.setdefault(index, name) != name:
             raise UserError(f"{where}: class {index} is called both {class_names[index]!r} and {name!r}.")
+
+
+def none_of_folds(where: str, folds: Sequence[int], stored: Iterable[int]) -> str:
+    """What an error says where no clip is of some folds.
+
+    Args:
+        where: what holds the clips.
+        folds: that were asked for; empty: all.
+        stored: the folds of all clips there.
+    """
+    known = sorted(set(stored) - {ClipInfo.fold})
+    if not folds:
+        return f"{where}: holds no clip."
+    if not known:
+        return f"{where}: its clips have no folds: leave out --folds."
+    requested, present = (", ".join(map(str, numbers)) for numbers in (folds, known))
+    return f"{where}: holds no clip of fold {requested}, only of {present}."
 
 
 def digest(clip_ids: Iterable[str]) -> str:

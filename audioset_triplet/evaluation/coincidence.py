@@ -206,8 +206,8 @@ def _draw(config: CoincidenceEvaluationConfig, stage: CoincidenceConfig, data: s
             for name, value in example.items():
                 columns[name].append(value.numpy())
     if not columns:
-        folds = config.folds
-        raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
+        clip_labels.read(data, config.folds)  # says which folds there are
+        raise UserError(f"{data}: no example can be drawn from its clips.")
     labels = [tuple(row_labels.tolist()) for row_labels in columns.pop("labels")]
     return {**{name: np.stack(values) for name, values in columns.items()}, "labels": labels}
 

@@ -33,6 +33,7 @@ from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs.folder import Folder
 from audioset_triplet.jobs.job import Job
 from audioset_triplet.plurals import counted
+from audioset_triplet.records import clip_labels
 from audioset_triplet.store import part_info
 from audioset_triplet.store.embedding_parts import FEATURES_INFO, StoreInfo
 from audioset_triplet.store.part_info import PartInfo
@@ -157,7 +158,7 @@ def embed(
         most_workers = 1 + size // _BYTES_PER_WORKER
         job = Job(folder, do_shard, "file", "window", config.uses_gpu, most_workers)
         runners.run(job, plan.todo, runner, beam_options, num_before=len(audio.items) - sum(map(len, plan.todo)))
-        return _finish(folder, source, audio, plan)
+        return _finish(folder, source, audio, plan, config.folds)
 
 
 def _settings(folder: Folder, info: PartInfo, config: EmbeddingConfig, audio: AudioInput) -> Dict[str, Any]:
@@ -288,7 +289,7 @@ def _prepare_report(folder: Folder, shard: Shard) -> None:
         folder.write_report(shard.name, dataclasses.replace(report, plan="").to_json())
 
 
-def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summary:
+def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan, folds: Sequence[int]) -> Summary:
     """Checks all shards together, and writes _rejects.csv."""
     outcomes: Dict[str, Outcome] = {}
     for shard in plan.shards:
@@ -306,7 +307,9 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
         _write_rejects(folder, rejects)
     of_input = [outcomes[item.key] for item in audio.items]
     if not any(outcome.windows for outcome in outcomes.values()):
-        raise UserError(_nothing(folder, source, rejects, audio))
+        if not rejects and audio.is_records:
+            clip_labels.read(source, folds)  # says which folds there are
+        raise UserError(_nothing(folder, source, rejects))
     embedded = [outcomes[item.key] for item in audio.items if item.key not in plan.before]
     num_clips = sum(len(outcome.windows) for outcome in embedded)
     return Summary(
@@ -320,9 +323,7 @@ def _finish(folder: Folder, source: str, audio: AudioInput, plan: _Plan) -> Summ
     )
 
 
-def _nothing(folder: Folder, source: str, rejects: Sequence[Reject], audio: AudioInput) -> str:
-    if not rejects and audio.is_records:
-        return f"{source}: holds no clip of the folds that --folds names, or none at all."
+def _nothing(folder: Folder, source: str, rejects: Sequence[Reject]) -> str:
     why = f" The first: {rejects[0].message}. All: {folder.path(_REJECTS)}" if rejects else ""
     return f"{source}: none of {counted(len(rejects), 'clip')} could be used.{why}"
 

@@ -19,12 +19,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 import numpy as np
 
 import audioset_triplet
-from audioset_triplet.clips import add_class_names, digest
+from audioset_triplet.clips import add_class_names, digest, none_of_folds
 from audioset_triplet.errors import UserError
 from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store import frame_labels, window_parts, window_scores
 from audioset_triplet.store.frame_labels import FrameLabelBatch, FrameLabelInfo
-from audioset_triplet.store.window_scores import ClipWindows
+from audioset_triplet.store.window_scores import ClipWindows, ScoreInfo
 
 _EXAMPLES_OF_CLASS = 2  # that are remembered, so that they show more than one class
 
@@ -157,8 +157,10 @@ def refine(folder: str, folds: Sequence[int], threshold: float, output: str, num
             changes.add(refined)
             writer.write(_rows(refined, names))
         if not result.clip_ids:
-            of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
-            raise UserError(f"{folder}: holds no clip{of_folds} that has a label; labels are those of the records.")
+            if not seen:
+                stored = window_parts.folds(window_scores.part_paths(folder), ScoreInfo)
+                raise UserError(none_of_folds(folder, folds, stored))
+            raise UserError(f"{folder}: none of its clips has a label; labels are those of the records.")
     result.classes = dict(sorted(result.classes.items()))
     result.examples = changes.largest(num_examples)
     return result

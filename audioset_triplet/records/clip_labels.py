@@ -4,7 +4,7 @@ import dataclasses
 from typing import Dict, Iterable, List, Sequence
 
 from audioset_triplet import tables
-from audioset_triplet.clips import ClipInfo, add_class_names
+from audioset_triplet.clips import ClipInfo, add_class_names, none_of_folds
 from audioset_triplet.errors import UserError
 from audioset_triplet.plurals import counted
 from audioset_triplet.progress_bars import progress_bar
@@ -30,6 +30,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
                     raise UserError(record.problem)
                 progress.update()
                 clip = record.clip
+                stored_folds.add(clip.fold)
                 if folds and clip.fold not in folds:
                     continue
                 if clip.clip_id in infos:
@@ -39,7 +40,7 @@ def read(data: str, folds: Sequence[int]) -> List[ClipInfo]:
                 values = {field.name: getattr(clip, field.name) for field in dataclasses.fields(ClipInfo)}
                 infos[clip.clip_id] = ClipInfo(**values)
     if not infos:
-        raise UserError(f"{data} holds no clip{' of fold ' if folds else ''}{', '.join(map(str, folds))}.")
+        raise UserError(none_of_folds(data, folds, stored_folds))
     return list(infos.values())
 
 

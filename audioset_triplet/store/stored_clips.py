@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audioset_triplet.clips import add_class_names
+from audioset_triplet.clips import add_class_names, none_of_folds
 from audioset_triplet.errors import UserError
-from audioset_triplet.store import embedding_parts, embeddings
+from audioset_triplet.store import embedding_parts, embeddings, window_parts
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 
@@ -129,8 +129,7 @@ def read_clips(folder: str, folds: Sequence[int] = ()) -> StoredClips:
     if not clips.clip_ids:
         if not folds:
             raise UserError(f"{folder}: holds no clip; embed some (experiments.embed).")
-        requested, stored = (", ".join(map(str, numbers)) for numbers in (folds, _folds(paths)))
-        raise UserError(f"{folder}: holds no clip of fold {requested}, only of {stored}.")
+        raise UserError(none_of_folds(folder, folds, window_parts.folds(paths, StoreInfo)))
     return clips
 
 
@@ -208,12 +207,6 @@ def require_same_clips(first: Clips, first_folder: str, second: Clips, second_fo
     different = [clip_id for clip_id, labels in first_labels.items() if set(labels) != set(second_labels[clip_id])]
     if different:
         raise UserError(f"{first_folder} and {second_folder} give different labels to clip {different[0]}.")
-
-
-def _folds(paths: Sequence[str]) -> List[int]:
-    """The folds of all clips of these parts."""
-    batches = (batch for path in paths for batch in embeddings.part_batches(path, (), ["fold"]))
-    return sorted({fold for batch in batches for fold in batch["fold"].to_pylist()})
 
 
 def _begins_clip(clip_ids: pa.Array, id_before: Optional[str]) -> np.ndarray:

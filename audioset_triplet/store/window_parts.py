@@ -22,7 +22,7 @@ import dataclasses
 import glob
 import os
 import re
-from typing import Any, Dict, Iterator, List, Sequence, Tuple, Type
+from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple, Type
 
 import numpy as np
 import pyarrow as pa
@@ -229,6 +229,12 @@ def part_batches(
                 if not columns or info.COLUMN in columns:
                     info.check(matrix(batch, info.COLUMN), batch["clip_id"], path)
                 yield batch
+
+
+def folds(paths: Sequence[str], kind: Type[PartInfo]) -> Set[int]:
+    """The folds of all clips of some parts."""
+    batches = (batch for path in paths for batch in part_batches(path, kind, (), ["fold"]))
+    return {fold for batch in batches for fold in batch["fold"].to_pylist()}
 
 
 def require_columns(path: str, schema: pa.Schema, expected: pa.Schema) -> None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Dict, Iterable, Iterator, List, Mapping, Named
 import numpy as np
 
 from audioset_triplet import files
-from audioset_triplet.clips import ClipInfo, add_class_names
+from audioset_triplet.clips import ClipInfo, add_class_names, none_of_folds
 from audioset_triplet.errors import UserError
 from audioset_triplet.store import window_parts
 from audioset_triplet.store.part_info import PartInfo
@@ -224,8 +224,7 @@ def clip_scores(folder: str, folds: Sequence[int] = ()) -> ClipScores:
         labels.append(clip.labels)
         add_class_names(names, zip(clip.labels, clip.label_names), folder)
     if not means:
-        of_folds = f" of fold {', '.join(map(str, folds))}" if folds else ""
-        raise UserError(f"{folder}: holds no clip{of_folds}.")
+        raise UserError(none_of_folds(folder, folds, window_parts.folds(part_paths(folder), ScoreInfo)))
     indices = sorted(names)
     scores = np.zeros((len(means), len(indices)), np.float32)
     scores[:, np.searchsorted(indices, info.classes)] = list(means.values())

@@ -20,6 +20,7 @@ from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
 from audioset_triplet.media import pcm as samples
+from audioset_triplet.records import clip_labels
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling import class_balance, image_augmentation, kept_windows, window_augmentation, windows
 from audioset_triplet.sampling.kept_windows import KeptWindows
@@ -32,7 +33,6 @@ from audioset_triplet.training.pipeline import (
     NumRepeats,
     Pipeline,
     is_empty,
-    require_any,
 )
 
 
@@ -94,12 +94,9 @@ def triplet_batches(
     """
     pipeline = Pipeline(config, feed, clip_ids)
     clips = pipeline.clips()
-    where = f"--data={config.data.data}"
-    if config.data.folds:
-        where += f" --folds={','.join(map(str, config.data.folds))}"
     if is_empty(_pairs(clips, config, pipeline.seed)):
-        require_any(clips, f"{where} holds no clip.")
-        raise UserError(f"{where} holds no clip that --method={config.sampling.method} can use.")
+        clip_labels.read(config.data.data, config.data.folds)  # says which folds there are
+        raise UserError(f"--data={config.data.data} holds no clip that --method={config.sampling.method} can use.")
 
     def with_seed(step: tf.Tensor, batch: dict) -> WindowBatch:
         step_seed = tf.stack([tf.constant(pipeline.seed, tf.int64), step])
@@ -235,7 +232,9 @@ def audio_visual_batches(
     num_windows = 2 if config.terms.aa_weight > 0 else 1
     target = _targets_of(weak_labels) if weak_labels else None
     clips = pipeline.clips(with_frames=with_images)
-    require_any(clips, f"--data={config.data.data} holds no clip of --folds={','.join(map(str, config.data.folds))}.")
+    if is_empty(clips):
+        clip_labels.read(config.data.data, config.data.folds)  # says which folds there are
+        raise UserError(f"--data={config.data.data} holds no clip that can be used.")
 
     def compute(batch: dict) -> AudioVisualBatch:
         pcm = batch["pcm"][:, :num_windows]

@@ -170,12 +170,6 @@ def is_empty(dataset: tf.data.Dataset) -> bool:
     return not any(True for _ in dataset.take(1))
 
 
-def require_any(dataset: tf.data.Dataset, message: str) -> None:
-    """Raises a UserError where a data set is empty."""
-    if is_empty(dataset):
-        raise UserError(message)
-
-
 def require_service(address: str) -> None:
     """Raises a UserError unless something answers at the address of a tf.data service: TensorFlow would wait for it."""
     host, port = address[len("grpc://") :].split(":")

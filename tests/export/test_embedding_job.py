@@ -221,7 +221,7 @@ def test_records_are_embedded_by_their_files(model, tmp_path, monkeypatch):
     assert rows(tmp_path / "fold") == [row for row in rows(tmp_path / "out") if known[row[0]][2] == 2]
     with pytest.raises(UserError, match="holds folds 2, not all: choose another"):
         embed(model, data, tmp_path / "fold")
-    with pytest.raises(UserError, match="holds no clip of the folds"):
+    with pytest.raises(UserError, match="holds no clip of fold 7, only of"):
         embed(model, data, tmp_path / "none", folds=(7,))
 
 

@@ -121,8 +121,8 @@ def test_the_ends_of_the_threshold(tmp_path, threshold, share):
     "clips, folds, message",
     [
         ([CLIPS[0], CLIPS[1], CLIPS[0]], (), "clip one is stored twice"),
-        ([CLIPS[0]], (4,), "holds no clip of fold 4 that has a label"),
-        ([CLIPS[4]], (), "holds no clip that has a label"),
+        ([CLIPS[0]], (4,), "holds no clip of fold 4, only of 1"),
+        ([CLIPS[4]], (), "none of its clips has a label"),
         (
             [CLIPS[0]._replace(clip=dataclasses.replace(CLIPS[0].clip, label_names=("gong",)))],
             (),

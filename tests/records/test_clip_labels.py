@@ -28,8 +28,11 @@ def test_records_that_cannot_be_used_are_one_clear_line(tmp_path):
     made = tiny_records.make_clips(4)
     path = tmp_path / "clips.tfrecord"
     tiny_records.write(path, made)
-    with pytest.raises(UserError, match="holds no clip of fold 7, 8"):
+    with pytest.raises(UserError, match="holds no clip of fold 7, 8, only of"):
         clip_labels.read(str(path), [7, 8])
+    tiny_records.write(tmp_path / "unfolded", [dataclasses.replace(one, fold=-1) for one in made])
+    with pytest.raises(UserError, match="unfolded: its clips have no folds: leave out --folds"):
+        clip_labels.read(str(tmp_path / "unfolded"), [1])
     tiny_records.write(tmp_path / "again.tfrecord", made[2:3])
     with pytest.raises(UserError, match="clip clip2 is given twice"):
         clip_labels.read(f"{tmp_path}/*.tfrecord", [])

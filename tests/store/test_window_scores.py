@@ -90,7 +90,7 @@ def test_clips_come_with_all_of_their_windows(folder, monkeypatch, rows):
 
 def test_folds_select_clips(folder):
     assert window_scores.clip_scores(str(folder), [0, 2]).clip_ids == ["clip0", "clip2", "clip3"]
-    with pytest.raises(UserError, match="holds no clip of fold 8, 9"):
+    with pytest.raises(UserError, match="holds no clip of fold 8, 9, only of 0, 1, 2"):
         window_scores.clip_scores(str(folder), [8, 9])
 
 

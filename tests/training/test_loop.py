@@ -91,7 +91,7 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path):
     empty = tiny_records.write(tmp_path / "empty.tfrecord", [])
     other_fold = dataclasses.replace(tiny_config(data), data=DataConfig(data=data, folds=(7,)))
     bad = {
-        "clip of another fold": (other_fold, "--folds=7 holds no clip"),
+        "clip of another fold": (other_fold, "holds no clip of fold 7, only of"),
         "no file": (tiny_config(str(tmp_path / "none*")), "no such file"),
         "no clip": (tiny_config(empty), "no clip in .*empty.tfrecord: all is empty"),
         "one window": (tiny_config(one_window, "proximity"), "--method=proximity can use"),
