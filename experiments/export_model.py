@@ -55,11 +55,13 @@ def main() -> None:
     export = command_line.config_from_flags(ExportConfig())
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.config.network import NetworkConfig
-    from audioset_triplet.export import calibration, device_export, saved_model
+    from audioset_triplet.export import audio_clips, calibration, device_export, saved_model
     from audioset_triplet.frontend import registry
     from audioset_triplet.models import networks
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
+    if export.calibration:
+        audio_clips.list_files(export.calibration, export.folds)  # before the network is restored, which takes long
     progress, class_names = "", {}
     if FLAGS.network == "log_mel":
         settings, weights = NetworkConfig(), "log_mel"

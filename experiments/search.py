@@ -39,11 +39,12 @@ def main(beam_options: List[str]) -> None:
     model = command_line.config_from_flags(EmbeddingModelConfig())
     runner = command_line.config_from_flags(RunnerConfig())
     from audioset_triplet.export import clip_windows
-    from audioset_triplet.reports import hits_page
+    from audioset_triplet.reports import excerpts, hits_page
     from audioset_triplet.search import hits, opening, queries, random_windows, store_index
     from audioset_triplet.store import embeddings
 
     embed = functools.partial(clip_windows.vector_of_file, config=model) if model.model else None
+    excerpts.check(config.page.data, config.page.audio)  # before the search, which takes long
     with command_line.writing("output"):
         filters = opening.filters(config.filters)
         given = queries.read(FLAGS.query, FLAGS.embeddings, embed)

@@ -29,9 +29,10 @@ def main() -> None:
     config = command_line.config_from_flags(TagConfig())
     # After the flags: TensorFlow takes seconds to load.
     from audioset_triplet.config.embedding import EmbeddingModelConfig
-    from audioset_triplet.export import loaded_model
+    from audioset_triplet.export import audio_clips, loaded_model
     from audioset_triplet.reports import tag_pages
 
+    audio_clips.list_files(FLAGS.input, ())  # before the model is loaded, which takes long
     model = loaded_model.load(EmbeddingModelConfig(model=FLAGS.model), "scores")
     for line in tag_pages.write(FLAGS.input, FLAGS.output, model, config):
         print(line, flush=True)

@@ -50,10 +50,10 @@ def score(workdir: str, data: str, folds: Sequence[int], where: Optional[Where] 
     """
     if where:
         gpus.leave_to_workers()
+    files = globs.expand(data)  # before the network is restored, which takes long
     workdir = os.path.abspath(workdir)
     trained = _classifier(workdir, checkpoints.stamp(workdir))
     clips = clip_labels.read(data, folds)
-    files = globs.expand(data)
     window_draws.require_records(files, registry.by_name(trained.config.network.front_end))
     scored: Dict[str, np.ndarray] = {}
     for file in _everywhere(workdir, files, tuple(folds), where):

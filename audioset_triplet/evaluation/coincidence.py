@@ -107,6 +107,7 @@ def evaluate(config: CoincidenceEvaluationConfig, workdir: str, data: str) -> Co
     heads = [head for head in ("av", "aa") if getattr(stage.terms, f"{head}_weight")]
     if not heads:
         raise UserError(f"{workdir}: this run did not learn coincidence: --av_weight and --aa_weight are 0.")
+    globs.expand(data)  # before the networks are restored, which takes long
     submodels = build_submodels(stage, networks.feature_shape(stage.network))
     submodels.pop(CLUSTER_HEAD, None)
     checkpoints.restore_submodels(submodels, workdir, stage)

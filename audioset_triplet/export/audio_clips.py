@@ -72,8 +72,30 @@ class AudioInput(NamedTuple):
         return self.items[0].is_records
 
 
+class AudioFiles(NamedTuple):
+    """The files of a path, whose content was not looked at."""
+
+    root: str  # as for `AudioInput`
+    paths: List[str]
+    left_out: LeftOut
+    are_records: bool
+
+
 def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioInput:
-    """The audio of a path.
+    """The audio of a path: that of its files (`list_files`).
+
+    Args:
+        source, folds: as for `list_files`.
+        audio_format: as for `of_files`.
+
+    Raises:
+        UserError: what these two raise.
+    """
+    return of_files(list_files(source, folds), audio_format)
+
+
+def list_files(source: str, folds: Sequence[int]) -> AudioFiles:
+    """The files of a path: in seconds, before a model is loaded.
 
     The id of a clip of an audio file is its path in the folder, or in the folder that all files of a glob share.
 
@@ -81,10 +103,9 @@ def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioI
         source: an audio file, a folder of them (searched to any depth) or of TFRecords, or globs of either, separated
             by commas.
         folds: of TFRecords, only clips of these; empty: all.
-        audio_format: to which files are decoded, and which records must have.
 
     Raises:
-        UserError: no such file, records of another format, or folds with audio files, which have none.
+        UserError: no such file, or folds with audio files, which have none.
     """
     left_out = LeftOut()
     if os.path.isdir(source):
@@ -94,13 +115,28 @@ def find(source: str, folds: Sequence[int], audio_format: AudioFormat) -> AudioI
         # The name of a file may hold commas and brackets, which a list of globs may not.
         paths = [source] if os.path.isfile(source) else _visible(globs.expand(source), left_out)
         root = storage.common_folder(paths)
-    if all(".tfrecord" in os.path.basename(path) for path in paths):
-        taken = (audio_format.sample_rate_hz, audio_format.num_channels)
-        reading.require_format(paths, *taken, f"front end {audio_format.front_end_id}")
-        return AudioInput(root, [item for path in paths for item in _record_items(path, root)], left_out)
-    if folds:
+    are_records = all(".tfrecord" in os.path.basename(path) for path in paths)
+    if folds and not are_records:
         raise UserError("--folds goes with TFRecords: audio files have no folds.")
-    return AudioInput(root, [_file_item(path, root) for path in paths], left_out)
+    return AudioFiles(root, paths, left_out, are_records)
+
+
+def of_files(files: AudioFiles, audio_format: AudioFormat) -> AudioInput:
+    """The audio of some files.
+
+    Args:
+        files: of `list_files`.
+        audio_format: to which files are decoded, and which records must have.
+
+    Raises:
+        UserError: records of another format.
+    """
+    root, paths, left_out, are_records = files
+    if not are_records:
+        return AudioInput(root, [_file_item(path, root) for path in paths], left_out)
+    taken = (audio_format.sample_rate_hz, audio_format.num_channels)
+    reading.require_format(paths, *taken, f"front end {audio_format.front_end_id}")
+    return AudioInput(root, [item for path in paths for item in _record_items(path, root)], left_out)
 
 
 def _file_item(path: str, root: str) -> AudioItem:

@@ -58,9 +58,10 @@ def vector_of_file(path: str, seconds: Optional[float], config: EmbeddingModelCo
         UserError: what `loaded_model.load` raises; a file that cannot be read, or that is no sound file, or that ends
             before.
     """
+    files = audio_clips.list_files(path, ())
     model = loaded_model.load(config)
     assert isinstance(model.info, StoreInfo)
-    source = audio_clips.find(path, (), model)
+    source = audio_clips.of_files(files, model)
     if source.is_records:
         raise UserError(f"{path}: holds records, not the sound of one clip.")
     (clip,) = audio_clips.clips_of(source.items[0], (), model)

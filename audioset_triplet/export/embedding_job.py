@@ -135,6 +135,7 @@ def embed(
             that is given twice.
     """
     runners.check(runner, beam_options)
+    listed = audio_clips.list_files(source, config.folds)
     folder = Folder(storage.absolute(output), prefix="_")  # readers of Parquet folders skip such names
     with folder.held():
         if config.uses_gpu:
@@ -142,7 +143,7 @@ def embed(
         embedding_shard.load_model.cache_clear()  # its files may be others by now
         model = embedding_shard.load_model(config.model, config.what)
         announce(model.description)
-        audio = audio_clips.find(source, config.folds, model)
+        audio = audio_clips.of_files(listed, model)
         _require_format(folder, config, audio)
         settings = _settings(folder, model.info, config, audio)
         plan = _plan(folder, audio, settings, _FORMS[config.what, config.format])

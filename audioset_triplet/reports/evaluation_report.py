@@ -6,16 +6,13 @@ from audioset_triplet.evaluation.comparisons import (
     RetrievalComparison,
     ScoreComparison,
 )
-from audioset_triplet.reports import protocol_page, score_pages
+from audioset_triplet.reports import excerpts, protocol_page, score_pages
 from audioset_triplet.reports.page import Report
 
 
 def check_inputs(data: str, saved_model: str = "") -> None:
     """Raises a UserError about missing records or a model without filters, which a page would raise in the end."""
-    if data:
-        from audioset_triplet.records import globs
-
-        globs.expand(data)
+    excerpts.check(data)
     if saved_model:
         from audioset_triplet.reports import images
 

@@ -72,6 +72,16 @@ def excerpts(data: str, wanted: Sequence[Excerpt], front_end_id: str, audio: str
     return {excerpt: rendered(excerpt) for excerpt in wanted}
 
 
+def check(data: str, folder: str = "") -> None:
+    """Raises a UserError about missing records, or a missing folder of sound files, as `excerpts` would in the end."""
+    if data:
+        from audioset_triplet.records import globs
+
+        globs.expand(data)
+    if folder and not os.path.isdir(folder):
+        raise UserError(f"{folder}: no such folder: give the folder that was embedded.")
+
+
 def _of_records(data: str, spans: Spans, front_end: "FrontEnd") -> Dict[Excerpt, np.ndarray]:
     """The waveform of each excerpt."""
     from audioset_triplet.records import globs, reading

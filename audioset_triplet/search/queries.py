@@ -43,6 +43,12 @@ def read(texts: Sequence[str], folder: str, embed: Optional[EmbedFile] = None) -
     """
     info = embeddings.read_info(folder)
     stored = stored_windows.of_clips(folder, [name for text in texts for name in (text, _parsed(text)[0])])
+    for text in texts:  # all of them before the first file is embedded, which takes long
+        clip_id, seconds = _parsed(text)
+        if not (text in stored or os.path.isfile(text) or clip_id in stored or os.path.isfile(clip_id)):
+            raise UserError(
+                f"--query={text}: no clip of {folder}, no window of one (clip_id@seconds), and no file or event in one."
+            )
     queries: List[Query] = []
     for text in texts:
         clip_id, seconds = _parsed(text)
@@ -57,12 +63,8 @@ def read(texts: Sequence[str], folder: str, embed: Optional[EmbedFile] = None) -
             queries += _of_vectors(text, info)
         elif os.path.isfile(text):
             queries.append(Query(text, _of_sound(text, (text, None), (info, folder), embed), ""))
-        elif seconds is not None and os.path.isfile(clip_id):
-            queries.append(Query(text, _of_sound(text, (clip_id, seconds), (info, folder), embed), ""))
         else:
-            raise UserError(
-                f"--query={text}: no clip of {folder}, no window of one (clip_id@seconds), and no file or event in one."
-            )
+            queries.append(Query(text, _of_sound(text, (clip_id, seconds), (info, folder), embed), ""))
     return queries
 
 
