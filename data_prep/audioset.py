@@ -8,7 +8,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.labels import Ontology, Vocabulary, read_ontology, read_vocabulary, with_ancestors
 from audioset_triplet.plurals import counted
 from audioset_triplet.records.schema import NO_FOLD
-from data_prep import audio_names
+from data_prep import audio_names, scene_sources
 from data_prep.audio_sources import Location
 from data_prep.plan import ClipList, ClipRequest
 from data_prep.segments import Segment, read_segments
@@ -89,7 +89,8 @@ def clips(lists: Sequence[str], class_labels: str, ontology: str, source: str) -
         for request in make_requests(group, members, locations, vocabulary, graph)
     ]
     sys.stderr.writelines(remarks + file_remarks)
-    settings = {"data_set": "AudioSet", "lists": sorted(segments), "with_ancestors": bool(ontology)}
+    data_set = scene_sources.data_set_of_ids(vocabulary.ids)
+    settings = {"data_set": data_set, "lists": sorted(segments), "with_ancestors": bool(ontology)}
     return ClipList(requests, settings, left_out=left_out.to_json())
 
 

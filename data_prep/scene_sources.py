@@ -22,6 +22,7 @@ from data_prep.plan import ClipList, ClipRequest
 
 AUTO, ESC50, URBANSOUND8K, FOLDER, SYNTHETIC = "auto", "esc50", "urbansound8k", "folder", "synthetic"
 DATA_SETS = (AUTO, ESC50, URBANSOUND8K, FOLDER, SYNTHETIC)
+_TITLES = {ESC50: "ESC-50", URBANSOUND8K: "UrbanSound8K", FOLDER: "a folder", SYNTHETIC: "synthetic sounds"}
 _LISTINGS = {ESC50: (esc50.LISTING,), URBANSOUND8K: urbansound8k.LISTINGS}
 _CLIPS_PER_SHARD = 64
 
@@ -152,6 +153,13 @@ def class_ids(data_set: str, names: Sequence[str]) -> List[str]:
             id_ = f"{id_}_{index}"
         ids.append(id_)
     return ids
+
+
+def data_set_of_ids(ids: Sequence[str]) -> str:
+    """What classes of these ids are of: AudioSet, or scenes of some data set (`class_ids`)."""
+    owners = {match[1] if (match := re.fullmatch(r"/t/([^/]+)/.+", id_)) else "" for id_ in ids}
+    owner = owners.pop() if len(owners) == 1 else ""
+    return f"scenes of {_TITLES.get(owner, owner)}" if owner else "AudioSet"
 
 
 def load(request: ClipRequest, sample_rate_hz: int) -> np.ndarray:

@@ -161,7 +161,9 @@ def test_events_are_louder_than_the_background_and_begin_behind_the_silence(
 def test_scenes_become_records(world: Tuple[pathlib.Path, scene_folder.Summary], tmp_path: pathlib.Path) -> None:
     output, summary = world
     arguments = [str(output / "segments.csv")], str(output / "class_labels_indices.csv"), "", str(output / "audio")
-    prepared = written.write(audioset.clips(*arguments), tmp_path / "records")
+    listed = audioset.clips(*arguments)
+    assert listed.settings["data_set"] == "scenes of ESC-50"
+    prepared = written.write(listed, tmp_path / "records")
     assert (prepared.num_clips, prepared.missing, prepared.rejects) == (40, (), ())
     clips = written.read(tmp_path / "records")
     for scene in scenes_of(output):
