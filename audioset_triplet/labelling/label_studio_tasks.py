@@ -55,7 +55,7 @@ def of_log(
                 "labels": _choices([*question.labels, *_others(question, classes)]),
                 "audio": audio[question.clip_id],
             },
-            "predictions": [_prediction(one) for one in question.candidates if one.label and one.score is not None],
+            "predictions": _predictions(question),
             "annotations": annotations.get(number, []),
         }
         for number, question in log.questions.items()
@@ -131,6 +131,12 @@ def _others(question: Question, classes: Sequence[str]) -> List[str]:
 
 def _choices(names: Iterable[str]) -> List[Dict[str, str]]:
     return [{"value": name} for name in names]
+
+
+def _predictions(question: Question) -> List[Dict[str, Any]]:
+    """Of its candidates, the highest score first."""
+    scored = [one for one in question.candidates if one.label and one.score is not None]
+    return [_prediction(one) for one in sorted(scored, key=lambda one: -(one.score or 0))]
 
 
 def _prediction(candidate: Candidate) -> Dict[str, Any]:

@@ -26,7 +26,7 @@ from tests import tiny_records
 QUESTIONS = [
     Question("a, b/“1” & 2.wav", 0.5, 1.25, (Candidate("dog", 0.93, "top"), Candidate("rock; roll", None, "random"))),
     Question("c.wav", None, None, (Candidate("", None, "cluster"),)),
-    Question("c.wav", None, None, (Candidate("wind", 3.5, "mined"),)),
+    Question("c.wav", None, None, (Candidate("wind", 3.5, "mined"), Candidate("rain", 4.25, "mined"))),
 ]
 CLASSES = {0: "dog", 1: "cat"}
 
@@ -67,10 +67,11 @@ def test_tasks_have_candidates_with_their_scores_as_predictions(tmp_path):
         "audio": "/data/local-files/?d=a%2C%20b/%E2%80%9C1%E2%80%9D%20%26%202.wav",
     }
     assert [one["value"] for one in second["labels"]] == ["dog", "cat", "?"] and second["candidates"] == []
-    assert third["about"] == "The whole clip" and third["labels"] == [{"value": "wind"}, {"value": "?"}]
+    assert third["about"] == "The whole clip" and [one["value"] for one in third["labels"]] == ["wind", "rain", "?"]
     (prediction,) = tasks[0]["predictions"]  # one of two candidates has a score
     assert prediction["model_version"] == "top" and prediction["score"] == 0.93
     (region,) = prediction["result"]
+    assert [one["score"] for one in tasks[2]["predictions"]] == [4.25, 3.5]  # the highest first
     interface = ElementTree.fromstring((tmp_path / "label-studio" / "label_studio_config.xml").read_text())
     controls = {one.get("name"): one for one in [*interface.iter("Choices"), *interface.iter("TextArea")]}
     assert list(controls) == [*label_studio_tasks.CONTROLS.values(), "added", "comment"]
