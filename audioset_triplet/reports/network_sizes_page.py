@@ -19,10 +19,13 @@ UNKNOWN = "–"
 
 
 def report(config: DescriptionConfig, descriptions: List[Description]) -> Report:
-    """The table as the headline, and the page."""
+    """The table, without columns that nothing is known of, as the headline, and the page."""
     rows = [(one.architecture, _texts(one)) for one in descriptions]
-    widths = [max(map(len, column)) + 2 for column in zip(_TITLES, *(texts for _, texts in rows))]
-    lines = [("architecture", list(_TITLES)), *rows]
+    shown = [place for place in range(len(_TITLES)) if any(texts[place] != UNKNOWN for _, texts in rows)]
+    titles = [_TITLES[place] for place in shown]
+    rows = [(name, [texts[place] for place in shown]) for name, texts in rows]
+    widths = [max(map(len, column)) + 2 for column in zip(titles, *(texts for _, texts in rows))]
+    lines = [("architecture", titles), *rows]
     headline = "\n".join(
         f"{name:{_NAME_WIDTH}}" + "".join(f"{text:>{width}}" for text, width in zip(texts, widths))
         for name, texts in lines
@@ -31,7 +34,7 @@ def report(config: DescriptionConfig, descriptions: List[Description]) -> Report
         "network_sizes.html.jinja",
         [],
         _facts(config),
-        titles=_TITLES,
+        titles=titles,
         rows=rows,
         speeds=_bars({one.architecture: one.windows_per_second for one in descriptions}),
         batch_size=config.batch_size,

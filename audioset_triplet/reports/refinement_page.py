@@ -39,9 +39,9 @@ def _headline(result: Refinement) -> str:
         [title, count.clips, count.windows / count.clips, count.kept_windows / count.clips, count.kept_share]
         for title, count in counts
     ]
-    which = f"the {len(shown)} classes of {len(names)} that keep least" if len(shown) < len(names) else "windows kept"
-    table = wording.table([which, "clips", "windows", "kept", "share"], rows)
-    return f"{table}{'; '.join(_counts(result))}"
+    table = wording.table(["class", "clips", "windows/clip", "kept/clip", "share kept"], rows)
+    rest = f"the {len(shown)} classes of {len(names)} that keep least; " if len(shown) < len(names) else ""
+    return f"{table}{rest}{'; '.join(_counts(result))}"
 
 
 def _counts(result: Refinement) -> List[str]:

@@ -18,13 +18,14 @@ _NAME_WIDTH = 24  # of the first column of a table, in characters
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table of text, with a line for each row: a name and numbers, of which only counts are whole."""
+    widths = [max(10, len(name)) for name in header[1:]]
     lines = ["".join([f"{header[0]:{_NAME_WIDTH}}", *(f" {name:>10}" for name in header[1:])])]
-    lines += ["".join([f"{name:{_NAME_WIDTH}}", *map(_cell, values)]) for name, *values in rows]
+    lines += ["".join([f"{name:{_NAME_WIDTH}}", *map(_cell, values, widths)]) for name, *values in rows]
     return "\n".join(lines) + "\n"
 
 
-def _cell(value: Any) -> str:
-    return f" {value:10,}" if isinstance(value, int) else f" {value:10.3f}"
+def _cell(value: Any, width: int) -> str:
+    return f" {value:{width},}" if isinstance(value, int) else f" {value:{width}.3f}"
 
 
 def frequency(hz: float) -> str:
