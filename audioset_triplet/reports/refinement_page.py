@@ -67,7 +67,7 @@ def _page(result: Refinement, data: str) -> str:
     media = excerpts.excerpts(data, [Excerpt(example.clip_id) for example in result.examples], info.front_end_id)
     facts = [
         ("scores", f"{info.model_id}, front end {info.front_end_id}"),
-        ("windows", f"{info.window_seconds:g} s, every {info.hop_seconds:g} s"),
+        ("windows", wording.windows(info.window_seconds, info.hop_seconds)),
         ("threshold", f"{info.threshold:g}"),
         *((f"counted, {i + 1}", text) for i, text in enumerate(_counts(result))),
         ("digest of the clips", result.about()["clips_digest"]),

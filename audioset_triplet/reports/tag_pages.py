@@ -264,5 +264,5 @@ def _facts(info: ScoreInfo) -> Sequence[Tuple[str, str]]:
         ("model", info.model_id),
         ("front end", info.front_end_id),
         ("classes", str(len(info.classes))),
-        ("windows", f"{info.window_seconds:g} s, every {info.hop_seconds:g} s"),
+        ("windows", wording.windows(info.window_seconds, info.hop_seconds)),
     ]

@@ -33,6 +33,13 @@ def frequency(hz: float) -> str:
     return f"{hz:.0f} Hz" if hz < 1000 else f"{hz / 1000:.3g} kHz"
 
 
+def windows(window_seconds: float, hop_seconds: float) -> str:
+    """How long windows are and how far apart, and so how much of the audio two of them share."""
+    overlap = window_seconds - hop_seconds
+    shared = f"; two in a row share {overlap:.3g} s" if overlap > 1e-6 else ""
+    return f"one every {hop_seconds:g} s, each {window_seconds:g} s long{shared}"
+
+
 def left_out(classes: Sequence[int]) -> str:
     """How many classes are not evaluated."""
     return f"left out for too few clips: {plurals.counted(len(classes), 'class')}"
