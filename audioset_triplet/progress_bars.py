@@ -36,6 +36,8 @@ def progress_bar(
 class _Lines(tqdm):
     """Lines such as "scores: 1,200 of 4,000 clips, 01:30 so far, 03:30 left"."""
 
+    disable: bool
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._written = -math.inf
         super().__init__(
