@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import audioset_triplet
 from audioset_triplet.media import folder_walk
+from audioset_triplet.plurals import duration
 from audioset_triplet.records import schema
 from audioset_triplet.reports import page
 
@@ -90,6 +91,7 @@ def _with_shares(counts: Mapping[str, Any]) -> Dict[str, Any]:
     used, rejected, listed = (counts[name] for name in ("used", "rejected", "listed"))
     return {
         **counts,
+        "duration": duration(3600 * counts.get("hours", 0)),
         "used_share": used / listed,
         "rejected_share": rejected / listed,
         "percent": percent(used, listed),
@@ -105,13 +107,9 @@ def _quote(name: str, split: Mapping[str, Any]) -> str:
     """A sentence that names the clips of a result."""
     used, listed = split["used"], split["listed"]
     return (
-        f"{name}: {used:,} of {listed:,} {_units(split)} ({percent(used, listed)}), {_hours(split['hours'])}, "
+        f"{name}: {used:,} of {listed:,} {_units(split)} ({percent(used, listed)}), {duration(3600 * split['hours'])}, "
         f"clips digest {split['clips_digest']}"
     )
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def _bars(numbers: Mapping[str, int]) -> List[Tuple[str, int, float, str]]:

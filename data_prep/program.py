@@ -14,7 +14,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.jobs import runner as runners
-from audioset_triplet.plurals import counted
+from audioset_triplet.plurals import counted, duration
 from data_prep.config import PreparationConfig, RecordsConfig
 from data_prep.plan import ClipList
 
@@ -54,7 +54,7 @@ def _report(summary: prepare.Summary, seconds: float) -> None:
     before = f", {summary.num_shards_before} of them from before" if summary.num_shards_before else ""
     unused = prepare.counts_text(summary.missing, summary.rejects)
     print(
-        f"{counted(summary.num_clips, 'clip')}, {summary.hours:.2f} hours, {unused}, "
+        f"{counted(summary.num_clips, 'clip')}, {duration(3600 * summary.hours)}, {unused}, "
         f"{seconds:.1f} s -> {FLAGS.output} ({counted(summary.num_shards, 'file')}{before}); how complete the copy is: "
         f"{FLAGS.output}/coverage.html"
     )

@@ -71,7 +71,7 @@ class Report:
         if self.seconds:
             shortest, longest = min(self.seconds), max(self.seconds)
             lines += [
-                f"hours      {sum(self.seconds) / 3600:.2f}",
+                f"duration   {duration(sum(self.seconds))}",
                 f"seconds    min {shortest:.2f}, mean {np.mean(self.seconds):.2f}, max {longest:.2f}",
                 f"format     {_counts(self.formats)}",
                 f"audio      {_counts(self.encodings)}",

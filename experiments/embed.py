@@ -32,7 +32,7 @@ from absl import flags
 from audioset_triplet import command_line
 from audioset_triplet.config.embedding import EmbeddingConfig
 from audioset_triplet.config.runners import RunnerConfig
-from audioset_triplet.plurals import counted
+from audioset_triplet.plurals import counted, duration
 
 _NUM_NAMED = 20
 _DONE = {"embeddings": "embedded", "scores": "scored"}
@@ -68,10 +68,10 @@ def main(beam_options: List[str]) -> None:
     if not summary.num_clips and not summary.rejects:
         print(f"{FLAGS.output}: nothing to do: all {summary.num_before} clips were {done} before")
         return
-    hours = summary.seconds / 3600
     print(
         f"{FLAGS.output}: {counted(summary.num_clips, 'clip')}, {counted(summary.num_windows, 'window')}, "
-        f"{hours:.2f} hours of audio in {elapsed:.1f} s ({hours / elapsed * 3600:.0f} hours of audio per hour); "
+        f"{duration(summary.seconds)} of audio in {duration(elapsed)} "
+        f"({summary.seconds / elapsed:.0f} hours of audio per hour); "
         f"{counted(summary.num_before, 'clip was', 'clips were')} {done} before, {len(summary.rejects)} rejected"
     )
 

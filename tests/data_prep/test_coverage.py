@@ -152,9 +152,9 @@ def test_the_page_shows_the_numbers_and_stands_alone():
     text = text_of(page)
     for shown in (
         "3 of 8 clips can be used: 37.5%",
-        "fold2 3 1 2 1 1 33.3% 0.25",
-        "fold10 5 2 3 1 2 40.0% 1.50",
-        "total 8 3 5 2 3 37.5% 1.75",
+        "fold2 3 1 2 1 1 33.3% 15.0 min",
+        "fold10 5 2 3 1 2 40.0% 1.5 h",
+        "total 8 3 5 2 3 37.5% 1.8 h",
         f"Birds & <co> fold2: 1 of 3 clips (33.3%), 15.0 min, clips digest {digest('f')}",
         f"Birds & <co> fold10: 2 of 5 clips (40.0%), 1.5 h, clips digest {digest('ad')}",
         f"All splits together: {digest('adf')}",

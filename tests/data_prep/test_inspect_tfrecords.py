@@ -47,7 +47,7 @@ def test_counts_durations_folds_and_labels(tmp_path: pathlib.Path) -> None:
     lines = [line.split() for line in report_of(write(tmp_path / "a", clips)).splitlines()]
     assert ["clips", "4", "of", "schema", "version", "1"] in lines
     assert ["seconds", "min", "1.00,", "mean", "1.50,", "max", "3.00"] in lines  # (1 + 1 + 1 + 3) / 4
-    assert ["hours", "0.00"] in lines
+    assert ["duration", "6", "s"] in lines
     assert ["format", "16", "kHz", "mono:", "4"] in lines
     assert ["folds", "1:", "3,", "4:", "1"] in lines
     assert ["labels", "2;", "clips", "without:", "0"] in lines

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -133,7 +134,8 @@ def test_the_program_names_rejected_videos(tmp_path: pathlib.Path) -> None:
     flags = processes.flags(source=tmp_path / "in", output=tmp_path / "out", num_workers=1, image_size=16, num_folds=0)
     result = processes.run(MODULE, *flags)
     assert result.returncode == 0, result.stderr
-    assert "1 clip, 0.00 hours, 0 missing, 7 rejected" in result.stdout and "Traceback" not in result.stderr
+    assert re.search(r"1 clip, (1|0\.9\d*) s, 0 missing, 7 rejected", result.stdout)
+    assert "Traceback" not in result.stderr
     assert list(read(tmp_path / "out")) == ["deep/good.webm"]
     with open(tmp_path / "out" / "rejects.csv", newline="") as file:
         rows = list(csv.DictReader(file))

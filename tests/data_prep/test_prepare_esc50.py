@@ -141,7 +141,7 @@ def test_bad_clips_are_counted_and_the_rest_is_used(tmp_path: pathlib.Path) -> N
     )
     assert result.returncode == 0, result.stderr
     reasons = "empty 1, not finite 1, too short 1, truncated 1, unreadable 1, wrong duration 1"
-    assert f"4 clips, 0.01 hours, 1 missing, 6 rejected ({reasons})" in result.stdout
+    assert f"4 clips, 20 s, 1 missing, 6 rejected ({reasons})" in result.stdout
     assert "absent.wav: missing" in result.stderr and "Traceback" not in result.stderr
     named = result.stderr.splitlines()
     assert len(named) == 7 and named[-1] == f"and 1 more rejected: see {tmp_path / 'out'}/rejects.csv"

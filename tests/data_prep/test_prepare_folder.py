@@ -64,7 +64,7 @@ def test_the_program(tmp_path):
     )
     result = processes.run("data_prep.prepare_folder", *arguments)
     assert result.returncode == 0, result.stderr
-    assert "4 clips, 0.00 hours, 0 missing, 1 rejected" in result.stdout
+    assert "4 clips, 3.5 s, 0 missing, 1 rejected" in result.stdout
     clips = read(tmp_path / "out")
     assert {(clip_id, clip.recording_id, clip.label_names) for clip_id, clip in clips.items()} == {
         *((f"dog/a_1.wav@{start}", "a", ("dog",)) for start in (0, 1000, 2000)),
