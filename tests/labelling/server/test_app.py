@@ -206,7 +206,9 @@ def test_nothing_is_loaded_from_elsewhere(page):
         headers = page.get(path).headers
         assert headers["Content-Security-Policy"].startswith("default-src 'self'")
         assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "http" not in page.get("/").text.replace("http-equiv", "")
+    text = page.get("/").text
+    assert "http" not in text.replace("http-equiv", "")
+    assert "Loading …" in text and "JavaScript" in text.partition("<noscript>")[2].partition("</noscript>")[0]
 
 
 def test_other_machines_need_the_token(root):

@@ -21,7 +21,7 @@ from tests.labelling.server import pages
 
 NUM_CLIPS, NUM_WINDOWS, HOP = 40, 3, 0.96
 SHOWN = "!document.getElementById('question').hidden"
-PANEL = "!document.getElementById('loop').hidden"
+PANEL = "!document.getElementById('head').hidden"
 CLIP = "document.getElementById('clip').textContent"
 
 
@@ -210,6 +210,11 @@ def test_the_loop_in_a_browser(tmp_path):
     options.update(embeddings=tmp_path / "store", train_every=0)
     with browser.running() as chromium, pages.served(**options) as page:
         tab = chromium.open(page.url)
+        tab.wait(f"{SHOWN} && document.body.innerText.includes('Is it in this segment?')")
+        tab.press("h")
+        tab.wait(f"{PANEL} && document.body.innerText.includes('Rate some clips first')")
+        assert tab.value("document.getElementById('train').disabled") and "raining" not in tab.text()
+        tab.press("h")
         for number in range(14):
             tab.wait(f"{SHOWN} && {CLIP} === 'sub/{number}.wav'")
             tab.press("1" if number % 2 else "2")
@@ -228,7 +233,7 @@ def test_the_loop_in_a_browser(tmp_path):
         phone.tap("header [data-action=head]")
         phone.wait(f"{PANEL} && document.querySelectorAll('.chart').length === 2")
         assert phone.value("document.documentElement.scrollWidth") <= 390
-        sizes = phone.value("[...document.querySelectorAll('#loop button')].map(b => [b.offsetWidth, b.offsetHeight])")
+        sizes = phone.value("[...document.querySelectorAll('#head button')].map(b => [b.offsetWidth, b.offsetHeight])")
         assert len(sizes) == 5 and all(width >= 44 and height >= 40 for width, height in sizes)
         for name, one in (("loop-desk", tab), ("loop-phone", phone)):
             one.screenshot(tmp_path / f"{name}.png")

@@ -191,6 +191,8 @@ def test_a_phone_shows_it_all_and_own_keys_are_kept(tmp_path, chromium):
         phone.wait(f"{CLIP} === 'sub/1.wav'")
         desk = chromium.open(page.url)
         desk.wait(f"{SHOWN} && {CLIP} === 'sub/1.wav'")
+        desk.press("o")
+        desk.wait("document.querySelector('[data-action=loop]').getAttribute('aria-pressed') === 'true'")
         desk.press("k")
         desk.tap("tr[data-of=present] button")
         desk.press("y")

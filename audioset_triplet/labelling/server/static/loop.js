@@ -34,7 +34,7 @@ export class LoopPanel {
   }
 
   get isOpen() {
-    return !element("loop").hidden;
+    return !element("head").hidden;
   }
 
   async refresh() {
@@ -78,12 +78,11 @@ export class LoopPanel {
     element("loop-state").textContent = stateInWords(state);
     element("loop-error").textContent = state.error;
     element("loop-error").hidden = !state.error;
-    element("train").disabled = state.phase === "training";
+    element("train").disabled = state.phase === "training" || !hasRatings(state);
     if (text === this.last) return; // what a rater is about to press stays where it is
     this.last = text;
-    const nothing = document.createElement("p");
-    nothing.textContent = "Rate some clips first: present ones, and ones that are not.";
-    element("classes").replaceChildren(...(state.classes.length ? state.classes.map((one) => this.row(one, state)) : [nothing]));
+    element("legend").hidden = !state.classes.some((one) => one.charts);
+    element("classes").replaceChildren(...state.classes.map((one) => this.row(one, state)));
   }
 
   row(one, state) {
@@ -124,16 +123,21 @@ export class LoopPanel {
   }
 }
 
+const hasRatings = (state) => state.classes.length > 0 || state.num_new > 0;
+
 function stateInWords(state) {
   if (state.phase === "training") return "Training …";
-  const learned = state.num_ratings ? `Trained on ${counted(state.num_ratings, "rating")}` : "Not trained yet";
-  const fresh = state.num_new ? `, ${counted(state.num_new, "answer")} since` : "";
+  if (!hasRatings(state)) return "Rate some clips first: present ones, and ones that are not.";
+  const learned = state.num_ratings ? `Trained on ${number(state.num_ratings, "rating")}` : "Not trained yet";
+  const fresh = state.num_new ? `, ${number(state.num_new, "answer")} since` : "";
   const scoring = state.phase === "scoring" ? `; scoring the archive, ${Math.round(100 * state.progress)} %` : "";
-  const next = state.train_every ? ` It trains by itself after every ${counted(state.train_every, "answer")}.` : "";
+  const next = state.train_every ? ` It trains by itself after every ${number(state.train_every, "answer")}.` : "";
   return `${learned}${fresh}${scoring}.${next}`;
 }
 
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
+const number = (value, what) => `${value.toLocaleString("en")} ${what}${value === 1 ? "" : "s"}`;
+const estimate = ({ precision, low, high }) => `${shown(precision)} (${shown(low)} to ${shown(high)})`;
 
 function summary(one) {
   const node = document.createElement("summary");

@@ -11,7 +11,7 @@ const TITLES = { present: "Present", not_present: "Not present", unsure: "Unsure
 const CHECKS = ["at-once", "by-itself"];
 
 const element = (id) => document.getElementById(id);
-const screens = ["start", "finished", "question", "loop"].map(element);
+const screens = ["loading", "start", "finished", "question", "head"].map(element);
 
 let rater = "";
 let question = null; // the one on the screen
@@ -70,7 +70,7 @@ function showQuestion() {
   const { clip_id: clip, segment, candidates } = question;
   element("clip").textContent = clip;
   element("times").textContent = segment ? `${segment[0]}–${segment[1]} s` : "";
-  element("asks").textContent = isAboutLabels() ? "Is it in this clip?" : "What is it?";
+  element("asks").textContent = isAboutLabels() ? `Is it in this ${segment ? "segment" : "clip"}?` : "What is it?";
   element("label-of").textContent = isAboutLabels() ? "What else is in it?" : "Labels";
   element("unknown").hidden = isAboutLabels();
   const help = isAboutLabels() ? "" : " Enter in the empty field submits; “?” means that you do not know.";
@@ -211,7 +211,7 @@ function openPanel() {
   else if (rater) {
     player.stop();
     tell("");
-    showScreen("loop");
+    showScreen("head");
     panel.open();
   }
 }
@@ -304,4 +304,7 @@ async function main() {
   }
 }
 
-main().catch((error) => tell(error.message));
+main().catch((error) => {
+  showScreen("none");
+  tell(error.message);
+});
