@@ -4,9 +4,10 @@ r"""Detects the classes of a head in an archive: events with start, end and scor
   python -m experiments.score_archive --head=head --embeddings=DIR --threshold=0.5 --output=detections
 
 The head is that of experiments.train_head (--head), or is trained now on the ratings of --workdir. Every window of the
-store is scored; the scores stay in OUTPUT/scores, for experiments.ask and others. The threshold of a class is the
-lowest that reaches --precision; a class that does not reach it is named and left out. Windows at or above the threshold
-that follow each other (--max_gap_seconds) are one event, whose score is the largest of its windows.
+store is scored; the scores stay in OUTPUT/scores, for experiments.ask and others. Windows at or above the threshold
+that follow each other (--max_gap_seconds) are one event, whose score is the largest of its windows. The threshold of a
+class is the lowest whose events reach --precision; a class that does not reach it is named and left out. The precision
+of windows is said beside it.
 
 OUTPUT has detections.csv and detections.parquet, a label track for Audacity (audacity/) and a selection table for Raven
 (raven/) of each clip with an event, head.npz, results.json and report.html. The same command goes on after a stop, and
@@ -52,7 +53,7 @@ def main(beam_options: List[str]) -> None:
             trained.head, head_path, FLAGS.embeddings, FLAGS.output, where, learned, config
         )
         asked = rated_head_page.Asked(learned.precision, learned.confidence, config.threshold)
-        rows = {name: rated_head_page.Row(one.num_events, one.seconds / 3600) for name, one in detected.found.items()}
+        rows = {name: rated_head_page.Row(one.num_events, one.seconds) for name, one in detected.found.items()}
         report = rated_head_page.report(trained.head, detected.qualities, asked, trained.about, rows)
         results.write(FLAGS.output, detected.numbers(), **rated_head.about(trained.head))
         report.write(FLAGS.output)

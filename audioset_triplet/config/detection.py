@@ -20,7 +20,7 @@ class RatedHeadConfig(Config):
     )
     rating_folds: int = option(5, "Folds of the cross-validation, which keeps recordings together.", at_least=2)
     precision: float = option(
-        0.9, "Precision asked of each class: its threshold is the lowest that reaches it.", above=0, below=1
+        0.9, "Precision asked of the events of a class: its threshold is the lowest that reaches it.", above=0, below=1
     )
     confidence: float = option(
         0.8,
@@ -30,6 +30,9 @@ class RatedHeadConfig(Config):
     )
     window_seconds: float = option(
         0.0, "Length of a window of the embeddings. 0: what their front end says, else their hop.", at_least=0
+    )
+    max_gap_seconds: float = option(
+        0.0, "Windows of a class at or above its threshold join across a gap of so many seconds at most.", at_least=0
     )
     head_seed: int = option(0, "Seed of the folds and of the head.", at_least=0)
     voting: VotingConfig = dataclasses.field(default_factory=VotingConfig)
@@ -44,9 +47,6 @@ class DetectionConfig(Config):
         "Threshold of all classes in place of --precision, also of those whose precision is not known. 0: none.",
         at_least=0,
         below=1,
-    )
-    max_gap_seconds: float = option(
-        0.0, "Windows of a class at or above its threshold join across a gap of so many seconds at most.", at_least=0
     )
     low_hz: float = option(0.0, "Low Freq (Hz) of the Raven tables.", at_least=0)
     high_hz: float = option(8000.0, "High Freq (Hz) of the Raven tables.", above=0)

@@ -6,9 +6,9 @@ from typing import Any, Dict, List, Mapping
 from audioset_triplet.config.detection import DetectionConfig, RatedHeadConfig
 from audioset_triplet.detection import archive_scores, events, rated_head
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.rated_quality import ClassQuality, Threshold
+from audioset_triplet.evaluation.rated_quality import ClassQuality
 from audioset_triplet.jobs.passes import Where
-from audioset_triplet.plurals import counted
+from audioset_triplet.plurals import counted, duration
 from audioset_triplet.store import detections
 from audioset_triplet.store.detections import Detections
 from audioset_triplet.store.heads import Head
@@ -45,14 +45,9 @@ class ArchiveDetections:
         for one in self.qualities:
             if one.name in self.found and one.threshold:
                 found, threshold = self.found[one.name], one.threshold
-                precision = "precision of windows not known"
-                if threshold.precision is not None:
-                    precision = (
-                        f"precision of windows {threshold.precision:.2f} ({threshold.low:.2f} to {threshold.high:.2f})"
-                    )
                 lines.append(
-                    f"{one.name}: {counted(found.num_events, 'detection')}, {found.seconds / 3600:.2f} h, "
-                    f"threshold {threshold.score:.3f}, {precision}"
+                    f"{one.name}: {counted(found.num_events, 'detection')}, {duration(found.seconds)}, "
+                    f"threshold {threshold.score:.3f}, {'; '.join(rated_head.precision_in_words(threshold))}"
                 )
             else:
                 lines.append(f"{one.name}: left out: {one.problem}")
@@ -82,7 +77,7 @@ def detect(
         UserError: no class has a threshold; what `archive_scores.write` raises.
     """
     archive_scores.write(head, head_path, folder, where)
-    counts = archive_scores.count_windows(head, where.folder)
+    counts = archive_scores.count(head, where.folder)
     qualities = rated_head.quality(head, learned, counts)
     if config.threshold:
         qualities = [_at(one, config.threshold, head) for one in qualities]
@@ -90,22 +85,16 @@ def detect(
     if not thresholds:
         reasons = "; ".join(f"{one.name}: {one.problem}" for one in qualities)
         raise UserError(f"no class has a threshold: {reasons}: rate more clips, ask for less, or give --threshold.")
-    found = events.detect(where.folder, thresholds, config.max_gap_seconds)
+    found = events.detect(where.folder, thresholds, head.info.max_gap_seconds)
     detections.write(output, found, config.low_hz, config.high_hz)
     return ArchiveDetections(found, qualities, {name: _found(found, name) for name in thresholds})
 
 
 def _at(quality: ClassQuality, score: float, head: Head) -> ClassQuality:
-    """The quality of a class at a given threshold; the precision is that of the lowest rated score at or above it."""
+    """The quality of a class at a given threshold."""
     if quality.name not in head.info.classes:
         return quality
-    threshold = Threshold(score, None, None, None)
-    curve = quality.curve
-    if curve is not None and (curve.thresholds >= score).any():
-        place = int((curve.thresholds >= score).sum()) - 1
-        values = (curve.precisions, curve.lows, curve.highs)
-        threshold = Threshold(score, *(float(one[place]) for one in values))
-    return dataclasses.replace(quality, threshold=threshold, num_windows=None, problem="")
+    return dataclasses.replace(quality, threshold=quality.at(score), num_windows=None, num_events=None, problem="")
 
 
 def _found(found: Detections, name: str) -> Found:

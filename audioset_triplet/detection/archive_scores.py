@@ -1,22 +1,21 @@
 """The scores of all windows of a store by a head, part by part, on any runner: a folder of `store.window_scores`.
 
 A scored part stays: the same command goes on after a stop, and scores only parts that are new or have changed.
-
-Shapes: R windows of a batch, C classes, k edges.
 """
 
 import functools
 import os
 from typing import BinaryIO, Dict, List, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 import audioset_triplet
 from audioset_triplet.config.runners import RunnerConfig
-from audioset_triplet.evaluation import rated_precision, rated_quality
+from audioset_triplet.detection.archive_counts import ArchiveCounts
+from audioset_triplet.evaluation.rated_quality import Counts
 from audioset_triplet.jobs import passes
 from audioset_triplet.jobs.passes import Where
+from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.store import embedding_parts, embeddings, parquet, window_parts, window_scores
 from audioset_triplet.store.heads import Head
 from audioset_triplet.store.window_scores import ScoreInfo
@@ -77,11 +76,14 @@ def _write_part(path: str, file: BinaryIO, head: Head) -> None:
             part.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def count_windows(head: Head, folder: str) -> List[np.ndarray]:
-    """[k] of each class: windows of a folder of scores between the edges of `rated_quality.archive_edges`."""
-    edges = rated_quality.archive_edges(head)
-    counts = [np.zeros(len(of_class), np.int64) for of_class in edges]
-    for batch in window_scores.read_batches(folder):
-        for column, of_class in enumerate(edges):
-            counts[column] += rated_precision.count_windows(of_class, batch.scores[:, column])
-    return counts
+def count(head: Head, folder: str) -> List[Counts]:
+    """What a folder of scores holds of each class; memory grows with the windows of a part."""
+    of_archive = ArchiveCounts(head)
+    needed = [ScoreInfo.COLUMN, "window_start_seconds"]
+    for path in progress_bar(window_scores.part_paths(folder), "windows", "files", leave=False):
+        for batch in window_parts.part_batches(path, ScoreInfo, (), needed):
+            scores = window_parts.matrix(batch, ScoreInfo.COLUMN)
+            clip_ids = batch["clip_id"].to_numpy(zero_copy_only=False)
+            of_archive.take(clip_ids, batch["window_start_seconds"].to_numpy(), scores)
+        of_archive.end_part()
+    return of_archive.counts

@@ -8,7 +8,7 @@ Shapes: m ratings, r intervals, w windows, n recordings, C classes.
 """
 
 import collections
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, NamedTuple, Set, Tuple
 
 import numpy as np
 
@@ -46,21 +46,32 @@ def folds_of_recordings(examples: Examples, num_folds: int, seed: int) -> np.nda
     return np.array([fold_of[name] for name in examples.recordings], np.int64)
 
 
-def scores_out_of_fold(examples: Examples, kind: str, num_folds: int, seed: int) -> np.ndarray:
-    """[m] float64: the score of each rating by a head that was fitted without the fold of its interval.
+class OutOfFold(NamedTuple):
+    """The m ratings by heads that were fitted without the folds of their intervals."""
 
-    NaN where the other folds lack a kind of ratings of the class.
-    """
+    scores: np.ndarray  # [m] float64, the largest of the windows of the interval; NaN: the other folds lack a kind
+    windows: np.ndarray  # [m] int64, the place of that window in its clip
+    of_clips: Dict[Tuple[int, int], np.ndarray]  # number of a clip, class -> scores of all windows of the clip
+
+
+def scores_out_of_fold(examples: Examples, kind: str, num_folds: int, seed: int) -> OutOfFold:
+    """The score of each rating: whether its interval would hold a detection."""
     fold_of = folds_of_recordings(examples, num_folds, seed)
-    scores = np.full(len(examples), np.nan)
+    found = OutOfFold(np.full(len(examples), np.nan), np.zeros(len(examples), np.int64), {})
+    clips = examples.clip_of[examples.rated]
     for fold in np.unique(fold_of):
         is_held_out = fold_of[examples.rated] == fold
         columns, layers = fit(examples, ~is_held_out, kind, seed)
-        for place, column in enumerate(columns):
-            rows = np.flatnonzero(is_held_out & (examples.columns == column))
-            if rows.size:
-                scores[rows] = interval_scores(examples, layers, place)[examples.rated[rows]]
-    return scores
+        is_held_out &= np.isin(examples.columns, columns)
+        for clip in np.unique(clips[is_held_out]).tolist():
+            of_windows = heads.scores(layers, examples.clips[clip].vectors)
+            for row in np.flatnonzero(is_held_out & (clips == clip)):
+                column = int(examples.columns[row])
+                scores = found.of_clips[clip, column] = of_windows[:, columns.index(column)]
+                places = examples.places_of(examples.rated[row])
+                found.windows[row] = places[scores[places].argmax()]
+                found.scores[row] = scores[found.windows[row]]
+    return found
 
 
 def fit(examples: Examples, is_chosen: np.ndarray, kind: str, seed: int) -> Tuple[List[int], Layers]:
@@ -90,11 +101,3 @@ def fit(examples: Examples, is_chosen: np.ndarray, kind: str, seed: int) -> Tupl
     intervals = examples.intervals[used]
     weights = is_rated[intervals] * examples.weights[used][:, None]
     return both, fitting.fit(kind, examples.vectors[used], is_positive[intervals], weights, seed)
-
-
-def interval_scores(examples: Examples, layers: Layers, column: int) -> np.ndarray:
-    """[r]: the largest score of the windows of each interval for a class: whether it would hold a detection."""
-    scores = heads.scores(layers, examples.vectors)[:, column]
-    largest = np.zeros(len(examples.recordings))
-    np.maximum.at(largest, examples.intervals, scores)
-    return largest

@@ -13,7 +13,6 @@ from audioset_triplet.store import window_parts, window_scores
 from audioset_triplet.store.detections import Detections
 from audioset_triplet.store.window_scores import ScoreInfo
 
-_TOLERANCE_SECONDS = 1e-3  # starts of windows are float32
 _DECIMALS = 3  # of times
 
 
@@ -36,7 +35,7 @@ def join(hits: Hits, window_seconds: float, max_gap_seconds: float) -> Tuple[np.
     if not len(hits.clip_ids):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     gaps = np.diff(hits.start_seconds) - window_seconds
-    begins = (hits.clip_ids[1:] != hits.clip_ids[:-1]) | (gaps > max_gap_seconds + _TOLERANCE_SECONDS)
+    begins = (hits.clip_ids[1:] != hits.clip_ids[:-1]) | (gaps > max_gap_seconds + TOLERANCE_SECONDS)
     firsts = np.concatenate([[0], 1 + np.flatnonzero(begins)])
     return firsts, np.append(firsts[1:], len(hits.clip_ids)) - 1, np.maximum.reduceat(hits.scores, firsts)
 

@@ -1,14 +1,15 @@
 """The windows of a store that may be asked about next: of each class those that score highest and nearest to a half,
-and windows drawn at random; from one pass over the store, whose memory does not grow with it.
+and windows drawn at random; from one pass over the store, whose memory grows with the windows of a part alone.
 
-Shapes: R windows of a batch, C classes, k edges.
+Shapes: R windows of a batch, C classes.
 """
 
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from audioset_triplet.evaluation import rated_precision, rated_quality
+from audioset_triplet.detection.archive_counts import ArchiveCounts
+from audioset_triplet.evaluation.rated_quality import Counts
 from audioset_triplet.store import embedding_parts, embeddings
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.heads import Head
@@ -34,7 +35,7 @@ class Pools(NamedTuple):
 
     of_class: Dict[str, Dict[str, List[Row]]]  # name of a class -> top, uncertain -> windows, the first to ask first
     random: List[Row]
-    counts: List[np.ndarray]  # [k] of each class: windows between the edges of `rated_quality.archive_edges`
+    counts: List[Counts]  # of each class
 
 
 class _Best:
@@ -77,8 +78,7 @@ def fill(folder: str, head: Optional[Head], size: int, seed: int, show: Callable
         UserError: a damaged part.
     """
     classes: Sequence[str] = head.info.classes if head else ()
-    edges = rated_quality.archive_edges(head) if head else []
-    counts = [np.zeros(len(of_class), np.int64) for of_class in edges]
+    counts = ArchiveCounts(head) if head else None
     best = {name: {TOP: _Best(size), UNCERTAIN: _Best(size)} for name in classes}
     drawn = _Best(size)
     paths = embedding_parts.part_paths(folder)
@@ -90,16 +90,18 @@ def fill(folder: str, head: Optional[Head], size: int, seed: int, show: Callable
             clip_ids = batch["clip_id"].to_numpy(zero_copy_only=False)
             starts = batch["window_start_seconds"].to_numpy().astype(np.float64)
             drawn.offer(random.random(len(starts)), clip_ids, starts, np.full(len(starts), np.nan))
-            if head is None:
+            if head is None or counts is None:
                 continue
             scores = head.scores(embedding_parts.matrix(batch)).astype(np.float64)
+            counts.take(clip_ids, starts, scores)
             for column, name in enumerate(classes):
                 of_class = scores[:, column]
-                counts[column] += rated_precision.count_windows(edges[column], of_class)
                 best[name][TOP].offer(-of_class, clip_ids, starts, of_class)
                 best[name][UNCERTAIN].offer(np.abs(2 * of_class - 1), clip_ids, starts, of_class)
+        if counts:
+            counts.end_part()
     of_class_rows = {name: {source: one.rows() for source, one in of.items()} for name, of in best.items()}
-    return Pools(of_class_rows, drawn.rows(), counts)
+    return Pools(of_class_rows, drawn.rows(), counts.counts if counts else [])
 
 
 def of_source(pools: Pools, label: str, source: str) -> List[Row]:

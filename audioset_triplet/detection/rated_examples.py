@@ -49,9 +49,12 @@ class Examples:
     """m ratings of r intervals, with the windows of these."""
 
     classes: List[str]  # [C] names, in the order of the alphabet
+    clips: List[StoredWindows]  # with all their windows
     vectors: np.ndarray  # [w, D] float32
-    intervals: np.ndarray  # [w] int64: whose window it is
+    intervals: np.ndarray  # [w] int64, ascending: whose window it is
+    places: np.ndarray  # [w] int64: its place in the clip
     weights: np.ndarray  # [w] float64: of a window in its interval
+    clip_of: np.ndarray  # [r] int64: the clip of an interval
     recordings: np.ndarray  # [r] str objects
     rated: np.ndarray  # [m] int64: the interval of a rating
     columns: np.ndarray  # [m] int64: its class
@@ -60,6 +63,10 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.rated)
+
+    def places_of(self, interval: int) -> np.ndarray:
+        """The places of the windows of an interval in its clip."""
+        return self.places[slice(*np.searchsorted(self.intervals, [interval, interval + 1]))]
 
 
 class WindowCache:
@@ -122,13 +129,15 @@ def join(rated: Rated, cache: WindowCache, window_seconds: float) -> Examples:
         )
     classes = sorted(set(pairs.labels))
     numbers: Dict[Tuple, int] = {}  # interval -> its number
-    parts: List[Tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # vectors, weights, interval of each window
-    recordings: List[str] = []
+    parts: List[Tuple[np.ndarray, ...]] = []  # vectors, weights, place and interval of each window
+    used: List[StoredWindows] = []
+    clip_of: List[int] = []
     kept: List[Tuple[int, int]] = []  # rating, interval
     for clip_id, rows in rated_pairs.rows_by_clip(pairs.clip_ids).items():
         if clip_id not in clips:
             continue
         windows, starts, ends = clips[clip_id], pairs.start_seconds[rows], pairs.end_seconds[rows]
+        used.append(windows)
         weights = window_overlap.window_weights(starts, ends, windows.start_seconds, window_seconds, windows.weights)
         for row, start, end, of_windows in zip(rows.tolist(), starts, ends, weights):
             chosen = np.flatnonzero(of_windows)
@@ -137,19 +146,23 @@ def join(rated: Rated, cache: WindowCache, window_seconds: float) -> Examples:
             interval = _interval(clip_id, start, end)
             if interval not in numbers:
                 numbers[interval] = len(numbers)
-                recordings.append(windows.recording_ids[0])
-                parts.append((windows.vectors[chosen], of_windows[chosen], np.full(len(chosen), numbers[interval])))
+                clip_of.append(len(used) - 1)
+                own = np.full(len(chosen), numbers[interval])
+                parts.append((windows.vectors[chosen], of_windows[chosen], chosen, own))
             kept.append((row, numbers[interval]))
     if not kept:
         raise UserError(f"{cache.folder}: no rated interval lies in the windows of its clip.")
-    vectors, window_weights, intervals = (np.concatenate(column) for column in zip(*parts))
+    vectors, window_weights, places, intervals = (np.concatenate(column) for column in zip(*parts))
     rows, rated_intervals = np.array(kept, np.int64).T
     return Examples(
         classes=classes,
+        clips=used,
         vectors=vectors,
         intervals=intervals,
+        places=places,
         weights=window_weights,
-        recordings=np.array(recordings, object),
+        clip_of=np.array(clip_of, np.int64),
+        recordings=np.array([used[clip].recording_ids[0] for clip in clip_of], object),
         rated=rated_intervals,
         columns=np.searchsorted(classes, pairs.labels[rows].astype(str)),
         is_present=pairs.is_present[rows],

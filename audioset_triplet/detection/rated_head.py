@@ -7,11 +7,12 @@ import numpy as np
 import audioset_triplet
 from audioset_triplet.config.detection import RatedHeadConfig
 from audioset_triplet.config.options import require
-from audioset_triplet.detection import cross_validation, rated_examples
+from audioset_triplet.detection import cross_validation, rated_events, rated_examples
+from audioset_triplet.detection.peaks import Joining
 from audioset_triplet.detection.rated_examples import Examples, Rated, WindowCache
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import rated_quality
-from audioset_triplet.evaluation.rated_quality import ClassQuality
+from audioset_triplet.evaluation.rated_quality import ClassQuality, Counts, Threshold
 from audioset_triplet.labelling import log_folder, votes
 from audioset_triplet.plurals import counted
 from audioset_triplet.store import embeddings, heads
@@ -74,6 +75,7 @@ def train(rated: Rated, cache: WindowCache, config: RatedHeadConfig) -> Trained:
     if not columns:
         raise NothingToLearn(left_out)
     out_of_fold = cross_validation.scores_out_of_fold(examples, kind, config.rating_folds, seed)
+    joining = Joining(window_seconds, hop_seconds, config.max_gap_seconds)
     places = np.full(len(examples.classes), -1)
     places[columns] = np.arange(len(columns))
     of_head = places[examples.columns] >= 0
@@ -85,17 +87,19 @@ def train(rated: Rated, cache: WindowCache, config: RatedHeadConfig) -> Trained:
         embedding_size=store.embedding_size,
         window_seconds=window_seconds,
         hop_seconds=hop_seconds,
+        max_gap_seconds=config.max_gap_seconds,
         ratings_digest=rated.digest,
         left_out=left_out,
         code_version=audioset_triplet.__version__,
     )
     scored = ScoredRatings(
         places[examples.columns[of_head]],
-        out_of_fold[of_head],
+        out_of_fold.scores[of_head],
         examples.is_present[of_head],
         examples.is_random[of_head],
     )
-    return Trained(Head(info, layers, scored), rated_examples.in_words(rated, examples))
+    events = rated_events.of_ratings(examples, out_of_fold, columns, joining)
+    return Trained(Head(info, layers, scored, events), rated_examples.in_words(rated, examples))
 
 
 def given(path: str, workdir: str, folder: str, config: RatedHeadConfig) -> Trained:
@@ -117,19 +121,19 @@ def given(path: str, workdir: str, folder: str, config: RatedHeadConfig) -> Trai
     return Trained(head, [f"{counted(len(head.ratings.columns), 'rating')}, by {path}"])
 
 
-def quality(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[np.ndarray]] = None) -> List[ClassQuality]:
+def quality(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[Counts]] = None) -> List[ClassQuality]:
     """How good a head is, class by class; those without a head come last.
 
     Args:
         head: with its ratings.
         config: the precision that is asked for.
-        counts: of the windows of the archive, as for `rated_quality.measure`.
+        counts: of the archive, as for `rated_quality.measure`.
     """
     others = head.info.left_out.items()
     return [*measured(head, config, counts), *(ClassQuality(name, 0, 0, 0, problem=why) for name, why in others)]
 
 
-def measured(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[np.ndarray]] = None) -> List[ClassQuality]:
+def measured(head: Head, config: RatedHeadConfig, counts: Optional[Sequence[Counts]] = None) -> List[ClassQuality]:
     """The same without the classes that have no head."""
     return rated_quality.measure(head, config.precision, config.confidence, counts)
 
@@ -159,9 +163,20 @@ def in_words(qualities: Sequence[ClassQuality]) -> List[str]:
             continue
         text = f"{one.name}: average precision {one.average_precision:.3f}"
         if one.threshold:
-            text += f", threshold {one.threshold.score:.3f} for a precision of {one.threshold.precision:.2f}"
+            text += f", threshold {one.threshold.score:.3f}: {'; '.join(precision_in_words(one.threshold))}"
         lines.append(f"{text}; {one.problem}" if one.problem else text)
     return lines
+
+
+def precision_in_words(threshold: Threshold) -> List[str]:
+    """The precision of events, then that of windows."""
+    kinds = {"events": threshold.events, "windows": threshold.windows}
+    return [
+        f"precision of {kind} {known.precision:.2f} ({known.low:.2f} to {known.high:.2f})"
+        if known
+        else f"precision of {kind} not known"
+        for kind, known in kinds.items()
+    ]
 
 
 def _left_out(examples: Examples, columns: Sequence[int]) -> Dict[str, str]:

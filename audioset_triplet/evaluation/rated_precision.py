@@ -1,4 +1,4 @@
-"""The precision of the windows of an archive that reach a threshold, as ratings say it, with an interval.
+"""The precision of what reaches a threshold in an archive, of its windows and of its events, as ratings say it.
 
 Ratings are mostly of what scored high. Such a rating stands for fewer windows of the archive than one of what scored
 low, and a plain share of ratings would promise too much. So each rating weighs as many windows of the archive as it
@@ -7,9 +7,17 @@ divided among its ratings (post-stratification; Horvitz and Thompson 1952 weigh 
 is the assumption that within a stratum the rated windows are like the others; that holds for ratings that were chosen
 at random or by their score, and not for a list that a person made.
 
+An event is right where the class is present in any window of it. A rating tells of the event that its window is in at
+the threshold; an event counts once, as right where one of its ratings is present. So rated events are a sample of
+events, and weigh as many events of the archive as they stand for, in strata by the highest score of an event. Windows
+drawn at random meet long events more often, which are right more often: within its stratum an event that only they met
+weighs 1 / its windows (Horvitz and Thompson). The class may be present in a window that nobody rated, so that the
+estimate is rather low.
+
 The interval is that of Wilson (1927), with the effective number of ratings (sum w)^2 / sum w^2 (Kish 1965).
 
-Shapes: n ratings of one class, k thresholds, the distinct scores, descending.
+Shapes: n ratings of one class, k thresholds, the distinct scores, descending, or edges,
+the same ascending.
 """
 
 import dataclasses
@@ -17,6 +25,8 @@ from typing import Optional, Tuple
 
 import numpy as np
 from scipy import special
+
+from audioset_triplet.store.heads import RatedEvents
 
 LEAST_RATINGS = 5  # of a stratum
 NUM_BINS = 20  # of a histogram
@@ -59,6 +69,44 @@ def precision_curve(
     return PrecisionCurve(scores[order][ends], hits / sums, lows, highs, ends + 1)
 
 
+def event_curve(events: RatedEvents, confidence: float, counts: Optional[np.ndarray] = None) -> PrecisionCurve:
+    """The curve of the events of a class.
+
+    Args:
+        events: of the class, one or more.
+        confidence: as for `precision_curve`.
+        counts: [k, k] events of the archive, as `count_events` counts them between the thresholds; None: not counted.
+    """
+    edges = np.unique(events.thresholds)
+    precisions, lows, highs = np.zeros([3, len(edges)])
+    num_events = np.zeros(len(edges), np.int64)
+    above = None if counts is None else counts.cumsum(axis=1)  # score x threshold: the events there
+    bins = np.searchsorted(edges, events.scores, side="right") - 1
+    for place, edge in enumerate(edges):
+        rows = events.thresholds == edge
+        weights = events.weights[rows]
+        if above is not None:
+            firsts = np.unique(bins[rows])
+            firsts[0] = place  # what nobody rated counts with the lowest that are rated
+            in_bins = np.add.reduceat(above[:, place], firsts)
+            weights = archive_weights(bins[rows], in_bins, weights)
+        curve = precision_curve(bins[rows], events.is_present[rows], confidence, weights)
+        precisions[place], lows[place], highs[place] = curve.precisions[-1], curve.lows[-1], curve.highs[-1]
+        num_events[place] = curve.num_ratings[-1]
+    return PrecisionCurve(*(values[::-1] for values in (edges, precisions, lows, highs, num_events)))
+
+
+def count_events(edges: np.ndarray, scores: np.ndarray, bases: np.ndarray) -> np.ndarray:
+    """[k, k] int64: the peaks whose score is at least the edge of the row and below the next one, and that are a peak
+    from the edge of the column on. The events at an edge are those of its row and above, and of its column and before.
+    """
+    rows = np.searchsorted(edges, scores, side="right") - 1
+    columns = np.searchsorted(edges, bases, side="right")
+    is_event = columns <= rows
+    places = rows[is_event] * len(edges) + columns[is_event]
+    return np.bincount(places, minlength=len(edges) ** 2).reshape(2 * [len(edges)])
+
+
 def wilson(shares: np.ndarray, counts: np.ndarray, confidence: float) -> Tuple[np.ndarray, np.ndarray]:
     """The two one-sided bounds of Wilson of shares of so many trials; the shares themselves at a confidence of 0.5."""
     z = special.ndtri(confidence)
@@ -73,26 +121,29 @@ def count_windows(edges: np.ndarray, window_scores: np.ndarray) -> np.ndarray:
     return np.bincount(places[places >= 0], minlength=len(edges)).astype(np.int64)
 
 
-def archive_weights(scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """How many windows of the archive each rating stands for, [n]; at least itself.
+def archive_weights(scores: np.ndarray, counts: np.ndarray, weights: Optional[np.ndarray] = None) -> np.ndarray:
+    """How many windows, or events, of the archive each rating stands for, [n]; a stratum at least for its ratings.
 
     From the highest score down, strata have `LEAST_RATINGS` ratings or more; equal scores are in one stratum.
 
     Args:
         scores: [n].
         counts: [k] windows of the archive, as `count_windows` counts them between the distinct scores, ascending.
+        weights: [n] within a stratum; None: equal ones.
     """
-    edges, places, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    strata = np.zeros(len(edges), np.int64)
-    num_in_stratum = stratum = 0
-    for place in range(len(edges) - 1, -1, -1):
-        strata[place] = stratum
-        num_in_stratum += sizes[place]
-        if num_in_stratum >= LEAST_RATINGS and sizes[:place].sum() >= LEAST_RATINGS:
+    weights = np.ones(len(scores)) if weights is None else weights
+    _, places, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    descending = []
+    stratum, num_in_stratum, num_left = 0, 0, len(scores)
+    for size in sizes[::-1].tolist():
+        descending.append(stratum)
+        num_in_stratum, num_left = num_in_stratum + size, num_left - size
+        if num_in_stratum >= LEAST_RATINGS and num_left >= LEAST_RATINGS:
             stratum, num_in_stratum = stratum + 1, 0
-    windows = np.bincount(strata, counts)
-    ratings = np.bincount(strata, sizes)
-    return (np.maximum(windows, ratings) / ratings)[strata][places]
+    strata = np.array(descending[::-1], np.int64)
+    totals = np.maximum(np.bincount(strata, counts), np.bincount(strata, sizes))
+    own = strata[places]
+    return weights * (totals / np.bincount(own, weights))[own]
 
 
 def histogram(scores: np.ndarray) -> np.ndarray:

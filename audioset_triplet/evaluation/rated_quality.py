@@ -4,7 +4,7 @@ Shapes: n ratings of a class, C classes.
 """
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -13,14 +13,39 @@ from audioset_triplet.evaluation.rated_precision import PrecisionCurve
 from audioset_triplet.store.heads import Head, ScoredRatings
 
 
-@dataclasses.dataclass(frozen=True)
-class Threshold:
-    """A threshold, and how precise what reaches it is."""
+class Estimate(NamedTuple):
+    """A precision, and the lower and upper end of its interval."""
+
+    precision: float
+    low: float
+    high: float
+
+
+class Threshold(NamedTuple):
+    """A threshold, and how precise what reaches it is; None: not known."""
 
     score: float
-    precision: Optional[float]  # estimated; None: unknown
-    low: Optional[float]  # lower and upper end of the interval
-    high: Optional[float]
+    events: Optional[Estimate]
+    windows: Optional[Estimate]
+
+
+class Counts(NamedTuple):
+    """What the archive holds of a class, between its edges (`archive_edges`)."""
+
+    windows: np.ndarray  # [k] int64 (`rated_precision.count_windows`)
+    events: np.ndarray  # [e, e] int64 (`rated_precision.count_events`)
+
+
+class Edges(NamedTuple):
+    """Scores of the ratings of a class, ascending, between which the archive is counted."""
+
+    windows: np.ndarray  # [k]
+    events: np.ndarray  # [e] the thresholds of rated events
+
+    def count_windows(self, scores: np.ndarray, bases: np.ndarray) -> Counts:
+        """Counts windows and the events that they are peaks of, by scores [R] and bases [R] (`detection.peaks`)."""
+        events = rated_precision.count_events(self.events, scores, bases)
+        return Counts(rated_precision.count_windows(self.windows, scores), events)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,38 +59,62 @@ class ClassQuality:
     average_precision: Optional[float] = None  # of the ratings, out of fold; None: see `problem`
     auc: Optional[float] = None
     ratings: Optional[ScoredRatings] = None  # those that have scores
-    curve: Optional[PrecisionCurve] = None
-    threshold: Optional[Threshold] = None  # the lowest that reaches the precision that is asked for; None: none does
+    window_curve: Optional[PrecisionCurve] = None
+    event_curve: Optional[PrecisionCurve] = None
+    threshold: Optional[Threshold] = None  # the lowest whose events reach the precision asked for; None: none does
     problem: str = ""  # why it has no head, cannot be measured, or does not reach the precision
     num_windows: Optional[int] = None  # of the archive, at or above the threshold
+    num_events: Optional[int] = None
+
+    def at(self, score: float) -> Threshold:
+        """A threshold with its precision: that of the lowest rated score at or above it."""
+        return Threshold(score, _estimate(self.event_curve, score), _estimate(self.window_curve, score))
 
     def numbers(self) -> Dict[str, Any]:
         """Flat values for results.json, without those that are not known."""
         values: Dict[str, Any] = {name: getattr(self, name) for name in ("num_present", "num_absent", "num_random")}
-        values.update(average_precision=self.average_precision, auc=self.auc, num_windows=self.num_windows)
+        values.update({name: getattr(self, name) for name in ("average_precision", "auc", "num_windows", "num_events")})
         if self.threshold:
-            one = self.threshold
-            values.update(threshold=one.score, precision=one.precision, precision_low=one.low, precision_high=one.high)
+            values["threshold"] = self.threshold.score
+            for kind in ("events", "windows"):
+                known = getattr(self.threshold, kind)
+                values.update({f"{kind}/{name}": value for name, value in (known._asdict() if known else {}).items()})
         return {name: value for name, value in values.items() if value is not None}
 
 
-def archive_edges(head: Head) -> List[np.ndarray]:
-    """The distinct scores of the ratings of each class, ascending: between them windows of the archive are counted."""
-    of_classes = (head.ratings.of_class(column).scores for column in range(len(head.info.classes)))
-    return [np.unique(scores[np.isfinite(scores)]) for scores in of_classes]
+def _estimate(curve: Optional[PrecisionCurve], score: float) -> Optional[Estimate]:
+    if curve is None or not (curve.thresholds >= score).any():
+        return None
+    place = int((curve.thresholds >= score).sum()) - 1
+    return Estimate(*(float(values[place]) for values in (curve.precisions, curve.lows, curve.highs)))
+
+
+def archive_edges(head: Head) -> List[Edges]:
+    """The edges of each class."""
+    return [
+        Edges(
+            np.unique(_with_scores(head.ratings.of_class(column)).scores),
+            np.unique(head.events.of_class(column).thresholds),
+        )
+        for column in range(len(head.info.classes))
+    ]
+
+
+def _with_scores(ratings: ScoredRatings) -> ScoredRatings:
+    has_score = np.isfinite(ratings.scores)
+    return ScoredRatings(*(values[has_score] for values in vars(ratings).values()))
 
 
 def measure(
-    head: Head, precision: float, confidence: float, counts: Optional[Sequence[np.ndarray]] = None
+    head: Head, precision: float, confidence: float, counts: Optional[Sequence[Counts]] = None
 ) -> List[ClassQuality]:
     """The quality of each class of a head, in their order.
 
     Args:
         head: with its ratings.
-        precision: the precision that is asked for.
+        precision: the precision that is asked for, of events.
         confidence: with which it is to be reached.
-        counts: [k] windows of the archive between the edges of each class (`archive_edges`); None: not counted yet,
-            and all ratings weigh the same.
+        counts: of the archive; None: not counted yet, and all ratings weigh the same.
     """
     return [
         _of_class(head, column, precision, confidence, None if counts is None else counts[column])
@@ -73,9 +122,7 @@ def measure(
     ]
 
 
-def _of_class(
-    head: Head, column: int, precision: float, confidence: float, counts: Optional[np.ndarray]
-) -> ClassQuality:
+def _of_class(head: Head, column: int, precision: float, confidence: float, counts: Optional[Counts]) -> ClassQuality:
     of_class = head.ratings.of_class(column)
     known = ClassQuality(
         head.info.classes[column],
@@ -83,35 +130,38 @@ def _of_class(
         num_absent=int((~of_class.is_present).sum()),
         num_random=int(of_class.is_random.sum()),
     )
-    has_score = np.isfinite(of_class.scores)
-    scored = ScoredRatings(*(values[has_score] for values in vars(of_class).values()))
+    scored = _with_scores(of_class)
     if not scored.is_present.any() or scored.is_present.all():
         kind = "not present" if scored.is_present.any() else "present"
         problem = f"cannot be measured: it needs ratings of two recordings that are {kind}"
         return dataclasses.replace(known, problem=problem)
-    weights = None if counts is None else rated_precision.archive_weights(scored.scores, counts)
-    curve = rated_precision.precision_curve(scored.scores, scored.is_present, confidence, weights)
+    ranked = ranking.rank(scored.scores, scored.is_present)
+    weights = None if counts is None else rated_precision.archive_weights(scored.scores, counts.windows)
+    measured = dataclasses.replace(
+        known,
+        average_precision=ranked.average_precision(),
+        auc=ranked.roc_auc(),
+        ratings=scored,
+        window_curve=rated_precision.precision_curve(scored.scores, scored.is_present, confidence, weights),
+    )
+    events = head.events.of_class(column)
+    curve = rated_precision.event_curve(events, confidence, counts.events if counts else None)
+    measured = dataclasses.replace(measured, event_curve=curve)
     lowest = curve.lowest(precision)
-    problem, threshold, num_windows = "", None, None
     if lowest is None:
         best = int(curve.lows.argmax())
         problem = (
             f"no threshold reaches a precision of {precision:g}: the highest lower end is {curve.lows[best]:.2f}, "
             f"where the estimate is {curve.precisions[best]:.2f} (threshold {curve.thresholds[best]:.2f})"
         )
-    else:
-        values = (curve.thresholds, curve.precisions, curve.lows, curve.highs)
-        threshold = Threshold(*(float(one[lowest]) for one in values))
-        if counts is not None:
-            num_windows = int(counts[np.unique(scored.scores) >= threshold.score].sum())
-    ranked = ranking.rank(scored.scores, scored.is_present)
-    return dataclasses.replace(
-        known,
-        average_precision=ranked.average_precision(),
-        auc=ranked.roc_auc(),
-        ratings=scored,
-        curve=curve,
-        threshold=threshold,
-        problem=problem,
-        num_windows=num_windows,
-    )
+        return dataclasses.replace(measured, problem=problem)
+    threshold = measured.at(float(curve.thresholds[lowest]))
+    if counts is not None:
+        edges = np.unique(events.thresholds)
+        place = int(np.searchsorted(edges, threshold.score))
+        measured = dataclasses.replace(
+            measured,
+            num_windows=int(counts.windows[np.unique(scored.scores) >= threshold.score].sum()),
+            num_events=int(counts.events[place:, : place + 1].sum()),
+        )
+    return dataclasses.replace(measured, threshold=threshold)

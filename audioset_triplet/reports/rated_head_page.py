@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-import numpy as np
-
 from audioset_triplet.evaluation import rated_precision
+from audioset_triplet.evaluation.rated_precision import PrecisionCurve
 from audioset_triplet.evaluation.rated_quality import ClassQuality
-from audioset_triplet.plurals import counted
-from audioset_triplet.reports import page, plots
+from audioset_triplet.plurals import counted, duration
+from audioset_triplet.reports import page, plots, wording
 from audioset_triplet.reports.page import Report
 from audioset_triplet.store.heads import Head
 
@@ -16,7 +15,7 @@ _WIDTH, _HEIGHT = 420, 190  # of a chart, in pixels
 
 
 class Asked(NamedTuple):
-    """The precision that was asked for, or the threshold in its place."""
+    """The precision of events that was asked for, or the threshold in its place."""
 
     precision: float
     confidence: float
@@ -27,7 +26,7 @@ class Row(NamedTuple):
     """What was detected of a class."""
 
     num_events: int
-    hours: float
+    seconds: float
 
 
 def report(
@@ -54,7 +53,7 @@ def report(
         headline = f"{counted(total, 'detection')} of {counted(len(detected), 'class')}"
     facts = [
         ("head", f"{head.id}, on {head.info.model_id}"),
-        ("windows", f"{head.info.window_seconds:g} s, every {head.info.hop_seconds:g} s"),
+        ("windows", wording.windows(head.info.window_seconds, head.info.hop_seconds)),
         ("digest of the ratings", head.info.ratings_digest),
         ("code version", head.info.code_version),
     ]
@@ -73,9 +72,10 @@ def report(
 
 def _described(quality: ClassQuality, detected: Optional[Mapping[str, Row]]) -> Dict[str, Any]:
     """A class for the template."""
-    row = (detected or {}).get(quality.name)
+    found = (detected or {}).get(quality.name)
     charts = {"histogram": _histogram(quality), "curve": _curve(quality)} if quality.ratings else None
     values = {field.name: getattr(quality, field.name) for field in dataclasses.fields(quality)}
+    row = {"num_events": f"{found.num_events:,}", "duration": duration(found.seconds)} if found else None
     return {**values, "detected": row, "charts": charts}
 
 
@@ -110,16 +110,16 @@ def _histogram(quality: ClassQuality) -> Dict[str, Any]:
 
 
 def _curve(quality: ClassQuality) -> Dict[str, Any]:
-    """Precision and its lower end against the threshold."""
-    assert quality.curve is not None
+    """The precision of events and its lower end, and the precision of windows, against the threshold."""
     frame = plots.Plot(plots.share_axis("threshold"), plots.share_axis("precision"), _WIDTH, _HEIGHT, 46, 408, 8, 150)
-    curve = quality.curve
-    return {
-        "frame": frame,
-        "precision": _points(frame, curve.thresholds, curve.precisions),
-        "low": _points(frame, curve.thresholds, curve.lows),
-    }
+    lines = {"windows": _points(frame, quality.window_curve, "precisions")}
+    lines["low"] = _points(frame, quality.event_curve, "lows")
+    lines["events"] = _points(frame, quality.event_curve, "precisions")
+    return {"frame": frame, "lines": lines}
 
 
-def _points(frame: plots.Plot, thresholds: np.ndarray, values: np.ndarray) -> str:
+def _points(frame: plots.Plot, curve: Optional[PrecisionCurve], name: str) -> str:
+    if curve is None:
+        return ""
+    thresholds, values = curve.thresholds, getattr(curve, name)
     return " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in zip(thresholds.tolist(), values.tolist()))

@@ -4,9 +4,10 @@ A head is one file, head.npz, that NumPy opens without pickle:
 
     kernel_0 [D, H], bias_0 [H], kernel_1 [H, C], ...   float32, the layers: ReLU between them, a sigmoid at the end
     columns, scores, is_present, is_random [n]          the ratings, with their scores out of fold (`ScoredRatings`)
+    event_columns, event_thresholds, ... [v]            the events that they are of (`RatedEvents`)
     about                                               JSON: the fields of `HeadInfo`
 
-Shapes: D embedding size, C classes, n ratings, R windows.
+Shapes: D embedding size, C classes, n ratings, v events, R windows.
 """
 
 import dataclasses
@@ -27,6 +28,13 @@ Layers = Tuple[Tuple[np.ndarray, np.ndarray], ...]  # kernel and bias of each
 
 NAME = "head.npz"
 _RATINGS = {"columns": np.int64, "scores": np.float64, "is_present": np.bool_, "is_random": np.bool_}
+_EVENTS = {
+    "columns": np.int64,
+    "thresholds": np.float64,
+    "scores": np.float64,
+    "is_present": np.bool_,
+    "weights": np.float64,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +53,22 @@ class ScoredRatings:
 
 
 @dataclasses.dataclass(frozen=True)
+class RatedEvents:
+    """The v events that rated windows are in at some thresholds, by heads that did not see their recordings."""
+
+    columns: np.ndarray  # [v] int64: class of the head
+    thresholds: np.ndarray  # [v] float64
+    scores: np.ndarray  # [v] float64: the highest of the event
+    is_present: np.ndarray  # [v] bool: a rating of the event says so
+    weights: np.ndarray  # [v] float64: 1 / windows of an event that only random draws met, which meet long ones more; 1
+
+    def of_class(self, column: int) -> "RatedEvents":
+        """Those of one class."""
+        rows = self.columns == column
+        return RatedEvents(*(getattr(self, name)[rows] for name in _EVENTS))
+
+
+@dataclasses.dataclass(frozen=True)
 class HeadInfo:
     """Whose embeddings a head takes, and what it learned from."""
 
@@ -55,6 +79,7 @@ class HeadInfo:
     embedding_size: int  # D
     window_seconds: float
     hop_seconds: float  # from the start of a window to that of the next
+    max_gap_seconds: float  # between windows of one event
     ratings_digest: str  # of the ratings
     left_out: Mapping[str, str]  # name of a class without a head -> why
     code_version: str
@@ -71,6 +96,7 @@ class Head:
     info: HeadInfo
     layers: Layers
     ratings: ScoredRatings
+    events: RatedEvents
 
     def __post_init__(self) -> None:
         sizes = [self.info.embedding_size]
@@ -84,6 +110,8 @@ class Head:
             raise ValueError(f"{sizes[-1]} scores of the classes {self.info.classes}")
         if len({getattr(self.ratings, name).shape for name in _RATINGS}) > 1:
             raise ValueError("the ratings differ in number")
+        if len({getattr(self.events, name).shape for name in _EVENTS}) > 1:
+            raise ValueError("the events differ in number")
 
     @property
     def id(self) -> str:
@@ -133,6 +161,7 @@ def write(path: str, head: Head) -> None:
         arrays[f"kernel_{number}"] = np.asarray(kernel, np.float32)
         arrays[f"bias_{number}"] = np.asarray(bias, np.float32)
     arrays.update({name: getattr(head.ratings, name) for name in _RATINGS})
+    arrays.update({f"event_{name}": getattr(head.events, name) for name in _EVENTS})
     with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 
@@ -155,7 +184,8 @@ def read(path: str) -> Head:
             values = json.loads(str(arrays["about"]))
             info = HeadInfo(**{**values, "classes": tuple(values["classes"])})
             ratings = ScoredRatings(**{name: arrays[name].astype(kind) for name, kind in _RATINGS.items()})
-            return Head(info, _layers(arrays, list(arrays)), ratings)
+            events = RatedEvents(**{name: arrays[f"event_{name}"].astype(kind) for name, kind in _EVENTS.items()})
+            return Head(info, _layers(arrays, list(arrays)), ratings, events)
     except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: not a head, or a damaged one ({reason}); train it again.") from error

@@ -7,7 +7,7 @@ import pytest
 
 from audioset_triplet.config.detection import RatedHeadConfig
 from audioset_triplet.config.runners import RunnerConfig
-from audioset_triplet.detection import archive_scores, rated_head
+from audioset_triplet.detection import archive_scores, events, rated_head
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import rated_quality
 from audioset_triplet.store import window_scores
@@ -27,9 +27,13 @@ def test_parts_are_scored_once_and_follow_their_store(tmp_path):
     vectors = np.stack([row["vector"] for row in stores.rows(tmp_path / "store")])
     found = np.concatenate([batch.scores for batch in batches])
     np.testing.assert_allclose(found, head.scores(vectors), atol=1e-6)
-    counts = archive_scores.count_windows(head, str(scores))
+    counts = archive_scores.count(head, str(scores))
     for column, (edges, of_class) in enumerate(zip(rated_quality.archive_edges(head), counts)):
-        assert of_class[::-1].cumsum().tolist() == [(found[:, column] >= edge).sum() for edge in edges[::-1]]
+        num_windows = [(found[:, column] >= edge).sum() for edge in edges.windows[::-1]]
+        assert of_class.windows[::-1].cumsum().tolist() == num_windows
+        for place, edge in enumerate(edges.events):
+            detected = events.detect(str(scores), {head.info.classes[column]: edge}, 0)
+            assert of_class.events[place:, : place + 1].sum() == len(detected)
 
     def times():
         return {path.name: path.stat().st_mtime_ns for path in sorted(scores.glob("scores-*.parquet"))}

@@ -62,7 +62,7 @@ def test_pools_are_the_best_of_all_windows(scored):
             expected = [(rows[row]["clip_id"], pytest.approx(scores[row, column])) for row in best]
             assert [(one.clip_id, one.score) for one in pools.of_source(filled, name, source)] == expected
         of_class = head.ratings.of_class(column).scores
-        assert filled.counts[column].sum() == (scores[:, column] >= of_class.min()).sum()
+        assert filled.counts[column].windows.sum() == (scores[:, column] >= of_class.min()).sum()
     drawn = pools.of_source(filled, "a class without a head", RANDOM)
     assert len({(one.clip_id, one.start_seconds) for one in drawn}) == 7 and drawn[0].score is None
     assert pools.fill(folder, None, 7, 0, lambda _: True).random == drawn  # the head does not matter

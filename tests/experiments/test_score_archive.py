@@ -42,7 +42,7 @@ def test_from_ratings_to_files(root, tmp_path):
     assert numbers["head/map"] > 0.8 and "<svg" in (head / "report.html").read_text()
     result = score(root, output, head=head)
     assert result.returncode == 0, result.stderr
-    assert "dog: " in result.stdout and "detections.csv" in result.stdout
+    assert "dog: " in result.stdout and "; precision of windows " in result.stdout
     numbers = json.loads((output / "results.json").read_text())
     with open(output / "detections.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
@@ -63,6 +63,8 @@ def test_from_ratings_to_files(root, tmp_path):
         threshold, place = numbers[f"detections/{name}/threshold"], of_head.info.classes.index(name)
         above = {where for where, of_window in scores.items() if of_window[place] >= threshold}
         assert len(above) == numbers[f"detections/{name}/num_windows"]
+        assert numbers[f"detections/{name}/num_events"] == sum(row["label"] == name for row in rows)
+        assert numbers[f"detections/{name}/events/low"] >= 0.9
         within = set()
         for row in rows:
             if row["label"] == name:

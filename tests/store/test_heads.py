@@ -9,16 +9,17 @@ from scipy import special
 from audioset_triplet.errors import UserError
 from audioset_triplet.store import heads
 from audioset_triplet.store.embedding_parts import StoreInfo
-from audioset_triplet.store.heads import Head, HeadInfo, ScoredRatings
+from audioset_triplet.store.heads import Head, HeadInfo, RatedEvents, ScoredRatings
 
 
 def make(classes=("dog", "cat"), size=4, hidden=3):
     random = np.random.default_rng(0)
     shapes = [(size, hidden), (hidden, len(classes))]
     layers = tuple((random.normal(size=shape).astype(np.float32), np.ones(shape[1], np.float32)) for shape in shapes)
-    info = HeadInfo("fc", tuple(classes), "model", "front-end", size, 1.0, 0.5, "0" * 16, {"cow": "none"}, "1")
+    info = HeadInfo("fc", tuple(classes), "model", "front-end", size, 1.0, 0.5, 0.0, "0" * 16, {"cow": "none"}, "1")
     ratings = ScoredRatings(np.array([0, 1]), np.array([0.5, np.nan]), np.array([True, False]), np.array([False, True]))
-    return Head(info, layers, ratings)
+    columns = np.array([1, 0]), np.array([0.5, 0.7]), np.array([0.9, 0.7]), np.array([True, False]), np.array([1, 0.5])
+    return Head(info, layers, ratings, RatedEvents(*columns))
 
 
 def test_a_head_comes_back(tmp_path):
@@ -27,8 +28,9 @@ def test_a_head_comes_back(tmp_path):
     for path in (tmp_path, tmp_path / "head.npz"):
         read = heads.read(str(path))
         assert read.info == head.info and read.id == head.id
-        for name, values in vars(head.ratings).items():
-            np.testing.assert_array_equal(getattr(read.ratings, name), values)
+        for ours, theirs in ((head.ratings, read.ratings), (head.events, read.events)):
+            for name, values in vars(ours).items():
+                np.testing.assert_array_equal(getattr(theirs, name), values)
     vectors = np.random.default_rng(1).normal(size=[5, 4]).astype(np.float32)
     (first, bias), (second, other) = head.layers
     expected = special.expit(np.maximum(vectors @ first + bias, 0) @ second + other)

@@ -19,7 +19,7 @@ from audioset_triplet.detection.pools import Pools
 from audioset_triplet.detection.rated_examples import Rated, WindowCache
 from audioset_triplet.detection.rated_head import NothingToLearn
 from audioset_triplet.evaluation import rated_precision
-from audioset_triplet.evaluation.rated_quality import ClassQuality
+from audioset_triplet.evaluation.rated_quality import ClassQuality, Counts, Threshold
 from audioset_triplet.labelling.events import Candidate, Question
 from audioset_triplet.labelling.server.session import BadRequest, Conflict, Session
 from audioset_triplet.store import embeddings, heads
@@ -30,6 +30,7 @@ SOURCES = (TOP, UNCERTAIN, RANDOM)
 _POOL_SIZE = 2000  # windows of a class and a source, beside those that were asked
 _APART_SECONDS = 5.0  # from a window that is offered to the next that was asked about, of one clip and class
 _MOST_OFFERED = 100
+_NUMBERS = ("num_present", "num_absent", "num_random", "num_windows", "num_events")
 _MOST_POINTS = 60  # of a curve on the page
 _IDLE, _TRAINING, _SCORING = "idle", "training", "scoring"
 
@@ -181,7 +182,7 @@ class Loop:
         with self._condition:
             self._error = error
 
-    def _measure(self, counts: Optional[List[np.ndarray]], rated: Rated) -> None:
+    def _measure(self, counts: Optional[List[Counts]], rated: Rated) -> None:
         """The quality of the classes of the head, then the others that have ratings."""
         measured = rated_head.measured(self._head, self._config.head, counts) if self._head else []
         known = {one.name for one in measured}
@@ -222,21 +223,27 @@ def _described(one: ClassQuality) -> Dict[str, Any]:
         "name": one.name,
         "problem": one.problem,
         "has_head": one.ratings is not None or one.average_precision is not None,
-        **{name: getattr(one, name) for name in ("num_present", "num_absent", "num_random", "num_windows")},
+        **{name: getattr(one, name) for name in _NUMBERS},
         "average_precision": one.average_precision,
-        "threshold": vars(one.threshold) if one.threshold else None,
+        "threshold": _threshold(one.threshold) if one.threshold else None,
         "charts": None,
     }
-    if one.ratings is not None and one.curve is not None:
+    if one.ratings is not None and one.event_curve is not None:
         scores, is_present = one.ratings.scores, one.ratings.is_present
-        chosen = np.unique(np.linspace(0, len(one.curve.thresholds) - 1, _MOST_POINTS).astype(int))
-        curve = (one.curve.thresholds, one.curve.precisions, one.curve.lows)
+        curve = one.event_curve
+        chosen = np.unique(np.linspace(0, len(curve.thresholds) - 1, _MOST_POINTS).astype(int))
+        points = np.stack([curve.thresholds, curve.precisions, curve.lows], axis=1)
         values["charts"] = {
             "present": rated_precision.histogram(scores[is_present]).tolist(),
             "absent": rated_precision.histogram(scores[~is_present]).tolist(),
-            "curve": np.round(np.stack(curve, axis=1)[chosen], 4).tolist(),
+            "curve": np.round(points[chosen], 4).tolist(),
         }
     return values
+
+
+def _threshold(one: Threshold) -> Dict[str, Any]:
+    kinds = {"events": one.events, "windows": one.windows}
+    return {"score": one.score, **{kind: known and known._asdict() for kind, known in kinds.items()}}
 
 
 @contextlib.contextmanager

@@ -227,7 +227,7 @@ def test_the_loop_in_a_browser(tmp_path):
         tab.wait(
             "document.querySelectorAll('.chart').length === 2 && !document.querySelector('[data-offer=top]').disabled"
         )
-        assert "7 present, 7 not" in tab.text() and "windows of the archive reach it" in tab.text()
+        assert "7 present, 7 not" in tab.text() and "weighed by the scores of the archive" in tab.text()
         phone = chromium.open(page.url, width=390, height=844, is_phone=True)
         phone.wait(SHOWN)
         phone.tap("header [data-action=head]")

@@ -45,9 +45,9 @@ export function histogram({ present, absent }, threshold) {
   return svg;
 }
 
-// Points of [threshold, precision, lower end].
+// Points of [threshold, precision, lower end] of events.
 export function precisionCurve(points, asked) {
-  const { svg, x } = frame("Precision against the threshold", 40, "threshold");
+  const { svg, x } = frame("Precision of events against the threshold", 40, "threshold");
   const y = (share) => BOTTOM - share * (BOTTOM - 8);
   for (const tick of [0, 0.5, 1]) {
     svg.append(made("line", { x1: x(0), x2: x(1), y1: y(tick), y2: y(tick) }));

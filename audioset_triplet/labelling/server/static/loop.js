@@ -158,13 +158,13 @@ function facts(one, state) {
   const texts = [];
   if (one.problem) texts.push(`${one.problem[0].toUpperCase()}${one.problem.slice(1)}.`);
   if (one.threshold) {
-    const { score, precision, low, high } = one.threshold;
-    const found = one.num_windows === null ? "" : `; ${one.num_windows.toLocaleString("en")} windows of the archive reach it`;
-    texts.push(`From a score of ${shown(score)} on, the precision is ${shown(precision)} (${shown(low)} to ${shown(high)})${found}.`);
+    const { score, events, windows } = one.threshold;
+    const found = one.num_events === null ? "" : `; the archive has ${number(one.num_events, "event")} of ${number(one.num_windows, "window")}`;
+    texts.push(`From a score of ${shown(score)} on, the precision of events is ${estimate(events)}, that of windows ${estimate(windows)}${found}.`);
   }
   if (one.charts) {
     const how = state.is_scored ? "weighed by the scores of the archive" : "of the ratings alone";
-    texts.push(`Precision ${how}; ${counted(one.num_random, "rating")} at random.`);
+    texts.push(`Precision ${how}; ${number(one.num_random, "rating")} at random.`);
   }
   return texts.map((text) => {
     const node = document.createElement("p");
