@@ -186,7 +186,7 @@ def test_an_empty_copy_has_a_page():
     text = text_of(page)
     for shown in (
         "None of 12,345 clips can be used",
-        "eval 12,345 12,345 0 0 0 0% 0.00",
+        "eval 12,345 12,345 0 0 0 0% 0 s",
         "dog 0 of 12,345",
         "No clip can be used, so there is nothing to quote.",
     ):

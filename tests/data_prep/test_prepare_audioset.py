@@ -59,7 +59,7 @@ def test_an_incomplete_copy(copy):
     paths = {flag: copy / name for flag, name in names.items()}
     result = processes.run(MODULE, *processes.flags(**paths, num_workers=1))
     assert result.returncode == 0, result.stderr
-    assert "3 clips, 30 s, 1 missing, 1 rejected (unreadable 1)" in result.stdout
+    assert "3 clips, 29 s, 1 missing, 1 rejected (unreadable 1)" in result.stdout
     assert "ddddddddddd_0: missing" in result.stderr and "eeeeeeeeeee.wav: unreadable" in result.stderr
     assert "1 row names no segment, such as line 5: '#NAME?' is not the id of a video" in result.stderr
     with open(copy / "out" / "rejects.csv", newline="") as file:
