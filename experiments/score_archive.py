@@ -6,8 +6,8 @@ r"""Detects the classes of a head in an archive: events with start, end and scor
 The head is that of experiments.train_head (--head), or is trained now on the ratings of --workdir. Every window of the
 store is scored; the scores stay in OUTPUT/scores, for experiments.ask and others. Windows at or above the threshold
 that follow each other (--max_gap_seconds) are one event, whose score is the largest of its windows. The threshold of a
-class is the lowest whose events reach --precision; a class that does not reach it is named and left out. The precision
-of windows is said beside it.
+class is the lowest at which its events, and their windows too, reach --precision; a class that does not reach it is
+named and left out.
 
 OUTPUT has detections.csv and detections.parquet, a label track for Audacity (audacity/) and a selection table for Raven
 (raven/) of each clip with an event, head.npz, results.json and report.html. The same command goes on after a stop, and

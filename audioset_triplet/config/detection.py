@@ -20,7 +20,10 @@ class RatedHeadConfig(Config):
     )
     rating_folds: int = option(5, "Folds of the cross-validation, which keeps recordings together.", at_least=2)
     precision: float = option(
-        0.9, "Precision asked of the events of a class: its threshold is the lowest that reaches it.", above=0, below=1
+        0.9,
+        "Precision asked of the events of a class, and of their windows: its threshold is the lowest that reaches it.",
+        above=0,
+        below=1,
     )
     confidence: float = option(
         0.8,

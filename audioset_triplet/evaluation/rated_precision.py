@@ -96,6 +96,17 @@ def event_curve(events: RatedEvents, confidence: float, counts: Optional[np.ndar
     return PrecisionCurve(*(values[::-1] for values in (edges, precisions, lows, highs, num_events)))
 
 
+def lower_of(events: PrecisionCurve, windows: PrecisionCurve) -> PrecisionCurve:
+    """The lower of two precisions at each threshold of the events.
+
+    At a low threshold a whole clip is one event, in which the class is present somewhere: its windows tell.
+    """
+    places = np.searchsorted(-windows.thresholds, -events.thresholds)
+    names = ("precisions", "lows", "highs")
+    both = (np.minimum(getattr(events, name), getattr(windows, name)[places]) for name in names)
+    return PrecisionCurve(events.thresholds, *both, num_ratings=events.num_ratings)
+
+
 def count_events(edges: np.ndarray, scores: np.ndarray, bases: np.ndarray) -> np.ndarray:
     """[k, k] int64: the peaks whose score is at least the edge of the row and below the next one, and that are a peak
     from the edge of the column on. The events at an edge are those of its row and above, and of its column and before.

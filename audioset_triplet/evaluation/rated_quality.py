@@ -61,7 +61,7 @@ class ClassQuality:
     ratings: Optional[ScoredRatings] = None  # those that have scores
     window_curve: Optional[PrecisionCurve] = None
     event_curve: Optional[PrecisionCurve] = None
-    threshold: Optional[Threshold] = None  # the lowest whose events reach the precision asked for; None: none does
+    threshold: Optional[Threshold] = None  # the lowest that reaches the precision asked for; None: none does
     problem: str = ""  # why it has no head, cannot be measured, or does not reach the precision
     num_windows: Optional[int] = None  # of the archive, at or above the threshold
     num_events: Optional[int] = None
@@ -112,7 +112,7 @@ def measure(
 
     Args:
         head: with its ratings.
-        precision: the precision that is asked for, of events.
+        precision: the precision that is asked for, of events and of windows.
         confidence: with which it is to be reached.
         counts: of the archive; None: not counted yet, and all ratings weigh the same.
     """
@@ -136,17 +136,19 @@ def _of_class(head: Head, column: int, precision: float, confidence: float, coun
         problem = f"cannot be measured: it needs ratings of two recordings that are {kind}"
         return dataclasses.replace(known, problem=problem)
     ranked = ranking.rank(scored.scores, scored.is_present)
+    events = head.events.of_class(column)
     weights = None if counts is None else rated_precision.archive_weights(scored.scores, counts.windows)
+    window_curve = rated_precision.precision_curve(scored.scores, scored.is_present, confidence, weights)
+    event_curve = rated_precision.event_curve(events, confidence, counts.events if counts else None)
     measured = dataclasses.replace(
         known,
         average_precision=ranked.average_precision(),
         auc=ranked.roc_auc(),
         ratings=scored,
-        window_curve=rated_precision.precision_curve(scored.scores, scored.is_present, confidence, weights),
+        window_curve=window_curve,
+        event_curve=event_curve,
     )
-    events = head.events.of_class(column)
-    curve = rated_precision.event_curve(events, confidence, counts.events if counts else None)
-    measured = dataclasses.replace(measured, event_curve=curve)
+    curve = rated_precision.lower_of(event_curve, window_curve)
     lowest = curve.lowest(precision)
     if lowest is None:
         best = int(curve.lows.argmax())

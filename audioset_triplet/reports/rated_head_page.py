@@ -15,7 +15,7 @@ _WIDTH, _HEIGHT = 420, 190  # of a chart, in pixels
 
 
 class Asked(NamedTuple):
-    """The precision of events that was asked for, or the threshold in its place."""
+    """The precision that was asked for, or the threshold in its place."""
 
     precision: float
     confidence: float

@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.metrics import precision_recall_curve
 
 from audioset_triplet.evaluation import rated_precision
+from audioset_triplet.store.heads import RatedEvents
 
 _items = st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(1, 5)), min_size=1, max_size=30)
 
@@ -42,6 +43,17 @@ def test_the_lowest_threshold_by_hand():
     assert lowest == [3, 2, 1, 1]
     sure = rated_precision.precision_curve(scores, is_present, 0.9)
     assert sure.lowest(0.75) is None and sure.lows[1] == pytest.approx(2 / (2 + stats.norm.ppf(0.9) ** 2))
+
+
+def test_windows_tell_where_a_whole_clip_is_one_event():
+    events = RatedEvents(*map(np.array, ([0, 0, 0], [0.2, 0.9, 0.9], [0.9, 0.9, 0.95], [True] * 3, [1.0] * 3)))
+    windows = rated_precision.precision_curve(np.array([0.9, 0.5, 0.2]), np.array([True, False, False]), 0.5)
+    curve = rated_precision.event_curve(events, 0.5)
+    assert curve.thresholds.tolist() == [0.9, 0.2] and curve.precisions.tolist() == [1, 1]
+    assert curve.num_ratings.tolist() == [2, 1]
+    lower = rated_precision.lower_of(curve, windows)
+    np.testing.assert_allclose(lower.precisions, [1, 1 / 3])
+    assert lower.lowest(0.9) == 0
 
 
 def test_ratings_stand_for_the_windows_of_their_scores():
