@@ -26,14 +26,14 @@ class Joining(NamedTuple):
     max_gap_seconds: float  # from the end of a window to the start of the next of the same event
 
     @property
-    def reach_seconds(self) -> float:
+    def step_seconds(self) -> float:
         """From the start of a window to that of the next of the same event, at most."""
         return self.window_seconds + self.max_gap_seconds + TOLERANCE_SECONDS
 
     @property
     def steps(self) -> int:
         """The same in windows."""
-        return max(1, int(self.reach_seconds / self.hop_seconds))
+        return max(1, int(self.step_seconds / self.hop_seconds))
 
 
 def joining_of(info: HeadInfo) -> Joining:
@@ -96,7 +96,7 @@ def spans(
 
 def _begins(start_seconds: np.ndarray, joining: Joining) -> np.ndarray:
     """[R] bool: the first window, and those that are too far from the one before to join it at any threshold."""
-    return np.append(True, np.diff(start_seconds.astype(np.float64)) > joining.reach_seconds)
+    return np.append(True, np.diff(start_seconds.astype(np.float64)) > joining.step_seconds)
 
 
 def _bases(scores: np.ndarray, begins: np.ndarray, steps: int) -> np.ndarray:
