@@ -38,11 +38,11 @@ def _of_class(examples: Examples, out_of_fold: OutOfFold, column: int, joining: 
     thresholds = distinct[chosen]
     pieces: List[np.ndarray] = [np.zeros([6, 0])]  # threshold, clip, first and last window, score, row of each rating
     for row in rows.tolist():
-        clip = int(examples.clip_of[examples.rated[row]])
-        starts, scores = examples.clips[clip].start_seconds, out_of_fold.of_clips[clip, column]
+        number = int(examples.clip_of[examples.rated[row]])
+        starts, of_clip = examples.clips[number].start_seconds, out_of_fold.of_clips[number, column]
         count = int(np.searchsorted(thresholds, out_of_fold.scores[row], side="right"))
-        spans = peaks.spans(starts, scores, int(out_of_fold.windows[row]), thresholds[:count], joining)
-        pieces.append(np.stack([np.arange(count), np.full(count, clip), *spans, np.full(count, row)]))
+        spans = peaks.spans(starts, of_clip, int(out_of_fold.windows[row]), thresholds[:count], joining)
+        pieces.append(np.stack([np.arange(count), np.full(count, number), *spans, np.full(count, row)]))
     *places, scores, of_rows = np.concatenate(pieces, axis=1)
     threshold, clip, first, last, of_rows = (values.astype(np.int64) for values in (*places, of_rows))
     sizes = len(thresholds), len(examples.clips), first.max(initial=0) + 1

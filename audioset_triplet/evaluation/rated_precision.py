@@ -102,9 +102,13 @@ def lower_of(events: PrecisionCurve, windows: PrecisionCurve) -> PrecisionCurve:
     At a low threshold a whole clip is one event, in which the class is present somewhere: its windows tell.
     """
     places = np.searchsorted(-windows.thresholds, -events.thresholds)
-    names = ("precisions", "lows", "highs")
-    both = (np.minimum(getattr(events, name), getattr(windows, name)[places]) for name in names)
-    return PrecisionCurve(events.thresholds, *both, num_ratings=events.num_ratings)
+    return PrecisionCurve(
+        events.thresholds,
+        np.minimum(events.precisions, windows.precisions[places]),
+        np.minimum(events.lows, windows.lows[places]),
+        np.minimum(events.highs, windows.highs[places]),
+        events.num_ratings,
+    )
 
 
 def count_events(edges: np.ndarray, scores: np.ndarray, bases: np.ndarray) -> np.ndarray:
