@@ -77,7 +77,12 @@ class EmbeddingConfig(Config):
         ("parquet", "tfrecord"),
     )
     folds: Tuple[int, ...] = option((), "Only clips of these folds (of TFRecords), e.g. 1,2. Empty: all.")
-    batch_size: int = option(64, "Windows per call of the model.", at_least=1)
+    batch_size: int = option(
+        0,
+        "Windows per call of the model. 0: 64, or as many as have a million samples where these are fewer: 4 of "
+        "three_band.",
+        at_least=0,
+    )
     uses_gpu: bool = True  # each worker process claims a GPU where there are some; else it uses what it finds
 
     def check_rules(self) -> None:

@@ -1,17 +1,14 @@
 """What a network gives for a clip: the mean of its outputs for the clip's windows, weighted by their loudness."""
 
-import math
 from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from audioset_triplet.frontend import call_sizes
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.records import reading
 from audioset_triplet.sampling import window_draws, windows
-
-_WINDOWS_PER_CALL = 128
-_VALUES_PER_CALL = 1 << 22  # of features, at most: large windows need as much memory as many small ones
 
 Predict = Callable[[tf.Tensor], tf.Tensor]  # features of windows [B, ...] -> [B, D]
 
@@ -36,7 +33,7 @@ def of_files(
     sums: Dict[bytes, np.ndarray] = {}
     weights_of: Dict[bytes, float] = {}
     stored = reading.read_clips(list(paths), folds, deterministic=True, num_channels=front_end.num_channels)
-    batch_size = max(1, min(_WINDOWS_PER_CALL, _VALUES_PER_CALL // math.prod(front_end.feature_shape)))
+    batch_size = call_sizes.windows_per_call(front_end)
     with reading.named_errors(list(paths)), window_draws.naming_unusable_clips():
         for clip_ids, features, weights in windows.successive_windows(stored, front_end, batch_size):
             outputs = predict(features).numpy().astype(np.float64)

@@ -14,9 +14,9 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedder, loaded_model
 from audioset_triplet.export.audio_clips import AudioClip
 from audioset_triplet.export.loaded_model import WindowModel
+from audioset_triplet.frontend import call_sizes
 from audioset_triplet.store.embedding_parts import StoreInfo
 
-_BATCH_SIZE = 64
 _TOLERANCE_SECONDS = 1e-3  # starts of windows in stores are float32
 
 
@@ -41,7 +41,7 @@ def of_clip(audio: AudioClip, model: WindowModel) -> ClipWindows:
 
 def _batches(audio: AudioClip, model: WindowModel) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
     windows = embedder.cut_windows(audio.read(), model)
-    while batch := list(itertools.islice(windows, _BATCH_SIZE)):
+    while batch := list(itertools.islice(windows, call_sizes.windows_per_call(model))):
         starts = np.array([window.start_seconds for window in batch], np.float32)
         yield (starts, *model.window_vectors([window.samples for window in batch]))
 

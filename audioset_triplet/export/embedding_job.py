@@ -28,6 +28,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedding_shard
 from audioset_triplet.export.audio_clips import AudioInput, AudioItem
 from audioset_triplet.export.embedding_shard import Outcome, Shard, ShardReport, Work
+from audioset_triplet.frontend import call_sizes
 from audioset_triplet.jobs import gpus, storage
 from audioset_triplet.jobs import runner as runners
 from audioset_triplet.jobs.folder import Folder
@@ -153,7 +154,8 @@ def embed(
             folder.write_json(FEATURES_INFO, model.info.to_json())
         for shard in plan.todo:
             _prepare_report(folder, shard)
-        work = Work(config.model, model.info, model.hop_seconds, config.folds, config.batch_size)
+        batch_size = config.batch_size or call_sizes.windows_per_call(model)
+        work = Work(config.model, model.info, model.hop_seconds, config.folds, batch_size)
         do_shard = functools.partial(embedding_shard.write_shard, work=work)
         size = sum(item.size for shard in plan.todo for item in shard.items if item.key not in plan.before)
         most_workers = 1 + size // _BYTES_PER_WORKER

@@ -9,6 +9,7 @@ Without a path the model is the features of the log-mel front end, at unit lengt
 Shapes: S sounds, L samples of each, T timestamps, D embedding size.
 """
 
+import itertools
 from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -19,13 +20,12 @@ from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import embedder, loaded_model
 from audioset_triplet.export.loaded_model import WindowModel
-from audioset_triplet.frontend import loudness, registry
+from audioset_triplet.frontend import call_sizes, loudness, registry
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_info import PartInfo
 
 _HOP_MS = 50.0  # of timestamps, as the benchmark suggests
-_BATCH_SIZE = 64  # windows per call of the model
 
 
 class Model(tf.Module):
@@ -39,14 +39,10 @@ class Model(tf.Module):
 
     def vectors(self, windows: Iterable[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """Windows, one after the other -> their embeddings [R, D] and loudness weights [R]."""
+        successive, size = iter(windows), call_sizes.windows_per_call(self.window_model)
         parts: List[Tuple[np.ndarray, np.ndarray]] = []
-        batch: List[np.ndarray] = []
-        for window in windows:
-            batch.append(window)
-            if len(batch) == _BATCH_SIZE:
-                parts.append(self.window_model.window_vectors(batch))
-                batch = []
-        parts.append(self.window_model.window_vectors(batch))
+        while batch := list(itertools.islice(successive, size)):
+            parts.append(self.window_model.window_vectors(batch))
         vectors, weights = zip(*parts)
         return np.concatenate(vectors), np.concatenate(weights)
 

@@ -38,8 +38,6 @@ from audioset_triplet.studies.audioset2017.evaluation_sets import EvaluationSet
 from audioset_triplet.studies.audioset2017.rows import Recipes
 from audioset_triplet.training import classifier
 
-WINDOWS_PER_CALL = 64
-
 
 def folder_of(output: str, row: str, seed: int) -> str:
     """The folder of the classifier of a row."""
@@ -175,13 +173,8 @@ def _store(what: str, model: str, data: DataConfig, output: str) -> None:
     done = f"{output}.json"
     if os.path.exists(done):
         return
-    config = EmbeddingConfig(
-        what=what,
-        model=EmbeddingModelConfig(model=model),
-        folds=tuple(data.folds),
-        batch_size=WINDOWS_PER_CALL,
-        uses_gpu=False,
-    )
+    model_config = EmbeddingModelConfig(model=model)
+    config = EmbeddingConfig(what=what, model=model_config, folds=tuple(data.folds), uses_gpu=False)
     summary = embedding_job.embed(data.data, output, config, RunnerConfig(num_workers=1))
     for reject in summary.rejects:
         raise UserError(reject.message)

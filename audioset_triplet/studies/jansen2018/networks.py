@@ -29,8 +29,6 @@ from audioset_triplet.store import stored_clips
 from audioset_triplet.store.stored_clips import StoredClips
 from audioset_triplet.training import triplet
 
-WINDOWS_PER_CALL = 64
-
 
 @dataclasses.dataclass(frozen=True)
 class Embeddings:
@@ -94,7 +92,7 @@ def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletC
 def _embed(model: str, data: DataConfig, folder: str) -> StoredClips:
     """Embeds the clips that the folder does not have yet, in this process; returns all that it has."""
     model_config = EmbeddingModelConfig(model=model)
-    config = EmbeddingConfig(model=model_config, folds=tuple(data.folds), batch_size=WINDOWS_PER_CALL, uses_gpu=False)
+    config = EmbeddingConfig(model=model_config, folds=tuple(data.folds), uses_gpu=False)
     summary = embedding_job.embed(data.data, folder, config, RunnerConfig(num_workers=1))
     for reject in summary.rejects:
         raise UserError(reject.message)
