@@ -14,10 +14,10 @@ from audioset_triplet import files, tables
 from audioset_triplet.config.export import HeadLearningConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export.device_runtime import Encoder, Head
+from audioset_triplet.frontend import silence
 from audioset_triplet.media import audio_files, folder_walk
 
 WEIGHTS, SCORES = "head.npz", "scores.csv"
-_SILENCE = 1e-6  # mean square of a silent window at most, as of `frontend.loudness`, which needs TensorFlow
 
 Progress = Callable[[str], object]
 
@@ -53,15 +53,15 @@ def learn(model: str, examples: str, output: str, config: HeadLearningConfig, pr
             f"{examples}: has {len(classes)} folders of examples, and the head of {model} has {head.num_classes} "
             "classes: give each class a folder, and the head enough of them (--head_classes of export_model)."
         )
-    embeddings, targets, num_clips = [], [], {}
-    for place, name in enumerate(classes):
+    embeddings, indices, num_clips = [], [], {}
+    for index, name in enumerate(classes):
         clips = _embeddings(encoder, os.path.join(examples, name), progress)
         num_clips[name] = len(clips)
         embeddings += [vectors for _, vectors in clips]
-        targets += [np.full(len(vectors), place) for _, vectors in clips]
+        indices += [np.full(len(vectors), index) for _, vectors in clips]
     inputs = np.concatenate(embeddings)
-    wanted = np.eye(head.num_classes, dtype=np.float32)[np.concatenate(targets)]
-    losses = [head.train(inputs, wanted, config.learning_rate) for _ in range(config.steps)]
+    targets = np.eye(head.num_classes, dtype=np.float32)[np.concatenate(indices)]
+    losses = [head.train(inputs, targets, config.learning_rate) for _ in range(config.steps)]
     os.makedirs(output, exist_ok=True)
     with files.atomic_path(os.path.join(output, WEIGHTS)) as path, open(path, "wb") as file:
         np.savez(file, **head.get_weights(), classes=np.array(classes), model_id=np.array(encoder.model_id))
@@ -111,12 +111,13 @@ def recognize(model: str, source: str, output: str, progress: Progress = str) ->
 def _embeddings(encoder: Encoder, folder: str, progress: Progress) -> List[Tuple[str, np.ndarray]]:
     """By audio file of a folder: the embeddings of its windows that are not silent, or of all where all are."""
     clips = []
-    for found in folder_walk.find(folder).files:
-        progress(found.path)
-        waveform = audio_files.load(found.path, sample_rate_hz=encoder.sample_rate_hz)
-        vectors, squares = encoder.embed(waveform), encoder.mean_squares(waveform)
-        is_active = squares > _SILENCE
-        clips.append((os.path.relpath(found.path, folder), vectors[is_active] if is_active.any() else vectors))
+    audio_format = {"sample_rate_hz": encoder.sample_rate_hz, "num_channels": encoder.num_channels}
+    for file in folder_walk.find(folder).files:
+        progress(file.path)
+        waveform = audio_files.load(file.path, **audio_format)
+        vectors = encoder.embed(waveform)
+        is_active = encoder.mean_squares(waveform) > silence.MOST_MEAN_SQUARE
+        clips.append((os.path.relpath(file.path, folder), vectors[is_active] if is_active.any() else vectors))
     if not clips:
         raise UserError(f"{folder}: no audio file in this folder.")
     return clips

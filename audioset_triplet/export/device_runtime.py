@@ -6,7 +6,7 @@
         loss = head.train(embeddings, targets, 1.0)             # targets: float32 [W, C], 0 or 1
     head.infer(embeddings)                                      # float32 [W, C], from 0 to 1
 
-Shapes: L samples, W windows, N embeddings, D embedding size, C classes.
+Shapes: L samples, A audio channels, W windows, N embeddings, D embedding size, C classes.
 """
 
 import os
@@ -22,7 +22,7 @@ class Encoder:
     """The model.tflite of a folder.
 
     Raises:
-        UserError: there is none, or it is damaged, gives no embedding, or takes several channels.
+        UserError: there is none, or it is damaged or gives no embedding.
     """
 
     def __init__(self, folder: str, num_threads: int = 1) -> None:
@@ -31,17 +31,18 @@ class Encoder:
         record = device_record.of_archive(path, content)
         if "embedding_size" not in record:
             raise UserError(f"{path} is a classifier without an embedding.")
-        if record.get("num_channels") != 1:
-            raise UserError(f"{path} takes several channels, and this takes one.")
         self.model_id, self.embedding_size = str(record["model_id"]), int(record["embedding_size"])
-        self.sample_rate_hz = int(record["sample_rate_hz"])
+        self.sample_rate_hz, self.num_channels = int(record["sample_rate_hz"]), int(record["num_channels"])
         self.window_samples, self.hop_samples = int(record["window_samples"]), int(record["hop_samples"])
         self._content = content  # which the interpreter does not copy
         self._interpreter = _open(path, content, num_threads)
         self._run = self._interpreter.get_signature_runner("serving_default")
 
     def embed(self, waveform: np.ndarray) -> np.ndarray:
-        """A waveform [L] in [-1, 1] -> the embeddings of its whole windows [W, D]; a shorter one is padded."""
+        """A waveform [L], of several channels [L, A], in [-1, 1] -> the embeddings of its whole windows [W, D].
+
+        One shorter than a window is padded with silence.
+        """
         return np.concatenate([self._run(waveform=window[np.newaxis])["embedding"] for window in self._cut(waveform)])
 
     def mean_squares(self, waveform: np.ndarray) -> np.ndarray:
@@ -49,7 +50,9 @@ class Encoder:
         return np.array([np.square(window).mean() for window in self._cut(waveform)])
 
     def _cut(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
-        waveform = np.pad(np.asarray(waveform, np.float32), (0, max(0, self.window_samples - len(waveform))))
+        waveform = np.asarray(waveform, np.float32)
+        missing = max(0, self.window_samples - len(waveform))
+        waveform = np.pad(waveform, [(0, missing)] + [(0, 0)] * (waveform.ndim - 1))
         for start in range(0, len(waveform) - self.window_samples + 1, self.hop_samples):
             yield waveform[start : start + self.window_samples]
 

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-# Mean square of a silent window at most, relative to full scale: -60 dB. On ESC-50 98% of the windows fall on the same
-# side of it as of a mean log-mel of -4.2, near the floor of the front end.
-_SILENCE = 1e-6
+from audioset_triplet.frontend import silence
+
 # Below it (-100 dB, which 16 bits cannot hold) all windows weigh the same, also those of a clip of zeros.
 _FLOOR = 1e-10
 _BLOCKS_PER_SECOND = 100
@@ -63,7 +62,7 @@ def mean_squares(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> 
 
 def is_active(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
     """Whether windows are not silent: a root mean square above -60 dB of full scale; as `mean_squares`, bool."""
-    return mean_squares(waveform, starts, front_end) > _SILENCE
+    return mean_squares(waveform, starts, front_end) > silence.MOST_MEAN_SQUARE
 
 
 def weights(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
