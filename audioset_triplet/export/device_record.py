@@ -40,6 +40,16 @@ def add_to_tflite(content: bytes, record: Mapping[str, Any]) -> bytes:
     return whole.getvalue()
 
 
+def add_to_onnx(content: bytes, record: Mapping[str, Any]) -> bytes:
+    """An ONNX model with its record among the metadata."""
+    import onnx  # of the extra, which the conversion has had
+
+    model = onnx.load_from_string(content)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = model_folder.RECORD, json.dumps(record)
+    return bytes(model.SerializeToString())
+
+
 def of_tflite(path: str) -> Optional[Dict[str, Any]]:
     """The record of a TFLite file; None: it is not of this project.
 

@@ -1,14 +1,15 @@
 """Does an exported model compute what the live network computes? One check for all formats.
 
-Shapes: R windows, L samples, T frames by F bands, D size of a vector.
+Shapes: R windows, L samples, A audio channels, D size of a vector.
 """
 
 import dataclasses
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from audioset_triplet.frontend import call_sizes
 from audioset_triplet.frontend.front_end import FrontEnd
 
 TOLERANCE = 1e-5  # of a value, where all weights are float32
@@ -33,7 +34,7 @@ def named(outputs: Any) -> Dict[str, Any]:
 
 
 def network_vectors(network: tf.keras.Model, features: tf.Tensor) -> Dict[str, np.ndarray]:
-    """Features [R, T, F] -> the vectors [R, D] of each output of the live network."""
+    """Features [R, *feature_shape] -> the vectors [R, D] of each output of the live network."""
     return {name: value.numpy() for name, value in named(network(features, training=False)).items()}
 
 
@@ -55,15 +56,18 @@ def of_windows(
     Args:
         network: the live network.
         front_end: makes its features.
-        run: the model: a window [1, L] -> the vectors [1, D] by output.
-        windows: float32 [R, L].
+        run: the model: a window [1, L] or [1, L, A] -> the vectors [1, D] by output.
+        windows: float32 [R, L] or [R, L, A].
     """
-    expected = network_vectors(network, front_end.windows(tf.constant(windows))[:, 0])
-    given = [run(window[np.newaxis]) for window in windows]
-    return {
-        name: agreement(vectors, np.concatenate([result[name] for result in given]))
-        for name, vectors in expected.items()
-    }
+    size = call_sizes.windows_per_call(front_end)
+    batches = [tf.constant(windows[start : start + size]) for start in range(0, len(windows), size)]
+    expected = _joined([network_vectors(network, front_end.features(batch)) for batch in batches])
+    given = _joined([run(window[np.newaxis]) for window in windows])
+    return {name: agreement(vectors, given[name]) for name, vectors in expected.items()}
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> Dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def require_equal(name: str, measured: Agreement) -> None:
@@ -73,7 +77,7 @@ def require_equal(name: str, measured: Agreement) -> None:
 
 
 def noise_windows(front_end: FrontEnd) -> np.ndarray:
-    """Windows [4, L] to compare on where there is no audio: noise at three levels, and silence."""
+    """Windows [4, L] or [4, L, A] to compare on where there is no audio: noise at three levels, and silence."""
     channels = [front_end.num_channels] if front_end.num_channels > 1 else []
     noise = np.random.default_rng(0).normal(0, 1, [4, front_end.window_samples, *channels])
     return np.stack([level * window for level, window in zip((0.3, 0.1, 0.003, 0.0), noise)]).astype(np.float32)

@@ -131,7 +131,8 @@ def _features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:
     if len(x.shape) == 5:
         inputs = tf.keras.Input(x.shape[2:], name="audio_channel")
         of_channel = tf.keras.Model(inputs, _features(inputs, config), name="of_channel")
-        return layers.Add(name="sum_of_channels", dtype="float32")([of_channel(x[:, a]) for a in range(x.shape[1])])
+        channels = [tf.gather(x, a, axis=1) for a in range(x.shape[1])]  # TFLite has no x[:, a] of five axes
+        return layers.Add(name="sum_of_channels", dtype="float32")([of_channel(channel) for channel in channels])
     architecture = registry.by_name(config.architecture)
     shape = tuple(x.shape[1:]) if len(x.shape) > 3 else (*x.shape[1:], 1)
     fits = len(shape) == 3 and all(side in (None, given) for side, given in zip(architecture.input_shape, shape))
