@@ -1,10 +1,12 @@
 import pytest
+import tensorflow as tf
 
 from audioset_triplet.config import options
 from audioset_triplet.config.classifier import LabelConfig
 from audioset_triplet.config.coincidence import WeakLabelConfig
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.presets import CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, PRESETS
+from audioset_triplet.training import optimizers
 
 ALL = {**PRESETS, **CLASSIFIER_PRESETS, **COINCIDENCE_PRESETS}
 
@@ -45,6 +47,17 @@ def test_the_published_setting_has_the_published_values():
         1,
         128,
     )
+
+
+def test_the_published_classifier_has_the_published_rates():
+    """ESResNet: 2.5e-4 from epoch 15 on, then a factor of 0.985 in each; an epoch is 1,600 clips in batches of 16."""
+    training = CLASSIFIER_PRESETS["guzhov2020"]().training
+    rate = optimizers.LearningRate(training)
+    steps_per_epoch = 1600 // training.batch_size
+    assert training.steps == 300 * steps_per_epoch
+    for epoch in (15, 16, 100, 299):
+        given = float(rate(tf.constant(epoch * steps_per_epoch, tf.int64)))
+        assert given == pytest.approx(2.5e-4 * 0.985 ** (epoch - 15), rel=1e-4)
 
 
 def test_the_published_curriculum_has_the_published_values():

@@ -24,8 +24,8 @@ class TrainingConfig(Config):
     schedule: str = option(
         "constant",
         "Learning rate after the warm-up. cosine: falls to 0 at the end of the run. step: a tenth of what it was after "
-        "each of --drops.",
-        ("constant", "cosine", "step"),
+        "each of --drops. exponential: by the same factor in every step, to --final_share at the end of the run.",
+        ("constant", "cosine", "step", "exponential"),
     )
     drops: Tuple[float, ...] = option(
         (0.5, 0.75),
@@ -33,6 +33,13 @@ class TrainingConfig(Config):
         "0.6,0.8.",
         above=0,
         below=1,
+    )
+    final_share: float = option(
+        0.01,
+        "Share of the peak to which --schedule=exponential falls. With a factor per epoch, as published ones are: "
+        "factor^epochs.",
+        above=0,
+        at_most=1,
     )
     warmup_steps: int = option(0, "Steps in which the learning rate rises to its peak.", at_least=0)
     momentum: float = option(0.9, "Momentum of sgd.", at_least=0, below=1)

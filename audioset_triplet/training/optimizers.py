@@ -18,7 +18,8 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
 
     constant: the peak. cosine: along half a cosine to 0 at the end of the run (Loshchilov & Hutter 2017, equation 5,
     without restarts). step: a tenth of what it was from each share of the steps after the warm-up in `drops` on; by
-    default from a half and from three quarters (He et al. 2015, section 4.2).
+    default from a half and from three quarters (He et al. 2015, section 4.2). exponential: by the same factor in every
+    step, to `final_share` of the peak at the end of the run.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -36,6 +37,8 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
         elif config.schedule == "step":
             num_drops = tf.reduce_sum(tf.cast(progress >= tf.constant(config.drops, tf.float32), tf.float32))
             shape = 0.1**num_drops
+        elif config.schedule == "exponential":
+            shape = config.final_share**progress
         else:
             shape = tf.ones_like(progress)
         return config.learning_rate * warm_up * shape

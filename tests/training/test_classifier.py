@@ -21,13 +21,13 @@ def build_linear(num_classes=3):
     return tf.keras.Model(inputs_, logits, name="linear")
 
 
-def batch_of(num_windows=8, num_classes=3, loss="softmax", seed=0):
+def batch_of(num_windows=8, num_classes=3, loss="softmax", seed=0, shape=(96, 64)):
     random = np.random.default_rng(seed)
     targets = np.eye(num_classes)[random.integers(0, num_classes, num_windows)]
     if loss == "sigmoid":
         targets = np.maximum(targets, random.integers(0, 2, targets.shape))
     return LabelledBatch(
-        windows=tf.constant(random.normal(size=[num_windows, 96, 64]), tf.float32),
+        windows=tf.constant(random.normal(size=[num_windows, *shape]), tf.float32),
         targets=tf.constant(targets, tf.float32),
         example_id=tf.zeros([num_windows], tf.int64),
     )
@@ -113,9 +113,10 @@ def test_a_separable_problem_is_learned():
 @pytest.mark.parametrize("name", sorted(CLASSIFIER_PRESETS))
 def test_every_preset_builds_and_takes_a_step(name):
     config = CLASSIFIER_PRESETS[name]()
-    network = networks.build_classifier(config.network, (96, 64), 3)
+    shape = (96, *networks.feature_shape(config.network)[1:])  # a second: a part of the window of three_band
+    network = networks.build_classifier(config.network, shape, 3)
     before = network.get_layer("logits").kernel.numpy()
     model = ClassifierModel(network, "softmax")
     model.compile(optimizers.build(config.training), run_eagerly=True)
-    assert np.isfinite(float(model.train_step(batch_of(2))["loss"]))
+    assert np.isfinite(float(model.train_step(batch_of(2, shape=shape))["loss"]))
     assert (network.get_layer("logits").kernel.numpy() != before).any()

@@ -26,6 +26,8 @@ def test_rates_by_hand():
     assert rates(5, schedule="step", warmup_steps=1) == pytest.approx([1, 2, 2, 0.2, 0.02])
     assert rates(5, schedule="step", drops=(0.6, 0.8)) == pytest.approx([2, 2, 2, 0.2, 0.02])
     assert rates(4, schedule="cosine") == pytest.approx([2, 1 + np.sqrt(0.5), 1, 1 - np.sqrt(0.5)])
+    of_exponential = rates(5, schedule="exponential", final_share=1 / 16, warmup_steps=1)
+    assert of_exponential == pytest.approx([1, 2, 1, 0.5, 0.25])
 
 
 def test_cosine_is_that_of_keras():
