@@ -172,11 +172,11 @@ def _shape(item: Dict[str, Any]) -> List[Optional[int]]:
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
     """Drops what the interpreter writes to the terminal by itself, such as which delegate it made."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(terminal, 2)
+        os.close(terminal)
         os.close(nowhere)

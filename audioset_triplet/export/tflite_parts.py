@@ -79,7 +79,7 @@ def join(parts: Sequence[bytes], outputs: Sequence[str]) -> bytes:
     for part in others:
         versions.append(_oldest_runtime(part))
         produced.update(_append(whole, part, produced))
-    _keep_oldest_runtime(whole, max(versions, key=_version_numbers))
+    _set_oldest_runtime(whole, max(versions, key=_version_numbers))
     signature.outputs = [_tensor_map(name, produced[name]) for name in outputs]
     graph.outputs = [produced[name] for name in outputs]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(whole))
@@ -121,7 +121,7 @@ def _oldest_runtime(model: Any) -> Optional[str]:
     return None
 
 
-def _keep_oldest_runtime(model: Any, version: Optional[str]) -> None:
+def _set_oldest_runtime(model: Any, version: Optional[str]) -> None:
     """Sets what a model says of runtimes, and drops what it says of its conversion, which was that of one part."""
     model.metadata = [item for item in model.metadata or () if _text(item.name) == _OLDEST_RUNTIME]
     for item in model.metadata:

@@ -110,7 +110,13 @@ def test_a_separable_problem_is_learned():
     assert logs[-1]["loss"] < 0.2 * logs[0]["loss"]
 
 
-@pytest.mark.parametrize("name", sorted(CLASSIFIER_PRESETS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "guzhov2020" else name
+        for name in sorted(CLASSIFIER_PRESETS)
+    ],
+)
 def test_every_preset_builds_and_takes_a_step(name):
     config = CLASSIFIER_PRESETS[name]()
     shape = (96, *networks.feature_shape(config.network)[1:])  # a second: a part of the window of three_band
