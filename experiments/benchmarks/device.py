@@ -115,7 +115,8 @@ def _function(path: str, num_threads: int) -> Callable[[Any], Any]:
     file = model_folder.device_file(path)
     opened = device_model.open_file(file, num_threads) if os.path.isfile(file) else None
     if opened:
-        return lambda window: opened[0].run(window)["embedding"]
+        function = opened[0]
+        return lambda window: function.run(window)["embedding"]
     loaded = saved_model_function.load(path)
     serve = loaded.signatures["serving_default"]
 
