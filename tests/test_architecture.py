@@ -157,7 +157,8 @@ def constants_of_a_front_end(module: str, source: str) -> List[str]:
 
     Programs, and defaults of configs, may hold such numbers.
     """
-    public_modules = ("front_end", "registry", "loudness")  # a FrontEnd, where to get it, and what takes one
+    # A FrontEnd, where to get it, what takes one, and what is the same for all.
+    public_modules = ("front_end", "registry", "call_sizes", "loudness", "silence")
     shared = [f"{FRONT_END}.{name}" for name in public_modules]
     found = [
         f"imports {name}, which only the registry does"
