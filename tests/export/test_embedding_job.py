@@ -16,7 +16,7 @@ import soundfile
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import audio_clips, embedding_job, loaded_model, saved_model
-from audioset_triplet.frontend import call_sizes, registry
+from audioset_triplet.frontend import registry
 from audioset_triplet.store import features
 from audioset_triplet.store.embeddings import EmbeddingWriter
 from audioset_triplet.store.stored_clips import read_clips
@@ -63,18 +63,6 @@ def test_one_process_or_two_write_the_same_bytes(model, tmp_path):
     assert sorted(read_clips(str(tmp_path / "two")).clip_ids) == sorted(
         f"even/{number:03d}.wav" if number % 2 == 0 else f"{number:03d}.wav" for number in range(40)
     )
-
-
-def test_a_call_takes_as_many_windows_as_suit_their_length(model, tmp_path, monkeypatch):
-    window_vectors, sizes = loaded_model.ExportedModel.window_vectors, []
-
-    def counted(self, windows):
-        sizes.append(len(windows))
-        return window_vectors(self, windows)
-
-    monkeypatch.setattr(loaded_model.ExportedModel, "window_vectors", counted)
-    embed(model, write(tmp_path / "in", 0), tmp_path / "out", batch_size=0)
-    assert sizes == [call_sizes.windows_per_call(registry.FRONT_ENDS["log_mel"])]
 
 
 @pytest.mark.usefixtures("small_shards")

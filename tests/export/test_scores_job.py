@@ -8,7 +8,7 @@ import tensorflow as tf
 from audioset_triplet.config.embedding import EmbeddingConfig, EmbeddingModelConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.export import loaded_model, saved_model
-from audioset_triplet.frontend import registry
+from audioset_triplet.frontend import call_sizes, registry
 from audioset_triplet.store import window_scores
 from tests import foreign_models, processes, tiny_records
 from tests.export.archives import embed, rows, write
@@ -34,11 +34,19 @@ def parts(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("scores-*"))}
 
 
-def test_rows_are_what_the_model_gives(models, tmp_path):
+def test_rows_are_what_the_model_gives(models, tmp_path, monkeypatch):
+    window_vectors, sizes = loaded_model.ExportedModel.window_vectors, []
+
+    def counted(self, windows):
+        sizes.append(len(windows))
+        return window_vectors(self, windows)
+
+    monkeypatch.setattr(loaded_model.ExportedModel, "window_vectors", counted)
     write(tmp_path / "in", *range(4), seconds=2.2)
     model, out = str(models / "both"), tmp_path / "out"
-    summary = embed(model, tmp_path / "in", out, what="scores")
+    summary = embed(model, tmp_path / "in", out, what="scores", batch_size=0)
     assert (summary.num_clips, summary.num_windows) == (4, 8)
+    assert sizes == [call_sizes.windows_per_call(LOG_MEL)]  # filled up with silence
     info = window_scores.read_info(str(out))
     assert info == loaded_model.load(EmbeddingModelConfig(model=model), "scores").info and info.names == CLASS_NAMES
     assert (info.window_seconds, info.hop_seconds) == (0.975, 0.96)
