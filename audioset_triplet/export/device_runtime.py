@@ -61,7 +61,7 @@ class Head:
     """The head.tflite of a folder, which learns: its four signatures (`trainable_head`).
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is none, or it is damaged or another model.
     """
 
     def __init__(self, folder: str) -> None:
@@ -69,7 +69,10 @@ class Head:
         self._content = _read(path, "experiments.export_model --format=tflite --head_classes=N")
         self._interpreter = _open(path, self._content, 1)
         names = ("train", "infer", "get_weights", "set_weights")
-        self._signatures = {name: self._interpreter.get_signature_runner(name) for name in names}
+        try:
+            self._signatures = {name: self._interpreter.get_signature_runner(name) for name in names}
+        except ValueError as error:
+            raise UserError(f"{path} does not learn ({error}): export it again with --head_classes=N.") from error
         self.num_classes = int(self.get_weights()["bias"].shape[0])
 
     def train(self, embeddings: np.ndarray, targets: np.ndarray, learning_rate: float) -> float:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -146,5 +147,8 @@ def test_what_cannot_be_learned_is_one_clear_line(model, clips, tmp_path):
     (tmp_path / "head.npz").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(UserError, match="head.npz: damaged"):
         device_learning.recognize(model, str(clips / "new"), str(tmp_path))
+    shutil.copy(f"{model}/model.tflite", tmp_path / "head.tflite")
+    with pytest.raises(UserError, match="head.tflite does not learn"):
+        Head(str(tmp_path))
     with pytest.raises(UserError, match="model.tflite: there is none; experiments.export_model --format=tflite"):
         learn(clips / "examples", str(tmp_path))
