@@ -8,6 +8,7 @@ from audioset_triplet.config.clustering import ClusteringConfig
 from audioset_triplet.config.coincidence import CoincidenceConfig, CoincidenceTermsConfig, ImageConfig
 from audioset_triplet.config.instances import InstanceConfig, InstanceLossConfig
 from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, ResNetConfig
+from audioset_triplet.config.options import Config
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
 from audioset_triplet.config.waveforms import WaveformConfig
@@ -214,6 +215,58 @@ def small_instances() -> InstanceConfig:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class TwoStages(Config):
+    """How networks are pre-trained without labels, and then fine-tuned with them."""
+
+    pretraining: InstanceConfig
+    finetuning: ClassifierConfig  # its windows and network are those of pre-training too
+
+
+def hornauer2021() -> TwoStages:
+    """Hornauer et al. 2021, "Unsupervised Discriminative Learning of Sounds for Audio Event Classification".
+
+    Published: ESResNet with attention at 44.1 kHz, embeddings of 128 numbers, NCE with 64 negatives, temperature 0.4,
+    batch 64, 200 epochs with SGD, no validation set. 34,163 steps are 200 epochs of the 10,932 clips of ESC-50,
+    UrbanSound8K and DCASE 2013. Not published: the other values of pre-training, which are those of Wu et al. 2018 as in
+    `small_instances`; and fine-tuning, for which ESResNet's optimizer and batch are taken (Guzhov et al. 2021: Adam,
+    2.5e-4, 16). Windows of five seconds, mono: how the paper mixes clips of 4, 5 and 30 s is not said.
+    """
+    instances = small_instances()
+    network = ClassifierNetworkConfig(front_end="three_band-5s", architecture="esresnet_attention")
+    return TwoStages(
+        dataclasses.replace(
+            instances,
+            loss=dataclasses.replace(instances.loss, num_negatives=64),
+            training=dataclasses.replace(instances.training, steps=34_163),
+        ),
+        ClassifierConfig(
+            waveforms=instances.waveforms,
+            network=network,
+            training=TrainingConfig(batch_size=16, learning_rate=2.5e-4),
+        ),
+    )
+
+
+def small_hornauer2021() -> TwoStages:
+    """The same on two CPU cores: log-mel windows, and a ResNet of a quarter of the channels and a block in each stage.
+
+    Not published elsewhere; chosen on fold 3 of ESC-50 (experiments/results/ablations.md).
+    """
+    instances = small_instances()
+    network = ClassifierNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
+    return TwoStages(
+        dataclasses.replace(
+            instances, training=dataclasses.replace(instances.training, steps=2000, learning_rate=0.1)
+        ),
+        ClassifierConfig(
+            waveforms=instances.waveforms,
+            network=network,
+            training=TrainingConfig(batch_size=32, learning_rate=1e-3, schedule="cosine"),
+        ),
+    )
+
+
 PRESETS: Dict[str, Callable[[], TripletConfig]] = {
     "demo": demo,
     "esc50": esc50,
@@ -231,3 +284,7 @@ COINCIDENCE_PRESETS: Dict[str, Callable[[], CoincidenceConfig]] = {
     "small_coincidence": small_coincidence,
 }
 INSTANCE_PRESETS: Dict[str, Callable[[], InstanceConfig]] = {"small_instances": small_instances}
+TWO_STAGE_PRESETS: Dict[str, Callable[[], TwoStages]] = {
+    "hornauer2021": hornauer2021,
+    "small_hornauer2021": small_hornauer2021,
+}

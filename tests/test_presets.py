@@ -5,14 +5,15 @@ from audioset_triplet.config import options
 from audioset_triplet.config.classifier import LabelConfig
 from audioset_triplet.config.coincidence import WeakLabelConfig
 from audioset_triplet.config.data import DataConfig
-from audioset_triplet.presets import CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, PRESETS
+from audioset_triplet.presets import CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, INSTANCE_PRESETS, PRESETS, TWO_STAGE_PRESETS
 from audioset_triplet.training import optimizers
 
-ALL = {**PRESETS, **CLASSIFIER_PRESETS, **COINCIDENCE_PRESETS}
+KINDS = (PRESETS, CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, INSTANCE_PRESETS, TWO_STAGE_PRESETS)
+ALL = {name: preset for kind in KINDS for name, preset in kind.items()}
 
 
 def test_a_name_means_one_preset():
-    assert len(ALL) == len(PRESETS) + len(CLASSIFIER_PRESETS) + len(COINCIDENCE_PRESETS)
+    assert len(ALL) == sum(map(len, KINDS))
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -28,7 +29,9 @@ def test_a_preset_says_where_its_values_come_from(name):
 
 
 def test_a_preset_leaves_the_data_to_the_user():
-    assert {preset().data for preset in ALL.values()} == {DataConfig()}
+    stages = [stage for preset in TWO_STAGE_PRESETS.values() for stage in vars(preset()).values()]
+    alone = [preset() for name, preset in ALL.items() if name not in TWO_STAGE_PRESETS]
+    assert {settings.data for settings in alone + stages} == {DataConfig()}
     assert {preset().labels for preset in CLASSIFIER_PRESETS.values()} == {LabelConfig()}
     assert {preset().labels for preset in COINCIDENCE_PRESETS.values()} == {WeakLabelConfig()}
 

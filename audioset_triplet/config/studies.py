@@ -4,6 +4,7 @@ import dataclasses
 from typing import Tuple
 
 from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.instances import InstanceLossConfig
 from audioset_triplet.config.options import Config, option, require
 from audioset_triplet.config.refinement import RefinementConfig
 from audioset_triplet.config.search import ExemplarConfig
@@ -147,3 +148,29 @@ class FinetuningConfig(Config):
     epochs: int = option(30, "Epochs of each training.", at_least=1)
     only: Tuple[str, ...] = option((), "Names of starts to compute. Empty: all.")
     dry_run: bool = option(False, "Only list what is done and what there is to do.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Hornauer2021Config(Config):
+    """The curves of Hornauer et al. 2021, beside how networks are pre-trained and fine-tuned."""
+
+    output: str = option("", "Folder of the results and of everything that is made for them.")
+    data_sets: Tuple[str, ...] = option(
+        (),
+        "Records with folds, as NAME=GLOB for each data set, e.g. esc50=esc50/*.tfrecord. The names esc10, esc50, "
+        "urbansound8k, dcase2013 and dcase2013_challenge stand for protocols: folds and classes are checked.",
+    )
+    held_out: Tuple[str, ...] = option(
+        (),
+        "Folds to hold out and evaluate, as NAME=FOLD, e.g. esc10=4,urbansound8k=1,urbansound8k=2. Networks are "
+        "fine-tuned on the other folds of that data set. Empty: each fold of each data set.",
+    )
+    seeds: Tuple[int, ...] = option((0,), "Training seeds, e.g. 0,1,2.", at_least=0, at_most=(1 << 32) - 1)
+    epochs: int = option(20, "Epochs of fine-tuning.", at_least=1)
+    pretraining_steps: int = option(0, "Steps of pre-training. 0: those of the preset.", at_least=0)
+    pretraining_learning_rate: float = option(
+        0.0, "Peak learning rate of pre-training. 0: that of the preset.", at_least=0
+    )
+    only: Tuple[str, ...] = option((), "Names of starts to compute, such as scratch,all. Empty: all.")
+    dry_run: bool = option(False, "Only list what is done and what there is to do.")
+    loss: InstanceLossConfig = dataclasses.field(default_factory=InstanceLossConfig)

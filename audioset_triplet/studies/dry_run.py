@@ -20,10 +20,12 @@ def describe(
         budgets: row -> its training, in words.
         networks: see above.
     """
-    for run, row in dict.fromkeys((cell.run, cell.row) for cell in planned):
+    runs = dict.fromkeys((cell.run, cell.row) for cell in planned)
+    width = max((len(f"{run}/{row}") for run, row in runs), default=0) + 2
+    for run, row in runs:
         tasks = {cell.task: cell in finished for cell in planned if (cell.run, cell.row) == (run, row)}
         marks = ", ".join(f"{task} {'done' if done else 'to do'}" for task, done in tasks.items())
-        yield f"{f'{run}/{row}':32}{budgets[row]:16}{marks}"
+        yield f"{f'{run}/{row}':{width}}{budgets[row]:16}{marks}"
     todo = [cell for cell in planned if cell not in finished]
     steps_of: Dict[str, Optional[int]] = {}
     for cell in todo:

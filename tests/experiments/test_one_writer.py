@@ -25,6 +25,7 @@ WRITERS = {
     "experiments.quickstart": ("output", {}),
     "experiments.refine_labels": ("output", {"scores": "none"}),
     "experiments.reproduce_audioset2017": ("output", {"data": "none", "eval_data": "a=none"}),
+    "experiments.reproduce_hornauer2021": ("output", {"data_sets": "a=none"}),
     "experiments.reproduce_jansen2018": ("output", {"data": "none"}),
     "experiments.score": ("output", {"workdir": "none", "data": "none"}),
     "experiments.search": ("output", {"embeddings": "none", "query": "none"}),

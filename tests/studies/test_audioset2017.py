@@ -131,7 +131,7 @@ def test_a_set_has_the_evaluations_that_it_has_something_for():
     "options, message",
     [
         ({}, "--eval_data is required"),
-        ({"eval_data": ("eval/*.tfrecord",)}, "--eval_data needs NAME=FILES"),
+        ({"eval_data": ("eval/*.tfrecord",)}, "--eval_data needs NAME=VALUE"),
         ({"eval_data": ("a/b=c",)}, "names without /, not 'a/b=c'"),
         ({"eval_data": ("a=b", "a=c")}, "--eval_data has the name a twice"),
         ({"eval_data": ("a=b",), "ratings": ("b=r",)}, "--ratings=b=r: no set of --eval_data has this name; .* a"),

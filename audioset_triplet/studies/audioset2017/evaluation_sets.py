@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Collection, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Tuple
 
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.data import DataConfig
@@ -12,6 +12,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import protocols
 from audioset_triplet.evaluation.protocols import Annotations
 from audioset_triplet.records import clip_labels
+from audioset_triplet.studies import named_values
 
 TASKS = ("scores", "ratings", "strong")  # the protocols of `evaluation.protocols`, each a task of the grid
 
@@ -48,13 +49,13 @@ def read(config: AudioSet2017Config) -> Dict[str, EvaluationSet]:
     """Name -> the set, in the order of --eval_data.
 
     Raises:
-        UserError: what `named` and `clip_labels.read` raise, or a set with nothing to measure.
+        UserError: what `named_values.named` and `clip_labels.read` raise, or a set with nothing to measure.
     """
-    records = named("eval_data", config.eval_data)
+    records = named_values.named("eval_data", config.eval_data)
     if not records:
         raise UserError("--eval_data is required: the records to evaluate on, as NAME=GLOB.")
-    ratings = named("ratings", config.ratings, records)
-    strong_labels = named("strong_labels", config.strong_labels, records)
+    ratings = named_values.named("ratings", config.ratings, records, of="eval_data")
+    strong_labels = named_values.named("strong_labels", config.strong_labels, records, of="eval_data")
     sets = {}
     for name, glob in records.items():
         data = DataConfig(data=glob, folds=config.eval_folds)
@@ -67,27 +68,3 @@ def read(config: AudioSet2017Config) -> Dict[str, EvaluationSet]:
         if not sets[name].tasks:
             raise UserError(f"--eval_data={name}={glob}: no clip has a label: give --ratings or --strong_labels of it.")
     return sets
-
-
-def named(flag: str, values: Sequence[str], known: Optional[Collection[str]] = None) -> Dict[str, str]:
-    """Name -> what follows it, of texts NAME=SOMETHING.
-
-    Args:
-        flag: that they are given by, for errors.
-        values: the texts.
-        known: the names that there are; None: any, as names of folders.
-
-    Raises:
-        UserError: another text, a name that is given twice, or one that is not known.
-    """
-    result: Dict[str, str] = {}
-    for text in values:
-        name, _, value = text.partition("=")
-        if not name or not value or "/" in name or name.startswith("."):
-            raise UserError(f"--{flag} needs NAME=FILES, and names without /, not {text!r}.")
-        if name in result:
-            raise UserError(f"--{flag} has the name {name} twice.")
-        if known is not None and name not in known:
-            raise UserError(f"--{flag}={text}: no set of --eval_data has this name; there are {', '.join(known)}.")
-        result[name] = value
-    return result

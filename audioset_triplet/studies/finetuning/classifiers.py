@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple
 
 import tensorflow as tf
 
@@ -15,6 +15,7 @@ from audioset_triplet.evaluation.table import Cell, Measurement
 from audioset_triplet.frontend import registry
 from audioset_triplet.records.splits import DataSplit
 from audioset_triplet.runs import metrics_log
+from audioset_triplet.studies import settings
 from audioset_triplet.studies.finetuning import starts
 from audioset_triplet.training import classifier, epoch_log
 from audioset_triplet.training import starts as training_starts
@@ -35,7 +36,7 @@ class Classifiers:
     output: str
     base: ClassifierConfig  # data, start, steps and seed are the cell's
     splits: Mapping[str, DataSplit]  # by name
-    folders: Mapping[str, str]  # start -> `starts.parse`
+    start_of: Callable[[Cell], str]  # run directory or file of weights that the network of a cell starts from; or empty
     epochs: int
 
     def evaluate(self, cell: Cell) -> Measurement:
@@ -58,11 +59,17 @@ class Classifiers:
 
     def require_starts(self, cells: Iterable[Cell]) -> None:
         """Raises a UserError where the start of a cell is missing, or of another network."""
-        for folder in dict.fromkeys(starts.folder_of(self.folders[cell.row], cell.split) for cell in cells):
+        for folder in dict.fromkeys(map(self.start_of, cells)):
             if starts.is_imagenet(folder) and not os.path.exists(folder):
-                raise UserError(f"--starts: {folder} is missing.")
+                raise UserError(f"{folder}: there are no such weights to start from.")
             if folder and not starts.is_imagenet(folder):
                 training_starts.require(self.base.network, folder)
+
+    def describe_training(self) -> Dict[str, Any]:
+        """The settings that all cells share: epochs decide the steps, and a cell has its start."""
+        training = settings.describe_training(self.base)
+        del training["training"]["steps"], training["start"]["start_from"]
+        return training
 
     def workdir(self, cell: Cell) -> str:
         """The run directory of a cell."""
@@ -71,7 +78,7 @@ class Classifiers:
     def _training(self, cell: Cell) -> Training:
         assert cell.seed is not None
         split, base = self.splits[cell.split], self.base
-        start = starts.folder_of(self.folders[cell.row], cell.split)
+        start = self.start_of(cell)
         imagenet_weights, start_from = (start, "") if starts.is_imagenet(start) else ("", start)
         config = dataclasses.replace(
             base,

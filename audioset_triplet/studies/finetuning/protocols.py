@@ -46,3 +46,11 @@ def require(name: str, clips: Sequence[ClipInfo]) -> None:
 def missing(name: str, held_out: Sequence[str]) -> List[int]:
     """The folds of a protocol that are not among the held-out ones (fold4)."""
     return [fold for fold in range(1, PROTOCOLS[name].num_folds + 1) if f"fold{fold}" not in held_out]
+
+
+def describe(name: str, held_out: Sequence[str]) -> str:
+    """Whether the folds that are held out are those of a protocol, in words."""
+    lacking = ", ".join(map(str, missing(name, held_out)))
+    return f"{PROTOCOLS[name].title}, " + (
+        f"without fold {lacking}: these are not numbers of the protocol." if lacking else "all folds."
+    )

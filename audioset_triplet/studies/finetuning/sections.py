@@ -1,12 +1,14 @@
 """The results of fine-tuning as tables and figures: accuracy by epoch, mean and standard deviation over the folds."""
 
 import dataclasses
+import itertools
 import statistics
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from audioset_triplet.evaluation.table import CellResult
 from audioset_triplet.reports import page, plots
 from audioset_triplet.reports.study_page import Figure, Grid, Line, Section
+from audioset_triplet.studies.finetuning.starts import SCRATCH
 
 _MEASURES = {"accuracy": "accuracy", "map": "mAP"}
 _MAX_COLUMNS = 8
@@ -48,14 +50,38 @@ def numbers(results: Sequence[CellResult]) -> Dict[str, Dict[str, Dict[str, Opti
     return found
 
 
-def build(by_start: Mapping[str, Sequence[CellResult]]) -> List[Section]:
-    """The sections of the page.
+def build(by_start: Mapping[str, Sequence[CellResult]], data_set: str = "") -> List[Section]:
+    """The sections of the page, or those about one data set of several.
 
     Args:
         by_start: the results of each start, in the order of the page.
+        data_set: its title; empty: there is one alone.
     """
     measures = [name for name in _MEASURES if any(curves_of(results, name) for results in by_start.values())]
-    return [_section(by_start, measure) for measure in measures] + [_origins(by_start)]
+    sections = [_section(by_start, measure) for measure in measures] + [_origins(by_start)]
+    if not data_set:
+        return sections
+    return [
+        dataclasses.replace(one, name=f"{data_set}-{one.name}".replace(" ", "-"), title=f"{data_set}: {one.title}")
+        for one in sections
+    ]
+
+
+def leads(results: Sequence[CellResult], scratch: Sequence[CellResult], measure: str) -> Band:
+    """How much higher the curves of a start are than those from scratch on the same folds and with the same seeds."""
+    curves, from_scratch = curves_of(results, measure), curves_of(scratch, measure)
+    return band_of(
+        {
+            run: {epoch: value - from_scratch[run][epoch] for epoch, value in curve.items() if epoch in from_scratch[run]}
+            for run, curve in curves.items()
+            if run in from_scratch
+        }
+    )
+
+
+def epochs_ahead(lead: Band) -> int:
+    """For how many of the first epochs the mean lead is above 0."""
+    return sum(1 for _ in itertools.takewhile(lambda epoch: lead[epoch][0] > 0, lead))
 
 
 def _section(by_start: Mapping[str, Sequence[CellResult]], measure: str) -> Section:
@@ -76,9 +102,29 @@ def _section(by_start: Mapping[str, Sequence[CellResult]], measure: str) -> Sect
         f"{title if measure == 'map' else title.capitalize()} by epoch",
         "Of the held-out clips, after so many epochs. There is no validation set: the number of a method is that after "
         "its last epoch; a best epoch would be chosen on what is reported.",
-        [Grid("", ["start", "runs", *(f"{epoch:g}" for epoch in epochs)], rows)],
+        [
+            Grid("", ["start", "runs", *(f"{epoch:g}" for epoch in epochs)], rows),
+            *_lead_grids(by_start, measure, epochs),
+        ],
         [together, *alone],
     )
+
+
+def _lead_grids(
+    by_start: Mapping[str, Sequence[CellResult]], measure: str, epochs: Sequence[float]
+) -> List[Grid]:
+    found = {
+        start: leads(results, by_start[SCRATCH], measure)
+        for start, results in by_start.items()
+        if start != SCRATCH and SCRATCH in by_start
+    }
+    rows = [
+        [start, str(epochs_ahead(lead)), *(_text(lead.get(epoch), "+.3f") for epoch in epochs)]
+        for start, lead in found.items()
+        if lead
+    ]
+    header = ["start", "first epochs ahead", *(f"{epoch:g}" for epoch in epochs)]
+    return [Grid(f"{_MEASURES[measure]} minus that from {SCRATCH}, by epoch", header, rows)] if rows else []
 
 
 def _origins(by_start: Mapping[str, Sequence[CellResult]]) -> Section:
@@ -104,10 +150,10 @@ def _shown(epochs: Sequence[float]) -> List[float]:
     return [epochs[place] for place in places]
 
 
-def _text(mean: Optional[Tuple[float, Optional[float]]]) -> str:
+def _text(mean: Optional[Tuple[float, Optional[float]]], form: str = ".3f") -> str:
     if mean is None:
         return "–"
-    return f"{mean[0]:.3f}" if mean[1] is None else f"{mean[0]:.3f} ± {mean[1]:.3f}"
+    return f"{mean[0]:{form}}" if mean[1] is None else f"{mean[0]:{form}} ± {mean[1]:.3f}"
 
 
 def _points(band: Band, name: str) -> Dict[str, Tuple[float, float]]:

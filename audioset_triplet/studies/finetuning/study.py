@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -15,9 +15,10 @@ from audioset_triplet.reports import comparison, study_page
 from audioset_triplet.studies import cells, dry_run, grid
 from audioset_triplet.studies.finetuning import protocols, sections, starts
 from audioset_triplet.studies.finetuning.classifiers import Classifiers
-from audioset_triplet.studies.settings import describe_records, describe_training
+from audioset_triplet.studies.settings import describe_records
 
-_TASK = "finetuning"
+TASK = "finetuning"
+SPREAD = "± is the sample standard deviation (n − 1) over folds and seeds; a single run has none."
 
 
 def run(config: FinetuningConfig, base: ClassifierConfig) -> str:
@@ -33,16 +34,18 @@ def run(config: FinetuningConfig, base: ClassifierConfig) -> str:
     folders = starts.parse(config.starts)
     data_splits = {split.name: split for split in _splits(config, base)}
     # It trains; the clips of a split decide how many steps.
-    rows = [Row(name, name, tasks=(_TASK,), steps=1) for name in folders]
+    rows = [Row(name, name, tasks=(TASK,), steps=1) for name in folders]
     planned = cells.plan(rows, list(data_splits), config.seeds, config.only)
-    shared = Classifiers(config.output, base, data_splits, folders, config.epochs)
+    shared = Classifiers(
+        config.output, base, data_splits, lambda cell: starts.folder_of(folders[cell.row], cell.split), config.epochs
+    )
     shared.require_starts(planned)  # here, not hours later
     study = grid.Study(
         output=config.output,
         kind="study",
         rows=rows,
         cells=planned,
-        settings=_settings(config, shared),
+        settings=_settings(config, shared, folders),
         evaluate=shared.evaluate,
         report=lambda finished, known: _write(config, planned, finished, known),
     )
@@ -67,27 +70,25 @@ def _splits(config: FinetuningConfig, base: ClassifierConfig) -> List[splits.Dat
     return splits.fold_splits(dataclasses.replace(base.data, folds=()), folds, config.train_folds)
 
 
-def _settings(config: FinetuningConfig, shared: Classifiers) -> Dict[str, Any]:
-    training = describe_training(shared.base)
-    del training["training"]["steps"], training["start"]["start_from"]  # the epochs and the starts decide
+def _settings(config: FinetuningConfig, shared: Classifiers, folders: Mapping[str, str]) -> Dict[str, Any]:
     return {
         "splits": {
             name: {"train": describe_records(split.train), "held_out": describe_records(split.held_out)}
             for name, split in shared.splits.items()
         },
-        "starts": dict(shared.folders),
+        "starts": dict(folders),
         "protocol": config.protocol,
         "epochs": config.epochs,
-        "training": training,
+        "training": shared.describe_training(),
     }
 
 
-def _by_start(planned: Sequence[Cell], finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
+def by_start(planned: Iterable[Cell], finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
     """The results of each start, in the order of the folds; starts of earlier commands come last."""
     names = dict.fromkeys(cell.row for cell in [*planned, *finished])
     ordered = sorted(finished, key=lambda cell: (len(cell.run), cell.run))  # fold2 before fold10
-    by_start = {name: [finished[cell] for cell in ordered if cell.row == name] for name in names}
-    return {name: results for name, results in by_start.items() if results}
+    found = {name: [finished[cell] for cell in ordered if cell.row == name] for name in names}
+    return {name: results for name, results in found.items() if results}
 
 
 def _page(
@@ -97,7 +98,7 @@ def _page(
     return study_page.Study(
         kicker="Fine-tuning",
         title="How far each start gets, epoch by epoch",
-        sections=sections.build(_by_start(planned, finished)),
+        sections=sections.build(by_start(planned, finished)),
         notes=_notes(config, finished),
         unfinished=f"Unfinished: {len(left)} of {len(planned)} cells are missing ({', '.join(left)})." if left else "",
         curves=(),
@@ -107,17 +108,20 @@ def _page(
 
 
 def _notes(config: FinetuningConfig, finished: Mapping[Cell, CellResult]) -> List[str]:
-    notes = ["± is the sample standard deviation (n − 1) over folds and seeds; a single run has none."]
+    notes = [SPREAD]
     held_out = sorted({cell.split for cell in finished}, key=lambda name: (len(name), name))
     if config.protocol:
-        title, missing = protocols.PROTOCOLS[config.protocol].title, protocols.missing(config.protocol, held_out)
-        lacking = f"without fold {', '.join(map(str, missing))}: these are not numbers of the protocol"
-        notes.append(f"{title}, {lacking if missing else 'all folds'}.")
+        notes.append(protocols.describe(config.protocol, held_out))
+    return [*notes, evaluated_note(finished)]
+
+
+def evaluated_note(finished: Mapping[Cell, CellResult]) -> str:
+    """The evaluated clips of each split."""
     digests = {
         cell.split: f"{result.num_clips} clips, digest {result.clips_digest}" for cell, result in finished.items()
     }
-    notes.append("Evaluated: " + "; ".join(f"{split}, {digests[split]}" for split in held_out) + ".")
-    return notes
+    splits_in_order = sorted(digests, key=lambda name: (len(name), name))  # fold2 before fold10
+    return "Evaluated: " + "; ".join(f"{split}, {digests[split]}" for split in splits_in_order) + "."
 
 
 def _write(
@@ -125,7 +129,7 @@ def _write(
 ) -> None:
     """Writes results.json, table.md and report.html."""
     shown = _page(config, planned, finished, known)
-    numbers = {start: sections.numbers(results) for start, results in _by_start(planned, finished).items()}
+    numbers = {start: sections.numbers(results) for start, results in by_start(planned, finished).items()}
     everything = {"complete": not shown.unfinished, "starts": numbers, "settings": known}
     files.write_json(os.path.join(config.output, "results.json"), everything)
     files.write_text(os.path.join(config.output, "table.md"), study_page.markdown(shown))
