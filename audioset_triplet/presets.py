@@ -257,12 +257,12 @@ def small_hornauer2021() -> TwoStages:
     network = ClassifierNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
     return TwoStages(
         dataclasses.replace(
-            instances, training=dataclasses.replace(instances.training, steps=2000, learning_rate=0.1)
+            instances, training=dataclasses.replace(instances.training, steps=700, learning_rate=0.1)
         ),
         ClassifierConfig(
             waveforms=instances.waveforms,
             network=network,
-            training=TrainingConfig(batch_size=32, learning_rate=1e-3, schedule="cosine"),
+            training=TrainingConfig(batch_size=16, learning_rate=1e-3, schedule="cosine"),
         ),
     )
 

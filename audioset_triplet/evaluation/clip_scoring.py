@@ -116,7 +116,7 @@ def _of_file(path: str, workdir: str, checkpoint: str, folds: Tuple[int, ...]) -
     """The scores of the clips of one file."""
     trained = _classifier(workdir, checkpoint)
     front_end = registry.by_name(trained.config.network.front_end)
-    clip_ids, means = clip_means.of_files([path], folds, front_end, _predictor(workdir, checkpoint))
+    clip_ids, means = clip_means.ClipWindows([path], folds, front_end).means(_predictor(workdir, checkpoint))
     return _FileScores(clip_ids, means.reshape(len(clip_ids), len(trained.classes.names)))
 
 

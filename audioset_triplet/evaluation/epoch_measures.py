@@ -39,8 +39,9 @@ class EvaluatedClips:
         self.clips = clip_labels.read(data, folds)
         if not any(clip.labels for clip in self.clips):
             raise UserError(f"{data}: the clips to evaluate have no labels.")
-        self._files, self._folds, self._front_end = globs.expand(data), folds, front_end
-        window_draws.require_records(self._files, front_end)
+        paths = globs.expand(data)
+        window_draws.require_records(paths, front_end)
+        self._windows = clip_means.ClipWindows(paths, folds, front_end)  # once: to build it takes seconds
         self._predict: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
 
     def means(self, network: tf.keras.Model, finish: Callable[[tf.Tensor], tf.Tensor] = tf.identity) -> np.ndarray:
@@ -54,7 +55,7 @@ class EvaluatedClips:
             self._predict = tf.function(
                 lambda batch: finish(network(batch, training=False)), autograph=False, reduce_retracing=True
             )
-        clip_ids, means = clip_means.of_files(self._files, self._folds, self._front_end, self._predict)
+        clip_ids, means = self._windows.means(self._predict)
         mean_of = dict(zip(clip_ids, means))
         return np.array([mean_of[clip.clip_id] for clip in self.clips])
 
