@@ -228,22 +228,21 @@ def hornauer2021() -> TwoStages:
 
     Published: ESResNet with attention at 44.1 kHz, embeddings of 128 numbers, NCE with 64 negatives, temperature 0.4,
     batch 64, 200 epochs with SGD, no validation set. 34,163 steps are 200 epochs of the 10,932 clips of ESC-50,
-    UrbanSound8K and DCASE 2013. Not published: the other values of pre-training, which are those of Wu et al. 2018 as in
-    `small_instances`; and fine-tuning, for which ESResNet's optimizer and batch are taken (Guzhov et al. 2021: Adam,
-    2.5e-4, 16). Windows of five seconds, mono: how the paper mixes clips of 4, 5 and 30 s is not said.
+    UrbanSound8K and DCASE 2013. Not published: the other values of pre-training, which are those of Wu et al. 2018 as
+    in `small_instances`; and fine-tuning, which is that of `guzhov2020` without its warm-up. Windows of five seconds,
+    mono: how the paper mixes clips of 4, 5 and 30 s is not said.
     """
-    instances = small_instances()
-    network = ClassifierNetworkConfig(front_end="three_band-5s", architecture="esresnet_attention")
+    instances, classifier = small_instances(), guzhov2020()
     return TwoStages(
         dataclasses.replace(
             instances,
             loss=dataclasses.replace(instances.loss, num_negatives=64),
             training=dataclasses.replace(instances.training, steps=34_163),
         ),
-        ClassifierConfig(
+        dataclasses.replace(
+            classifier,
             waveforms=instances.waveforms,
-            network=network,
-            training=TrainingConfig(batch_size=16, learning_rate=2.5e-4),
+            training=dataclasses.replace(classifier.training, warmup_steps=0),
         ),
     )
 
@@ -256,9 +255,7 @@ def small_hornauer2021() -> TwoStages:
     instances = small_instances()
     network = ClassifierNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))
     return TwoStages(
-        dataclasses.replace(
-            instances, training=dataclasses.replace(instances.training, steps=700, learning_rate=0.1)
-        ),
+        dataclasses.replace(instances, training=dataclasses.replace(instances.training, steps=700, learning_rate=0.1)),
         ClassifierConfig(
             waveforms=instances.waveforms,
             network=network,

@@ -5,7 +5,13 @@ from audioset_triplet.config import options
 from audioset_triplet.config.classifier import LabelConfig
 from audioset_triplet.config.coincidence import WeakLabelConfig
 from audioset_triplet.config.data import DataConfig
-from audioset_triplet.presets import CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, INSTANCE_PRESETS, PRESETS, TWO_STAGE_PRESETS
+from audioset_triplet.presets import (
+    CLASSIFIER_PRESETS,
+    COINCIDENCE_PRESETS,
+    INSTANCE_PRESETS,
+    PRESETS,
+    TWO_STAGE_PRESETS,
+)
 from audioset_triplet.training import optimizers
 
 KINDS = (PRESETS, CLASSIFIER_PRESETS, COINCIDENCE_PRESETS, INSTANCE_PRESETS, TWO_STAGE_PRESETS)

@@ -5,7 +5,9 @@ from typing import Collection, Dict, List, Optional, Sequence, Tuple
 from audioset_triplet.errors import UserError
 
 
-def pairs(flag: str, values: Sequence[str], known: Optional[Collection[str]] = None, of: str = "") -> List[Tuple[str, str]]:
+def pairs(
+    flag: str, values: Sequence[str], known: Optional[Collection[str]] = None, of: str = ""
+) -> List[Tuple[str, str]]:
     """Names and what follows them.
 
     Args:

@@ -6,7 +6,7 @@ import pytest
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.studies import Hornauer2021Config
 from audioset_triplet.errors import UserError
-from audioset_triplet.evaluation.table import Row
+from audioset_triplet.evaluation.table import Cell
 from audioset_triplet.presets import TWO_STAGE_PRESETS
 from audioset_triplet.studies.hornauer2021 import data_sets, pretraining, sections, study
 from audioset_triplet.studies.hornauer2021.data_sets import DataSet, HeldOut
@@ -59,6 +59,7 @@ def test_folds_are_held_out_by_name():
         *(HeldOut("town", fold) for fold in (1, 2)),
     ]
     assert data_sets.held_out(("town=2", "town=1", "town=2"), SETS) == [HeldOut("town", 2), HeldOut("town", 1)]
+    assert HeldOut.of_split(HeldOut("a-fold1", 12).split) == HeldOut("a-fold1", 12)
     for value, message in (("town=3", "town has the folds 1, 2"), ("city=1", "no set of --data_sets has this name")):
         with pytest.raises(UserError, match=message):
             data_sets.held_out((value,), SETS)
@@ -92,7 +93,7 @@ def test_the_cost_is_the_mean_over_the_seeds_that_are_known(tmp_path):
     use = sections.Use(pretraining.Pretraining("all-folds", "", MANY), ["b/all_folds", "a/all_folds"], [1, 0, 2])
     [row] = sections.costs(trained, [use]).grids[0].rows
     assert row[:2] == ["all-folds", "10"] and row[4:] == ["3.0", "0, 1, 2", "a/all_folds, b/all_folds"]
-    assert sections.starts([Row("scratch", "random weights")]).grids[0].rows == [["scratch", "random weights"]]
+    assert sections.starts([Cell("few-fold1", 0, "scratch", "")]).grids[0].rows == [["scratch", "random weights"]]
 
 
 @pytest.mark.slow

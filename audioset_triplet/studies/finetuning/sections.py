@@ -72,7 +72,9 @@ def leads(results: Sequence[CellResult], scratch: Sequence[CellResult], measure:
     curves, from_scratch = curves_of(results, measure), curves_of(scratch, measure)
     return band_of(
         {
-            run: {epoch: value - from_scratch[run][epoch] for epoch, value in curve.items() if epoch in from_scratch[run]}
+            run: {
+                epoch: value - from_scratch[run][epoch] for epoch, value in curve.items() if epoch in from_scratch[run]
+            }
             for run, curve in curves.items()
             if run in from_scratch
         }
@@ -110,9 +112,7 @@ def _section(by_start: Mapping[str, Sequence[CellResult]], measure: str) -> Sect
     )
 
 
-def _lead_grids(
-    by_start: Mapping[str, Sequence[CellResult]], measure: str, epochs: Sequence[float]
-) -> List[Grid]:
+def _lead_grids(by_start: Mapping[str, Sequence[CellResult]], measure: str, epochs: Sequence[float]) -> List[Grid]:
     found = {
         start: leads(results, by_start[SCRATCH], measure)
         for start, results in by_start.items()

@@ -10,6 +10,8 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.studies import named_values
 from audioset_triplet.studies.finetuning import protocols
 
+_FOLD = "-fold"  # between the name and the number
+
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
@@ -45,7 +47,13 @@ class HeldOut(NamedTuple):
     @property
     def split(self) -> str:
         """The name of the split; also part of paths."""
-        return f"{self.data_set}-fold{self.fold}"
+        return f"{self.data_set}{_FOLD}{self.fold}"
+
+    @classmethod
+    def of_split(cls, split: str) -> "HeldOut":
+        """The inverse of `split`."""
+        data_set, _, fold = split.rpartition(_FOLD)
+        return cls(data_set, int(fold))
 
 
 def read(values: Sequence[str]) -> Dict[str, DataSet]:
@@ -95,7 +103,7 @@ def _fold(name: str, text: str, folds: Sequence[int]) -> int:
 
 
 def whole(name: str, sets: DataSets) -> DataSet:
-    """The largest data set that has all clips of one: ESC-50 for ESC-10; the set itself where there is no larger one."""
+    """The largest data set that has all clips of one: ESC-50 for ESC-10; without a larger one the set itself."""
     return max((one for one in sets.values() if sets[name].clip_ids <= one.clip_ids), key=lambda one: len(one.clips))
 
 

@@ -72,7 +72,9 @@ def choose(row: str, held_out: HeldOut, sets: DataSets) -> Optional[Pretraining]
 def _of(name: str, sets: Sequence[DataSet], left_out: FrozenSet[str]) -> Pretraining:
     clips = [clip for one in sets for clip in one.clips if clip.recording_id not in left_out]
     if not clips:
-        raise UserError(f"pre-training {name}: there is no clip to learn from; give more --data_sets, or choose --only.")
+        raise UserError(
+            f"pre-training {name}: there is no clip to learn from; give more --data_sets, or choose --only."
+        )
     return Pretraining(name, ",".join(one.data for one in sets), clips)
 
 
@@ -135,4 +137,3 @@ class Pretrainings:
 def epochs(config: InstanceConfig, num_clips: int) -> float:
     """How often a pre-training of so many clips meets each of them."""
     return config.training.steps * config.training.batch_size / (num_clips * config.data.windows_per_clip)
-

@@ -2,9 +2,9 @@
 
 import dataclasses
 import statistics
-from typing import List, Sequence
+from typing import Iterable, List, Sequence
 
-from audioset_triplet.evaluation.table import Row
+from audioset_triplet.evaluation.table import Cell
 from audioset_triplet.reports.study_page import Grid, Section
 from audioset_triplet.studies.hornauer2021 import pretraining
 from audioset_triplet.studies.hornauer2021.pretraining import Pretraining, Pretrainings
@@ -26,14 +26,21 @@ class Use:
     seeds: List[int] = dataclasses.field(default_factory=list)
 
 
-def starts(rows: Sequence[Row]) -> Section:
-    """What the names of the starts mean."""
+def starts(finished: Iterable[Cell]) -> Section:
+    """What the names of the starts of some cells mean."""
+    used = {cell.row for cell in finished}
     return Section(
         "starts",
         "What networks start from",
         "Instance discrimination takes no labels. A recording that is held out is left out in every data set that has "
         f"clips of it, but for {pretraining.ALL_FOLDS}, as published.",
-        [Grid("", ["start", "learned before"], [[row.name, row.title] for row in rows])],
+        [
+            Grid(
+                "",
+                ["start", "learned before"],
+                [[name, text] for name, text in pretraining.TITLES.items() if name in used],
+            )
+        ],
     )
 
 

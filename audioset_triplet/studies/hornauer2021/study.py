@@ -22,6 +22,7 @@ from audioset_triplet.studies.finetuning import sections as curves
 from audioset_triplet.studies.finetuning import study as finetuning
 from audioset_triplet.studies.finetuning.classifiers import Classifiers
 from audioset_triplet.studies.hornauer2021 import data_sets, pretraining, sections
+from audioset_triplet.studies.hornauer2021.data_sets import HeldOut
 from audioset_triplet.studies.hornauer2021.pretraining import Pretraining, Pretrainings
 
 
@@ -60,7 +61,10 @@ def pretraining_config(
     )
     training = dataclasses.replace(
         pretrained.training,
-        **{name: getattr(finetuned.training, name) for name in ("deterministic", "jit_compile", "precision", "strategy")},
+        **{
+            name: getattr(finetuned.training, name)
+            for name in ("deterministic", "jit_compile", "precision", "strategy")
+        },
         steps=config.pretraining_steps or pretrained.training.steps,
         learning_rate=config.pretraining_learning_rate or pretrained.training.learning_rate,
     )
@@ -76,9 +80,9 @@ class Study:
         """The arguments of `run`."""
         self._config, self._imagenet_weights = config, finetuned.network.imagenet_weights
         self._sets = data_sets.read(config.data_sets)
-        self._held_out = {one.split: one for one in data_sets.held_out(config.held_out, self._sets)}
+        self._held_out = data_sets.held_out(config.held_out, self._sets)
         self.rows = [Row(name, pretraining.TITLES[name], tasks=(finetuning.TASK,), steps=1) for name in self._names()]
-        self.planned = cells.plan(self.rows, list(self._held_out), config.seeds, config.only)
+        self.planned = cells.plan(self.rows, [one.split for one in self._held_out], config.seeds, config.only)
         self.pretrainings = Pretrainings(config.output, pretraining_config(config, pretrained, finetuned))
         base = dataclasses.replace(finetuned, network=dataclasses.replace(finetuned.network, imagenet_weights=""))
         self.classifiers = Classifiers(config.output, base, self._splits(base.data), self._start_of, config.epochs)
@@ -108,7 +112,7 @@ class Study:
         return study_page.Study(
             kicker="Hornauer et al. 2021",
             title="Unsupervised discriminative learning of sounds: accuracy by epoch of fine-tuning",
-            sections=[*self._curves(finished), sections.starts(self.rows), self._costs(finished)],
+            sections=[*self._curves(finished), sections.starts(finished), self._costs(finished)],
             notes=self._notes(finished),
             unfinished=f"Unfinished: {len(left)} of {len(self.planned)} cells are missing ({', '.join(left)})."
             if left
@@ -126,14 +130,14 @@ class Study:
 
     def _splits(self, base: DataConfig) -> Dict[str, splits.DataSplit]:
         found = {}
-        for name, (data_set, fold) in self._held_out.items():
-            data = dataclasses.replace(base, data=self._sets[data_set].data, folds=())
-            [split] = splits.fold_splits(data, (fold,), ())
-            found[name] = dataclasses.replace(split, name=name)
+        for one in self._held_out:
+            data = dataclasses.replace(base, data=self._sets[one.data_set].data, folds=())
+            [split] = splits.fold_splits(data, (one.fold,), ())
+            found[one.split] = dataclasses.replace(split, name=one.split)
         return found
 
     def _pretraining_of(self, cell: Cell) -> Optional[Pretraining]:
-        return pretraining.choose(cell.row, self._held_out[cell.split], self._sets)
+        return pretraining.choose(cell.row, HeldOut.of_split(cell.split), self._sets)
 
     def _start_of(self, cell: Cell) -> str:
         assert cell.seed is not None
@@ -173,10 +177,10 @@ class Study:
         }
 
     def _by_start(self, data_set: str, finished: Mapping[Cell, CellResult]) -> Dict[str, List[CellResult]]:
-        """The results of each start on a data set, in the order of the rows."""
-        planned = [cell for cell in self.planned if _data_set(cell) == data_set]
-        of_set = {cell: result for cell, result in finished.items() if _data_set(cell) == data_set}
-        return finetuning.by_start(planned, of_set)
+        """The results of each start on a data set, in the order of `pretraining.TITLES`."""
+        of_set = {cell: one for cell, one in finished.items() if HeldOut.of_split(cell.split).data_set == data_set}
+        found = finetuning.by_start((), of_set)
+        return {name: found[name] for name in pretraining.TITLES if name in found}
 
     def _curves(self, finished: Mapping[Cell, CellResult]) -> List[study_page.Section]:
         found = []
@@ -186,10 +190,9 @@ class Study:
         return found
 
     def _costs(self, finished: Mapping[Cell, CellResult]) -> study_page.Section:
-        every = {one.split: one for one in data_sets.held_out((), self._sets)}  # of earlier commands too
         uses: Dict[str, sections.Use] = {}
         for cell in finished:
-            held_out = every[cell.split]
+            held_out = HeldOut.of_split(cell.split)
             chosen = pretraining.choose(cell.row, held_out, self._sets)
             if chosen is not None and cell.seed is not None:
                 use = uses.setdefault(chosen.name, sections.Use(chosen))
@@ -200,7 +203,8 @@ class Study:
     def _notes(self, finished: Mapping[Cell, CellResult]) -> List[str]:
         notes = [finetuning.SPREAD]
         for name in self._sets:
-            folds = [cell.split.rpartition("-")[2] for cell in finished if _data_set(cell) == name]
+            every = [HeldOut.of_split(cell.split) for cell in finished]
+            folds = [f"fold{one.fold}" for one in every if one.data_set == name]
             if folds and name in protocols.PROTOCOLS:
                 notes.append(protocols.describe(name, folds))
         return [*notes, sections.PUBLISHED, finetuning.evaluated_note(finished)]
@@ -216,7 +220,3 @@ class Study:
         files.write_json(os.path.join(output, "results.json"), everything)
         files.write_text(os.path.join(output, "table.md"), study_page.markdown(page))
         files.write_text(os.path.join(output, "report.html"), study_page.render(page))
-
-
-def _data_set(cell: Cell) -> str:
-    return cell.split.rpartition("-")[0]
