@@ -333,7 +333,8 @@ def test_two_hundred_files_by_two_processes_that_are_stopped_ten_times(archive, 
             time.sleep(generator.uniform(0, 3))
         stop(program)
         assert program.wait(30) == (130 if stop is interrupt else -signal.SIGKILL)
-        assert stop is not interrupt or not (out / "_plan").exists()
+        # An interrupt that comes before a program has begun leaves what the one before it has left.
+        assert stop is not interrupt or not at_work or not (out / "_plan").exists()
         seen.add(len(parts(out)))
         if parts(out):
             assert set(rows(out)) <= set(expected)  # whatever has its name is whole
