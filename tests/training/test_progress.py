@@ -25,7 +25,8 @@ def test_the_bar_has_steps_and_metrics(monkeypatch, capsys):
     assert "4/4" in said and "loss" in said
 
 
-def test_ours_has_the_means_of_the_metrics(capsys):
+def test_ours_has_the_means_of_the_metrics(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     fitted([progress.ProgressBar()])
-    last = capsys.readouterr().err.split("\r")[-1]
+    last = capsys.readouterr().err.rstrip().split("\r")[-1]
     assert "4/4" in last and "loss=1.7500" in last  # Keras gives the mean of the steps so far: 1, 1.5, 2, 2.5
