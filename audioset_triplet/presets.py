@@ -250,7 +250,7 @@ def hornauer2021() -> TwoStages:
 def small_hornauer2021() -> TwoStages:
     """The same on two CPU cores: log-mel windows, and a ResNet of a quarter of the channels and a block in each stage.
 
-    Not published elsewhere; chosen on fold 3 of ESC-50 (experiments/results/ablations.md).
+    Not published elsewhere; chosen on fold 3 of ESC-10 (experiments/results/ablations.md).
     """
     instances = small_instances()
     network = ClassifierNetworkConfig(width=0.25, resnet=ResNetConfig(stem_stride=2, blocks=(1, 1, 1, 1)))

@@ -42,6 +42,14 @@ def test_a_held_out_recording_is_left_out_of_all_data_sets():
     assert learned("all_folds", "town", 1) == ("all-folds", "many*,town*", everything)
 
 
+def test_a_part_with_folds_of_its_own_leaves_out_its_own():
+    part = [ClipInfo("many0", "recording0", (0,), fold=2), ClipInfo("many1", "recording1", (1,), fold=1)]
+    sets = {**SETS, "part": DataSet("part", "part*", part)}
+    chosen = pretraining.choose("all", HeldOut("part", 2), sets)
+    assert chosen.name == "all-without-part-fold2"
+    assert {clip.clip_id for clip in chosen.clips} == {clip.clip_id for clip in MANY + TOWN} - {"many0"}
+
+
 def test_own_and_other_data_sets():
     assert learned("own", "few", 2) == ("own-few-without-fold2", "few*", {"many0"})
     assert learned("others", "few", 2) == ("others-than-many", "town*", {"town1", "town2", "town3"})

@@ -61,6 +61,8 @@ def choose(row: str, held_out: HeldOut, sets: DataSets) -> Optional[Pretraining]
     if row == OWN:
         return _of(f"own-{own.name}-without-fold{held_out.fold}", [own], own.recordings(held_out.fold))
     every, whole = data_sets.distinct(sets), data_sets.whole(own.name, sets)
+    if not own.recordings(held_out.fold) <= whole.recordings(held_out.fold):
+        whole = own  # the larger set has other folds
     if row == OTHERS:
         others = [one for one in every if one.clip_ids.isdisjoint(own.clip_ids)]
         return _of(f"others-than-{whole.name}", others, frozenset(clip.recording_id for clip in whole.clips))
