@@ -39,7 +39,10 @@ from audioset_triplet.frontend import registry
 from audioset_triplet.frontend.front_end import FrontEnd
 
 _OPSET = 17  # of ONNX: onnxruntime 1.14 and newer
-_LEAST_COSINE = 0.9  # of a vector to the network's: below it something is wrong
+# The smallest cosine of a vector to the network's below which something is wrong: of audio, and by quantization of
+# noise. Where bands of real audio are silent, the rounding of float32 is all that is in them; int8 knows no noise.
+_LEAST_COSINE = 0.9
+_LEAST_COSINE_OF_NOISE = {"float16": 0.999, "dynamic": 0.95}
 
 
 class DeviceExport(NamedTuple):
@@ -180,15 +183,21 @@ def _compare(
     def run(window: np.ndarray) -> Mapping[str, np.ndarray]:
         return function.run(function.layout.arrange(window))
 
+    of_noise = parity.of_windows(network, front_end, run, parity.noise_windows(front_end))
     if quantization == "none":
-        # On noise: where bands of real audio are silent, the rounding of float32 is all that is in them.
-        for name, of_output in parity.of_windows(network, front_end, run, parity.noise_windows(front_end)).items():
+        for name, of_output in of_noise.items():
             parity.require_equal(name, of_output)
+    elif quantization in _LEAST_COSINE_OF_NOISE:
+        _require_near(of_noise, _LEAST_COSINE_OF_NOISE[quantization], quantization)
     measured = parity.of_windows(network, registry.find(front_end.id) or front_end, run, windows)
+    _require_near(measured, _LEAST_COSINE, quantization)
+    return measured
+
+
+def _require_near(measured: Mapping[str, Agreement], least: float, quantization: str) -> None:
     for name, of_output in measured.items():
-        if not of_output.cosine >= _LEAST_COSINE:
+        if not of_output.cosine >= least:
             raise UserError(
                 f"--quantization={quantization}: the {name} of a window has a cosine of {of_output.cosine:.4f} to the "
-                f"network's, below {_LEAST_COSINE:g}: take another quantization, or other --calibration."
+                f"network's, below {least:g}: take another quantization, or other --calibration."
             )
-    return measured

@@ -290,6 +290,7 @@ def test_an_onnx_file_gives_what_the_saved_model_gives(classifier_folder, tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["tflite", pytest.param("onnx", marks=needs_onnx)])
 def test_stereo_goes_through_with_bands_that_are_silent(format, tmp_path):
+    tf.keras.utils.set_random_seed(1)  # how much the silent bands count depends on the weights
     name, size = "three_band_small-1s-stereo", 8
     config = EmbeddingNetworkConfig(
         front_end=name,
