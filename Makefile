@@ -79,7 +79,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(SAY_LANE)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --timeout=200 -m "not slow"
 
 # Each process begins with its part of the files, in their order, and takes tests from the others' when it is done: some of
 # the modules are minutes long, and would keep one process busy alone at the end.

@@ -1,8 +1,10 @@
 """The one progress bar of long work: a bar on a terminal; in a log file or CI a plain line from time to time."""
 
+import contextlib
 import math
+import os
 import sys
-from typing import Any, Iterable, Optional, TextIO
+from typing import Any, Dict, Iterable, Optional, TextIO
 
 from tqdm import tqdm
 
@@ -30,7 +32,15 @@ def progress_bar(
     stream = file or sys.stderr
     bar = tqdm if stream.isatty() else _Lines
     units = {"unit": f" {unit}"} if unit else {}
-    return bar(items, name, total, file=stream, dynamic_ncols=True, **units, **options)
+    return bar(items, name, total, file=stream, **_size(stream), **units, **options)
+
+
+def _size(stream: TextIO) -> Dict[str, Any]:
+    """That of the terminal at any time; a usual one where it has none, as in some containers: tqdm would show nothing."""
+    with contextlib.suppress(OSError):
+        if os.get_terminal_size(stream.fileno()).columns:
+            return {"dynamic_ncols": True}
+    return {"ncols": 80, "nrows": 24}
 
 
 class _Lines(tqdm):
