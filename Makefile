@@ -15,7 +15,7 @@ EXTRAS ?= data_prep,dask,video,litert,onnx,faiss,test,lint
 # `python -m` throughout: the scripts in .venv/bin break when the path of this folder has spaces.
 RUN = $(VENV)/bin/python
 # A process per core, at most four: each loads TensorFlow. The tests of a module stay together and share what it sets up.
-PYTEST = $(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
+PYTEST = $(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --durations=15 --durations-min=3
 SUPPORTED = import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))
 VERSION = import sys; print(sys.version)
 CONSTRAINTS = import sys; print("constraints.txt" if sys.version_info < (3, 12) else "constraints-current.txt")

@@ -7,8 +7,8 @@ compact copy of it. It then takes the 100 nearest windows to one exemplar, to 32
 distance, and to 32 of different modes, where the bound of their mean says little. Each is measured in a process of its
 own: cold, from a copy that the kernel was asked to drop from its page cache (`posix_fadvise`; a cache below the kernel
 stays) to the hits, what is read first included, and again warm. The memory is the highest beyond mapped files.
---interactive_windows is measured too. FAISS (extra faiss) gets as many of the windows as fit into half of the memory
-that is free.
+--interactive_windows is measured too. FAISS (extra faiss) gets as many of the windows as fit into a third of the memory
+that is free, since its memory doubles while it grows.
 """
 
 import os
@@ -16,7 +16,7 @@ import pathlib
 import tempfile
 import threading
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from absl import flags
 
@@ -96,8 +96,17 @@ def make_copy(folder: str, workers: int) -> Dict[str, float]:
     return {"s": time.monotonic() - started}
 
 
-def measure(index: str, folder: str, exemplars: str, workers: int) -> Dict[str, float]:
-    """Seconds and MiB of a search in a folder, which holds store/ and copy/; `index`: compact, or one of FAISS."""
+def measure(index: str, folder: str, groups: Sequence[str], workers: int) -> Dict[str, shared.Row]:
+    """Seconds and MiB of searches in a folder, which holds store/ and copy/, for some of EXEMPLARS, by their names.
+
+    Only the first is cold.
+
+    Args:
+        index: compact, or one of FAISS.
+        folder: the folder.
+        groups: names of exemplars.
+        workers: as the flag.
+    """
     import numpy as np
 
     from audioset_triplet.search.best import Limits, Wanted
@@ -107,21 +116,24 @@ def measure(index: str, folder: str, exemplars: str, workers: int) -> Dict[str, 
     from audioset_triplet.search.scorings import MeanDistance
     from audioset_triplet.search.windows import Filters
 
-    number, are_alike = EXEMPLARS[exemplars]
-    vectors = planted(np.full(number, 7) if are_alike else np.arange(number), 1 << 30)
-    wanted = [Wanted(MeanDistance(vectors))]
     store, copy = os.path.join(folder, "store"), os.path.join(folder, "copy")
     if index == "compact":
         drop_from_cache(copy)
+    rows: Dict[str, shared.Row] = {}
     with Watch() as watch:
         started = time.monotonic()
         opened: Index = CompactIndex(copy, store, workers) if index == "compact" else FaissIndex(store, index)
         ready = time.monotonic()
-        opened.search(wanted, Limits(TOP), Filters())
-        first = time.monotonic()
-        opened.search(wanted, Limits(TOP), Filters())
-    cold = first - started if index == "compact" else float("nan")
-    return {"cold: s": cold, "open: s": ready - started, "warm: s": time.monotonic() - first, "MiB": watch.highest}
+        for group in groups:
+            number, are_alike = EXEMPLARS[group]
+            vectors = planted(np.full(number, 7) if are_alike else np.arange(number), 1 << 30)
+            wanted = [Wanted(MeanDistance(vectors))]
+            opened.search(wanted, Limits(TOP), Filters())
+            first = time.monotonic()
+            opened.search(wanted, Limits(TOP), Filters())
+            cold = first - started if index == "compact" else float("nan")
+            rows[group] = {"cold: s": cold, "open: s": ready - started, "warm: s": time.monotonic() - first}
+    return {group: {**row, "MiB": watch.highest} for group, row in rows.items()}
 
 
 class Watch:
@@ -164,25 +176,28 @@ def first_windows(folder: str, source: str, num_windows: int) -> None:
 
 
 def fitting_windows(num_bytes: int) -> int:
-    """How many windows fit into half of the memory that is free, with so many bytes for each number."""
+    """How many windows fit into a third of the memory that is free, with so many bytes for each number."""
     with open("/proc/meminfo", encoding="ascii") as file:
         [line] = [line for line in file if line.startswith("MemAvailable:")]
-    fitting = int(line.split()[1]) * 1024 // 2 // (num_bytes * EMBEDDING_SIZE + 100)
+    fitting = int(line.split()[1]) * 1024 // 3 // (num_bytes * EMBEDDING_SIZE + 100)
     return max(1, min(fitting, FLAGS.windows) // PART_WINDOWS) * PART_WINDOWS
 
 
-def measure_all(index: str, place: str, num_windows: int) -> Dict[str, Dict[str, float]]:
-    """The rows of an index of so many windows."""
-    rows = {}
-    for exemplars in EXEMPLARS:
-        repeats = [shared.call(MODULE, "measure", index, place, exemplars, FLAGS.workers) for _ in range(FLAGS.repeats)]
-        rows[f"{index}, {num_windows:,} windows, {exemplars}"] = shared.medians(repeats)
+def measure_all(index: str, place: str, num_windows: int) -> Dict[str, shared.Row]:
+    """The rows of an index of so many windows: each of compact cold; FAISS, which takes minutes to fill, is warm."""
+    together = [[group] for group in EXEMPLARS] if index == "compact" else [list(EXEMPLARS)]
+    rows: Dict[str, shared.Row] = {}
+    for groups in together:
+        repeats = [shared.call(MODULE, "measure", index, place, groups, FLAGS.workers) for _ in range(FLAGS.repeats)]
+        for group in groups:
+            title = f"{index}, {num_windows:,} windows, {group}"
+            rows[title] = shared.medians([repeat[group] for repeat in repeats])
     return rows
 
 
 def main() -> None:
     command_line.require_flags("output")
-    rows: Dict[str, Dict[str, float]] = {}
+    rows: Dict[str, shared.Row] = {}
     sizes = [("compact", FLAGS.windows), ("compact", FLAGS.interactive_windows)]
     sizes += [(name, fitting_windows(num_bytes)) for name, num_bytes in FAISS_BYTES.items()]
     with tempfile.TemporaryDirectory(dir=FLAGS.folder or None) as folder:
@@ -196,8 +211,7 @@ def main() -> None:
                 copied = shared.call(MODULE, "make_copy", place, FLAGS.workers)
                 print(f"made the compact copy of {num_windows:,} windows in {copied['s']:.0f} s", flush=True)
             rows.update(measure_all(index, place, num_windows))
-            print(f"measured {index} with {num_windows:,} windows", flush=True)
-    shared.write(rows, "search")
+            shared.write(rows, "search")  # FAISS may run out of memory
 
 
 if __name__ == "__main__":
