@@ -36,7 +36,7 @@ def progress_bar(
 
 
 def _size(stream: TextIO) -> Dict[str, Any]:
-    """That of the terminal at any time; a usual one where it has none, as in some containers: tqdm would show nothing."""
+    """That of the terminal at any time; a usual one where it says none, in which tqdm would show nothing."""
     with contextlib.suppress(OSError):
         if os.get_terminal_size(stream.fileno()).columns:
             return {"dynamic_ncols": True}

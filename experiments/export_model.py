@@ -76,14 +76,14 @@ def main() -> None:
         settings, weights = config.network, f"seed {config.training.seed}"
         network = trained_networks.initial_embedding(config)
     if not export.is_for_devices:
-        front_end = registry.by_name(settings.front_end, FLAGS.spectrum)
+        front_end = registry.by_name(settings.front_end, FLAGS.spectrum).with_hop(export.hop_seconds)
         model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": weights}, class_names)
         print(f"{FLAGS.output}: {model_id}{progress}; it computes what the network does")
         return
     is_auto = FLAGS.spectrum == "auto"
     front_end = (
         registry.portable(settings.front_end) if is_auto else registry.by_name(settings.front_end, FLAGS.spectrum)
-    )
+    ).with_hop(export.hop_seconds)
     windows = None
     if export.calibration:
         windows = calibration.windows(export.calibration, export.folds, front_end, export.calibration_windows)

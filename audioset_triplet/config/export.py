@@ -17,6 +17,13 @@ class ExportConfig(Config):
         "saved_model: for TensorFlow, clips of any length. tflite, onnx: for devices, one window of audio per call.",
         ("saved_model", "tflite", "onnx"),
     )
+    hop_seconds: float = option(
+        0.0,
+        "Seconds from the start of a window to that of the next, in clips that the model embeds or scores. 0: those of "
+        "the front end, with which windows of log_mel do not overlap (0.96). A quarter of that costs four times as "
+        "much, and classifiers on the embeddings are better.",
+        at_least=0,
+    )
     quantization: str = option(
         "none",
         "Of tflite. float16: weights of 16 bits. dynamic: weights of 8 bits. int8: activations of 8 bits too, whose "

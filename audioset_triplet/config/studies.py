@@ -32,6 +32,9 @@ class Jansen2018Config(Config):
         False, "Also train a ResNet-50 for each number and draw of few labels, which takes long."
     )
     dry_run: bool = option(False, "Only list what is done and what there is to do.")
+    hop_seconds: float = option(
+        0.0, "Seconds from a window that is embedded to the next. 0: those of the front end (0.96).", at_least=0
+    )
     head: HeadConfig = dataclasses.field(default_factory=HeadConfig)
 
     def check_rules(self) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 # Ways to the spectrum. auto: the faster one on the devices at hand. product: without an FFT, which TPUs, TFLite and
 # ONNX do not have.
 SPECTRA = ("auto", "fft", "product")
+HOP_MARK = "-hop"  # in an id, before a hop in samples that is not the front end's own
 
 TensorFunction = Callable[[tf.Tensor], tf.Tensor]
 
@@ -41,8 +42,9 @@ class FrontEnd:
             brighter than the darkest.
         num_channels: A, channels of the waveforms that it takes.
         band_hz: the frequency of each band, ascending, for the axis of a spectrogram; (): bands have none.
-        cut: waveform, L >= `window_samples` -> features [..., W, *feature_shape] of all whole windows, where
-            that is faster than one window after the other; None: they are computed one by one.
+        cut: waveform, L >= `window_samples`, and hop in samples -> features [..., W, *feature_shape] of all whole
+            windows, where that is faster than one window after the other; None: they are computed one by one.
+        hop_unit_samples: hops are multiples of it.
     """
 
     id: str
@@ -56,7 +58,8 @@ class FrontEnd:
     display_range: Tuple[float, float]
     num_channels: int = 1
     band_hz: Tuple[float, ...] = ()
-    cut: Optional[TensorFunction] = None
+    cut: Optional[Callable[[tf.Tensor, int], tf.Tensor]] = None
+    hop_unit_samples: int = 1
 
     @property
     def num_frames(self) -> int:
@@ -79,6 +82,25 @@ class FrontEnd:
     @property
     def hop_seconds(self) -> float:
         return self.hop_samples / self.sample_rate_hz
+
+    def with_hop(self, seconds: float) -> "FrontEnd":
+        """The same features, of windows that begin so many seconds apart, to the nearest hop that there can be.
+
+        The id names the hop if it is another one.
+
+        Args:
+            seconds: at least 0; 0: as they are. Less than a window: windows overlap. More: some audio is in none.
+        """
+        if not seconds:
+            return self
+        unit = self.hop_unit_samples
+        return self.with_hop_samples(unit * max(1, round(seconds * self.sample_rate_hz / unit)))
+
+    def with_hop_samples(self, samples: int) -> "FrontEnd":
+        """The same with a hop in samples, a multiple of `hop_unit_samples`."""
+        if samples == self.hop_samples:
+            return self
+        return dataclasses.replace(self, id=f"{self.id}{HOP_MARK}{samples}", hop_samples=samples)
 
     def spectrogram(self, waveform: tf.Tensor) -> tf.Tensor:
         """A waveform in [-1, 1], L >= `frame_samples` -> compressed energies, [..., N, F]."""
@@ -111,7 +133,7 @@ class FrontEnd:
         An incomplete last window is dropped; of a waveform shorter than a window there is none.
         """
         if self.cut is not None:
-            return self.cut(waveform)
+            return self.cut(waveform, self.hop_samples)
         axis = -1 if self.num_channels == 1 else -2
         return self.features(tf.signal.frame(waveform, self.window_samples, self.hop_samples, axis=axis))
 

@@ -66,7 +66,10 @@ def build(spectrum: str = "auto") -> FrontEnd:
         compress=log_mel,
         display_range=(math.log(LOG_OFFSET), _LOUD),
         band_hz=tuple(band_peaks_hz()),
-        cut=lambda waveform: cut_windows(log_mel(energies(waveform))),  # windows do not overlap: each frame once
+        cut=lambda waveform, hop_samples: cut_windows(  # each frame once, even if windows overlap
+            log_mel(energies(waveform)), hop_samples // FRAME_HOP_SAMPLES
+        ),
+        hop_unit_samples=FRAME_HOP_SAMPLES,
     )
 
 
@@ -128,9 +131,11 @@ def log_mel(energies: tf.Tensor) -> tf.Tensor:
     return tf.math.log(tf.cast(energies, tf.float32) + LOG_OFFSET)
 
 
-def cut_windows(frames: tf.Tensor) -> tf.Tensor:
-    """[..., N, F] -> [..., W, T, F], windows that do not overlap; an incomplete last one is dropped."""
+def cut_windows(frames: tf.Tensor, hop_frames: int = WINDOW_FRAMES) -> tf.Tensor:
+    """[..., N, F] -> [..., W, T, F], a window every so many frames; an incomplete last one is dropped."""
     frames = tf.convert_to_tensor(frames)
+    if hop_frames != WINDOW_FRAMES:
+        return tf.signal.frame(frames, WINDOW_FRAMES, hop_frames, axis=-2)
     static_frames = frames.shape[-2]
     count = (tf.shape(frames)[-2] if static_frames is None else static_frames) // WINDOW_FRAMES
     whole = frames[..., : count * WINDOW_FRAMES, :]

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Optional
 
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import log_mel, three_band
-from audioset_triplet.frontend.front_end import FrontEnd
+from audioset_triplet.frontend.front_end import HOP_MARK, FrontEnd
 
 FRONT_ENDS: Dict[str, FrontEnd] = {"log_mel": log_mel.build()}
 
@@ -44,10 +44,13 @@ def by_name(name: str, spectrum: str = "auto") -> FrontEnd:
 
 def find(front_end_id: str) -> Optional[FrontEnd]:
     """The front end of an id, as stored embeddings have it; None: it is not known."""
-    settings = three_band.settings_of_id(front_end_id)
-    if settings:
-        return three_band.build(settings, "auto")
-    return {front_end.id: front_end for front_end in FRONT_ENDS.values()}.get(front_end_id)
+    own_id, has_hop, hop = front_end_id.partition(HOP_MARK)
+    settings = three_band.settings_of_id(own_id)
+    known = {front_end.id: front_end for front_end in FRONT_ENDS.values()}
+    front_end = three_band.build(settings, "auto") if settings else known.get(own_id)
+    if front_end is None or not has_hop:
+        return front_end
+    return front_end.with_hop_samples(int(hop)) if hop.isdecimal() and int(hop) else None
 
 
 def portable(name: str) -> FrontEnd:

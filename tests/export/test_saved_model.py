@@ -230,6 +230,19 @@ def test_a_model_says_what_it_takes(exported):
     assert front_end == {"sample_rate_hz": 16000, "num_channels": 1, "window_samples": 15600, "hop_samples": 15360}
 
 
+def test_windows_overlap_with_another_hop(network, tmp_path):
+    folder = str(tmp_path / "overlapping")
+    saved_model.export(network, folder, LOG_MEL.with_hop(0.24), {"weights": "test"})
+    model, waveform = tf.saved_model.load(folder), waveforms(1, 1.5)[0]
+    result = model(waveform)
+    assert int(model.front_end()["hop_samples"]) == 3840
+    np.testing.assert_allclose(result["window_start_seconds"], [0.0, 0.24, 0.48], rtol=1e-6)
+    for index, start in enumerate((0, 3840, 7680)):
+        embeddings, weights = windows_by_hand(network, waveform[start : start + LOG_MEL.window_samples])
+        np.testing.assert_allclose(result["window_embeddings"][0, index], embeddings[0], atol=1e-5)
+        assert float(result["window_weights"][0, index]) == pytest.approx(weights[0], rel=1e-4)
+
+
 def test_a_difference_is_found(network, tmp_path, monkeypatch):
     def wrong(module):
         class Wrong(module):

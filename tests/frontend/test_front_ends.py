@@ -11,6 +11,9 @@ from tests.toy_front_end import TOY
 
 THREE_BAND = "three_band_small-0.5s"
 FRONT_ENDS = {**registry.FRONT_ENDS, "toy": TOY, THREE_BAND: registry.by_name(THREE_BAND)}
+FRONT_ENDS.update(
+    {f"{name}, windows overlap": front_end.with_hop(0.25) for name, front_end in FRONT_ENDS.items() if name != "toy"}
+)
 EACH = pytest.mark.parametrize("front_end", FRONT_ENDS.values(), ids=FRONT_ENDS)
 
 
@@ -100,6 +103,21 @@ def test_front_ends_are_known_by_name_and_by_id(monkeypatch: pytest.MonkeyPatch)
     assert registry.by_name("toy") is registry.by_id("toy-8000") is TOY
     with pytest.raises(UserError, match="--spectrum=product cannot be chosen for the front end toy"):
         registry.by_name("toy", "product")
+
+
+def test_a_hop_is_part_of_the_id_and_a_whole_number_of_frames():
+    log_mel, three_band = registry.by_name("log_mel"), registry.by_name(THREE_BAND)
+    assert log_mel.with_hop(0) is log_mel.with_hop(0.96) is log_mel
+    assert [log_mel.with_hop(seconds).hop_samples for seconds in (0.001, 0.247, 2.0)] == [160, 4000, 32000]
+    assert three_band.with_hop(0.1).hop_samples == round(0.1 * three_band.sample_rate_hz)
+    for front_end in (log_mel.with_hop(0.24), three_band.with_hop(0.1)):
+        found = registry.by_id(front_end.id)
+        assert front_end.id.endswith(f"-hop{front_end.hop_samples}")
+        assert (found.id, found.hop_samples) == (front_end.id, front_end.hop_samples)
+        assert (found.window_samples, found.feature_shape) == (front_end.window_samples, front_end.feature_shape)
+    for hop in ("", "0", "x"):
+        assert registry.find(f"{log_mel.id}-hop{hop}") is None
+    assert registry.find("toy-hop160") is None
 
 
 def test_the_ids_of_front_ends_differ():

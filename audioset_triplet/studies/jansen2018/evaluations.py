@@ -30,6 +30,7 @@ class Evaluations:
     head: HeadConfig
     labels_per_class: Tuple[int, ...]
     trials: int  # of drawing them
+    hop_seconds: float = 0.0  # from a window that is embedded to the next; 0: that of the front end
     draws: int = 5  # of retrieval
     neighbours: int = KnnConfig.neighbours
     temperature: float = KnnConfig.temperature

@@ -38,7 +38,9 @@ class Embeddings:
     held_out_folder: str
 
 
-def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Embeddings:
+def embeddings_of(
+    folder: str, row: str, split: DataSplit, config: Optional[TripletConfig], hop_seconds: float = 0.0
+) -> Embeddings:
     """The embeddings of a row; makes them if they are not complete.
 
     Args:
@@ -46,6 +48,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
         row: its name.
         split: the clips.
         config: how the network is trained on them; None: log-mel.
+        hop_seconds: from a window to the next (`FrontEnd.with_hop`).
 
     Raises:
         UserError: what a stage raises; a clip that is both trained on and held out.
@@ -53,7 +56,7 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     train, held_out = (os.path.join(folder, "embeddings", part) for part in ("train", "held_out"))
     path = os.path.join(folder, "embeddings.json")
     if not os.path.exists(path):
-        model = _exported(folder, row, split, config)
+        model = _exported(folder, row, split, config, hop_seconds)
         first, second = _embed(model, split.train, train), _embed(model, split.held_out, held_out)
         common = set(first.clip_ids) & set(second.clip_ids)
         if common:
@@ -62,14 +65,14 @@ def embeddings_of(folder: str, row: str, split: DataSplit, config: Optional[Trip
     return Embeddings(train, held_out)
 
 
-def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> str:
+def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletConfig], hop_seconds: float) -> str:
     """The folder of the exported network of a row."""
     path = os.path.join(folder, "model")
     model_folder.remove_leftovers(path)
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # frees the networks of other rows
         network, weights_source = _network(os.path.join(folder, "run"), row, split, config)
-        front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
+        front_end = registry.by_name((config.network if config else NetworkConfig()).front_end).with_hop(hop_seconds)
         saved_model.export(network, path, front_end, {"weights": weights_source})
     return path
 

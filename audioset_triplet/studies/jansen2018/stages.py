@@ -37,7 +37,8 @@ class Stages:
         return scratch.few_labels(folder, config, split, log_mel, self.evaluations)
 
     def _embeddings(self, run: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> networks.Embeddings:
-        return networks.embeddings_of(os.path.join(self.output, run, row), row, split, config)
+        folder = os.path.join(self.output, run, row)
+        return networks.embeddings_of(folder, row, split, config, self.evaluations.hop_seconds)
 
     def _config(self, cell: Cell) -> Union[TripletConfig, ClassifierConfig, None]:
         config = self.configs.get(cell.row)

@@ -27,7 +27,7 @@ def run(config: Jansen2018Config, base: TripletConfig) -> str:
         UserError: what `grid.fill` or the choice of splits, rows and cells raises.
     """
     data_splits = _splits(config, dataclasses.replace(base.data, folds=()))
-    measures = evaluations.Evaluations(config.head, config.labels_per_class, config.trials)
+    measures = evaluations.Evaluations(config.head, config.labels_per_class, config.trials, config.hop_seconds)
     table_rows, configs = rows.build(base, config.few_labels_from_scratch)
     planned = cells.plan(table_rows, [split.name for split in data_splits], config.seeds, config.only)
 
