@@ -69,8 +69,8 @@ class Summary:
     def __str__(self) -> str:
         labels = self.num_events / self.num_scenes
         return (
-            f"{self.num_scenes} scenes, {labels:.2f} labels in each, {len(self.priors)} classes with priors from "
-            f"{max(self.priors):.3g} to {min(self.priors):.3g}, {self.num_rated} rated frames "
+            f"{self.num_scenes} scenes, {labels:.2f} labels in each, {len(self.priors)} classes, present in "
+            f"{max(self.priors):.3g} to {min(self.priors):.3g} of them, {self.num_rated} rated frames "
             f"({self.present_share:.1%} present)"
         )
 
@@ -83,7 +83,8 @@ class Summary:
         if self.classes_without_scenes:
             classes = ", ".join(self.classes_without_scenes)
             lines.append(
-                f"too rare for {self.num_scenes} scenes: {classes}: more --scenes or a lower --prior_ratio has them"
+                f"in none of the {self.num_scenes} scenes: {classes}: more --scenes, more labels in a scene or a "
+                "lower --prior_ratio has them"
             )
         lines += self.rejects[:num_named]
         if self.rejects[num_named:]:

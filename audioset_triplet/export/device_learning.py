@@ -42,7 +42,7 @@ def learn(model: str, examples: str, output: str, config: HeadLearningConfig, pr
         progress: is told each file.
 
     Raises:
-        UserError: no such files, more classes than the head has, or audio that cannot be read.
+        UserError: no such files, one class alone, more classes than the head has, or audio that cannot be read.
     """
     encoder, head = Encoder(model), Head(model)
     classes = sorted(
@@ -52,6 +52,11 @@ def learn(model: str, examples: str, output: str, config: HeadLearningConfig, pr
         raise UserError(
             f"{examples}: has {len(classes)} folders of examples, and the head of {model} has {head.num_classes} "
             "classes: give each class a folder, and the head enough of them (--head_classes of export_model)."
+        )
+    if len(classes) < 2:
+        raise UserError(
+            f"{examples}: has examples of {classes[0]} alone, from which nothing can be told apart: add a folder of "
+            f"other sounds, such as {os.path.join(examples, 'other')}."
         )
     embeddings, indices, num_clips = [], [], {}
     for index, name in enumerate(classes):

@@ -16,6 +16,7 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.export import device_model, model_folder, model_record, saved_model_function
 from audioset_triplet.export.device_model import DeviceModel
 from audioset_triplet.export.foreign_model import ForeignModel
+from audioset_triplet.export.waveform_function import WaveformFunction
 from audioset_triplet.store.embedding_parts import StoreInfo
 from audioset_triplet.store.part_info import PartInfo
 from audioset_triplet.store.window_scores import ScoreInfo
@@ -69,20 +70,23 @@ def load(config: EmbeddingModelConfig, kind: str = StoreInfo.KIND) -> WindowMode
                 "experiments.export_model and says itself what it takes."
             )
         return DeviceModel(path, *device, kind) if device else ExportedModel(config.model, loaded, kind)
+    function = _of_others(config, path, loaded)  # before what is asked of it: the file may be damaged
     if kind != StoreInfo.KIND:
         raise UserError(
             f"{config.model} is not from experiments.export_model, and does not say which classes its scores are of: "
             "its vectors can be stored as embeddings alone."
         )
+    return ForeignModel(config, function)
+
+
+def _of_others(config: EmbeddingModelConfig, path: str, loaded: Any) -> WaveformFunction:
     if loaded is not None:
-        function = saved_model_function.SavedModelFunction(config.model, loaded, config.signature, config.channels)
-        return ForeignModel(config, function)
+        return saved_model_function.SavedModelFunction(config.model, loaded, config.signature, config.channels)
     if config.signature:
         raise UserError(f"--signature={config.signature}: {config.model} is a file; SavedModels have signatures.")
     from audioset_triplet.export import tflite_function  # TensorFlow's part for TFLite takes a second to load
 
-    file = tflite_function.TFLiteFunction(config.model, config.output_name, config.channels)
-    return ForeignModel(config, file)
+    return tflite_function.TFLiteFunction(path, config.output_name, config.channels)
 
 
 class ExportedModel:

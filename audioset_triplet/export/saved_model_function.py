@@ -23,8 +23,8 @@ def load(folder: str) -> Any:
     """
     if not tf.saved_model.contains_saved_model(folder):
         raise UserError(
-            f"{folder} holds no SavedModel: --model takes the folder of one (experiments.export_model writes it) or a "
-            ".tflite file."
+            f"{folder} holds no SavedModel: --model takes what experiments.export_model writes, or the folder of a "
+            "SavedModel or the .tflite file of others."
         )
     try:
         return tf.saved_model.load(folder)

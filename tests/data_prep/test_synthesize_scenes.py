@@ -239,7 +239,7 @@ def test_a_killed_run_of_two_processes_is_continued(source: pathlib.Path, tmp_pa
     assert killed < 0 and not (output / "scenes.json").exists()
     result = processes.run(module, *command, "--num_workers=2")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("90 scenes, ") and "5 classes with priors from 0." in result.stdout
+    assert result.stdout.startswith("90 scenes, ") and "5 classes, present in 0." in result.stdout
     write(tmp_path / "whole", make_material(source, [2]), num_scenes=90)
     assert contents(output) == contents(tmp_path / "whole")
     assert sorted(path.name for path in output.iterdir()) == sorted([*TEXTS, "audio", "parts"])
@@ -290,7 +290,7 @@ def test_clips_that_cannot_be_used_are_named(source: pathlib.Path, tmp_path: pat
     assert notes[0] == "no clip of class_0 in these folds: no scene has that label"
     heard = {label for scene in scenes_of(tmp_path / "scenes") for label in scene["labels"]}
     absent = ", ".join(f"class_{label}" for label in range(1, 5) if label not in heard)
-    assert absent and notes[1].startswith(f"too rare for 4 scenes: {absent}: more --scenes")
+    assert absent and notes[1].startswith(f"in none of the 4 scenes: {absent}: more --scenes")
     assert "1-1000-A-0.wav: silent: nowhere above -60 dB" in notes[2] and notes[3].startswith("and 1 more rejected")
     assert all(0 not in scene["labels"] for scene in scenes_of(tmp_path / "scenes"))
     used = {event["clip_id"] for scene in scenes_of(tmp_path / "scenes") for event in scene["events"]}

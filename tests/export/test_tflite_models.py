@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from audioset_triplet.config.embedding import EmbeddingModelConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import tflite_function
+from audioset_triplet.export import loaded_model, tflite_function
+from audioset_triplet.store.embedding_parts import StoreInfo
+from audioset_triplet.store.window_scores import ScoreInfo
 from tests import foreign_models
 from tests.export.loaded import RECORDING, embed, load
 from tests.foreign_models import PATCH_SAMPLES, noise, unit
@@ -113,9 +116,14 @@ def test_what_is_no_model_is_one_clear_line(interpreter, scores_file, tmp_path):
         (tmp_path / "cut.tflite").write_bytes(content[:length])
         with pytest.raises(UserError, match="cut.tflite: the TFLite file is damaged"):
             load(tmp_path / "cut.tflite")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.tflite").write_bytes(content[: len(content) // 2])
+    for kind in (StoreInfo.KIND, ScoreInfo.KIND):
+        with pytest.raises(UserError, match="folder/model.tflite: the TFLite file is damaged"):
+            loaded_model.load(EmbeddingModelConfig(model=str(tmp_path / "folder")), kind)
     (tmp_path / "empty").mkdir()
     for path in (tmp_path / "empty", tmp_path / "missing"):
-        with pytest.raises(UserError, match="holds no SavedModel: --model takes the folder of one .* or a .tflite"):
+        with pytest.raises(UserError, match="holds no SavedModel: --model takes what .* or the .tflite file"):
             load(path)
     with pytest.raises(UserError, match="the SavedModel cannot be loaded: .* 0 MetaGraphs"):
         load(tmp_path)

@@ -137,6 +137,9 @@ def test_what_cannot_be_learned_is_one_clear_line(model, clips, tmp_path):
     with pytest.raises(UserError, match="has 0 folders of examples, and the head .* has 3 classes"):
         learn(clips / "examples" / "low")
     (tmp_path / "examples" / "empty").mkdir(parents=True)
+    with pytest.raises(UserError, match="examples of empty alone, from which nothing can be told apart: add a folder"):
+        learn(tmp_path / "examples")
+    (tmp_path / "examples" / "other").mkdir()
     with pytest.raises(UserError, match="no audio"):
         learn(tmp_path / "examples")
     (tmp_path / "examples" / "empty" / "a.wav").write_bytes(b"RIFF")

@@ -76,6 +76,19 @@ def test_folds_are_held_out_by_name():
         data_sets.held_out((), lonely)
 
 
+def test_a_plan_says_which_folds_of_a_protocol_and_which_starts_there_are(tmp_path):
+    clips = [
+        dataclasses.replace(tiny_records.make_clip(index, index % 10), fold=1 + index // 10) for index in range(20)
+    ]
+    path = tiny_records.write(tmp_path / "esc10.tfrecord", clips)
+    preset = TWO_STAGE_PRESETS["small_hornauer2021"]()
+    config = Hornauer2021Config(output=str(tmp_path / "curves"), data_sets=(f"esc10={path}",), dry_run=True)
+    plan = study.run(config, preset.pretraining, preset.finetuning).splitlines()
+    assert "0 of 6 cells are done" in plan[-3]
+    assert plan[-2] == "others and all need clips of a second data set."
+    assert plan[-1] == "ESC-10, without fold 3, 4, 5: these are not numbers of the protocol."
+
+
 def test_pretraining_shares_windows_network_and_devices_with_fine_tuning():
     base = TWO_STAGE_PRESETS["hornauer2021"]()
     finetuned = dataclasses.replace(
@@ -129,6 +142,7 @@ def test_starts_are_trained_once_and_the_curves_of_all_data_sets_are_on_one_page
     assert first.returncode == 0, first.stderr
     plan = processes.run(*module, *flags, "--dry_run")
     assert "2 of 5 cells are done; networks to train: 6" in plan.stdout, plan.stderr
+    assert "need clips of a second data set" not in plan.stdout
     done = processes.run(*module, *flags)
     assert done.returncode == 0, done.stderr
     trained = sorted(path.name for path in (output / "pretraining").iterdir())

@@ -33,7 +33,7 @@ def require(name: str, clips: Sequence[ClipInfo]) -> None:
     if len(classes) != protocol.num_classes:
         raise UserError(
             f"--protocol={name}: {protocol.title} has {protocol.num_classes} classes, and the records have "
-            f"{len(classes)}."
+            f"{len(classes)}: give the records of that data set, or another of {', '.join(PROTOCOLS)}."
         )
     unknown = sorted({clip.fold for clip in clips} - set(range(1, protocol.num_folds + 1)))
     if unknown:

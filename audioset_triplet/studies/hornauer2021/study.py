@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
@@ -102,9 +102,11 @@ class Study:
     def describe_plan(self) -> List[str]:
         """What is done and what there is to do, for --dry_run."""
         budgets = {row.name: f"{self._config.epochs} epochs" for row in self.rows}
-        return list(
-            dry_run.describe(self.planned, cells.read_results(self._config.output), budgets, self._networks_to_train)
-        )
+        finished = cells.read_results(self._config.output)
+        lines = list(dry_run.describe(self.planned, finished, budgets, self._networks_to_train))
+        if len(data_sets.distinct(self._sets)) == 1:
+            lines.append(f"{pretraining.OTHERS} and {pretraining.ALL} need clips of a second data set.")
+        return lines + self._protocols(self._held_out)
 
     def page(self, finished: Mapping[Cell, CellResult], known: Mapping[str, Any]) -> study_page.Study:
         """All that the page shows."""
@@ -201,13 +203,22 @@ class Study:
         return sections.costs(self.pretrainings, list(uses.values()))
 
     def _notes(self, finished: Mapping[Cell, CellResult]) -> List[str]:
-        notes = [finetuning.SPREAD]
+        evaluated = [HeldOut.of_split(cell.split) for cell in finished]
+        return [
+            finetuning.SPREAD,
+            *self._protocols(evaluated),
+            sections.PUBLISHED,
+            finetuning.evaluated_note(finished),
+        ]
+
+    def _protocols(self, evaluated: Sequence[HeldOut]) -> List[str]:
+        """Whether the folds are all of a protocol, a line for each data set that has one."""
+        notes = []
         for name in self._sets:
-            every = [HeldOut.of_split(cell.split) for cell in finished]
-            folds = [f"fold{one.fold}" for one in every if one.data_set == name]
+            folds = [f"fold{one.fold}" for one in evaluated if one.data_set == name]
             if folds and name in protocols.PROTOCOLS:
                 notes.append(protocols.describe(name, folds))
-        return [*notes, sections.PUBLISHED, finetuning.evaluated_note(finished)]
+        return notes
 
     def _write(self, finished: Mapping[Cell, CellResult], known: Mapping[str, Any]) -> None:
         """Writes results.json, table.md and report.html."""
