@@ -1,4 +1,4 @@
-"""Writes the model of a trained network, as a SavedModel or for a device: waveform in, embeddings or scores out.
+r"""Writes the model of a trained network, as a SavedModel or for a device: waveform in, embeddings or scores out.
 
   python -m experiments.export_model --workdir=runs/joint --output=models/joint
   python -m experiments.export_model --workdir=runs/classifier --output=models/classifier
@@ -23,8 +23,8 @@ A classifier (of train_classifier, or of stage 4 of train_coincidence) gives sco
 layer for one: --bottleneck of train_classifier.
 
 The program loads the written model, a TFLite or ONNX file in its own runtime, and compares it with the live network.
---network=log_mel and --network=untrained
-write the two baselines in the same form, to embed and evaluate them in the same way.
+--network=log_mel and --network=untrained write the two baselines in the same form, to embed and evaluate them in the
+same way.
 """
 
 from absl import flags

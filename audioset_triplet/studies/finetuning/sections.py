@@ -11,6 +11,7 @@ from audioset_triplet.reports.study_page import Figure, Grid, Line, Section
 from audioset_triplet.studies.finetuning.starts import SCRATCH
 
 _MEASURES = {"accuracy": "accuracy", "map": "mAP"}
+_HEADINGS = {"accuracy": "Accuracy", "map": "mAP"}
 _MAX_COLUMNS = 8
 _RADIUS = 2.5  # of a dot, in pixels
 
@@ -101,7 +102,7 @@ def _section(by_start: Mapping[str, Sequence[CellResult]], measure: str) -> Sect
     ]
     return Section(
         measure,
-        f"{title if measure == 'map' else title.capitalize()} by epoch",
+        f"{_HEADINGS[measure]} by epoch",
         "Of the held-out clips, after so many epochs. There is no validation set: the number of a method is that after "
         "its last epoch; a best epoch would be chosen on what is reported.",
         [
@@ -124,7 +125,7 @@ def _lead_grids(by_start: Mapping[str, Sequence[CellResult]], measure: str, epoc
         if lead
     ]
     header = ["start", "first epochs ahead", *(f"{epoch:g}" for epoch in epochs)]
-    return [Grid(f"{_MEASURES[measure]} minus that from {SCRATCH}, by epoch", header, rows)] if rows else []
+    return [Grid(f"{_HEADINGS[measure]} minus that from {SCRATCH}, by epoch", header, rows)] if rows else []
 
 
 def _origins(by_start: Mapping[str, Sequence[CellResult]]) -> Section:
