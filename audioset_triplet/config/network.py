@@ -25,6 +25,11 @@ class ResNetConfig(Config):
         length=4,
     )
 
+    @property
+    def num_layers(self) -> int:
+        """50 of the ResNet-50: three in a block, the first convolution and the last product."""
+        return 3 * sum(self.blocks) + 2
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(Config):

@@ -24,8 +24,8 @@ layers = tf.keras.layers
 
 
 def name(config: NetworkConfig) -> str:
-    """resnet50, or resnetN of N layers: three in a block, the first convolution and the last product."""
-    return f"resnet{3 * sum(config.resnet.blocks) + 2}"
+    """resnet50, or resnetN of N layers."""
+    return f"resnet{config.resnet.num_layers}"
 
 
 def features(x: tf.Tensor, config: NetworkConfig) -> tf.Tensor:

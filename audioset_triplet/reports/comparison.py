@@ -176,7 +176,7 @@ def _charts(table: Table) -> List[Tuple[str, str, List[charts.BarChart]]]:
         ("Retrieval", "Query by example: mean average precision.", [_wide(table, "retrieval", "map")]),
         (
             "Classification",
-            "A classifier on the frozen embedding (FC 4×512 and ResNet-50: on log-mel), trained with all labels: mean "
+            "A classifier on the frozen embedding (FC 4×512 and the ResNet: on log-mel), trained with all labels: mean "
             "average precision.",
             [_wide(table, "classification", "map")],
         ),

@@ -7,7 +7,6 @@ from audioset_triplet.evaluation.calibration import Bin
 from audioset_triplet.evaluation.table import CellResult, Row, Table
 from audioset_triplet.reports import page, plots, protocol_page
 from audioset_triplet.reports.study_page import Figure, Line
-from audioset_triplet.studies.audioset2017 import rows
 
 Tables = Mapping[str, Table]  # by evaluation set
 Points = Sequence[Tuple[float, float, str]]  # x, y, text
@@ -64,16 +63,17 @@ def priors(tables: Tables, architectures: Sequence[str]) -> List[Figure]:
     drawn = []
     for set_name, table in tables.items():
         for task in tasks_of(table):
-            names = [name for name in architectures if table.results_of(name, task)]
+            titles = {row.name: row.title for row in table.rows if row.name in architectures}
+            names = [name for name in architectures if name in titles and table.results_of(name, task)]
             if not names:
                 continue
-            points = [_class_points(table.results_of(name, task)[0], rows.title_of(name)) for name in names]
+            points = [_class_points(table.results_of(name, task)[0], titles[name]) for name in names]
             x_title = f"share of positives among the {protocol_page.ITEMS[task]}"
             plot, dots = plots.scatter(
                 functools.partial(plots.log_axis, x_title), functools.partial(plots.linear_axis, "d′"), points
             )
             coloured = zip(names, dots, page.colours(len(names)))
-            lines = [Line(rows.title_of(name), of_row, colour) for name, of_row, colour in coloured]
+            lines = [Line(titles[name], of_row, colour) for name, of_row, colour in coloured]
             drawn.append(Figure(f"{set_name}: {protocol_page.TITLES[task]}", plot, lines))
     return drawn
 

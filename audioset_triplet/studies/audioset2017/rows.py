@@ -8,6 +8,7 @@ import dataclasses
 from typing import Dict, List, Optional, Sequence
 
 from audioset_triplet.config.classifier import ClassifierConfig, LabelConfig
+from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.studies import AudioSet2017Config
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation.table import Row
@@ -21,7 +22,6 @@ _TITLES = {
     "alexnet": "AlexNet",
     "vgg19": "VGG",
     "inception_v3": "Inception V3",
-    "resnet50": "ResNet-50",
     "mobilenet": "MobileNet",
 }
 BEYOND_PAPER = ("mobilenet",)
@@ -66,8 +66,10 @@ def in_words(share: float) -> str:
     return f"1/{parts}" if abs(parts * share - 1) < 1e-9 else f"{100 * share:g}%"
 
 
-def title_of(architecture: str) -> str:
-    return _TITLES.get(architecture, architecture)
+def _title(network: NetworkConfig) -> str:
+    if network.architecture == "resnet50":
+        return f"ResNet-{network.resnet.num_layers}"
+    return _TITLES.get(network.architecture, network.architecture)
 
 
 def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
@@ -91,9 +93,9 @@ def build(config: AudioSet2017Config, base: ClassifierConfig) -> Recipes:
         )
     unweighted = dataclasses.replace(base.loss, weights_from=0.0)
     plain = dataclasses.replace(base, labels=LabelConfig(clips=base.labels.clips), loss=unweighted)
-    recipes = {name: Recipe(title_of(name), _with_architecture(plain, name)) for name in config.architectures}
-    own, title = recipes[reference].config, title_of(reference)
-    assert own is not None
+    configs = {name: _with_architecture(plain, name) for name in config.architectures}
+    recipes = {name: Recipe(_title(of_row.network), of_row) for name, of_row in configs.items()}
+    own, title = configs[reference], recipes[reference].title
     for share in config.training_shares:
         recipes[share_name(share)] = Recipe(f"{title}, {in_words(share)} of the clips", own, share)
     for exponent in config.prior_exponents:

@@ -106,9 +106,9 @@ class Sections:
         return Section(
             "sizes",
             "Training set size",
-            f"{rows.title_of(self.reference)} with parts of the training clips, each of which contains the smaller "
-            "ones, and as many steps as with all. Published: Hershey et al. 2017, Table 4, a ResNet-50 on 70 million "
-            "videos and parts of them, after 16 million steps.",
+            "Parts of the training clips, each of which contains the smaller ones, and as many steps as with all. "
+            "Published: Hershey et al. 2017, Table 4, a ResNet-50 on 70 million videos and parts of them, after 16 "
+            "million steps.",
             [
                 self._grid(name, header, list(names.values()), line, ", all of the clips")
                 for name in self._with("scores")
@@ -231,8 +231,9 @@ class Sections:
         table = self.tables[name]
         found = [(figures.row_of(table, one), one) for one in names]
         title = name if len(self.tables) > 1 else ""
-        titles = {self.reference: f"{rows.title_of(self.reference)}{setting}"}
-        texts = [[titles.get(one, row.title), *line(table, one)] for row, one in found if row]
+        texts = [
+            [f"{row.title}{setting if one == self.reference else ''}", *line(table, one)] for row, one in found if row
+        ]
         return Grid(title, header, texts)
 
     def _texts(self, table: Table, name: str, task: str, measures: Mapping[str, str]) -> List[str]:

@@ -23,7 +23,7 @@ EMBEDDINGS = (
 )
 WITH_LABELS = ("classification", "semi_supervised")
 LOG_MEL_FC4 = Row("log_mel_fc4", "log-mel, FC 4×512", tasks=WITH_LABELS, has_seed=False)
-RESNET50 = Row("resnet50", "log-mel, ResNet-50", tasks=WITH_LABELS)
+RESNET50 = "resnet50"
 
 
 def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[List[Row], Configs]:
@@ -41,11 +41,12 @@ def build(base: TripletConfig, few_labels_from_scratch: bool = False) -> Tuple[L
             f"the rows of the paper are trained with --loss=triplet, not {base.loss.loss}: give a preset of that kind; "
             "the contrastive row is added to it."
         )
-    resnet50 = RESNET50 if few_labels_from_scratch else dataclasses.replace(RESNET50, tasks=WITH_LABELS[:1])
+    tasks = WITH_LABELS if few_labels_from_scratch else WITH_LABELS[:1]
+    resnet50 = Row(RESNET50, f"log-mel, ResNet-{base.network.resnet.num_layers}", tasks=tasks)
     beyond = beyond_paper(base)
     rows = [_titled(row, base) for row in EMBEDDINGS] + [LOG_MEL_FC4, resnet50]
     rows += [Row(name, name.replace("_", " "), beyond_paper=True) for name in beyond]
-    configs: Configs = {**triplet_configs(base), RESNET50.name: presets.from_scratch(base), **beyond}
+    configs: Configs = {**triplet_configs(base), RESNET50: presets.from_scratch(base), **beyond}
     return [_with_steps(row, configs) for row in rows], configs
 
 
