@@ -2,13 +2,14 @@
 
 FAISS ranks by products in float32, without limits for recordings, and breaks ties as it finds them. So it is asked for
 more and more windows, until none of the others can be among the hits: the hits of its flat index are those of the
-store. Its 8-bit index has a range of its own for each number of the vectors; hits are exact for the vectors that it
+store. Where its ranks say too little, as for exemplars that are unlike each other, its vectors are gone through
+instead. Its 8-bit index has a range of its own for each number of the vectors; hits are exact for the vectors that it
 holds.
 
 Shapes: R windows, D embedding size, F directions of a query.
 """
 
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +18,15 @@ from audioset_triplet.config.search import FAISS_8BIT
 from audioset_triplet.errors import UserError
 from audioset_triplet.search import index as indices
 from audioset_triplet.search import windows as window_tables
-from audioset_triplet.search.best import Best, Limits, Wanted
+from audioset_triplet.search.best import Best, Block, Limits, Wanted, offer_to_all
 from audioset_triplet.search.windows import Filters, Windows
 from audioset_triplet.store import embedding_parts, embeddings
 from audioset_triplet.store.embedding_parts import StoreInfo
 
 _FACTORY = {False: "Flat", True: "SQ8"}
 _GROWTH = 4  # from one number of asked windows to the next
+_MOST_ASKED = 1 << 16
+_BLOCK_NUMBERS = 1 << 20  # of the vectors that are gone through at once
 
 
 class FaissIndex:
@@ -58,6 +61,11 @@ class FaissIndex:
     def _best(self, wanted: Wanted, limits: Limits, searched: np.ndarray) -> Best:
         searched = searched.copy()
         searched[self.windows.rows_of(wanted.left_out)] = False
+        ranked = self._ranked(wanted, limits, searched)
+        return self._scanned(wanted, limits, searched) if ranked is None else ranked
+
+    def _ranked(self, wanted: Wanted, limits: Limits, searched: np.ndarray) -> Optional[Best]:
+        """By FAISS's ranks; None: they would have to be followed too far."""
         num_searched = int(searched.sum())
         selected = self._faiss.IDSelectorBitmap(np.packbits(searched, bitorder="little"))
         selection = self._faiss.SearchParameters(sel=selected)
@@ -65,6 +73,8 @@ class FaissIndex:
         best = Best(wanted, self.windows, limits)
         num_asked = min(limits.top, num_searched)
         while num_asked:
+            if num_asked > _MOST_ASKED:
+                return None
             products, rows = self._index.search(directions, num_asked, params=selection)
             best = Best(wanted, self.windows, limits)
             asked = np.unique(rows)
@@ -73,6 +83,14 @@ class FaissIndex:
             if num_asked == num_searched or others_score_at_most < best.threshold:
                 break
             num_asked = min(_GROWTH * num_asked, num_searched)
+        return best
+
+    def _scanned(self, wanted: Wanted, limits: Limits, searched: np.ndarray) -> Best:
+        best, size = Best(wanted, self.windows, limits), max(1, _BLOCK_NUMBERS // self._index.d)
+        for start in range(0, len(searched), size):
+            rows = slice(start, min(start + size, len(searched)))
+            block = Block(start, self._index.reconstruct_n(start, rows.stop - start))
+            offer_to_all([best], block, searched[rows])
         return best
 
 

@@ -72,7 +72,9 @@ def rounded(score):
 @pytest.mark.parametrize("top, per_recording", [(1, 0), (30, 0), (1000, 0), (7, 1), (20, 2), (1000, 3)])
 def test_hits_are_those_of_a_plain_search(store, tmp_path, name, top, per_recording, monkeypatch):
     monkeypatch.setattr(window_parts, "_BATCH_BYTES", 11 * 4 * SIZE)  # blocks of eleven rows
-    monkeypatch.setattr(compact_index, "_BLOCK_NUMBERS", 11 * SIZE)
+    for module in (compact_index, faiss_index):
+        monkeypatch.setattr(module, "_BLOCK_NUMBERS", 11 * SIZE)
+    monkeypatch.setattr(faiss_index, "_MOST_ASKED", 100)  # more are gone through
     index, rows = opened(name, store, tmp_path)
     wanted = queries.read(["music/8/30@10", "talks/0/11@10@1.5"], str(store))
     filters = Filters((0, 1, 2), ("talks", "music/8"), ("recording5", "talks/1/01@10"))
@@ -99,8 +101,9 @@ SCORINGS = {
 
 @pytest.mark.parametrize("name", INDICES)
 @pytest.mark.parametrize("spread", [0.2, 3.0])
-def test_exemplars_are_searched_exactly(tmp_path, name, spread):
+def test_exemplars_are_searched_exactly(tmp_path, name, spread, monkeypatch):
     """Near to each other, where the bound of the mean is tight, and far apart, where it says little."""
+    monkeypatch.setattr(faiss_index, "_MOST_ASKED", 100)
     random = np.random.default_rng(7)
     clips = {f"talks/{n}/a": random.normal(size=(20, 16)) for n in range(30)}
     store = stores.write(tmp_path / "store", clips, 8)
