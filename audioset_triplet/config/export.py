@@ -21,7 +21,7 @@ class ExportConfig(Config):
         0.0,
         "Seconds from the start of a window to that of the next, in clips that the model embeds or scores. 0: those of "
         "the front end, with which windows of log_mel do not overlap (0.96). A quarter of that costs four times as "
-        "much, and classifiers on the embeddings are better.",
+        "much, and places events more finely.",
         at_least=0,
     )
     quantization: str = option(
