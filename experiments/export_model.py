@@ -22,15 +22,23 @@ A SavedModel is loaded with tf.saved_model.load alone, without this project:
 A classifier (of train_classifier, or of stage 4 of train_coincidence) gives scores, and an embedding too where it has a
 layer for one: --bottleneck of train_classifier.
 
+What the embedding consists of is a setting of the run, and can be another one here: --layers=features leaves out the
+embedding layer, --layers=embedding,stage2,stage3,features --whitening=0.6 puts layers side by side and whitens them by
+the windows that the network was trained on, which the program reads again.
+
 The program loads the written model, a TFLite or ONNX file in its own runtime, and compares it with the live network.
 --network=log_mel and --network=untrained write the two baselines in the same form, to embed and evaluate them in the
 same way.
 """
 
+import dataclasses
+
 from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config.export import ExportConfig
+from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, VectorConfig
+from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Run directory (not needed for log_mel).")
@@ -47,34 +55,49 @@ flags.DEFINE_enum(
     ["auto", "fft", "product"],
     "How the model computes the spectrum; auto: the faster one here, and product for devices.",
 )
+flags.DEFINE_string(
+    "whitening_data",
+    "",
+    "TFRecords of the clips that the network was trained on, for --whitening. Empty: where the run read them.",
+)
 command_line.define_flags(ExportConfig)
+command_line.define_flags(VectorConfig)
 
 
 def main() -> None:
     command_line.require_flags("output", *([] if FLAGS.network == "log_mel" else ["workdir"]))
     export = command_line.config_from_flags(ExportConfig())
     # After the flags: TensorFlow takes seconds to load.
-    from audioset_triplet.config.network import NetworkConfig
-    from audioset_triplet.export import audio_clips, calibration, device_export, saved_model
+    from audioset_triplet.export import audio_clips, calibration, device_export, saved_model, vectors
     from audioset_triplet.frontend import registry
     from audioset_triplet.models import networks
     from audioset_triplet.runs import checkpoints, objectives, run_config, trained_networks
 
     if export.calibration:
         audio_clips.list_files(export.calibration, export.folds)  # before the network is restored, which takes long
-    progress, class_names = "", {}
+    progress, class_names, config = "", {}, None
     if FLAGS.network == "log_mel":
         settings, weights = NetworkConfig(), "log_mel"
         network = networks.build_flat_features(networks.feature_shape(settings), settings.front_end)
     elif FLAGS.network == "trained":
         trained = trained_networks.restore_model(FLAGS.workdir)
         network, class_names = trained.network, trained.class_names
-        settings, weights = trained.config.network, trained.path
+        config, settings, weights = trained.config, trained.config.network, trained.path
         progress = f", step {checkpoints.step_of(weights)} of {trained.config.training.steps} of {FLAGS.workdir}"
     else:
         config = run_config.read_as(FLAGS.workdir, *objectives.EMBEDDING)
         settings, weights = config.network, f"seed {config.training.seed}"
         network = trained_networks.initial_embedding(config)
+    if config is not None and isinstance(settings, EmbeddingNetworkConfig) and not class_names:
+        data = dataclasses.replace(config.data, data=FLAGS.whitening_data) if FLAGS.whitening_data else config.data
+        chosen = command_line.config_from_flags(settings.vectors)
+        network = vectors.of_network(network, chosen, registry.by_name(settings.front_end), data)
+    else:
+        given = [flag for flag in ("layers", "whitening", "components", "whitening_data") if FLAGS[flag].present]
+        if given:
+            raise UserError(
+                f"--{given[0]} is for the embedding of a run; {FLAGS.workdir or FLAGS.network} trains none."
+            )
     if not export.is_for_devices:
         front_end = registry.by_name(settings.front_end, FLAGS.spectrum).with_hop(export.hop_seconds)
         model_id = saved_model.export(network, FLAGS.output, front_end, {"weights": weights}, class_names)

@@ -3,9 +3,11 @@
 import dataclasses
 from typing import Tuple
 
-from audioset_triplet.config.options import Config, option
+from audioset_triplet.config.options import Config, option, require
 
 STEM_STRIDES = (1, 2)
+STAGES = ("stage1", "stage2", "stage3", "stage4")
+LAYERS = ("embedding", "features", *STAGES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +63,39 @@ class NetworkConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class VectorConfig(Config):
+    """The embedding of a window that an exported model gives: of which layers of the trained network."""
+
+    layers: Tuple[str, ...] = option(
+        ("embedding",),
+        "Layers that an exported embedding consists of, side by side, each at unit length. embedding: the embedding "
+        "layer, which the loss is on. features: what is below it. stage1 to stage4: the averages of the last map of a "
+        "stage of a ResNet; lower ones suit classifiers, higher ones retrieval.",
+        LAYERS,
+    )
+    whitening: float = option(
+        0.0,
+        "Whitening of an exported embedding, by the mean and the covariance of the windows that the network was "
+        "trained on: 1 gives all its principal components the same variance, 0.5 the root of it, 0 is none.",
+        at_least=0,
+        at_most=1,
+    )
+    components: int = option(
+        512, "Dimensions of a whitened embedding at most: the components of largest variance are kept.", at_least=1
+    )
+
+    def check_rules(self) -> None:
+        require(len(self.layers) > 0, f"--layers needs one of {', '.join(LAYERS)}.")
+        repeated = {name for name in self.layers if self.layers.count(name) > 1}
+        require(not repeated, f"--layers has {min(repeated, default='')} twice.")
+
+
+@dataclasses.dataclass(frozen=True)
 class EmbeddingNetworkConfig(NetworkConfig):
     """A network from windows of audio to embeddings (Jansen et al. 2018: a linear layer of 128 units)."""
 
-    embedding_size: int = option(128, "Dimensions of the embedding.", at_least=1)
+    embedding_size: int = option(128, "Dimensions of the embedding layer.", at_least=1)
+    vectors: VectorConfig = dataclasses.field(default_factory=VectorConfig)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,10 @@ Under a policy of mixed precision the architecture computes in it, the layers on
 """
 
 import dataclasses
+import re
 from typing import Callable, List, Sequence, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig, NetworkConfig
@@ -73,6 +75,52 @@ def split_classifier(classifier: tf.keras.Model) -> Tuple[tf.keras.Model, Callab
         return x
 
     return tf.keras.Model(classifier.input, top[0].input), to_logits
+
+
+def concatenated_layers(network: tf.keras.Model, names: Sequence[str]) -> tf.keras.Model:
+    """Features of windows -> some layers of an embedding network, side by side, float32 [B, D]; it shares the layers.
+
+    Each layer is at unit length.
+
+    Args:
+        network: of `build_embedding`.
+        names: `VectorConfig.layers`.
+
+    Raises:
+        UserError: the network has no such layer.
+    """
+    parts = [layers.UnitNormalization(dtype="float32", name=f"{name}_part")(_layer(network, name)) for name in names]
+    outputs = layers.Concatenate(dtype="float32", name="parts")(parts) if len(parts) > 1 else parts[0]
+    return tf.keras.Model(network.input, outputs, name=f"{network.name}-{'-'.join(names)}")
+
+
+def at_unit_length(network: tf.keras.Model) -> tf.keras.Model:
+    """Features of windows -> the output of a network at unit length, float32 [B, D]; it shares the layers."""
+    outputs = layers.UnitNormalization(dtype="float32", name="unit_length_of_parts")(network.output)
+    return tf.keras.Model(network.input, outputs, name=network.name)
+
+
+def with_product(network: tf.keras.Model, kernel: np.ndarray, bias: np.ndarray) -> tf.keras.Model:
+    """Features of windows -> the output [B, D] of a network, times a kernel [D, K], plus a bias [K], at unit length.
+
+    It shares the layers of the network.
+    """
+    product = layers.Dense(kernel.shape[1], dtype="float32", name="product")
+    outputs = layers.UnitNormalization(dtype="float32", name="unit_length_of_product")(product(network.output))
+    product.set_weights([kernel, bias])
+    return tf.keras.Model(network.input, outputs, name=f"{network.name}-white")
+
+
+def _layer(network: tf.keras.Model, name: str) -> tf.Tensor:
+    """The output of a layer of `VectorConfig.layers`, [B, C]."""
+    if name == "embedding":
+        return network.get_layer(_EMBEDDING).output
+    if name == "features":
+        return _layers_on_top(network)[0].input
+    blocks = [layer for layer in network.layers if re.fullmatch(rf"{name}_block\d+_relu", layer.name)]
+    if not blocks:
+        raise UserError(f"--layers={name}: {network.name} has no such stage, which are those of ResNets.")
+    return layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_average")(blocks[-1].output)
 
 
 def architecture_of(network: tf.keras.Model) -> tf.keras.Model:

@@ -50,3 +50,14 @@ def find_records(files: Sequence[str], example_ids: Collection[int], limit: int)
 def _clip_id(record: tf.Tensor) -> tf.Tensor:
     """The id of the clip of a serialized record, string []."""
     return tf.io.parse_single_example(record, {"clip_id": tf.io.FixedLenFeature([], tf.string, "")})["clip_id"]
+
+
+def only_clips(clips: tf.data.Dataset, clip_ids: Sequence[str]) -> tf.data.Dataset:
+    """The clips of some ids."""
+    ids = tf.sort(hash_ids(tf.constant(list(clip_ids), tf.string)))
+
+    def is_chosen(clip: dict) -> tf.Tensor:
+        clip_id = hash_ids(clip["clip_id"])[tf.newaxis]
+        return tf.searchsorted(ids, clip_id, "right")[0] > tf.searchsorted(ids, clip_id, "left")[0]
+
+    return clips.filter(is_chosen)

@@ -18,8 +18,7 @@ from audioset_triplet.config import options
 from audioset_triplet.config.training import RecordsConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
-from audioset_triplet.records import globs, skipping
-from audioset_triplet.records.example_ids import hash_ids
+from audioset_triplet.records import example_ids, globs, skipping
 from audioset_triplet.sampling import draws, window_draws
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
@@ -99,7 +98,7 @@ class Pipeline:
             with_frames,
             self.front_end.num_channels,
         )
-        return clips if self._clip_ids is None else _only_clips(clips, self._clip_ids)
+        return clips if self._clip_ids is None else example_ids.only_clips(clips, self._clip_ids)
 
     def repeated(self, clips: tf.data.Dataset, num_repeats: Optional[NumRepeats] = None) -> tf.data.Dataset:
         """All clips without end, in another order on every pass, each as often as windows are cut from it.
@@ -179,13 +178,3 @@ def require_service(address: str) -> None:
         raise UserError(
             f"--data_service={address}: nothing answers there ({error}). Start experiments.serve_data."
         ) from error
-
-
-def _only_clips(clips: tf.data.Dataset, clip_ids: Sequence[str]) -> tf.data.Dataset:
-    ids = tf.sort(hash_ids(tf.constant(list(clip_ids), tf.string)))
-
-    def is_chosen(clip: dict) -> tf.Tensor:
-        clip_id = hash_ids(clip["clip_id"])[tf.newaxis]
-        return tf.searchsorted(ids, clip_id, "right")[0] > tf.searchsorted(ids, clip_id, "left")[0]
-
-    return clips.filter(is_chosen)

@@ -8,7 +8,7 @@ A stage is skipped if its output exists, and resumes if it was stopped.
 import dataclasses
 import json
 import os
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ from audioset_triplet.config.network import NetworkConfig
 from audioset_triplet.config.runners import RunnerConfig
 from audioset_triplet.config.triplet import TripletConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import embedding_job, model_folder, saved_model
+from audioset_triplet.export import embedding_job, model_folder, saved_model, vectors
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels
@@ -72,24 +72,29 @@ def _exported(folder: str, row: str, split: DataSplit, config: Optional[TripletC
     if not os.path.isdir(path):
         tf.keras.backend.clear_session()  # frees the networks of other rows
         network, weights_source = _network(os.path.join(folder, "run"), row, split, config)
-        front_end = registry.by_name((config.network if config else NetworkConfig()).front_end).with_hop(hop_seconds)
+        front_end = registry.by_name((config.network if config else NetworkConfig()).front_end)
+        if config:
+            network = vectors.of_network(network, config.network.vectors, front_end, split.train, _learned(split))
+        front_end = front_end.with_hop(hop_seconds)
         saved_model.export(network, path, front_end, {"weights": weights_source})
     return path
 
 
 def _network(workdir: str, row: str, split: DataSplit, config: Optional[TripletConfig]) -> Tuple[tf.keras.Model, str]:
-    """The network of a row, trained to its end, and where its weights come from.
-
-    Like the heads and the ResNet-50, it never learns from an evaluated recording.
-    """
+    """The network of a row, trained to its end, and where its weights come from."""
     if config is None:
         return networks.build_flat_features(networks.feature_shape(NetworkConfig()), "log_mel"), "log_mel"
     if row == "untrained":
         return trained_networks.initial_embedding(config), f"seed {config.training.seed}"
-    train, held_out = (clip_labels.read(data.data, data.folds) for data in (split.train, split.held_out))
-    triplet.train(config, workdir, [clip.clip_id for clip in clip_labels.exclude_recordings(train, held_out)])
+    triplet.train(config, workdir, _learned(split))
     network, _, checkpoint = trained_networks.restore_embedding(workdir)
     return network, checkpoint
+
+
+def _learned(split: DataSplit) -> List[str]:
+    """The ids of the clips that a network learns from: of no recording that is evaluated."""
+    train, held_out = (clip_labels.read(data.data, data.folds) for data in (split.train, split.held_out))
+    return [clip.clip_id for clip in clip_labels.exclude_recordings(train, held_out)]
 
 
 def _embed(model: str, data: DataConfig, folder: str) -> StoredClips:
