@@ -73,8 +73,9 @@ class LossConfig(Config):
     loss: str = option(
         "triplet",
         "triplet: a hinge against one negative (Jansen et al. 2018, equation 1). nt_xent: a softmax against all "
-        "negatives (Chen et al. 2020, equation 1).",
-        ("triplet", "nt_xent"),
+        "negatives of the batch (Chen et al. 2020, equation 1). instances: a softmax over all recordings, each a class "
+        "with a learned vector (Cao et al. 2020, PIC), for both windows; a mixture is of both its recordings.",
+        ("triplet", "nt_xent", "instances"),
     )
     margin: float = option(0.1, "Margin of the hinge of the triplet loss, on squared distances.", above=0)
     negatives: str = option(
@@ -90,14 +91,15 @@ class LossConfig(Config):
     )
     temperature: float = option(
         0.1,
-        "Temperature of nt_xent: cosines are divided by it (0.1 is the best of Chen et al. 2020, table 5).",
+        "Temperature of nt_xent and instances: cosines are divided by it (0.1 is the best of Chen et al. 2020, table "
+        "5).",
         above=0,
     )
 
     def check_rules(self) -> None:
         require(
             self.loss == "triplet" or self.negatives == "semi_hard",
-            "--negatives=sampled needs --loss=triplet: nt_xent takes all negatives of the batch.",
+            f"--negatives=sampled needs --loss=triplet: {self.loss} takes all negatives that there are.",
         )
 
 
@@ -110,3 +112,9 @@ class TripletConfig(Config):
     network: EmbeddingNetworkConfig = dataclasses.field(default_factory=EmbeddingNetworkConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+    def check_rules(self) -> None:
+        require(
+            self.loss.loss != "instances" or self.sampling.method != "labels",
+            "--loss=instances takes no labels: its classes are the recordings. Give another --method than labels.",
+        )

@@ -1,11 +1,12 @@
 """Instance discrimination: every clip is a class of its own (Wu et al. 2018, NPID; Hornauer et al. 2021, equation 1).
 
-The weights of the classes are the rows of a memory bank, earlier embeddings of the clips. Of a window v of clip i
+The weights of the classes are the rows of a memory bank, earlier embeddings of the clips, or are learned themselves
+(Cao et al. 2020, PIC). Of a window v of clip i
 
     P(i|v) = exp(v_i.v / tau) / sum_j exp(v_j.v / tau),
 
-and the loss is -log P(i|v): over all n instances (`softmax`), or estimated from K others (`noise_contrastive`), for
-which the sum is a constant Z (Wu et al. 2018, section 3.2).
+and the loss is -log P(i|v): over all n instances (`softmax`, `mixture_softmax`), or estimated from K others
+(`noise_contrastive`), for which the sum is a constant Z (Wu et al. 2018, section 3.2).
 
 Departures: no proximal term (the paper of Wu et al. has one, the code that they released does without), and nothing is
 added to denominators (1e-7 in that code, which is 0.2 in the loss of two million clips).
@@ -39,6 +40,28 @@ def softmax(embeddings: tf.Tensor, bank: tf.Tensor, instances: tf.Tensor, temper
     loss = tf.nn.sparse_softmax_cross_entropy_with_logits(instances, similarities / temperature)
     own = tf.gather(similarities, instances, axis=1, batch_dims=1)
     return InstanceTerms(loss, own, _at_least_all(own, similarities))
+
+
+def mixture_softmax(
+    embeddings: tf.Tensor, vectors: tf.Tensor, instances: tf.Tensor, shares: tf.Tensor, temperature: float
+) -> InstanceTerms:
+    """The cross-entropy with the shares of M instances in each window, -sum_m share_m log P(instance_m|v).
+
+    Of one instance it is `softmax`; of a mixture the target of mixup (Zhang et al. 2018; without labels Lee et al.
+    2021, i-Mix, equation 2).
+
+    Args:
+        embeddings: float32 [B, D], of unit length.
+        vectors: float32 [n, D], of unit length.
+        instances: int32 [B, M], rows of `vectors`; the first is the window's own.
+        shares: float32 [B, M], at least 0; the sum of a row is 1.
+        temperature: tau, above 0.
+    """
+    similarities = tf.matmul(embeddings, vectors, transpose_b=True)
+    of_instances = tf.gather(similarities, instances, axis=1, batch_dims=1)  # [B, M]
+    normalizer = tf.reduce_logsumexp(similarities / temperature, axis=1)
+    loss = normalizer - tf.reduce_sum(shares * of_instances, axis=1) / temperature
+    return InstanceTerms(loss, of_instances[:, 0], _at_least_all(of_instances[:, 0], similarities))
 
 
 def similarities_to(embeddings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

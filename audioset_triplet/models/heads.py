@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 CLUSTER_HEAD = "cluster_head"  # its name in the checkpoints of every run
+INSTANCE_HEAD = "instance_head"
 
 # Activations of the coincidence head that are held at once: 64 MB.
 _BLOCK_UNITS = 1 << 24
@@ -96,6 +97,28 @@ class ClusterHead(tf.keras.Model):
 
     def get_config(self) -> Dict[str, Any]:
         return {name: getattr(self, name) for name in ("num_clusters", "embedding_size", "scale")}
+
+
+class InstanceHead(tf.keras.Model):
+    """A learned vector for each of n instances, the classes of instance discrimination (Cao et al. 2020, PIC).
+
+    Attributes:
+        kernel: float32 [n, D]; initially of about unit length.
+    """
+
+    def __init__(self, num_instances: int, embedding_size: int) -> None:
+        super().__init__(dtype=tf.float32, name=INSTANCE_HEAD)
+        self.num_instances, self.embedding_size = num_instances, embedding_size
+        initial = tf.keras.initializers.RandomNormal(stddev=1 / math.sqrt(embedding_size))
+        self.kernel = self.add_weight("kernel", [num_instances, embedding_size], tf.float32, initial)
+        self.built = True  # there is nothing else to build: Keras may copy and count the weights
+
+    def vectors(self) -> tf.Tensor:
+        """float32 [n, D], of unit length."""
+        return tf.math.l2_normalize(self.kernel, axis=1)
+
+    def get_config(self) -> Dict[str, Any]:
+        return {"num_instances": self.num_instances, "embedding_size": self.embedding_size}
 
 
 @tf.custom_gradient

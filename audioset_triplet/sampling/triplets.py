@@ -26,14 +26,17 @@ class TripletBatch(NamedTuple):
 
     The group ids of a window are the ids of its recordings, and for label-based triplets of its classes too. Two
     windows that share a group id are never a negative pair. M is the number of ids per window; shorter lists repeat an
-    id. An absent negative is () and not None, which tf.distribute does not pass on to workers.
+    id. The shares of a window say how much of its energy is of each of its group ids; they sum to 1. An absent negative
+    is () and not None, which tf.distribute does not pass on to workers.
     """
 
     anchor: tf.Tensor  # float32 [B, *feature_shape]
     positive: tf.Tensor  # float32 [B, *feature_shape]
     negative: Union[tf.Tensor, Tuple[()]]  # float32 [B, *feature_shape], or () when negatives are mined in the batch
     anchor_group_ids: tf.Tensor  # int64 [B, M]
-    positive_group_ids: tf.Tensor  # int64 [B, M]
+    positive_group_ids: tf.Tensor  # int64 [B, M']
+    anchor_shares: tf.Tensor  # float32 [B, M]
+    positive_shares: tf.Tensor  # float32 [B, M']
     method: tf.Tensor  # int32 [B], index into config.METHODS
     weight: tf.Tensor  # float32 [B], 0 where the method has no triplet for this row, else 1
     example_id: tf.Tensor  # int64 [B], the hash of the id of the anchor's clip (`records.example_ids`)
@@ -143,6 +146,8 @@ def _single_triplets(
         negative=front_end.features_of(distractor) if with_negatives else (),
         anchor_group_ids=anchor_ids,
         positive_group_ids=tf.concat([positive_ids, added_ids], axis=1),
+        anchor_shares=tf.ones_like(anchor_ids, tf.float32) / anchor_ids.shape[1],
+        positive_shares=_shares(positive_ids, tf.where(is_mixture & has_distractor, config.mixing_alpha, 0.0)),
         method=methods,
         weight=tf.cast(
             (windows["has_positive_window"] | ~_is_one_of(methods, POSITIVE_WINDOW_METHODS))
@@ -180,24 +185,39 @@ def _composed_triplets(
     all_positive_ids = tf.concat([positive_ids, tf.gather(anchor_ids, positive_distractors)], axis=1)
     negatives = draw_distractors(tf.concat([all_anchor_ids, all_positive_ids], axis=1), anchor_ids, seeds[2])
 
-    def augmented(energies: tf.Tensor, distractors: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def augmented(energies: tf.Tensor, distractors: tf.Tensor, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+        """The features, and the alphas."""
         mixing_seed, shift_seed, noise_seed = draws.split(seed, 3)
         alphas = draws.uniform([batch_size], mixing_seed, config.mixing_alpha)
         mixed = positives.mix(energies, tf.gather(anchor, distractors), alphas)
         shifts = positives.draw_shifts(batch_size, front_end.num_frames, config.shift_bands, shift_seed)
         noisy = positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed)
-        return front_end.features_of(noisy)
+        return front_end.features_of(noisy), alphas
 
+    anchor_features, anchor_alphas = augmented(anchor, anchor_distractors, seeds[3])
+    positive_features, positive_alphas = augmented(positive, positive_distractors, seeds[4])
     return TripletBatch(
-        anchor=augmented(anchor, anchor_distractors, seeds[3]),
-        positive=augmented(positive, positive_distractors, seeds[4]),
+        anchor=anchor_features,
+        positive=positive_features,
         negative=front_end.features_of(tf.gather(anchor, negatives)) if with_negatives else (),
         anchor_group_ids=all_anchor_ids,
         positive_group_ids=all_positive_ids,
+        anchor_shares=_shares(anchor_ids, anchor_alphas),
+        positive_shares=_shares(positive_ids, positive_alphas),
         method=tf.fill([batch_size], METHODS.index(config.method)),
         weight=tf.cast((negatives != tf.range(batch_size)) | (not with_negatives), tf.float32),
         example_id=windows["example_id"],
     )
+
+
+def _shares(group_ids: tf.Tensor, alphas: tf.Tensor) -> tf.Tensor:
+    """The shares of a mixture, whose own ids come before those of the distractor: [B, M] ids, alphas [B] -> [B, 2M].
+
+    Several ids of its own share alike.
+    """
+    others = alphas / (1.0 + alphas)
+    count = group_ids.shape[1]
+    return tf.repeat(tf.stack([1.0 - others, others], axis=1) / count, count, axis=1)
 
 
 def _is_one_of(methods: tf.Tensor, names: Sequence[str]) -> tf.Tensor:

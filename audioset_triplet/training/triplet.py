@@ -3,14 +3,18 @@
 import functools
 from typing import Any, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet import distribution
 from audioset_triplet.config.triplet import LossConfig, TripletConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
-from audioset_triplet.losses import nt_xent, triplet
-from audioset_triplet.models import imagenet_weights, networks
+from audioset_triplet.losses import instance_discrimination, nt_xent, triplet
+from audioset_triplet.models import heads, imagenet_weights, networks
+from audioset_triplet.records import clip_labels
+from audioset_triplet.records.example_ids import hash_ids
+from audioset_triplet.runs import instances
 from audioset_triplet.sampling import draws, triplets, window_draws
 from audioset_triplet.sampling.triplets import TripletBatch, shares_group
 from audioset_triplet.training import inputs, loop, run_inputs
@@ -26,17 +30,37 @@ def train(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]
         clip_ids: the clips of `config.data` to learn from; None: all.
 
     Raises:
-        Terminated, UserError: as for `loop.train`.
+        Terminated, UserError: as for `loop.train`; a run of `--loss=instances` began with other recordings.
     """
     front_end = registry.by_name(config.network.front_end)
     window_draws.require_gap("proximity_seconds", config.sampling.proximity_seconds, front_end)
     triplets.require_bands(config.sampling, front_end)
     source = run_inputs.Records(config, functools.partial(inputs.triplet_batches, config, clip_ids), clip_ids)
-    loop.train(config, workdir, functools.partial(build_model, config), source)
+
+    def build() -> ObjectiveModel:
+        return build_model(config, _instances(config, workdir, clip_ids) if config.loss.loss == "instances" else ())
+
+    loop.train(config, workdir, build, source)
 
 
-def build_model(config: TripletConfig) -> ObjectiveModel:
+def _instances(config: TripletConfig, workdir: str, clip_ids: Optional[Sequence[str]]) -> List[str]:
+    """The ids of the recordings that are learned from; the chief notes them in instances.json."""
+    clips = clip_labels.read(config.data.data, config.data.folds)
+    chosen = None if clip_ids is None else set(clip_ids)
+    recordings = sorted({clip.recording_id for clip in clips if chosen is None or clip.clip_id in chosen})
+    if len(recordings) < 2:
+        raise UserError(f"--data={config.data.data}: one recording alone is told from no other; give two at least.")
+    if distribution.is_chief(tf.distribute.get_strategy()):
+        instances.write(workdir, recordings, instances.RECORDING_IDS)
+    return recordings
+
+
+def build_model(config: TripletConfig, recording_ids: Sequence[str] = ()) -> ObjectiveModel:
     """The embedding network with its loss, not compiled. To be called in the scope of the run's strategy.
+
+    Args:
+        config: the settings.
+        recording_ids: those that `--loss=instances` tells apart, ascending; not needed for another loss.
 
     Raises:
         UserError: a batch size that leaves no negatives; what `imagenet_weights.load` raises.
@@ -50,10 +74,12 @@ def build_model(config: TripletConfig) -> ObjectiveModel:
         )
     network = networks.build_embedding(config.network, networks.feature_shape(config.network))
     imagenet_weights.load(network, config.network)
-    model_class = _MODELS[config.loss.loss]
     num_rows = batch_size // num_replicas
     host = config.sampling.sampling_device == "host"
     prepare = unprepared if host else functools.partial(_sampled, config, num_rows)
+    if config.loss.loss == "instances":
+        return InstanceModel(network, config.loss, recording_ids, prepare=prepare, num_rows=num_rows)
+    model_class = {"triplet": TripletModel, "nt_xent": ContrastiveModel}[config.loss.loss]
     return model_class(network, config.loss, prepare=prepare, num_rows=num_rows)
 
 
@@ -135,8 +161,47 @@ class ContrastiveModel(ObjectiveModel):
         return Terms(loss, batch.weight * has_negative, metrics)
 
 
-# Name of a loss (LossConfig.loss) -> the model that trains with it.
-_MODELS = {"triplet": TripletModel, "nt_xent": ContrastiveModel}
+class InstanceModel(ObjectiveModel):
+    """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) to tell all recordings apart.
+
+    Every recording is a class with a learned vector; both windows of a pair are examples, and a mixture is of its two
+    recordings by their shares of its energy.
+
+    Metrics: `accuracy` (share of windows to which no vector is nearer than that of their own recording) and
+    `similarity` (mean product with that vector).
+    """
+
+    def __init__(
+        self, network: tf.keras.Model, config: LossConfig, recording_ids: Sequence[str], **options: Any
+    ) -> None:
+        head = heads.InstanceHead(len(recording_ids), network.output_shape[-1])
+        super().__init__({"network": network, heads.INSTANCE_HEAD: head}, ("accuracy", "similarity"), **options)
+        self._config = config
+        hashes = hash_ids(tf.constant(list(recording_ids), tf.string)).numpy()
+        order = np.argsort(hashes)
+        self._hashes, self._rows = hashes[order], order.astype(np.int32)
+
+    def terms(self, batch: TripletBatch) -> Terms:
+        embeddings = embed_together(self.submodels["network"], [batch.anchor, batch.positive])
+        vectors = self.submodels[heads.INSTANCE_HEAD].vectors()
+        windows = zip(
+            embeddings,
+            (batch.anchor_group_ids, batch.positive_group_ids),
+            (batch.anchor_shares, batch.positive_shares),
+        )
+        both = [
+            instance_discrimination.mixture_softmax(
+                embedding, vectors, self._rows_of(group_ids), shares, self._config.temperature
+            )
+            for embedding, group_ids, shares in windows
+        ]
+        loss, similarity, accuracy = (0.5 * tf.add_n(values) for values in zip(*both))
+        return Terms(loss, batch.weight, {"accuracy": accuracy, "similarity": similarity})
+
+    def _rows_of(self, group_ids: tf.Tensor) -> tf.Tensor:
+        """Hashes of recordings [B, M] -> the rows of their vectors, int32 [B, M]."""
+        places = tf.searchsorted(tf.constant(self._hashes), tf.reshape(group_ids, [-1]))
+        return tf.reshape(tf.gather(tf.constant(self._rows), places), tf.shape(group_ids))
 
 
 def embed_together(network: tf.keras.Model, windows: List[tf.Tensor]) -> List[tf.Tensor]:

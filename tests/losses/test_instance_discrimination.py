@@ -37,6 +37,14 @@ def test_both_losses_equal_the_loops(temperature):
     np.testing.assert_allclose(terms.similarity, cosines[np.arange(6), instances], rtol=1e-5)
     np.testing.assert_array_equal(terms.is_nearest, cosines.argmax(axis=1) == instances)
 
+    others, shares = random.integers(0, 20, 6), random.uniform(0.5, 1, 6).astype(np.float32)
+    terms = instance_discrimination.mixture_softmax(
+        embeddings, bank, tf.constant(np.c_[instances, others], tf.int32), np.c_[shares, 1 - shares], temperature
+    )
+    of_others = [reference.softmax_loss(one, bank, row, temperature) for one, row in zip(embeddings, others)]
+    np.testing.assert_allclose(terms.loss, shares * expected + (1 - shares) * of_others, rtol=1e-5)
+    np.testing.assert_allclose(terms.similarity, cosines[np.arange(6), instances], rtol=1e-5)
+
     rows = np.c_[instances, random.integers(0, 20, [6, 9])]
     normalizer = reference.normalizer(embeddings, bank, rows, temperature)
     similarities = instance_discrimination.similarities_to(embeddings, tf.gather(bank, rows))

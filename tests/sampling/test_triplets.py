@@ -90,6 +90,9 @@ def test_every_row_is_the_triplet_of_its_method():
         else:
             np.testing.assert_allclose(energies, positive_window, rtol=1e-3, atol=1e-3)
         assert (added != recording) == (method == "mixing")
+        np.testing.assert_array_equal(triplets.anchor_shares[row], [1])
+        expected_shares = [0.8, 0.2] if method == "mixing" else [1, 0]  # of 1.25
+        np.testing.assert_allclose(triplets.positive_shares[row], expected_shares, rtol=1e-6)
     assert (triplets.weight == 1).all()
 
 
@@ -234,9 +237,9 @@ def test_composed_triplets_mix_translate_and_add_noise_to_both_windows():
     noisy = sample(pairs, method="joint", combination="composed", noise_sigma=0.5, shift_bands=1)
     shares = []  # of the largest alpha
     for row in range(6):
-        for window, group_ids, energies in (
-            (triplets.anchor[row], triplets.anchor_group_ids[row], known[row][0]),
-            (triplets.positive[row], triplets.positive_group_ids[row], known[row][1]),
+        for window, group_ids, energies, own_and_other in (
+            (triplets.anchor[row], triplets.anchor_group_ids[row], known[row][0], triplets.anchor_shares[row]),
+            (triplets.positive[row], triplets.positive_group_ids[row], known[row][1], triplets.positive_shares[row]),
         ):
             assert group_ids[0] == row and group_ids[1] != row
             distractor = known[group_ids[1]][0]
@@ -246,6 +249,9 @@ def test_composed_triplets_mix_translate_and_add_noise_to_both_windows():
             share = ((found - alone) * (full - alone)).sum() / np.square(full - alone).sum()  # least squares
             np.testing.assert_allclose(alone + share * (full - alone), found, atol=1e-2 * full.max())
             shares.append(share)
+            np.testing.assert_allclose(
+                own_and_other, [1 / (1 + 0.25 * share), 0.25 * share / (1 + 0.25 * share)], atol=2e-3
+            )
     assert 0 <= min(shares) < 0.3 and 0.7 < max(shares) <= 1 and len(np.unique(np.round(shares, 3))) > 6
     for clean, window in ((triplets.anchor, noisy.anchor), (triplets.positive, noisy.positive)):
         energies = np.exp(clean.astype(np.float64)) - 0.01

@@ -1,17 +1,22 @@
 import dataclasses
 import functools
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from audioset_triplet.config.triplet import LossConfig
+from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
+from audioset_triplet.errors import UserError
 from audioset_triplet.models import networks
 from audioset_triplet.presets import PRESETS
+from audioset_triplet.records import clip_labels
+from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling.triplets import TripletBatch
 from audioset_triplet.training import inputs, optimizers, triplet
-from audioset_triplet.training.triplet import Candidates, ContrastiveModel, TripletModel
+from audioset_triplet.training.triplet import Candidates, ContrastiveModel, InstanceModel, TripletModel
 from tests import processes
+from tests.reference import instance_discrimination as instances_reference
 from tests.reference import nt_xent as nt_xent_reference
 from tests.reference import triplet_loss as reference
 from tests.tiny_network import build_tiny_network
@@ -32,6 +37,8 @@ def batch_of(num_triplets=12, seed=0, with_negative=False, weights=None):
         negative=windows() if with_negative else (),
         anchor_group_ids=tf.constant(recordings[:, None]),
         positive_group_ids=tf.constant(np.stack([recordings, distractors], 1)),
+        anchor_shares=tf.ones([num_triplets, 1]),
+        positive_shares=tf.tile([[0.75, 0.25]], [num_triplets, 1]),
         method=tf.zeros([num_triplets], tf.int32),
         weight=tf.ones([num_triplets]) if weights is None else tf.constant(weights, tf.float32),
         example_id=tf.range(num_triplets, dtype=tf.int64),
@@ -44,7 +51,11 @@ def candidates_in(anchor_group_ids, positive_group_ids):
 
 
 def trained(network, config, batch, optimizer=None):
-    model = (ContrastiveModel if config.loss == "nt_xent" else TripletModel)(network, config)
+    if config.loss == "instances":
+        names = list("abcdef")
+        model, batch = instance_model(network, names), of_names(batch, names)
+    else:
+        model = (ContrastiveModel if config.loss == "nt_xent" else TripletModel)(network, config)
     model.compile(optimizer=optimizer or tf.keras.optimizers.SGD(0.1), run_eagerly=True)
     return model.train_step(batch)
 
@@ -89,6 +100,75 @@ def test_nt_xent_of_a_step_equals_the_loop(weighted):
     nearest = [cosines[row, 12 + row] >= cosines[row][is_negative[row]].max() for row in rows]
     assert float(logs["accuracy"]) == pytest.approx(np.mean(nearest))
     assert 0 < np.mean(nearest) < 1
+
+
+def instance_model(network, names, temperature=0.2):
+    """A model that tells recordings of these names apart."""
+    return InstanceModel(network, LossConfig(loss="instances", temperature=temperature), names)
+
+
+def of_names(batch, names):
+    """The batch, whose recordings are numbers, with the hashes of their names in place of these."""
+    hashes = hash_ids(tf.constant(names))
+    ids = {name: tf.gather(hashes, getattr(batch, name)) for name in ("anchor_group_ids", "positive_group_ids")}
+    return batch._replace(**ids)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_of_instances_of_a_step_equals_the_loop(weighted):
+    names, network = ["e", "c", "a", "b", "f", "d"], build_tiny_network()  # in another order than their hashes
+    weights = np.random.default_rng(1).integers(0, 2, 12) if weighted else np.ones(12)
+    batch = batch_of(weights=weights)
+    embeddings = network(batch.anchor).numpy(), network(batch.positive).numpy()
+    model = instance_model(network, names)
+    vectors = model.submodels["instance_head"].vectors().numpy()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    before = model.submodels["instance_head"].kernel.numpy()
+    model.compile(tf.keras.optimizers.SGD(0.1), run_eagerly=True)
+    logs = model.train_step(of_names(batch, names))
+    contents = [
+        (batch.anchor_group_ids.numpy(), batch.anchor_shares.numpy()),
+        (batch.positive_group_ids.numpy(), batch.positive_shares.numpy()),
+    ]
+    expected = [
+        np.mean(
+            [
+                sum(share * instances_reference.softmax_loss(x[row], vectors, i, 0.2) for i, share in zip(*of_window))
+                for x, of_windows in zip(embeddings, contents)
+                for of_window in [[values[row] for values in of_windows]]
+            ]
+        )
+        for row in range(12)
+    ]
+    assert float(logs["loss"]) == pytest.approx(np.average(expected, weights=weights), rel=1e-4)
+    nearest = [
+        np.mean([(vectors @ x[row]).argmax() == ids[row, 0] for x, (ids, _) in zip(embeddings, contents)])
+        for row in range(12)
+    ]
+    assert float(logs["accuracy"]) == pytest.approx(np.average(nearest, weights=weights), abs=1e-6)
+    assert (model.submodels["instance_head"].kernel.numpy() != before).any()
+
+
+def test_a_run_on_other_recordings_does_not_resume(data, tmp_path):
+    config = dataclasses.replace(tiny_config(data), loss=LossConfig(loss="instances"))
+    triplet.train(config, str(tmp_path / "run"))
+    noted = json.loads((tmp_path / "run" / "instances.json").read_text())
+    recordings = sorted({clip.recording_id for clip in clip_labels.read(data, ())})
+    assert noted == {"recording_ids": recordings}
+    with pytest.raises(UserError, match="one recording alone is told from no other"):
+        first = next(clip.clip_id for clip in clip_labels.read(data, ()))
+        triplet.train(config, str(tmp_path / "one"), [first])
+    longer = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=6))
+    (tmp_path / "run" / "instances.json").write_text(json.dumps({"recording_ids": recordings[1:]}))
+    with pytest.raises(UserError, match="settings|other recordings"):
+        triplet.train(longer, str(tmp_path / "run"))
+    with pytest.raises(UserError, match="other recordings"):
+        triplet.train(config, str(tmp_path / "run"))
+
+
+def test_labels_make_no_instances():
+    with pytest.raises(UserError, match="--loss=instances takes no labels"):
+        TripletConfig(sampling=SamplingConfig(method="labels"), loss=LossConfig(loss="instances"))
 
 
 @pytest.mark.parametrize("loss", ["triplet", "nt_xent"])
