@@ -6,6 +6,7 @@ from typing import Tuple
 from audioset_triplet.config.options import Config, option, require
 
 STEM_STRIDES = (1, 2)
+RESNETS = ("resnet50", "esresnet", "esresnet_attention")  # architectures with stages
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 LAYERS = ("embedding", "features", *STAGES)
 

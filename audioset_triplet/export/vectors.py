@@ -93,7 +93,7 @@ def mean_and_covariance(vectors: Iterable[np.ndarray]) -> Tuple[np.ndarray, np.n
 def whitening(
     mean: np.ndarray, covariance: np.ndarray, exponent: float, num_components: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Kernel [D, K] and bias [K] of S^(-p/2) U'(x - m), of the K components of largest variance.
+    """Kernel [D, K] and bias [K] of S^(-p/2) U'(x - m), rotated, of the K components of largest variance.
 
     Args:
         mean, covariance: of the vectors x, [D] and [D, D].
@@ -108,4 +108,14 @@ def whitening(
     if not len(kept):
         raise UserError("--whitening: all windows have the same vector: there is no variance to divide by.")
     kernel = directions[:, kept] * variances[kept] ** (-exponent / 2)
+    kernel = kernel @ _rotation(len(kept))
     return kernel, -mean @ kernel
+
+
+def _rotation(size: int) -> np.ndarray:
+    """A random rotation [size, size], always the same.
+
+    It changes no cosine, and gives all dimensions about the same variance. Without it a classifier that brings each
+    dimension to variance 1, as many do, would whiten fully, whatever p is.
+    """
+    return np.linalg.qr(np.random.default_rng(0).normal(size=[size, size]))[0]

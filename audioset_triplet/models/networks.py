@@ -31,11 +31,14 @@ def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]
     The output is linear and L2-normalized (Jansen et al. 2018, section 4).
 
     Raises:
-        UserError: an unknown architecture, or one that does not take these features, or windows or images as small.
+        UserError: an unknown architecture, or one that does not take these features, or windows or images as small, or
+            lacks a layer of `config.vectors`.
     """
     inputs = tf.keras.Input(feature_shape, name=config.front_end)
     outputs = _unit_embedding(_features(inputs, config), config)
-    return tf.keras.Model(inputs, outputs, name=_name(config))
+    network = tf.keras.Model(inputs, outputs, name=_name(config))
+    concatenated_layers(network, config.vectors.layers)  # an exported embedding has them: so says a run that begins
+    return network
 
 
 def build_classifier(config: ClassifierNetworkConfig, feature_shape: Sequence[int], num_classes: int) -> tf.keras.Model:

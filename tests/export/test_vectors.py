@@ -84,8 +84,9 @@ def test_whitening_takes_mean_and_covariance_of_the_training_windows(network, da
     expected = whitened(by_hand(network, features, *ALL_LAYERS), exponent, count)
     given = model(features).numpy()
     assert given.shape == expected.shape and given.shape[1] <= min(count, len(features) - 1)  # of 8 + 32 + 128
-    signs = np.sign(np.sum(given * expected, axis=0))
-    np.testing.assert_allclose(given * signs, expected, atol=2e-3)
+    np.testing.assert_allclose(given @ given.T, expected @ expected.T, atol=5e-3)
+    if exponent < 1:  # and no dimension has more of the variance than another, but for chance
+        assert given.var(axis=0).max() < 0.8 * expected.var(axis=0).max()
 
 
 def test_only_the_clips_of_the_run_count(network, data):
@@ -111,8 +112,8 @@ def test_full_whitening_leaves_no_covariance_and_less_leaves_its_power():
     variances = np.sort(np.linalg.eigvalsh(covariance))[::-1]
     for exponent in (0.0, 0.5, 1.0):
         kernel, bias = vectors.whitening(mean, covariance, exponent, 4)
-        expected = np.diag(variances[:4] ** (1 - exponent))
-        np.testing.assert_allclose(np.cov((x @ kernel + bias).T, bias=True), expected, rtol=2e-3, atol=1e-6)
+        left = np.sort(np.linalg.eigvalsh(np.cov((x @ kernel + bias).T, bias=True)))[::-1]
+        np.testing.assert_allclose(left, variances[:4] ** (1 - exponent), rtol=1e-6)
         np.testing.assert_allclose((x @ kernel + bias).mean(axis=0), 0, atol=1e-9)
     with pytest.raises(UserError, match="all windows have the same vector"):
         vectors.whitening(*vectors.mean_and_covariance([np.ones([3, 4])]), 0.5, 4)

@@ -8,6 +8,7 @@ import pytest
 
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.evaluation import HeadConfig
+from audioset_triplet.config.network import VectorConfig
 from audioset_triplet.config.studies import Jansen2018Config
 from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.config.triplet import LossConfig, SamplingConfig, TripletConfig
@@ -49,8 +50,11 @@ def test_rows_differ_in_their_method_and_in_nothing_else():
     assert with_few_labels["resnet50"] == ("classification", "semi_supervised")
     assert [row.name for row in table_rows if row.beyond_paper] == ["contrastive"]
     contrastive = configs["contrastive"]
-    assert (contrastive.sampling.combination, contrastive.loss.loss) == ("composed", "nt_xent")
-    assert (contrastive.network, contrastive.training) == (BASE.network, BASE.training)
+    assert (contrastive.sampling.combination, contrastive.loss.loss) == ("composed", "instances")
+    vectors = contrastive.network.vectors
+    assert vectors.layers == ("embedding", "stage2", "stage3", "features") and vectors.whitening > 0
+    assert dataclasses.replace(contrastive.network, vectors=VectorConfig()) == BASE.network
+    assert contrastive.training == BASE.training
     steps = {row.name: row.steps for row in table_rows}
     assert steps == {
         "log_mel": None,
@@ -80,7 +84,7 @@ def test_all_constraints_at_once_change_the_rows_that_combine_some():
 
 def test_the_loss_of_the_contrastive_row_never_enters_the_paper_s_rows():
     tempered = dataclasses.replace(BASE, loss=LossConfig(temperature=0.3))
-    assert rows.build(tempered)[1]["contrastive"].loss == LossConfig(loss="nt_xent", temperature=0.3)
+    assert rows.build(tempered)[1]["contrastive"].loss == LossConfig(loss="instances", temperature=0.3)
     with pytest.raises(UserError, match="--loss=triplet, not nt_xent"):
         rows.build(dataclasses.replace(BASE, loss=LossConfig(loss="nt_xent")))
 
