@@ -33,7 +33,7 @@ class SamplingConfig(Config):
     combination: str = option(
         "single",
         "single: one method makes each triplet, as published. composed (of joint and labels): both windows of every "
-        "triplet, two of one recording (joint) or class (labels), are mixed, translated and made noisy.",
+        "triplet, two of one recording (joint) or class (labels), are mixed, translated, made noisy and filtered.",
         ("single", "composed"),
     )
     noise_sigma: float = option(0.5, "Standard deviation of the Gaussian that scales each energy.", at_least=0)
@@ -42,6 +42,13 @@ class SamplingConfig(Config):
         0.25,
         "Energy of the mixed-in example relative to the anchor's; with --combination=composed: at most.",
         at_least=0,
+    )
+    filter_db: float = option(
+        0.0,
+        "With --combination=composed: standard deviation in dB of a random frequency response by which each window is "
+        "multiplied (FilterAugment, Nam et al. 2022). 0: none, as published.",
+        at_least=0,
+        at_most=40,
     )
     proximity_seconds: float = option(
         10.0, "Largest distance in time between anchor and positive; longer than a window.", above=0
@@ -63,6 +70,10 @@ class SamplingConfig(Config):
         require(
             self.combination == "single" or len(set(self.shares)) == 1,
             "--shares divides triplets among methods: it needs --combination=single.",
+        )
+        require(
+            self.combination == "composed" or not self.filter_db,
+            "--filter_db is for windows to which all methods are applied: it needs --combination=composed.",
         )
 
 

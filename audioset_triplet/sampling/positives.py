@@ -1,4 +1,4 @@
-"""Three augmentations of a window that keep its class (Jansen et al. 2018, section 3).
+"""Augmentations of a window that keep its class: three of Jansen et al. 2018, section 3, and random filters.
 
 All act on linear energies [B, T, F], or [B, A, T, F] of A audio channels, float32, and return the same shape; the
 logarithm is taken afterwards, because a factor on an energy and a ratio of energies have their meaning before it.
@@ -7,9 +7,12 @@ Randomness is stateless: the same `seed` (int [2]) gives the same result.
 
 from typing import Tuple, Union
 
+import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.sampling import draws
+
+_FILTER_POINTS = 5  # of a random frequency response
 
 
 def add_noise(energies: tf.Tensor, sigma: float, seed: tf.Tensor) -> tf.Tensor:
@@ -53,3 +56,24 @@ def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: Union[float, tf.Tens
     alpha = tf.reshape(alpha, [-1, *(1 for _ in axes)])
     total, distractor_total = (tf.reduce_sum(x, axis=axes, keepdims=True) for x in (energies, distractors))
     return energies + alpha * tf.math.divide_no_nan(total, distractor_total) * distractors
+
+
+def filter_bands(energies: tf.Tensor, sigma_db: float, seed: tf.Tensor) -> tf.Tensor:
+    """Each window by a random frequency response of its own, the same in all frames (and channels).
+
+    The response in dB is linear between the middles of five equal parts of the bands, and constant beyond the outer
+    ones; its values there are normal, of mean 0. So microphones, rooms and distances differ (linear FilterAugment, Nam
+    et al. 2022, with parts of random width and uniform values).
+
+    Args:
+        energies: see above; magnitudes, so that 20 dB are a factor of 10.
+        sigma_db: standard deviation of the values, in dB.
+        seed: int [2].
+    """
+    num_bands = energies.shape[-1]
+    places = (np.arange(num_bands) + 0.5) * _FILTER_POINTS / num_bands - 0.5
+    corners = np.eye(_FILTER_POINTS)
+    weights = np.stack([np.interp(places, np.arange(_FILTER_POINTS), corner) for corner in corners])  # [points, F]
+    values = draws.normal([tf.shape(energies)[0], _FILTER_POINTS], seed, sigma_db)
+    gains = tf.pow(10.0, tf.matmul(values, tf.constant(weights, tf.float32)) / 20.0)  # [B, F]
+    return energies * tf.reshape(gains, [-1, *(1 for _ in energies.shape[1:-1]), num_bands])

@@ -85,3 +85,29 @@ def test_same_seed_same_positive():
     for first, again, different in zip(*(positives.draw_shifts(100, 96, 10, seed) for seed in (SEED, SEED, other))):
         np.testing.assert_array_equal(first, again)
         assert (first.numpy() != different.numpy()).any()
+
+
+@pytest.mark.parametrize("shape", [(96, 64), (2, 96, 64)], ids=["mono", "stereo"])
+def test_a_filter_is_a_polyline_in_db_over_the_bands_and_the_same_in_all_frames(shape):
+    x = np.random.default_rng(0).gamma(1.0, 2.0, [400, *shape]).astype(np.float32) + 0.1
+    gains_db = 20 * np.log10(positives.filter_bands(tf.constant(x), 6.0, SEED).numpy() / x.astype(np.float64))
+    response = gains_db.reshape(400, -1, 64)
+    np.testing.assert_allclose(response, response[:, :1] + np.zeros_like(response), atol=1e-4)
+    response = response[:, 0]
+    # Five parts of 12.8 bands: band b has its middle at b + 0.5, and a part at 6.4, 19.2, 32, 44.8 and 57.6.
+    corners = np.array([6.4, 19.2, 32.0, 44.8, 57.6])
+    of_part = np.searchsorted(corners, np.arange(64) + 0.5)
+    for part in range(1, 5):
+        slopes = np.diff(response[:, of_part == part], axis=1)
+        np.testing.assert_allclose(slopes, slopes[:, :1] + np.zeros_like(slopes), atol=1e-3)
+    for edge in (of_part == 0, of_part == 5):
+        np.testing.assert_allclose(response[:, edge], response[:, edge][:, :1].repeat(edge.sum(), 1), atol=1e-3)
+    ends = response[:, [0, 63]]  # values at a point; those of the middle points lie between two bands
+    assert abs(ends.mean()) < 5 * 6 / np.sqrt(ends.size) and abs(ends.std() - 6) < 5 * 6 / np.sqrt(2 * ends.size)
+    assert abs(np.corrcoef(ends.T)[0, 1]) < 5 / np.sqrt(400)  # independent
+
+
+def test_silence_and_no_db_stay_as_they_are():
+    assert float(tf.reduce_max(positives.filter_bands(tf.zeros([2, 96, 64]), 6.0, SEED))) == 0.0
+    x = energies()
+    np.testing.assert_allclose(positives.filter_bands(tf.constant(x), 0.0, SEED), x, rtol=1e-6)
