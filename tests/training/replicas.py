@@ -34,7 +34,7 @@ from tests.tiny_network import build_tiny_network
 from tests.training.test_classifier import batch_of as labelled_batch
 from tests.training.test_classifier import build_linear
 from tests.training.test_instances import batch_of as instance_batch
-from tests.training.test_triplet import batch_of
+from tests.training.test_triplet import batch_of, instance_model, of_names
 
 STEPS, BATCH_SIZE = 10, 8
 
@@ -66,6 +66,8 @@ LABELS = {"softmax": "softmax", "sigmoids": "sigmoid"}
 # Name -> number of negatives; batches have clips twice, on one device and on both.
 INSTANCES = {"instances": 0, "noise_contrastive": 5}
 NUM_INSTANCES = 12
+RECORDINGS = "recordings"  # instances with learned vectors
+RECORDING_NAMES = list("abcdef")
 
 
 RECIPE = "recipe"
@@ -73,6 +75,9 @@ CLASSES = [0, 1, 2]
 
 
 def build_model(case):
+    if case == RECORDINGS:
+        tf.keras.utils.set_random_seed(0)
+        return instance_model(build_tiny_network(), RECORDING_NAMES)
     if case == RECIPE:
         return ClassifierModel(build_linear(), "sigmoid", (0.5, 1.0, 4.0), dropout_rate=0.3)
     if case in LABELS:
@@ -89,6 +94,8 @@ def global_batch(step, case):
         return labelled_batch(BATCH_SIZE, loss=LABELS[case], seed=step)
     if case in INSTANCES:
         return instance_batch(BATCH_SIZE, NUM_INSTANCES, seed=step)
+    if case == RECORDINGS:
+        return of_names(batch_of(BATCH_SIZE, seed=step), RECORDING_NAMES)
     weights = np.r_[np.ones(BATCH_SIZE // 2), np.random.default_rng(step).integers(0, 2, BATCH_SIZE // 2)]
     with_negative = TRIPLETS[case][2].negatives == "sampled"
     return batch_of(BATCH_SIZE, seed=step, with_negative=with_negative, weights=weights)
@@ -150,7 +157,8 @@ def train(strategy, case, folder):
         callbacks=[moving_average.MovingAverage(model.submodels, averages, averaging, first_step=0)],
         verbose=0,
     ).history
-    weights = [weight for network in (network, *averages.values()) for weight in network.get_weights()]
+    trained = (*model.submodels.values(), *averages.values())
+    weights = [weight for submodel in trained for weight in submodel.get_weights()]
     with strategy.scope():
         weights += [bank.values() for bank in model.state.values()]
     return start, weights, {name: values[0] for name, values in history.items()}

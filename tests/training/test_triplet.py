@@ -274,7 +274,7 @@ def assert_same_update(first, second, cases):
 def test_two_devices_and_two_workers_make_the_update_of_one(tmp_path):
     module = "tests.training.replicas"
     of_devices = ("sampled", "mined", "nt_xent", "synchronised", "softmax", "sigmoids", "recipe", "instances")
-    of_devices += ("noise_contrastive",)
+    of_devices += ("noise_contrastive", "recordings")
     of_workers = ("mined", "synchronised", "noise_contrastive")
     result = processes.run(module, "one,mirrored", tmp_path, *of_devices)
     assert result.returncode == 0, result.stderr
