@@ -114,12 +114,15 @@ def topline(base: TripletConfig) -> TripletConfig:
 
 
 def contrastive(base: TripletConfig) -> TripletConfig:
-    """Beyond the paper: its four methods at once on both windows of a pair, and every recording is a class of its own.
+    """Beyond the paper: its four methods and filters at once on both windows of a pair, and recordings as classes.
 
     The classes are those of Cao et al. 2020 (PIC), told apart by a softmax over all recordings. A distractor is as loud
     as the window at most, and part of the target. Exported embeddings have several layers, and are whitened.
     """
     network = base.network
+    sampling = dataclasses.replace(
+        base.sampling, method="joint", combination="composed", mixing_alpha=1.0, filter_db=6.0, level_db=9.0
+    )
     layers = ("stage2", "stage3", "features") if network.architecture in RESNETS else ("features",)
     vectors = VectorConfig(layers=("embedding", *layers), whitening=0.6)
     return dataclasses.replace(

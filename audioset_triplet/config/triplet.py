@@ -33,7 +33,7 @@ class SamplingConfig(Config):
     combination: str = option(
         "single",
         "single: one method makes each triplet, as published. composed (of joint and labels): both windows of every "
-        "triplet, two of one recording (joint) or class (labels), are mixed, translated, made noisy and filtered.",
+        "triplet, two of one recording (joint) or class (labels), are mixed, translated, made noisy, filtered and amplified.",
         ("single", "composed"),
     )
     noise_sigma: float = option(0.5, "Standard deviation of the Gaussian that scales each energy.", at_least=0)
@@ -47,6 +47,13 @@ class SamplingConfig(Config):
         0.0,
         "With --combination=composed: standard deviation in dB of a random frequency response by which each window is "
         "multiplied (FilterAugment, Nam et al. 2022). 0: none, as published.",
+        at_least=0,
+        at_most=40,
+    )
+    level_db: float = option(
+        0.0,
+        "With --combination=composed: standard deviation in dB of a random change of the level of each window. 0: none, "
+        "as published.",
         at_least=0,
         at_most=40,
     )
@@ -71,10 +78,11 @@ class SamplingConfig(Config):
             self.combination == "single" or len(set(self.shares)) == 1,
             "--shares divides triplets among methods: it needs --combination=single.",
         )
-        require(
-            self.combination == "composed" or not self.filter_db,
-            "--filter_db is for windows to which all methods are applied: it needs --combination=composed.",
-        )
+        for name in ("filter_db", "level_db"):
+            require(
+                self.combination == "composed" or not getattr(self, name),
+                f"--{name} is for windows to which all methods are applied: it needs --combination=composed.",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Augmentations of a window that keep its class: three of Jansen et al. 2018, section 3, and random filters.
+"""Augmentations of a window that keep its class: three of Jansen et al. 2018, section 3, filters and levels.
 
 All act on linear energies [B, T, F], or [B, A, T, F] of A audio channels, float32, and return the same shape; the
 logarithm is taken afterwards, because a factor on an energy and a ratio of energies have their meaning before it.
@@ -74,6 +74,16 @@ def filter_bands(energies: tf.Tensor, sigma_db: float, seed: tf.Tensor) -> tf.Te
     places = (np.arange(num_bands) + 0.5) * _FILTER_POINTS / num_bands - 0.5
     corners = np.eye(_FILTER_POINTS)
     weights = np.stack([np.interp(places, np.arange(_FILTER_POINTS), corner) for corner in corners])  # [points, F]
-    values = draws.normal([tf.shape(energies)[0], _FILTER_POINTS], seed, sigma_db)
-    gains = tf.pow(10.0, tf.matmul(values, tf.constant(weights, tf.float32)) / 20.0)  # [B, F]
-    return energies * tf.reshape(gains, [-1, *(1 for _ in energies.shape[1:-1]), num_bands])
+    values_db = draws.normal([tf.shape(energies)[0], _FILTER_POINTS], seed, sigma_db)
+    return _amplified(energies, tf.matmul(values_db, tf.constant(weights, tf.float32)))
+
+
+def change_level(energies: tf.Tensor, sigma_db: float, seed: tf.Tensor) -> tf.Tensor:
+    """Each window by a random factor of its own: in dB it is normal, of mean 0; arguments as of `filter_bands`."""
+    return _amplified(energies, draws.normal([tf.shape(energies)[0], 1], seed, sigma_db))
+
+
+def _amplified(energies: tf.Tensor, gains_db: tf.Tensor) -> tf.Tensor:
+    """Energies [B, ..., F], and gains [B, F] or [B, 1]."""
+    gains = tf.pow(10.0, gains_db / 20.0)
+    return energies * tf.reshape(gains, [-1, *(1 for _ in energies.shape[1:-1]), gains_db.shape[-1]])

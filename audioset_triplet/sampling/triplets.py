@@ -168,7 +168,7 @@ def _composed_triplets(
     seed: tf.Tensor,
     with_negatives: bool,
 ) -> TripletBatch:
-    """Each row by all methods: anchor and positive window, both mixed, translated, made noisy, and perhaps filtered.
+    """Each row by all methods: anchor and positive window, both mixed, translated, made noisy, filtered and amplified.
 
     The energy of the distractor is drawn like the shift and the noise, uniformly up to the constant. The two windows
     have different distractors: a common one would tell the pair from all others. Where a clip has no positive window
@@ -187,13 +187,15 @@ def _composed_triplets(
 
     def augmented(energies: tf.Tensor, distractors: tf.Tensor, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
         """The features, and the alphas."""
-        mixing_seed, shift_seed, noise_seed, filter_seed = draws.split(seed, 4)
+        mixing_seed, shift_seed, noise_seed, filter_seed, level_seed = draws.split(seed, 5)
         alphas = draws.uniform([batch_size], mixing_seed, config.mixing_alpha)
         mixed = positives.mix(energies, tf.gather(anchor, distractors), alphas)
         shifts = positives.draw_shifts(batch_size, front_end.num_frames, config.shift_bands, shift_seed)
         changed = positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed)
         if config.filter_db:
             changed = positives.filter_bands(changed, config.filter_db, filter_seed)
+        if config.level_db:
+            changed = positives.change_level(changed, config.level_db, level_seed)
         return front_end.features_of(changed), alphas
 
     anchor_features, anchor_alphas = augmented(anchor, anchor_distractors, seeds[3])

@@ -107,7 +107,16 @@ def test_a_filter_is_a_polyline_in_db_over_the_bands_and_the_same_in_all_frames(
     assert abs(np.corrcoef(ends.T)[0, 1]) < 5 / np.sqrt(400)  # independent
 
 
+def test_the_level_of_a_window_changes_by_normal_decibels():
+    x = energies(400)
+    gains_db = 20 * np.log10(positives.change_level(tf.constant(x), 9.0, SEED).numpy() / x.astype(np.float64))
+    levels = np.median(gains_db, axis=[1, 2])
+    np.testing.assert_allclose(gains_db, levels[:, None, None] + np.zeros_like(gains_db), atol=1e-3)
+    assert abs(levels.mean()) < 5 * 9 / np.sqrt(400) and abs(levels.std() - 9) < 5 * 9 / np.sqrt(800)
+
+
 def test_silence_and_no_db_stay_as_they_are():
     assert float(tf.reduce_max(positives.filter_bands(tf.zeros([2, 96, 64]), 6.0, SEED))) == 0.0
     x = energies()
-    np.testing.assert_allclose(positives.filter_bands(tf.constant(x), 0.0, SEED), x, rtol=1e-6)
+    for change in (positives.filter_bands, positives.change_level):
+        np.testing.assert_allclose(change(tf.constant(x), 0.0, SEED), x, rtol=1e-6)

@@ -266,7 +266,7 @@ def test_composed_triplets_mix_translate_and_add_noise_to_both_windows():
         assert negative not in np.concatenate(group_ids)  # neither its own recording nor a distractor
 
 
-def test_composed_triplets_are_filtered_where_asked():
+def test_composed_triplets_are_filtered_and_amplified_where_asked():
     pairs, options = window_pairs(6), dict(method="joint", combination="composed", noise_sigma=0.0, shift_bands=0)
     plain, filtered = sample(pairs, **options), sample(pairs, **options, filter_db=6.0)
     for before, after in ((plain.anchor, filtered.anchor), (plain.positive, filtered.positive)):
@@ -275,8 +275,15 @@ def test_composed_triplets_are_filtered_where_asked():
         responses = np.nanmedian(gains, axis=1)  # of each band
         assert np.nanmax(np.abs(gains / responses[:, None] - 1)) < 0.05  # the same in all frames
         assert 3 < (20 * np.log10(responses)).std() < 9 and np.ptp(responses, axis=0).min() > 0.1
-    with pytest.raises(UserError, match="--filter_db is for windows to which all methods are applied"):
-        SamplingConfig(filter_db=3.0)
+    louder = sample(pairs, **options, level_db=9.0)
+    for before, after in ((plain.anchor, louder.anchor), (plain.positive, louder.positive)):
+        before, after = (np.exp(x.astype(np.float64)) - 0.01 for x in (before, after))
+        gains = np.where(before > 0.1, after / before, np.nan)
+        levels = np.nanmedian(gains, axis=(1, 2))
+        assert np.nanmax(np.abs(gains / levels[:, None, None] - 1)) < 0.2 and 2 < (20 * np.log10(levels)).std() < 20
+    for name in ("filter_db", "level_db"):
+        with pytest.raises(UserError, match=f"--{name} is for windows to which all methods are applied"):
+            SamplingConfig(**{name: 3.0})
 
 
 def test_composed_triplets_of_a_class_never_hold_a_distractor_of_that_class():
