@@ -33,7 +33,8 @@ class SamplingConfig(Config):
     combination: str = option(
         "single",
         "single: one method makes each triplet, as published. composed (of joint and labels): both windows of every "
-        "triplet, two of one recording (joint) or class (labels), are mixed, translated, made noisy, filtered and amplified.",
+        "triplet, two of one recording (joint) or class (labels), are mixed, translated, made noisy, filtered and "
+        "amplified.",
         ("single", "composed"),
     )
     noise_sigma: float = option(0.5, "Standard deviation of the Gaussian that scales each energy.", at_least=0)
