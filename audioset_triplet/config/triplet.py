@@ -53,8 +53,8 @@ class SamplingConfig(Config):
     )
     level_db: float = option(
         0.0,
-        "With --combination=composed: standard deviation in dB of a random change of the level of each window. 0: none, "
-        "as published.",
+        "With --combination=composed: standard deviation in dB of a random change of each window's level. 0: none, as "
+        "published.",
         at_least=0,
         at_most=40,
     )
