@@ -127,9 +127,7 @@ def contrastive(base: TripletConfig) -> TripletConfig:
     vectors = VectorConfig(layers=("embedding", *layers), whitening=0.6)
     return dataclasses.replace(
         base,
-        sampling=dataclasses.replace(
-            base.sampling, method="joint", combination="composed", mixing_alpha=1.0, filter_db=6.0
-        ),
+        sampling=sampling,
         network=dataclasses.replace(network, vectors=vectors),
         loss=dataclasses.replace(base.loss, loss="instances", negatives="semi_hard"),
     )
