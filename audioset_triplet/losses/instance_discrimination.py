@@ -47,8 +47,8 @@ def mixture_softmax(
 ) -> InstanceTerms:
     """The cross-entropy with the shares of M instances in each window, -sum_m share_m log P(instance_m|v).
 
-    Of one instance it is `softmax`; of a mixture the target of mixup (Zhang et al. 2018; without labels Lee et al.
-    2021, i-Mix, equation 2).
+    Of one instance it is `softmax`; of a mixture the target is that of mixup (Zhang et al. 2018), without labels i-Mix
+    (Lee et al. 2021).
 
     Args:
         embeddings: float32 [B, D], of unit length.
