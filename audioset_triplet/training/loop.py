@@ -112,6 +112,8 @@ def train(
                 ],
                 verbose=0,
             )
+        if output == workdir:  # of several workers the chief says it
+            print(f"{workdir} is trained: step {steps.last} of {training.steps}.", file=sys.stderr)
 
 
 def _epoch_log(
