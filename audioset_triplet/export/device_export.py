@@ -135,13 +135,14 @@ def _tflite(network: tf.keras.Model, front_end: FrontEnd, quantization: str, win
             )
         )
     if parts.finishes:
-        specs = [_raw_spec(parts, name, features) for name in parts.finishes]
-        converted.append(tflite_parts.convert(_finish(parts), specs))
+        specs = [_raw_spec(parts, name, features) for finish in parts.finishes.values() for name in finish.raw]
+        uses = [variable for finish in parts.finishes.values() for variable in finish.model.variables]
+        converted.append(tflite_parts.convert(_finish(parts), specs, uses))
     return tflite_parts.join(converted, outputs)
 
 
 def _raw_spec(parts: network_parts.NetworkParts, name: str, features: tf.TensorSpec) -> tf.TensorSpec:
-    """What the finish of an output takes."""
+    """A raw output, which a finish takes."""
     return features if parts.body is None else tf.TensorSpec([1, *parts.body.output_shape[name][1:]], tf.float32, name)
 
 
@@ -149,7 +150,11 @@ def _finish(parts: network_parts.NetworkParts) -> Any:
     """A function of all raw outputs, in the order of `finishes`."""
 
     def finish(*raw: tf.Tensor) -> Dict[str, tf.Tensor]:
-        return {name: model(value) for (name, model), value in zip(parts.finishes.items(), raw)}
+        rest, outputs = list(raw), {}
+        for name, (names, model) in parts.finishes.items():
+            outputs[name] = model(rest[: len(names)] if len(names) > 1 else rest[0])
+            rest = rest[len(names) :]
+        return outputs
 
     return finish
 

@@ -1,48 +1,70 @@
-"""A network in two parts: all that has weights, and what is computed from it, such as unit length and probabilities.
+"""A network in two parts: all that is learned, and what is computed from it, such as unit length and probabilities.
 
 What is quantized is the first part alone. The second one loses more to eight bits than all layers before: a value of a
-unit vector of 128 numbers is about 0.09, eleven of its steps.
+unit vector of 128 numbers is about 0.09, eleven of its steps; and whitening enlarges what varies least.
 """
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import tensorflow as tf
 
 from audioset_triplet.export import parity
+from audioset_triplet.models import networks
+
+FEATURES = "features"
+
+
+class Finish(NamedTuple):
+    """How an output is made of raw ones, [B, C] each; of a network without weights, of the features."""
+
+    raw: List[str]  # their names
+    model: tf.keras.Model  # of them, in this order
 
 
 class NetworkParts(NamedTuple):
-    """The parts of a network; an output is that of the second part where it has one of its name, else of the first.
+    """The parts of a network; an output is that of a finish where it has one of its name, else of the first part.
 
     Attributes:
         body: features -> a dictionary of raw outputs; None: the network has no weights.
-        finishes: output -> a model of the raw output of its name, or of the features where there is no body.
+        finishes: output -> how it is made.
     """
 
     body: Optional[tf.keras.Model]
-    finishes: Dict[str, tf.keras.Model]
+    finishes: Dict[str, Finish]
 
 
 def split(network: tf.keras.Model) -> NetworkParts:
-    """Divides a network behind the last layers with weights that lead to its outputs."""
-    raw, finishes = {}, {}
+    """Divides a network in front of the layers on vectors that its outputs end with, which have learned nothing."""
+    if not network.weights:
+        names = parity.named(network.output)
+        finishes = {name: Finish([FEATURES], tf.keras.Model(network.input, output)) for name, output in names.items()}
+        return NetworkParts(None, finishes)
+    raw: Dict[str, Any] = {}
+    finishes = {}
     for name, output in parity.named(network.output).items():
-        raw[name] = _last_with_weights(network, output)
-        if raw[name] is not output:
-            finishes[name] = tf.keras.Model(raw[name], output)
-    body = tf.keras.Model(network.input, raw, name=network.name) if network.weights else None
-    return NetworkParts(body, finishes)
+        tensors = _raw(network, output)
+        if len(tensors) == 1 and tensors[0] is output:
+            raw[name] = output
+            continue
+        names = [name] if len(tensors) == 1 else [f"{name}_{index}" for index in range(len(tensors))]
+        raw.update(zip(names, tensors))
+        finishes[name] = Finish(names, tf.keras.Model(tensors, output))
+    return NetworkParts(tf.keras.Model(network.input, raw, name=network.name), finishes)
 
 
-def _last_with_weights(network: tf.keras.Model, tensor: Any) -> Any:
-    """Goes back from an output through layers of one input that have no weights."""
-    while True:
-        layer = next((layer for layer in network.layers if _output_of(layer) is tensor), None)
-        if layer is None or layer.weights or isinstance(layer, tf.keras.layers.InputLayer):
-            return tensor
-        if isinstance(layer.input, (list, tuple, dict)):
-            return tensor
-        tensor = layer.input
+def _raw(network: tf.keras.Model, tensor: Any) -> List[Any]:
+    """Goes back from an output through layers on vectors that have no weights, or those of a whitening alone."""
+    layer = next((layer for layer in network.layers if _output_of(layer) is tensor), None)
+    if layer is None or isinstance(layer, tf.keras.layers.InputLayer):
+        return [tensor]
+    inputs = tf.nest.flatten(layer.input)
+    is_learned = bool(layer.weights) and layer.name != networks.PRODUCT
+    if is_learned or any(len(one.shape) != 2 for one in inputs):
+        return [tensor]
+    found: List[Any] = []
+    for one in inputs:
+        found += [raw for raw in _raw(network, one) if not any(raw is known for known in found)]
+    return found
 
 
 def _output_of(layer: tf.keras.layers.Layer) -> Any:

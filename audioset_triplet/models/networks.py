@@ -17,6 +17,7 @@ from audioset_triplet.models import registry
 
 layers = tf.keras.layers
 
+PRODUCT = "product"  # the layer of `with_product`
 _EMBEDDING, _BOTTLENECK = "embedding", "bottleneck"  # names of layers
 
 
@@ -108,7 +109,7 @@ def with_product(network: tf.keras.Model, kernel: np.ndarray, bias: np.ndarray) 
 
     It shares the layers of the network.
     """
-    product = layers.Dense(kernel.shape[1], dtype="float32", name="product")
+    product = layers.Dense(kernel.shape[1], dtype="float32", name=PRODUCT)
     outputs = layers.UnitNormalization(dtype="float32", name="unit_length_of_product")(product(network.output))
     product.set_weights([kernel, bias])
     return tf.keras.Model(network.input, outputs, name=f"{network.name}-white")

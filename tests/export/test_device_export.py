@@ -188,7 +188,7 @@ def test_what_is_behind_the_last_weights_is_apart():
     # Its scores are a layer on the unit embedding, with the softmax in it: nothing is behind that.
     assert parts.finishes.keys() == {"embedding"}
     for name, vectors in network(features).items():
-        finished = parts.finishes[name](raw[name]) if name in parts.finishes else raw[name]
+        finished = parts.finishes[name].model(raw[name]) if name in parts.finishes else raw[name]
         np.testing.assert_allclose(finished, vectors, atol=1e-6)
 
 

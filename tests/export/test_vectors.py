@@ -8,7 +8,7 @@ from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.export import ExportConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig, VectorConfig
 from audioset_triplet.errors import UserError
-from audioset_triplet.export import device_export, saved_model, vectors
+from audioset_triplet.export import device_export, network_parts, saved_model, vectors
 from audioset_triplet.frontend import registry
 from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels, globs, reading
@@ -132,6 +132,21 @@ def test_written_models_compute_them(network, data, tmp_path):
         model, folder, registry.portable("log_mel"), {}, {}, ExportConfig(format="tflite"), None
     )
     assert written.agreement["embedding"].cosine > 0.999
+
+
+def test_parts_of_a_vector_are_put_together_behind_what_is_quantized(network, data):
+    config = VectorConfig(layers=ALL_LAYERS, whitening=0.5, components=6)
+    model = vectors.of_network(network, config, LOG_MEL, DataConfig(data=data))
+    parts, features = network_parts.split(model), tf.random.stateless_normal([3, 96, 64], [0, 0])
+    raw = parts.body(features)
+    assert {name: tensor.shape[1] for name, tensor in raw.items()} == {
+        "embedding_0": 8,
+        "embedding_1": 32,
+        "embedding_2": 128,
+    }
+    finish = parts.finishes["embedding"]
+    np.testing.assert_allclose(finish.model([raw[name] for name in finish.raw]), model(features), atol=1e-5)
+    assert len(parts.body.weights) == len(network.weights)  # the product is in the other part
 
 
 def test_what_cannot_be_done_is_said(network, data):
