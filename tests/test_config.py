@@ -173,7 +173,7 @@ def test_a_bound_reads_as_a_sentence():
     assert str(raised.value) == "--head_dropout must be at least 0 and below 1, not 1.0."
     with pytest.raises(UserError) as raised:
         LossConfig(loss="npairs")
-    assert str(raised.value) == "--loss must be one of triplet, nt_xent, not 'npairs'."
+    assert str(raised.value) == "--loss must be one of triplet, nt_xent, instances, not 'npairs'."
     with pytest.raises(UserError) as raised:
         ResNetConfig(blocks=(3, 4, 6))
     assert str(raised.value) == "--blocks needs 4 values, not 3,4,6."
