@@ -14,16 +14,26 @@ from audioset_triplet.models import networks
 from audioset_triplet.records import clip_labels, globs, reading
 from audioset_triplet.sampling import windows
 from tests import tiny_records
-from tests.training.tiny_runs import TINY_BACKBONE
+from tests.training.tiny_runs import TINY_BACKBONE  # it also makes the toy network known
 
 LOG_MEL = registry.by_name("log_mel")
-ALL_LAYERS = ("embedding", "stage2", "features")
+ALL_LAYERS = ("embedding", "features")
+
+
+def built(**options):
+    tf.keras.utils.set_random_seed(0)
+    return networks.build_embedding(EmbeddingNetworkConfig(**options, embedding_size=8), LOG_MEL.feature_shape)
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    return built(**TINY_BACKBONE)
 
 
 @pytest.fixture(scope="module")
 def network():
-    tf.keras.utils.set_random_seed(0)
-    return networks.build_embedding(EmbeddingNetworkConfig(**TINY_BACKBONE, embedding_size=8), LOG_MEL.feature_shape)
+    """A network that costs next to nothing: `features` of 16 dimensions, `embedding` of 8."""
+    return built(architecture="toy")
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +47,13 @@ def unit(x):
 
 def by_hand(network, features, *names):
     """Layers of the network at unit length, side by side."""
-    outputs = {
-        "embedding": network.get_layer("embedding").output,
-        "features": network.get_layer("average_pool").output,
-        "stage2": tf.reduce_mean(network.get_layer("stage2_block1_relu").output, axis=[1, 2]),
-        "stage4": tf.reduce_mean(network.get_layer("stage4_block1_relu").output, axis=[1, 2]),
-    }
-    return np.hstack([unit(tf.keras.Model(network.input, outputs[name])(features).numpy()) for name in names])
+
+    def output(name):
+        if name.startswith("stage"):
+            return tf.reduce_mean(network.get_layer(f"{name}_block1_relu").output, axis=[1, 2])
+        return network.get_layer("embedding").output if name == "embedding" else network.get_layer("embedding").input
+
+    return np.hstack([unit(tf.keras.Model(network.input, output(name))(features).numpy()) for name in names])
 
 
 def features_of(data, folds=(), clip_ids=None):
@@ -66,14 +76,14 @@ def whitened(x, exponent, count):
     return unit(centred @ directions[:count].T * variances[:count] ** (-exponent / 2))
 
 
-def test_layers_stand_side_by_side_at_unit_length(network):
+def test_layers_stand_side_by_side_at_unit_length(resnet):
     features = tf.random.stateless_normal([5, 96, 64], [0, 0])
-    for names in (("features",), ("stage4",), ALL_LAYERS):
-        model = vectors.of_network(network, VectorConfig(layers=names), LOG_MEL, DataConfig())
-        expected = unit(by_hand(network, features, *names))
+    for names in (("features",), ("stage4",), ("embedding", "stage2", "features")):
+        model = vectors.of_network(resnet, VectorConfig(layers=names), LOG_MEL, DataConfig())
+        expected = unit(by_hand(resnet, features, *names))
         np.testing.assert_allclose(model(features), expected, atol=1e-5)
-    np.testing.assert_allclose(by_hand(network, features, "stage4"), by_hand(network, features, "features"), atol=1e-6)
-    assert vectors.of_network(network, VectorConfig(), LOG_MEL, DataConfig()) is network
+    np.testing.assert_allclose(by_hand(resnet, features, "stage4"), by_hand(resnet, features, "features"), atol=1e-6)
+    assert vectors.of_network(resnet, VectorConfig(), LOG_MEL, DataConfig()) is resnet
 
 
 @pytest.mark.parametrize("exponent, count", [(0.5, 6), (1.0, 100)])
@@ -83,7 +93,7 @@ def test_whitening_takes_mean_and_covariance_of_the_training_windows(network, da
     features = features_of(data)
     expected = whitened(by_hand(network, features, *ALL_LAYERS), exponent, count)
     given = model(features).numpy()
-    assert given.shape == expected.shape and given.shape[1] <= min(count, len(features) - 1)  # of 8 + 32 + 128
+    assert given.shape == expected.shape and given.shape[1] <= min(count, len(features) - 1)  # of 8 + 16
     np.testing.assert_allclose(given @ given.T, expected @ expected.T, atol=5e-3)
     if exponent < 1:  # and no dimension has more of the variance than another, but for chance
         assert given.var(axis=0).max() < 0.8 * expected.var(axis=0).max()
@@ -122,11 +132,16 @@ def test_full_whitening_leaves_no_covariance_and_less_leaves_its_power():
 def test_written_models_compute_them(network, data, tmp_path):
     config = VectorConfig(layers=ALL_LAYERS, whitening=0.5, components=6)
     model = vectors.of_network(network, config, LOG_MEL, DataConfig(data=data))
-    plain, white = (saved_model.export(one, str(tmp_path / "model"), LOG_MEL, {}) for one in (network, model))
-    assert plain != white and "embedding-stage2-features-white-6-" in white
+    assert saved_model.export(model, str(tmp_path / "model"), LOG_MEL, {}).startswith("toy-embedding-features-white-6-")
     waveform = np.random.default_rng(0).normal(0, 0.1, LOG_MEL.window_samples).astype(np.float32)
     (given,) = tf.saved_model.load(str(tmp_path / "model"))(waveform)["window_embeddings"].numpy()[0]
     np.testing.assert_allclose(given, model(LOG_MEL.windows(waveform)).numpy()[0], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_device_gets_them_too(resnet, data, tmp_path):
+    config = VectorConfig(layers=("embedding", "stage2", "features"), whitening=0.5, components=6)
+    model = vectors.of_network(resnet, config, LOG_MEL, DataConfig(data=data))
     folder = str(tmp_path / "device")
     written = device_export.export(
         model, folder, registry.portable("log_mel"), {}, {}, ExportConfig(format="tflite"), None
@@ -139,11 +154,7 @@ def test_parts_of_a_vector_are_put_together_behind_what_is_quantized(network, da
     model = vectors.of_network(network, config, LOG_MEL, DataConfig(data=data))
     parts, features = network_parts.split(model), tf.random.stateless_normal([3, 96, 64], [0, 0])
     raw = parts.body(features)
-    assert {name: tensor.shape[1] for name, tensor in raw.items()} == {
-        "embedding_0": 8,
-        "embedding_1": 32,
-        "embedding_2": 128,
-    }
+    assert {name: tensor.shape[1] for name, tensor in raw.items()} == {"embedding_0": 8, "embedding_1": 16}
     finish = parts.finishes["embedding"]
     np.testing.assert_allclose(finish.model([raw[name] for name in finish.raw]), model(features), atol=1e-5)
     assert len(parts.body.weights) == len(network.weights)  # the product is in the other part
