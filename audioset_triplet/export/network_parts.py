@@ -36,8 +36,8 @@ class NetworkParts(NamedTuple):
 def split(network: tf.keras.Model) -> NetworkParts:
     """Divides a network in front of the layers on vectors that its outputs end with, which have learned nothing."""
     if not network.weights:
-        names = parity.named(network.output)
-        finishes = {name: Finish([FEATURES], tf.keras.Model(network.input, output)) for name, output in names.items()}
+        outputs = parity.named(network.output)
+        finishes = {name: Finish([FEATURES], tf.keras.Model(network.input, output)) for name, output in outputs.items()}
         return NetworkParts(None, finishes)
     raw: Dict[str, Any] = {}
     finishes = {}
