@@ -23,7 +23,7 @@ from audioset_triplet.progress_bars import progress_bar
 from audioset_triplet.records import example_ids, globs, reading
 from audioset_triplet.sampling import window_draws, windows
 
-_MOST_WINDOWS = 100_000  # for mean and covariance; of more, a sample
+_MOST_WINDOWS = 100_000  # for mean and covariance; of more, the first in the order of reading
 _LEAST_SHARE = 1e-5  # of the largest variance, which a component needs: less is rounding, and noise when it is whitened
 _FEWEST = 2
 

@@ -78,7 +78,7 @@ def build_model(config: TripletConfig, recording_ids: Sequence[str] = ()) -> Obj
     host = config.sampling.sampling_device == "host"
     prepare = unprepared if host else functools.partial(_sampled, config, num_rows)
     if config.loss.loss == "instances":
-        return InstanceModel(network, config.loss, recording_ids, prepare=prepare, num_rows=num_rows)
+        return RecordingModel(network, config.loss, recording_ids, prepare=prepare, num_rows=num_rows)
     model_class = {"triplet": TripletModel, "nt_xent": ContrastiveModel}[config.loss.loss]
     return model_class(network, config.loss, prepare=prepare, num_rows=num_rows)
 
@@ -161,7 +161,7 @@ class ContrastiveModel(ObjectiveModel):
         return Terms(loss, batch.weight * has_negative, metrics)
 
 
-class InstanceModel(ObjectiveModel):
+class RecordingModel(ObjectiveModel):
     """Trains `network` (windows [B, T, F] -> unit embeddings [B, D]) to tell all recordings apart.
 
     Every recording is a class with a learned vector; both windows of a pair are examples, and a mixture is of its two

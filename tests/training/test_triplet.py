@@ -14,7 +14,7 @@ from audioset_triplet.records import clip_labels
 from audioset_triplet.records.example_ids import hash_ids
 from audioset_triplet.sampling.triplets import TripletBatch
 from audioset_triplet.training import inputs, optimizers, triplet
-from audioset_triplet.training.triplet import Candidates, ContrastiveModel, InstanceModel, TripletModel
+from audioset_triplet.training.triplet import Candidates, ContrastiveModel, RecordingModel, TripletModel
 from tests import processes
 from tests.reference import instance_discrimination as instances_reference
 from tests.reference import nt_xent as nt_xent_reference
@@ -104,7 +104,7 @@ def test_nt_xent_of_a_step_equals_the_loop(weighted):
 
 def instance_model(network, names, temperature=0.2):
     """A model that tells recordings of these names apart."""
-    return InstanceModel(network, LossConfig(loss="instances", temperature=temperature), names)
+    return RecordingModel(network, LossConfig(loss="instances", temperature=temperature), names)
 
 
 def of_names(batch, names):
