@@ -1,6 +1,6 @@
 """The record of a clip inside the graph; `records.schema` defines it."""
 
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -77,61 +77,76 @@ def _parse(serialized: tf.Tensor, types: Mapping[str, str], num_channels: int) -
     all_types = {**types, **schema.FORMAT_TYPES}
     features = {key: tf.io.FixedLenSequenceFeature([], tf.as_dtype(kind), True) for key, kind in all_types.items()}
     parsed = tf.io.parse_single_example(serialized, features)
-    clip_name, version = _single(parsed["clip_id"]), _single(parsed["schema_version"])
+    clip_name, version = _sum(parsed["clip_id"]), _sum(parsed["schema_version"])
+    parsed.update(_format(version, parsed))
     is_known = tf.reduce_any(tf.equal(version, schema.VERSIONS))
     checks = [tf.debugging.Assert(is_known, ["clip", clip_name, schema.wrong_version("another")])]
-    for key, default in zip(schema.FORMAT_TYPES, schema.DEFAULT_FORMAT):
-        parsed[key] = _default_in_version_1(version, default, parsed[key])
-    for key in all_types:
-        expected_count = _single(parsed[schema.LENGTHS[key]]) if key in schema.LENGTHS else 1
-        problem = schema.wrong_count(key, "another number of")
-        with tf.control_dependencies(checks):  # in this order, so that of several faults the same one is named
-            is_complete = tf.equal(tf.size(parsed[key], tf.int64), expected_count)
-            checks = [tf.debugging.Assert(is_complete, ["clip", clip_name, problem])]
+    with tf.control_dependencies(checks):  # in this order, so that of several faults the same one is named
+        checks = [_check_counts(parsed, list(all_types), clip_name)]
     with tf.control_dependencies(checks):
-        channels = _single(parsed["num_channels"])
+        channels = _sum(parsed["num_channels"])
         message = ["clip", clip_name, "has", channels, f"channels, not {num_channels}"]
         checks = [tf.debugging.Assert(tf.equal(channels, num_channels), message)]
     with tf.control_dependencies(checks):
         checked = {key: tf.identity(values) for key, values in parsed.items()}
-    clip = {key: values if key in schema.LENGTHS else _single(values) for key, values in checked.items()}
     for key in schema.CHECK_KEYS:
-        clip.pop(key, None)
-    audio = {key: clip.pop(key) for key in schema.AUDIO_KEYS}
+        checked.pop(key, None)
+    audio = {key: checked.pop(key) for key in schema.AUDIO_KEYS}
+    clip = {key: values if key in schema.LENGTHS else _sum(values) for key, values in checked.items()}
     clip["pcm"] = _samples(audio, clip["sample_rate_hz"], num_channels)
     return clip
 
 
-def _default_in_version_1(version: tf.Tensor, default: int, values: tf.Tensor) -> tf.Tensor:
-    """The values of a key that version 1 lacks, int64."""
-    return tf.cond(tf.equal(version, 1), lambda: tf.constant([default], tf.int64), lambda: values)
+def _format(version: tf.Tensor, parsed: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    """The values of the keys that version 1 lacks, int64."""
+    of_version_1 = dict(zip(schema.FORMAT_TYPES, schema.DEFAULT_FORMAT))
+    return tf.cond(
+        tf.equal(version, 1),
+        lambda: {key: tf.constant([value], tf.int64) for key, value in of_version_1.items()},
+        lambda: {key: parsed[key] for key in of_version_1},
+    )
 
 
-def _single(values: tf.Tensor) -> tf.Tensor:
-    """[1] -> []. Of no values or several it makes some value too, so that only the checks above can fail."""
+def _check_counts(parsed: Mapping[str, tf.Tensor], keys: Sequence[str], clip_name: tf.Tensor) -> tf.Operation:
+    """Fails where a key has another number of values than it should; the message names the first such key.
+
+    One check of all keys: a check for each costs more than to read the record.
+    """
+    counts = tf.stack([tf.size(parsed[key], tf.int64) for key in keys])
+    one = tf.constant(1, tf.int64)
+    expected = tf.stack([_sum(parsed[schema.LENGTHS[key]]) if key in schema.LENGTHS else one for key in keys])
+    is_wrong = tf.not_equal(counts, expected)
+    problems = tf.constant([schema.wrong_count(key, "another number of") for key in keys])
+    problem = tf.gather(problems, tf.argmax(tf.cast(is_wrong, tf.int32)))
+    return tf.debugging.Assert(~tf.reduce_any(is_wrong), ["clip", clip_name, problem])
+
+
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    """The value of one, [1] -> []. It takes none and several too: TensorFlow may compute it before the checks."""
     return tf.strings.reduce_join(values) if values.dtype == tf.string else tf.reduce_sum(values)
 
 
 def _samples(audio: Dict[str, tf.Tensor], sample_rate_hz: tf.Tensor, num_channels: int) -> tf.Tensor:
-    """int16 [L] or [L, num_channels] from the features of `schema.AUDIO_KEYS`."""
+    """int16 [L] or [L, num_channels] from the features of `schema.AUDIO_KEYS`, [1] each."""
     shape = [None] if num_channels == 1 else [None, num_channels]
 
     def raw() -> tf.Tensor:
-        samples = tf.io.decode_raw(audio["pcm"], tf.int16, little_endian=True)
+        samples = tf.io.decode_raw(audio["pcm"], tf.int16, little_endian=True)  # not of `_sum`, which is a copy
         return tf.reshape(samples, [-1, *shape[1:]])
 
     def decoded() -> tf.Tensor:
-        num_samples = tf.cast(audio["encoded_num_samples"], tf.int32)
+        file = {key: _sum(values) for key, values in audio.items() if key != "pcm"}
+        num_samples = tf.cast(file["encoded_num_samples"], tf.int32)
         samples = decoding.decode(
-            audio["encoded"],
-            audio["encoding"],
-            audio["encoded_type"],
-            audio["encoded_rate_hz"],
+            file["encoded"],
+            file["encoding"],
+            file["encoded_type"],
+            file["encoded_rate_hz"],
             sample_rate_hz,
             num_channels,
         )[:num_samples]
         missing = num_samples - tf.shape(samples)[0]
         return tf.pad(samples, [[0, missing], *([0, 0] for _ in shape[1:])])
 
-    is_pcm = tf.equal(tf.strings.length(audio["encoded"]), 0)
+    is_pcm = tf.reduce_all(tf.equal(tf.strings.length(audio["encoded"]), 0))
     return tf.ensure_shape(tf.cond(is_pcm, raw, decoded), shape)

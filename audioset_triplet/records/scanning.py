@@ -18,6 +18,7 @@ from audioset_triplet.records.framing import masked_crc
 # A record in its file: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
 HEADER_BYTES = 12
 FRAME_BYTES = HEADER_BYTES + 4
+_SAMPLED_FILES = 16  # by which the number of records is estimated
 WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
 
 
@@ -124,6 +125,14 @@ def ranges(file: str, most_bytes: int) -> List[Range]:
                 found.append(Range(index, offset, None))
             offset, index = offset + FRAME_BYTES + length, index + 1
     return found
+
+
+def estimate_count(files: Sequence[str]) -> int:
+    """About how many records files hold: all would be as large as the first ones."""
+    first = [frame for file in files[:_SAMPLED_FILES] for frame in itertools.islice(frames(file), 1)]
+    sampled_bytes = sum(len(frame.data) + FRAME_BYTES for frame in first)
+    total_bytes = sum(tf.io.gfile.stat(file).length for file in files)
+    return total_bytes * len(first) // max(1, sampled_bytes)
 
 
 def scan(file: str) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 TensorFlow reads the files; only after damage, where it gives a file up, does Python read on (`scanning.frames`).
 """
 
+import functools
 import sys
 import threading
 from typing import Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
@@ -11,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from audioset_triplet.records import parsing, reading, scanning
+
+_GROUP = 4  # records that are counted together; so many more of each file are in memory
 
 
 def say(line: str) -> None:
@@ -122,27 +125,25 @@ def numbered_records(path: tf.Tensor, number: tf.Tensor, skipped: SkippedRecords
         with tf.control_dependencies([tf.py_function(skipped.require_file, [number], [])]):
             return tf.identity(path)
 
-    end = tf.data.Dataset.from_tensors((tf.constant(b""), True))
-    to_the_end = tf.data.TFRecordDataset(checked()).map(lambda record: (record, False)).concatenate(end)
+    # Some records at a time: to count each by itself takes as long as to read it. After damage TensorFlow's reader goes
+    # on with the next dataset, `end`, which arrives either way; what it had read of a group comes again in `rest`.
+    end = tf.data.Dataset.from_tensors(tf.constant([], tf.string))
+    groups = tf.data.TFRecordDataset(checked()).batch(_GROUP).concatenate(end).ignore_errors()
+
+    def count(state: Tuple[tf.Tensor, tf.Tensor], records: tf.Tensor) -> tuple:
+        index, offset = state
+        num_records = tf.size(records, tf.int64)
+        num_bytes = tf.reduce_sum(tf.cast(tf.strings.length(records), tf.int64) + scanning.FRAME_BYTES)
+        note = functools.partial(tf.py_function, skipped.note_stop, [number, index, offset], [])
+        with tf.control_dependencies([tf.cond(num_records > 0, tf.no_op, note)]):
+            indices = index + tf.range(num_records)
+        return (index + num_records, offset + num_bytes), (records, indices)
+
     zero = tf.constant(0, tf.int64)
-
-    def count(state: Tuple[tf.Tensor, tf.Tensor], element: Tuple[tf.Tensor, tf.Tensor]) -> tuple:
-        (index, offset), (record, is_end) = state, element
-        after = offset + tf.cast(tf.strings.length(record), tf.int64) + scanning.FRAME_BYTES
-        return (index + 1, after), (record, index, offset, is_end)
-
-    def is_record(record: tf.Tensor, index: tf.Tensor, offset: tf.Tensor, is_end: tf.Tensor) -> tf.Tensor:
-        def note() -> tf.Tensor:
-            with tf.control_dependencies([tf.py_function(skipped.note_stop, [number, index, offset], [])]):
-                return tf.constant(False)
-
-        return tf.cond(is_end, note, lambda: tf.constant(True))
-
-    # After damage TensorFlow's reader goes on with the next dataset, which is `end`: it arrives either way.
-    counted = to_the_end.scan((zero, zero), count).ignore_errors().filter(is_record)
+    counted = groups.scan((zero, zero), count).unbatch()
     rest = tf.data.Dataset.from_generator(
         skipped.rest,
         output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)),
         args=(number,),
     )
-    return counted.map(lambda record, index, *_: (record, index)).concatenate(rest)
+    return counted.concatenate(rest)

@@ -165,8 +165,6 @@ def labelled_batches(
     if config.labels.weak_labels:
         labels_of = _labels_of({clip.clip_id: clip.labels for clip in learned})
         clips = clips.map(lambda clip: {**clip, "labels": labels_of(clip["clip_id"])})
-    if len(learned) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
-        clips = clips.cache()
     repeated = pipeline.repeated(clips, num_repeats)
     if kept:
         examples = kept_windows.Sampler(kept, front_end).windows(repeated, pipeline.seed)
@@ -198,10 +196,9 @@ def instance_batches(config: InstanceConfig, clip_ids: Sequence[str], feed: Feed
         features = pipeline.front_end.features(samples.tensor_to_waveform(batch["pcm"]))
         return InstanceBatch(features, instances, batch["example_id"])
 
-    clips = pipeline.clips()
-    if len(clip_ids) <= config.data.shuffle_clips:  # the shuffle holds them all anyway; reading is done once
-        clips = clips.cache()
-    examples = windows.random_windows(pipeline.repeated(clips), pipeline.front_end, pipeline.seed, config.waveforms)
+    examples = windows.random_windows(
+        pipeline.repeated(pipeline.clips()), pipeline.front_end, pipeline.seed, config.waveforms
+    )
     examples = examples.map(lambda window: {name: window[name] for name in ("pcm", "example_id")})
     batches = pipeline.batched(pipeline.separated(examples))
     return pipeline.delivered(batches.map(compute, num_parallel_calls=tf.data.AUTOTUNE))

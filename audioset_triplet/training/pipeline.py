@@ -2,9 +2,10 @@
 
 files -> interleave -> parse -> shuffle -> repeat -> windows -> batch -> features -> prefetch
 
-Clips are shuffled before they are repeated, so that an epoch has every clip once. Windows are cut before anything is
-computed, so that the front end works on windows and not on whole clips. Each host has a pipeline of its own, of some of
-the files; or all hosts take their batches from one tf.data service, among whose workers the files are divided.
+Clips are shuffled before they are repeated, so that an epoch has every clip once; where the shuffle buffer has room for
+all of them, they are read and parsed in the first epoch alone. Windows are cut before anything is computed, so that the
+front end works on windows and not on whole clips. Each host has a pipeline of its own, of some of the files; or all
+hosts take their batches from one tf.data service, among whose workers the files are divided.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from audioset_triplet.config import options
 from audioset_triplet.config.training import RecordsConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.frontend import registry
-from audioset_triplet.records import example_ids, globs, skipping
+from audioset_triplet.records import example_ids, globs, scanning, skipping
 from audioset_triplet.sampling import draws, window_draws
 
 _SEED_STRIDE = 7_368_787  # between the seeds of two pipelines
@@ -109,6 +110,8 @@ class Pipeline:
                 once.
         """
         data = self._config.data
+        if self._holds_all_clips():  # then they are read once
+            clips = clips.cache()
         if num_repeats is None:
             clips = clips.shuffle(data.shuffle_clips, seed=self.seed).repeat()
         else:
@@ -116,6 +119,15 @@ class Pipeline:
         if data.windows_per_clip == 1:
             return clips
         return clips.flat_map(lambda clip: tf.data.Dataset.from_tensors(clip).repeat(data.windows_per_clip))
+
+    def _holds_all_clips(self) -> bool:
+        """Whether the shuffle buffer has room for all clips, as far as the size of files tells."""
+        data = self._config.data
+        if data.data_service:  # whose workers get other files on every pass
+            return False
+        if self._clip_ids is None:
+            return scanning.estimate_count(globs.expand(data.data)) <= data.shuffle_clips
+        return len(self._clip_ids) <= data.shuffle_clips
 
     def _with_repeats(self, clips: tf.data.Dataset, num_repeats: NumRepeats) -> tf.data.Dataset:
         def repeat(index: tf.Tensor, clip: dict) -> tf.data.Dataset:

@@ -4,6 +4,7 @@ A pipeline takes a second to trace, most of it for front end and sampling: where
 is that of an accelerator, which ends before them, and triplets are made of its batches.
 """
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -155,6 +156,19 @@ def test_the_input_has_never_the_clips_of_other_folds(windows):
     for ids, key in ((lambda batch: batch.group_ids[:, 0, 0], "recording_id"), (lambda b: b.example_id, "clip_id")):
         expected = {int(hash_ids(getattr(clip, key))) for clip in clips}
         assert {int(i) for batch in windows for i in ids(batch)} == expected
+
+
+@pytest.mark.parametrize("shuffle_clips, are_read_again", [(16, False), (15, True)])
+def test_clips_are_read_once_where_the_shuffle_buffer_holds_them_all(tmp_path, shuffle_clips, are_read_again):
+    path = tmp_path / "all.tfrecord"
+    config = with_data(tiny_config(tiny_records.write(path, tiny_records.make_clips())), shuffle_clips=shuffle_clips)
+    batches = iter(window_batches(config))
+    next(batches)
+    path.unlink()
+    expected = pytest.raises(tf.errors.NotFoundError) if are_read_again else contextlib.nullcontext()
+    with expected:
+        for _ in range(40):
+            next(batches)
 
 
 @pytest.mark.slow
