@@ -91,6 +91,9 @@ def main() -> None:
     if config is not None and isinstance(settings, EmbeddingNetworkConfig) and not class_names:
         data = dataclasses.replace(config.data, data=FLAGS.whitening_data) if FLAGS.whitening_data else config.data
         chosen = command_line.config_from_flags(settings.vectors)
+        idle = [flag for flag in ("components", "whitening_data") if FLAGS[flag].present and not chosen.whitening]
+        if idle:
+            raise UserError(f"--{idle[0]} is for an embedding that is whitened: give --whitening too, or leave it out.")
         network = vectors.of_network(network, chosen, registry.by_name(settings.front_end), data)
     else:
         given = [flag for flag in ("layers", "whitening", "components", "whitening_data") if FLAGS[flag].present]

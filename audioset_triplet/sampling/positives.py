@@ -58,6 +58,12 @@ def mix(energies: tf.Tensor, distractors: tf.Tensor, alpha: Union[float, tf.Tens
     return energies + alpha * tf.math.divide_no_nan(total, distractor_total) * distractors
 
 
+def can_mix(energies: tf.Tensor, distractors: tf.Tensor) -> tf.Tensor:
+    """1 where neither a window nor its distractor is silent, so that `mix` adds something, else 0: float32 [B]."""
+    axes = list(range(1, len(energies.shape)))
+    return tf.cast(tf.reduce_any(energies > 0, axes) & tf.reduce_any(distractors > 0, axes), tf.float32)
+
+
 def filter_bands(energies: tf.Tensor, sigma_db: float, seed: tf.Tensor) -> tf.Tensor:
     """Each window by a random frequency response of its own, the same in all frames (and channels).
 

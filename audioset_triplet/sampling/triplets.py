@@ -123,6 +123,7 @@ def _single_triplets(
     distractors = draw_distractors(anchor_ids, anchor_ids, distractor_seed)  # [B]
     distractor = tf.gather(anchor, distractors)
     has_distractor = distractors != tf.range(batch_size)
+    alphas = config.mixing_alpha * positives.can_mix(anchor, distractor)
     is_mixture = methods == METHODS.index("mixing")
     added_ids = tf.where(is_mixture[:, tf.newaxis], tf.gather(anchor_ids, distractors), positive_ids)
 
@@ -147,7 +148,7 @@ def _single_triplets(
         anchor_group_ids=anchor_ids,
         positive_group_ids=tf.concat([positive_ids, added_ids], axis=1),
         anchor_shares=tf.ones_like(anchor_ids, tf.float32) / anchor_ids.shape[1],
-        positive_shares=_shares(positive_ids, tf.where(is_mixture & has_distractor, config.mixing_alpha, 0.0)),
+        positive_shares=_shares(positive_ids, tf.where(is_mixture & has_distractor, alphas, 0.0)),
         method=methods,
         weight=tf.cast(
             (windows["has_positive_window"] | ~_is_one_of(methods, POSITIVE_WINDOW_METHODS))
@@ -188,8 +189,10 @@ def _composed_triplets(
     def augmented(energies: tf.Tensor, distractors: tf.Tensor, seed: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
         """The features, and the alphas."""
         mixing_seed, shift_seed, noise_seed, filter_seed, level_seed = draws.split(seed, 5)
+        distractor = tf.gather(anchor, distractors)
         alphas = draws.uniform([batch_size], mixing_seed, config.mixing_alpha)
-        mixed = positives.mix(energies, tf.gather(anchor, distractors), alphas)
+        alphas *= positives.can_mix(energies, distractor)
+        mixed = positives.mix(energies, distractor, alphas)
         shifts = positives.draw_shifts(batch_size, front_end.num_frames, config.shift_bands, shift_seed)
         changed = positives.add_noise(positives.translate(mixed, *shifts), config.noise_sigma, noise_seed)
         if config.filter_db:

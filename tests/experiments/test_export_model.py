@@ -37,7 +37,7 @@ def test_the_settings_of_the_run_hold_and_flags_change_them(data, trained, tmp_p
     for name, options in (
         ("toy-features-white-5", {}),
         ("toy-embedding-features-white-3", {"layers": "embedding,features", "components": 3}),
-        ("toy-8", {"layers": "embedding", "whitening": 0, "whitening_data": "not needed"}),
+        ("toy-8", {"layers": "embedding", "whitening": 0}),
         ("toy-white-5", {"layers": "embedding", "whitening_data": data}),
     ):
         done = run("export_model", workdir=trained, output=tmp_path / name, **options)
@@ -58,6 +58,10 @@ def test_flags_for_which_there_is_nothing_to_do_are_refused(data, trained, tmp_p
             "--layers=stage2: toy has no such stage, which are those of ResNets",
         ),
         ({"workdir": trained, "whitening_data": tmp_path / "gone"}, "gone"),
+        (
+            {"workdir": trained, "whitening": 0, "components": 3},
+            "--components is for an embedding that is whitened: give --whitening too, or leave it out",
+        ),
         ({"workdir": trained, "whitening": 2}, "--whitening must be at least 0 and at most 1, not 2.0"),
     ):
         done = run("export_model", output=tmp_path / "model", **options)

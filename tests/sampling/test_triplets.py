@@ -1,5 +1,3 @@
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,54 +14,11 @@ from audioset_triplet.sampling.triplets import (
     shares_group,
 )
 from tests.reference import sampling as reference
+from tests.sampling.window_pairs import FRONT_END, SEED, energies_by_recording, find_shift, sample, window_pairs
 from tests.toy_front_end import TOY
 
-FRONT_END = registry.FRONT_ENDS["log_mel"]
-SEED = tf.constant([1, 2], tf.int64)
 MIXING = METHODS.index("mixing")
 PROXIMITY = METHODS.index("proximity")
-
-
-def window_pairs(batch=16, recordings=None, has_positive_window=None, seed=0, front_end=FRONT_END):
-    """Pairs of noise windows; `recordings` are the ids of each row."""
-    rng = np.random.default_rng(seed)
-    channels = [front_end.num_channels] if front_end.num_channels > 1 else []
-    pcm = rng.integers(-8000, 8000, [batch, 2, front_end.window_samples, *channels]).astype(np.int16)
-    recordings = np.arange(batch) if recordings is None else np.asarray(recordings)
-    group_ids = np.repeat(recordings, 2).reshape(batch, 2, 1)
-    has_positive_window = np.ones(batch, bool) if has_positive_window is None else np.asarray(has_positive_window)
-    return {
-        "pcm": tf.constant(pcm),
-        "group_ids": tf.constant(group_ids, tf.int64),
-        "has_positive_window": tf.constant(has_positive_window),
-        "example_id": tf.constant(group_ids[:, 0, 0], tf.int64),
-    }
-
-
-def energies_by_recording(pairs):
-    """id -> [2, T, F] energies of anchor and positive window, for pairs with one row per recording."""
-    energies = FRONT_END.energies(samples.tensor_to_waveform(pairs["pcm"])).numpy()
-    return dict(zip(pairs["group_ids"].numpy()[:, 0, 0], energies))
-
-
-@functools.cache
-def traced_sampler(config, with_negatives):
-    return tf.function(lambda windows, seed: sample_triplets(windows, config, FRONT_END, seed, with_negatives))
-
-
-def sample(pairs, with_negatives=True, seed=SEED, **options):
-    sampled = traced_sampler(SamplingConfig(**options), with_negatives)(pairs, seed)
-    return tf.nest.map_structure(lambda tensor: tensor.numpy(), sampled)
-
-
-def find_shift(energies, moved):
-    """The frames and bands, at most 10, by which one window is the other where the two overlap."""
-    errors = {}
-    for bands in range(-10, 11):
-        before, after = energies[:, max(0, -bands) : 64 - max(0, bands)], moved[:, max(0, bands) : 64 - max(0, -bands)]
-        for frames in range(96):
-            errors[frames, bands] = np.abs(np.roll(before, frames, axis=0) - after).max()
-    return min(errors, key=errors.get)
 
 
 def test_every_row_is_the_triplet_of_its_method():
@@ -216,95 +171,6 @@ def test_windows_share_a_group():
     first = tf.constant([[1, 2], [3, 3]], tf.int64)
     second = tf.constant([[2], [4], [3]], tf.int64)
     np.testing.assert_array_equal(shares_group(first, second), [[True, False, False], [False, False, True]])
-
-
-def test_composed_triplets_without_augmentation_are_the_two_windows():
-    pairs = window_pairs(12)
-    known = energies_by_recording(pairs)
-    triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=0, mixing_alpha=0.0)
-    assert triplets.anchor_group_ids[:, 0].tolist() == list(range(12))
-    for row in range(12):
-        for window, energies in ((triplets.anchor[row], known[row][0]), (triplets.positive[row], known[row][1])):
-            moved = [np.roll(np.log(energies + 0.01), frames, axis=0) for frames in range(96)]
-            assert min(np.abs(window - one).max() for one in moved) < 1e-4  # the shift in time is what is left
-
-
-def test_composed_triplets_mix_translate_and_add_noise_to_both_windows():
-    pairs = window_pairs(6)
-    known = energies_by_recording(pairs)
-    # Multiplied noise keeps energies positive: without noise the mixture can be recovered exactly.
-    triplets = sample(pairs, method="joint", combination="composed", noise_sigma=0.0, shift_bands=1)
-    noisy = sample(pairs, method="joint", combination="composed", noise_sigma=0.5, shift_bands=1)
-    shares = []  # of the largest alpha
-    for row in range(6):
-        for window, group_ids, energies, own_and_other in (
-            (triplets.anchor[row], triplets.anchor_group_ids[row], known[row][0], triplets.anchor_shares[row]),
-            (triplets.positive[row], triplets.positive_group_ids[row], known[row][1], triplets.positive_shares[row]),
-        ):
-            assert group_ids[0] == row and group_ids[1] != row
-            distractor = known[group_ids[1]][0]
-            found = np.exp(window.astype(np.float64)) - 0.01
-            shift = find_shift(reference.mix(energies, distractor, 0.125), found)
-            alone, full = (reference.translate(reference.mix(energies, distractor, a), *shift) for a in (0.0, 0.25))
-            share = ((found - alone) * (full - alone)).sum() / np.square(full - alone).sum()  # least squares
-            np.testing.assert_allclose(alone + share * (full - alone), found, atol=1e-2 * full.max())
-            shares.append(share)
-            np.testing.assert_allclose(
-                own_and_other, [1 / (1 + 0.25 * share), 0.25 * share / (1 + 0.25 * share)], atol=2e-3
-            )
-    assert 0 <= min(shares) < 0.3 and 0.7 < max(shares) <= 1 and len(np.unique(np.round(shares, 3))) > 6
-    for clean, window in ((triplets.anchor, noisy.anchor), (triplets.positive, noisy.positive)):
-        energies = np.exp(clean.astype(np.float64)) - 0.01
-        factors = ((np.exp(window.astype(np.float64)) - 0.01) / energies)[energies > 1]
-        assert factors.min() > 0.99 and 0.35 < (factors - 1).mean() < 0.45  # E|eps| = 0.5 sqrt(2 / pi) = 0.399
-    np.testing.assert_array_equal(triplets.method, METHODS.index("joint"))
-    assert (triplets.anchor_group_ids[:, 1] != triplets.positive_group_ids[:, 1]).any()  # different distractors
-    negatives = [
-        int(np.argmin([np.abs(np.log(known[i][0] + 0.01) - x).max() for i in range(6)])) for x in triplets.negative
-    ]
-    for negative, *group_ids in zip(negatives, triplets.anchor_group_ids, triplets.positive_group_ids):
-        assert negative not in np.concatenate(group_ids)  # neither its own recording nor a distractor
-
-
-def test_composed_triplets_are_filtered_and_amplified_where_asked():
-    pairs, options = window_pairs(6), dict(method="joint", combination="composed", noise_sigma=0.0, shift_bands=0)
-    plain, filtered = sample(pairs, **options), sample(pairs, **options, filter_db=6.0)
-    for before, after in ((plain.anchor, filtered.anchor), (plain.positive, filtered.positive)):
-        before, after = (np.exp(x.astype(np.float64)) - 0.01 for x in (before, after))
-        gains = np.where(before > 0.1, after / before, np.nan)
-        responses = np.nanmedian(gains, axis=1)  # of each band
-        assert np.nanmax(np.abs(gains / responses[:, None] - 1)) < 0.05  # the same in all frames
-        assert 3 < (20 * np.log10(responses)).std() < 9 and np.ptp(responses, axis=0).min() > 0.1
-    louder, levels_db = sample(pairs, **options, level_db=9.0), []
-    for before, after in ((plain.anchor, louder.anchor), (plain.positive, louder.positive)):
-        before, after = (np.exp(x.astype(np.float64)) - 0.01 for x in (before, after))
-        gains = np.where(before > 0.1, after / before, np.nan)
-        levels = np.nanmedian(gains, axis=(1, 2))
-        assert np.nanmax(np.abs(gains / levels[:, None, None] - 1)) < 0.2
-        levels_db.extend(20 * np.log10(levels))
-    assert 4 < np.std(levels_db) < 16  # of 12 windows
-    for name in ("filter_db", "level_db"):
-        with pytest.raises(UserError, match=f"--{name} is for windows to which all methods are applied"):
-            SamplingConfig(**{name: 3.0})
-
-
-def test_composed_triplets_of_a_class_never_hold_a_distractor_of_that_class():
-    pairs = window_pairs(8)
-    labels = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-    pairs["group_ids"] = tf.constant(np.repeat(labels, 2).reshape(8, 2, 1), tf.int64)
-    for seed in range(10):
-        triplets = sample(pairs, seed=tf.constant([seed, 4], tf.int64), method="labels", combination="composed")
-        for group_ids in (triplets.anchor_group_ids, triplets.positive_group_ids):
-            assert (group_ids[:, 0] != group_ids[:, 1]).all()
-        assert (triplets.weight == 1).all() and (triplets.method == METHODS.index("labels")).all()
-
-
-def test_composed_triplets_of_one_recording_are_not_mixed_and_have_no_negative():
-    pairs = window_pairs(4, [5, 5, 5, 5])
-    assert (sample(pairs, method="joint", combination="composed").weight == 0).all()
-    triplets = sample(pairs, with_negatives=False, method="joint", combination="composed")
-    assert (triplets.weight == 1).all() and triplets.negative == ()
-    assert np.isfinite(triplets.positive).all() and (triplets.positive_group_ids == 5).all()
 
 
 @pytest.mark.parametrize(
