@@ -3,8 +3,8 @@
     python -m experiments.benchmarks.step --output=benchmark
 
 measures the full ResNet-50 and the network of the preset `small`, joint triplets of synthesised records of ten seconds,
-in processes of their own. Both feeds take turns, which are long beside what is prepared ahead while the other has its
-turn.
+in processes of their own. Where the shuffle buffer holds all clips, records are read in the first epoch alone. Both
+feeds take turns, which are long beside what is prepared ahead while the other has its turn.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from typing import Dict, List, Sequence
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.config.data import DataConfig
 from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
@@ -24,17 +25,24 @@ flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNe
 flags.DEFINE_integer("small_batch_size", 64, "Triplets per step of `small`.", 2)
 flags.DEFINE_list("blocks", [], "Blocks of the four stages of both networks; empty: those of the presets.")
 flags.DEFINE_integer("clips", 1024, "How many clips of ten seconds the records hold.", 64)
+flags.DEFINE_integer(
+    "shuffle_clips",
+    DataConfig.shuffle_clips,
+    "Clips in the shuffle buffer; below --clips, all are read in every epoch.",
+    1,
+)
 flags.DEFINE_float("seconds", 45.0, "Of measuring each network with each feed, at least.")
 
 MODULE = "experiments.benchmarks.step"  # also where it runs as a program
 TURNS = 3
 
 
-def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], seconds: float) -> Dict[str, float]:
+def measure(
+    preset: str, folder: str, batch_size: int, blocks: Sequence[int], shuffle_clips: int, seconds: float
+) -> Dict[str, float]:
     """Seconds of a step on real and on kept batches."""
     import tensorflow as tf
 
-    from audioset_triplet.config.data import DataConfig
     from audioset_triplet.presets import PRESETS
     from audioset_triplet.records import globs, skipping
     from audioset_triplet.training import inputs, optimizers, pipeline, triplet
@@ -47,7 +55,7 @@ def measure(preset: str, folder: str, batch_size: int, blocks: Sequence[int], se
         config = dataclasses.replace(config, network=network)
     config = dataclasses.replace(
         config,
-        data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=256),
+        data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=shuffle_clips),
         training=dataclasses.replace(config.training, batch_size=batch_size),
     )
     skipped = skipping.SkippedRecords(globs.expand(config.data.data))
@@ -89,7 +97,8 @@ def main() -> None:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         for _ in range(FLAGS.repeats):
             for preset, batch_size in sizes.items():
-                spent = shared.call(MODULE, "measure", preset, folder, batch_size, blocks, FLAGS.seconds)
+                how = (batch_size, blocks, FLAGS.shuffle_clips, FLAGS.seconds)
+                spent = shared.call(MODULE, "measure", preset, folder, *how)
                 bar.update()
                 row = {"batch": batch_size, "kept batch: ms": 1000 * spent["kept"], "records: ms": 1000 * spent["real"]}
                 repeats[preset].append({**row, "slower by %": 100 * (spent["real"] / spent["kept"] - 1)})

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.config.classifier import ClassifierConfig
-from audioset_triplet.config.network import ClassifierNetworkConfig, EmbeddingNetworkConfig
+from audioset_triplet.config.network import RESNETS, ClassifierNetworkConfig, EmbeddingNetworkConfig
 from audioset_triplet.config.triplet import LossConfig
 from audioset_triplet.models import networks
 from audioset_triplet.runs import checkpoints, classes, run_config, trained_networks
@@ -51,6 +51,7 @@ def test_a_classifier_learns_and_is_restored_from_a_checkpoint(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_embedding_learns_from_triplets_or_pairs(name):
     network = networks.build_embedding(EmbeddingNetworkConfig(**options(name), embedding_size=8), SHAPE)
+    assert any(layer.name.startswith("stage1_") for layer in network.layers) == (name in RESNETS)
     loss = "nt_xent" if name in ("alexnet", "mobilenet") else "triplet"
     model = ContrastiveModel if loss == "nt_xent" else TripletModel
     take_step(model(network, LossConfig(loss=loss, margin=0.5)), test_triplet.batch_of(4))
