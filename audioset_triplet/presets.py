@@ -145,8 +145,8 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
 def esc50_contrastive() -> TripletConfig:
     """`contrastive` on 1,200 clips of five seconds (ESC-50, three folds), in about 40 minutes on one CPU core.
 
-    Not published elsewhere: the network of `demo`, and the mean of the weights of the second half. Chosen on fold 3,
-    which is all that it is measured on so far (experiments/results/ablations.md).
+    Not published elsewhere: the network of `demo`, and the mean of the weights of the second half. Chosen on another
+    fold (experiments/results/ablations.md) than that of the results (experiments/results/jansen2018-esc50.md).
     """
     return contrastive(
         TripletConfig(
