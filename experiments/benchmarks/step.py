@@ -16,6 +16,7 @@ from absl import flags
 
 from audioset_triplet import command_line
 from audioset_triplet.config.data import DataConfig
+from audioset_triplet.config.training import TrainingConfig
 from audioset_triplet.progress_bars import progress_bar
 from experiments.benchmarks import shared
 
@@ -23,6 +24,8 @@ FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(shared)
 flags.DEFINE_integer("full_batch_size", 16, "Triplets per step of the full ResNet-50.", 2)
 flags.DEFINE_integer("small_batch_size", 64, "Triplets per step of `small`.", 2)
+flags.DEFINE_list("precisions", ["float32"], "Values of --precision of train_triplet, a row of each preset for each.")
+flags.DEFINE_bool("jit_compile", False, "Compile the steps with XLA.")
 flags.DEFINE_list("blocks", [], "Blocks of the four stages of both networks; empty: those of the presets.")
 flags.DEFINE_integer("clips", 1024, "How many clips of ten seconds the records hold.", 64)
 flags.DEFINE_integer(
@@ -38,7 +41,14 @@ TURNS = 3
 
 
 def measure(
-    preset: str, folder: str, batch_size: int, blocks: Sequence[int], shuffle_clips: int, seconds: float
+    preset: str,
+    folder: str,
+    batch_size: int,
+    blocks: Sequence[int],
+    shuffle_clips: int,
+    seconds: float,
+    precision: str = TrainingConfig.precision,
+    jit_compile: bool = False,
 ) -> Dict[str, float]:
     """Seconds of a step on real and on kept batches."""
     import tensorflow as tf
@@ -46,6 +56,7 @@ def measure(
     from audioset_triplet.presets import PRESETS
     from audioset_triplet.records import globs, skipping
     from audioset_triplet.training import inputs, optimizers, pipeline, triplet
+    from audioset_triplet.training.precision import precision as policy
 
     config = PRESETS[preset]()
     if blocks:
@@ -56,13 +67,15 @@ def measure(
     config = dataclasses.replace(
         config,
         data=DataConfig(data=f"{folder}/*.tfrecord", shuffle_clips=shuffle_clips),
-        training=dataclasses.replace(config.training, batch_size=batch_size),
+        training=dataclasses.replace(
+            config.training, batch_size=batch_size, precision=precision, jit_compile=jit_compile
+        ),
     )
     skipped = skipping.SkippedRecords(globs.expand(config.data.data))
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0")
-    with strategy.scope():
+    with policy(precision), strategy.scope():
         model = triplet.build_model(config)
-        model.compile(optimizers.build(config.training))
+        model.compile(optimizers.build(config.training), jit_compile=jit_compile)
     real = strategy.distribute_datasets_from_function(
         lambda context: inputs.triplet_batches(config, feed=pipeline.Feed(0, context, skipped))
     )
@@ -92,17 +105,19 @@ def main() -> None:
     command_line.require_flags("output")
     blocks = command_line.integers("blocks")
     sizes = {"jansen2018": FLAGS.full_batch_size, "small": FLAGS.small_batch_size}
-    repeats: Dict[str, list] = {preset: [] for preset in sizes}
-    with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * len(sizes)) as bar:
+    rows = {f"{preset}, {precision}": (preset, precision) for preset in sizes for precision in FLAGS.precisions}
+    repeats: Dict[str, list] = {name: [] for name in rows}
+    with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * len(rows)) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
         for _ in range(FLAGS.repeats):
-            for preset, batch_size in sizes.items():
-                how = (batch_size, blocks, FLAGS.shuffle_clips, FLAGS.seconds)
-                spent = shared.call(MODULE, "measure", preset, folder, *how)
+            for name, (preset, precision) in rows.items():
+                how = (blocks, FLAGS.shuffle_clips, FLAGS.seconds, precision, FLAGS.jit_compile)
+                spent = shared.call(MODULE, "measure", preset, folder, sizes[preset], *how)
                 bar.update()
-                row = {"batch": batch_size, "kept batch: ms": 1000 * spent["kept"], "records: ms": 1000 * spent["real"]}
-                repeats[preset].append({**row, "slower by %": 100 * (spent["real"] / spent["kept"] - 1)})
-    shared.write({name: shared.medians(rows) for name, rows in repeats.items()}, "network")
+                kept, real = 1000 * spent["kept"], 1000 * spent["real"]
+                row = {"batch": sizes[preset], "kept batch: ms": kept, "records: ms": real}
+                repeats[name].append({**row, "slower by %": 100 * (real / kept - 1)})
+    shared.write({name: shared.medians(row) for name, row in repeats.items()}, "network, precision")
 
 
 if __name__ == "__main__":

@@ -40,13 +40,24 @@ def test_input_beside_reading_and_librosa(tmp_path):
 
 
 @pytest.mark.slow
+def test_input_up_to_each_stage(tmp_path):
+    arguments = processes.flags(output=tmp_path / "out", clips=64, repeats=1, seconds=0.3, warm_up_batches=1)
+    result = processes.run("experiments.benchmarks.input_stages", *arguments)
+    assert result.returncode == 0, result.stderr
+    rows = list(json.loads((tmp_path / "out" / "benchmark.json").read_text()).values())
+    up_to_here = [row["CPU ms up to here"] for row in rows]
+    assert len(rows) == 4 and 0 < up_to_here[0] < up_to_here[-1]
+    assert sum(row["of this stage"] for row in rows) == pytest.approx(up_to_here[-1])
+
+
+@pytest.mark.slow
 def test_steps_beside_a_kept_batch(tmp_path):
     sizes = dict(blocks="1,1,1,1", full_batch_size=2, small_batch_size=4, clips=64, seconds=0.3, repeats=1)
     arguments = processes.flags(output=tmp_path / "out", **sizes)
     result = processes.run("experiments.benchmarks.step", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
-    assert rows.keys() == {"jansen2018", "small"}
+    assert rows.keys() == {"jansen2018, float32", "small, float32"}
     for row in rows.values():
         assert row["slower by %"] == pytest.approx(100 * (row["records: ms"] / row["kept batch: ms"] - 1))
 
