@@ -37,7 +37,7 @@ def main() -> None:
     turns: Dict[str, List[shared.Row]] = {python: [] for python in pythons}
     with tempfile.TemporaryDirectory() as folder, progress_bar(total=FLAGS.repeats * len(pythons)) as bar:
         shared.call("experiments.benchmarks.shared", "write_records", folder, FLAGS.clips)
-        arguments = (PRESET, folder, FLAGS.batch_size, blocks, _SHUFFLE_CLIPS, FLAGS.seconds)
+        arguments = (PRESET, folder, FLAGS.batch_size, blocks, FLAGS.clips, _SHUFFLE_CLIPS, FLAGS.seconds)
         for _ in range(FLAGS.repeats):
             for python in pythons:
                 spent = shared.call("experiments.benchmarks.step", "measure", *arguments, python=python)
