@@ -18,7 +18,7 @@ from audioset_triplet.records.framing import masked_crc
 # A record in its file: uint64 length, masked CRC-32C of it, the bytes, masked CRC-32C of them, all little-endian.
 HEADER_BYTES = 12
 FRAME_BYTES = HEADER_BYTES + 4
-_SAMPLED_FILES = 16  # by which the number of records is estimated
+_SAMPLED_FILES = 16  # whose first records tell how large records are
 WHAT_TO_DO = "data_prep.inspect_tfrecords lists all damage; prepare the file again"
 
 
@@ -127,12 +127,12 @@ def ranges(file: str, most_bytes: int) -> List[Range]:
     return found
 
 
-def estimate_count(files: Sequence[str]) -> int:
-    """About how many records files hold: all would be as large as the first ones."""
+def hold_at_most(files: Sequence[str], num_records: int) -> bool:
+    """Whether files hold at most so many records, if all are as large as the first ones. It ends where it is clear."""
     first = [frame for file in files[:_SAMPLED_FILES] for frame in itertools.islice(frames(file), 1)]
-    sampled_bytes = sum(len(frame.data) + FRAME_BYTES for frame in first)
-    total_bytes = sum(tf.io.gfile.stat(file).length for file in files)
-    return total_bytes * len(first) // max(1, sampled_bytes)
+    bytes_of_one = sum(len(frame.data) + FRAME_BYTES for frame in first) / max(1, len(first))
+    total_bytes = itertools.accumulate(tf.io.gfile.stat(file).length for file in files)
+    return all(num_bytes <= bytes_of_one * (num_records + 0.5) for num_bytes in total_bytes)
 
 
 def scan(file: str) -> Iterator[Record]:

@@ -126,7 +126,7 @@ class Pipeline:
         if data.data_service:  # whose workers get other files on every pass
             return False
         if self._clip_ids is None:
-            return scanning.estimate_count(globs.expand(data.data)) <= data.shuffle_clips
+            return scanning.hold_at_most(globs.expand(data.data), data.shuffle_clips)
         return len(self._clip_ids) <= data.shuffle_clips
 
     def _with_repeats(self, clips: tf.data.Dataset, num_repeats: NumRepeats) -> tf.data.Dataset:

@@ -77,6 +77,13 @@ def test_every_record_is_read_once_in_the_same_order(tmp_path: pathlib.Path) -> 
         assert sorted(read(files)) == sorted(found)
 
 
+def test_the_number_of_records_follows_from_their_size(tmp_path: pathlib.Path) -> None:
+    numbers = {"a": range(4), "none": [], "b": range(4, 9)}
+    files = [write(tmp_path / name, [serialized(number) for number in of_file]) for name, of_file in numbers.items()]
+    assert scanning.hold_at_most(files, 9) and not scanning.hold_at_most(files, 8)
+    assert scanning.hold_at_most([str(tmp_path / "none")], 1)
+
+
 def test_scan_of_an_undamaged_file(three: pathlib.Path) -> None:
     found = list(scanning.scan(str(three)))
     assert [(record.index, record.clip.clip_id, record.damage) for record in found if record.clip] == [
