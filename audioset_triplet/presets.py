@@ -143,7 +143,10 @@ def from_scratch(base: TripletConfig) -> ClassifierConfig:
 
 
 def esc50_contrastive() -> TripletConfig:
-    """`contrastive` with the network and the training of `esc50`; its results are on the same page."""
+    """The best embedding without labels of such clips: `contrastive` with the network and the training of `esc50`.
+
+    Not published elsewhere; its results are on the same page.
+    """
     return contrastive(esc50())
 
 

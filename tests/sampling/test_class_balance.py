@@ -27,7 +27,7 @@ def test_the_weight_of_a_label_is_one_over_its_count():
 def stream(count, max_repeats=0, shuffle_clips=1, seed=0):
     """The numbers of the clips that a pipeline repeats, in its order."""
     config = ClassifierConfig(data=DataConfig(shuffle_clips=shuffle_clips))
-    made = pipeline.Pipeline(config, pipeline.ONE_PIPELINE)
+    made = pipeline.Pipeline(config, pipeline.ONE_PIPELINE, [str(number) for number in range(len(LABELS))])
     made.seed = seed
     clips = tf.data.Dataset.from_tensor_slices({"labels": tf.ragged.constant(LABELS, dtype=tf.int64)})
     clips = clips.enumerate().map(lambda number, clip: {"number": number, "labels": clip["labels"]})
