@@ -3,7 +3,6 @@
 TensorFlow reads the files; only after damage, where it gives a file up, does Python read on (`scanning.frames`).
 """
 
-import functools
 import sys
 import threading
 from typing import Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
@@ -134,9 +133,13 @@ def numbered_records(path: tf.Tensor, number: tf.Tensor, skipped: SkippedRecords
         index, offset = state
         num_records = tf.size(records, tf.int64)
         num_bytes = tf.reduce_sum(tf.cast(tf.strings.length(records), tf.int64) + scanning.FRAME_BYTES)
-        note = functools.partial(tf.py_function, skipped.note_stop, [number, index, offset], [])
-        with tf.control_dependencies([tf.cond(num_records > 0, tf.no_op, note)]):
-            indices = index + tf.range(num_records)
+
+        def noted() -> tf.Tensor:
+            with tf.control_dependencies([tf.py_function(skipped.note_stop, [number, index, offset], [])]):
+                return tf.identity(index)
+
+        first = tf.cond(num_records > 0, lambda: tf.identity(index), noted)
+        indices = first + tf.range(num_records)
         return (index + num_records, offset + num_bytes), (records, indices)
 
     zero = tf.constant(0, tf.int64)
