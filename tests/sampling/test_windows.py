@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import registry
+from audioset_triplet.frontend import loudness, registry
 from audioset_triplet.media import pcm
 from audioset_triplet.records import schema
 from audioset_triplet.sampling import window_draws, windows
@@ -149,6 +149,19 @@ def test_windows_are_uniform_over_the_active_part_of_a_clip():
     share = len(begin_in_noise) / len(cut)
     expected_share = last / (last + WINDOW_SAMPLES)
     assert abs(share - expected_share) < 5 * np.sqrt(expected_share * (1 - expected_share) / len(cut))
+
+
+def test_the_first_window_is_active_by_the_loudness_of_the_whole_clip():
+    """Its loudness is computed on its own samples; the clip swells around the level of silence."""
+    level = np.concatenate([np.full(16000, 1e-2), np.linspace(5e-4, 2e-3, 48000)])
+    sound = np.round(level * np.random.default_rng(0).normal(size=64000) * 32768).astype(np.int16)
+    starts = np.arange(16000, 64000 - 15600, 487)
+    clip = {"clip_id": "a", "pcm": tf.constant(sound), "sample_rate_hz": tf.constant(16000, tf.int64)}
+    expected = loudness.is_active(sound / np.float32(32768), tf.constant(starts, tf.int32), FRONT_END).numpy()
+    draws = [tf.constant([start, 0], tf.int32) for start in starts]  # the second is active
+    found = [window_draws.active_window(clip, FRONT_END, lambda _, drawn=drawn: drawn)[1] == 0 for drawn in draws]
+    np.testing.assert_array_equal(found, expected)
+    assert 0.1 < expected.mean() < 0.9
 
 
 def test_windows_of_a_silent_clip_are_silent():
