@@ -65,6 +65,26 @@ def is_active(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.
     return mean_squares(waveform, starts, front_end) > silence.MOST_MEAN_SQUARE
 
 
+def samples_of_window(start: tf.Tensor, front_end: Windows) -> slice:
+    """The samples of a clip that `mean_squares` takes for the window at `start`: those of its whole blocks."""
+    block = block_samples(front_end)
+    first = start // block * block
+    return slice(first, first + front_end.window_samples // block * block)
+
+
+def are_active(windows: tf.Tensor) -> tf.Tensor:
+    """`is_active` of windows that are cut already, by their `samples_of_window`.
+
+    Args:
+        windows: float32 [W, S] in [-1, 1], of several channels [W, S, A].
+
+    Returns:
+        bool [W].
+    """
+    squares = tf.square(windows)
+    return tf.reduce_mean(squares, axis=list(range(1, len(squares.shape)))) > silence.MOST_MEAN_SQUARE
+
+
 def weights(waveform: tf.Tensor, starts: tf.Tensor, front_end: Windows) -> tf.Tensor:
     """Loudness weights of windows in the mean over their clip: the root of the root mean square; as `mean_squares`.
 

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, Sequence, Tuple
 import tensorflow as tf
 
 from audioset_triplet.errors import UserError
-from audioset_triplet.frontend import loudness, silence
+from audioset_triplet.frontend import loudness
 from audioset_triplet.frontend.front_end import FrontEnd
 from audioset_triplet.media import pcm as samples
 from audioset_triplet.records import reading, schema
@@ -171,18 +171,9 @@ def _most_active(pcm: tf.Tensor, front_end: FrontEnd, *starts: tf.Tensor) -> tf.
         return tf.argmax(tf.add_n([tf.cast(is_active, tf.int32) for is_active in active]))
 
     # It is usually the first draw, and the loudness of a whole clip costs more than to read the clip.
-    first_is_active = _are_active(pcm, front_end, [draws[0] for draws in starts])
-    return tf.cond(first_is_active, lambda: tf.constant(0, tf.int64), among_all)
-
-
-def _are_active(pcm: tf.Tensor, front_end: FrontEnd, starts: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Whether all windows at some starts are active: as `loudness.is_active`, but reads nothing else; bool []."""
-    block = loudness.block_samples(front_end)
-    length = front_end.window_samples // block * block
-    windows = tf.stack([pcm[start // block * block :][:length] for start in starts])
-    squares = tf.square(samples.tensor_to_waveform(windows))
-    mean_squares = tf.reduce_mean(squares, axis=list(range(1, len(squares.shape))))
-    return tf.reduce_all(mean_squares > silence.MOST_MEAN_SQUARE)
+    first = tf.stack([pcm[loudness.samples_of_window(draws[0], front_end)] for draws in starts])
+    all_active = tf.reduce_all(loudness.are_active(samples.tensor_to_waveform(first)))
+    return tf.cond(all_active, lambda: tf.constant(0, tf.int64), among_all)
 
 
 @contextlib.contextmanager

@@ -32,11 +32,11 @@ def test_input_beside_reading_and_librosa(tmp_path):
     result = processes.run("experiments.benchmarks.input", *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "out" / "benchmark.json").read_text())
-    assert rows["1, clips held"]["triplets/s"] > rows["2"]["triplets/s"] / 2
-    row = rows["2"]
-    assert row["of reading"] == pytest.approx(row["triplets/s"] / row["records read/s"])
-    assert row["times librosa"] == pytest.approx(row["triplets/s"] / row["librosa: triplets/s"])
-    assert row["times librosa"] > 1
+    assert set(rows) == {"1, clips held", "2"}
+    for row in rows.values():
+        assert row["of reading"] == pytest.approx(row["triplets/s"] / row["records read/s"])
+        assert row["times librosa"] == pytest.approx(row["triplets/s"] / row["librosa: triplets/s"])
+        assert row["times librosa"] > 1
 
 
 @pytest.mark.slow

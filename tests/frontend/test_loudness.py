@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from audioset_triplet.frontend import loudness, registry
@@ -60,3 +61,17 @@ def test_of_several_channels_the_squares_are_averaged():
     waveform, starts = np.stack([left, right], axis=-1), tf.constant([0, 4000])
     squares = loudness.mean_squares(tf.constant(waveform[np.newaxis], tf.float32), starts, stereo)
     np.testing.assert_allclose(squares, [[(0.01 + 0.001) / 2] * 2], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["log_mel", "three_band_small-0.5s-stereo"])
+def test_a_window_by_itself_is_active_where_it_is_in_its_clip(name):
+    front_end = registry.by_name(name)
+    generator = np.random.default_rng(0)
+    levels = np.repeat(10 ** (generator.uniform(-66, -57, 12) / 20), 5000)
+    clip = levels[:, np.newaxis] * generator.normal(size=(len(levels), front_end.num_channels))
+    clip = tf.constant(clip if front_end.num_channels > 1 else clip[:, 0], tf.float32)
+    starts = tf.constant(generator.integers(0, len(levels) - front_end.window_samples, 50), tf.int32)
+    in_clip = loudness.is_active(clip[tf.newaxis], starts, front_end)[0]
+    windows = tf.stack([clip[loudness.samples_of_window(start, front_end)] for start in starts])
+    np.testing.assert_array_equal(loudness.are_active(windows), in_clip)
+    assert 5 < np.sum(in_clip) < 45

@@ -158,10 +158,7 @@ def test_a_run_on_other_recordings_does_not_resume(data, tmp_path):
     with pytest.raises(UserError, match="one recording alone is told from no other"):
         first = next(clip.clip_id for clip in clip_labels.read(data, ()))
         triplet.train(config, str(tmp_path / "one"), [first])
-    longer = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=6))
     (tmp_path / "run" / "instances.json").write_text(json.dumps({"recording_ids": recordings[1:]}))
-    with pytest.raises(UserError, match="settings|other recordings"):
-        triplet.train(longer, str(tmp_path / "run"))
     with pytest.raises(UserError, match="other recordings"):
         triplet.train(config, str(tmp_path / "run"))
 
