@@ -49,7 +49,7 @@ def of_network(
     """
     layers = network if config.layers == ("embedding",) else networks.concatenated_layers(network, config.layers)
     if not config.whitening:
-        return networks.at_unit_length(layers) if len(config.layers) > 1 else layers
+        return layers
     predict = tf.function(lambda features: layers(features, training=False), autograph=False)
     vectors = (predict(features).numpy() for features in _features(front_end, data, clip_ids))
     mean, covariance = mean_and_covariance(vectors)

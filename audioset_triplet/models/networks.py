@@ -38,7 +38,8 @@ def build_embedding(config: EmbeddingNetworkConfig, feature_shape: Sequence[int]
     inputs = tf.keras.Input(feature_shape, name=config.front_end)
     outputs = _unit_embedding(_features(inputs, config), config)
     network = tf.keras.Model(inputs, outputs, name=_name(config))
-    concatenated_layers(network, config.vectors.layers)  # an exported embedding has them: so says a run that begins
+    for name in config.vectors.layers:  # a run that begins says which are missing, not the export after it
+        _layer(network, name)
     return network
 
 
@@ -82,9 +83,9 @@ def split_classifier(classifier: tf.keras.Model) -> Tuple[tf.keras.Model, Callab
 
 
 def concatenated_layers(network: tf.keras.Model, names: Sequence[str]) -> tf.keras.Model:
-    """Features of windows -> some layers of an embedding network, side by side, float32 [B, D]; it shares the layers.
+    """Features of windows -> some layers of an embedding network, side by side, float32 [B, D] of unit length.
 
-    Each layer is at unit length.
+    Each layer has the same share of the length. The network's layers are shared.
 
     Args:
         network: of `build_embedding`.
@@ -94,14 +95,11 @@ def concatenated_layers(network: tf.keras.Model, names: Sequence[str]) -> tf.ker
         UserError: the network has no such layer.
     """
     parts = [layers.UnitNormalization(dtype="float32", name=f"{name}_part")(_layer(network, name)) for name in names]
-    outputs = layers.Concatenate(dtype="float32", name="parts")(parts) if len(parts) > 1 else parts[0]
+    outputs = parts[0]
+    if len(parts) > 1:
+        outputs = layers.Concatenate(dtype="float32", name="parts")(parts)
+        outputs = layers.UnitNormalization(dtype="float32", name="unit_length_of_parts")(outputs)
     return tf.keras.Model(network.input, outputs, name=f"{network.name}-{'-'.join(names)}")
-
-
-def at_unit_length(network: tf.keras.Model) -> tf.keras.Model:
-    """Features of windows -> the output of a network at unit length, float32 [B, D]; it shares the layers."""
-    outputs = layers.UnitNormalization(dtype="float32", name="unit_length_of_parts")(network.output)
-    return tf.keras.Model(network.input, outputs, name=network.name)
 
 
 def with_product(network: tf.keras.Model, kernel: np.ndarray, bias: np.ndarray) -> tf.keras.Model:
