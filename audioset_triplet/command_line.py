@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, TypeVar
 from absl import app, flags
 from absl import logging as absl_logging
 
-from audioset_triplet import compat, files
+from audioset_triplet import compat, files, named_values
 from audioset_triplet.errors import Terminated, UserError
 
 compat.quiet_tensorflow()  # binaries import this module before TensorFlow
@@ -105,15 +105,7 @@ def integers(name: str) -> Tuple[int, ...]:
 
 def named_folders(flag: str) -> Dict[str, str]:
     """The value of a list flag such as --compare=log-mel=DIR,untrained=DIR."""
-    folders: Dict[str, str] = {}
-    for text in flags.FLAGS[flag].value:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise UserError(f"--{flag} needs name=DIR, not {text!r}.")
-        if name in folders:
-            raise UserError(f"--{flag} has the name {name} twice.")
-        folders[name] = folder
-    return folders
+    return named_values.named(flag, flags.FLAGS[flag].value, value="DIR")
 
 
 def require_flags(*names: str) -> None:

@@ -49,6 +49,7 @@ RANKS = {
     "audioset_triplet.settings": 0,
     "audioset_triplet.tables": 0,
     "audioset_triplet.text_files": -1,
+    "audioset_triplet.named_values": -1,
     "audioset_triplet.file_kinds": -2,
     "audioset_triplet.errors": -2,
     "audioset_triplet.compat": -2,

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from audioset_triplet import named_values
 from audioset_triplet.config.label_curve import MARGIN, MINED, UNCERTAIN, LabelCurveConfig
 from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import outside_clips, splits
@@ -46,20 +47,19 @@ class Clusterings:
         return {**stored, **{name: one._asdict() for name, one in self.made.items()}}
 
 
-def read_clusterings(named: Sequence[str]) -> Clusterings:
+def read_clusterings(texts: Sequence[str]) -> Clusterings:
     """The clusterings of texts NAME=FOLDER, NAME=GLOB or NAME=METHOD:N.
 
     Raises:
-        UserError: another text, a name of a strategy or one that comes twice, a missing folder.
+        UserError: another text, a name of a strategy, one that comes twice, a missing folder.
     """
     stored: Dict[str, List[ClipClusters]] = {}
     made: Dict[str, PoolMethod] = {}
-    for text in named:
-        name, _, pattern = text.partition("=")
-        if not name or not pattern or "/" in name or name.endswith(SWITCHED) or name in (*_ROWS, *stored, *made):
+    for name, pattern in named_values.named("clusterings", texts, value="FOLDER or NAME=METHOD:N").items():
+        if name.endswith(SWITCHED) or name in _ROWS:
+            taken = ", ".join(_ROWS)
             raise UserError(
-                f"--clusterings needs NAME=FOLDER or NAME=METHOD:N, each name once and none of {', '.join(_ROWS)}, not "
-                f"{text!r}."
+                f"--clusterings={name}={pattern}: choose a name that does not end in {SWITCHED} and is none of {taken}."
             )
         method, _, size = pattern.partition(":")
         if method in _METHODS and size.isdecimal() and int(size):
@@ -67,7 +67,7 @@ def read_clusterings(named: Sequence[str]) -> Clusterings:
             continue
         folders = globs.matches(pattern)
         if not folders:
-            raise UserError(f"--clusterings={text}: no such folder.")
+            raise UserError(f"--clusterings={name}={pattern}: no such folder.")
         stored[name] = [clip_clusters.read(folder) for folder in folders]
     return Clusterings(stored, made)
 

@@ -162,7 +162,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(folders, tmp_path):
         "no such folder of embeddings": [f"--embeddings={tmp_path}/nowhere"],
         "has model_id one, but": [f"--embeddings={tmp_path}/mixed"],
         "clip_lonely, which": [good, f"--compare=fewer={tmp_path}/fewer"],
-        "--compare needs name=DIR": [good, "--compare=fewer"],
+        "--compare needs NAME=DIR": [good, "--compare=fewer"],
         "--folds needs": [good, "--folds=one"],
         "no such file": [good, f"--data={tmp_path}/*.tfrecord"],
         "not a SavedModel": [good, f"--model={tmp_path}/nowhere"],

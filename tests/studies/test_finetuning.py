@@ -85,7 +85,7 @@ def test_starts_are_read_and_their_folders_may_depend_on_the_fold():
     assert starts.folder_of(folders["npid"], "fold10") == "runs/without-10"
     assert starts.folder_of(folders["all"], "fold10") == "runs/all" and starts.folder_of("", "fold1") == ""
     for wrong in ("npid", "=runs", "scratch=runs", "npid="):
-        with pytest.raises(UserError, match="--starts needs scratch or NAME=RUN, not"):
+        with pytest.raises(UserError, match="--starts needs scratch or NAME=RUN, "):
             starts.parse([wrong])
     with pytest.raises(UserError, match="has the name a twice"):
         starts.parse(["a=b", "a=c"])

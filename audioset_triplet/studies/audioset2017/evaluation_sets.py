@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Dict, List, Tuple
 
+from audioset_triplet import named_values
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.evaluation import ScoresConfig
@@ -12,7 +13,6 @@ from audioset_triplet.errors import UserError
 from audioset_triplet.evaluation import protocols
 from audioset_triplet.evaluation.protocols import Annotations
 from audioset_triplet.records import clip_labels
-from audioset_triplet.studies import named_values
 
 TASKS = ("scores", "ratings", "strong")  # the protocols of `evaluation.protocols`, each a task of the grid
 
@@ -54,8 +54,8 @@ def read(config: AudioSet2017Config) -> Dict[str, EvaluationSet]:
     records = named_values.named("eval_data", config.eval_data)
     if not records:
         raise UserError("--eval_data is required: the records to evaluate on, as NAME=GLOB.")
-    ratings = named_values.named("ratings", config.ratings, records, of="eval_data")
-    strong_labels = named_values.named("strong_labels", config.strong_labels, records, of="eval_data")
+    ratings = named_values.named("ratings", config.ratings, known=records, of="eval_data")
+    strong_labels = named_values.named("strong_labels", config.strong_labels, known=records, of="eval_data")
     sets = {}
     for name, glob in records.items():
         data = DataConfig(data=glob, folds=config.eval_folds)

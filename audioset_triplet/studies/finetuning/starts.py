@@ -2,6 +2,7 @@
 
 from typing import Dict, Optional, Sequence, Set
 
+from audioset_triplet import named_values
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.config.instances import InstanceConfig
 from audioset_triplet.errors import UserError
@@ -16,17 +17,9 @@ def parse(starts: Sequence[str]) -> Dict[str, str]:
     """Name -> folder of a run, in which FOLD may stand, or a file of weights; empty for SCRATCH.
 
     Raises:
-        UserError: a start that is not of the form NAME=RUN, or a name that is given twice.
+        UserError: what `named_values.named` raises.
     """
-    folders: Dict[str, str] = {}
-    for start in starts:
-        name, _, folder = start.partition("=")
-        if not name or bool(folder) == (name == SCRATCH):
-            raise UserError(f"--starts needs {SCRATCH} or NAME=RUN, not {start!r}.")
-        if name in folders:
-            raise UserError(f"--starts has the name {name} twice.")
-        folders[name] = folder
-    return folders
+    return named_values.named("starts", starts, value="RUN", alone=SCRATCH)
 
 
 def is_imagenet(folder: str) -> bool:

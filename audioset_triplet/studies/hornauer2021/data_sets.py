@@ -4,10 +4,10 @@ import dataclasses
 import functools
 from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Sequence
 
+from audioset_triplet import named_values
 from audioset_triplet.clips import ClipInfo
 from audioset_triplet.errors import UserError
 from audioset_triplet.records import clip_labels
-from audioset_triplet.studies import named_values
 from audioset_triplet.studies.finetuning import protocols
 
 _FOLD = "-fold"  # between the name and the number
@@ -88,7 +88,7 @@ def held_out(values: Sequence[str], sets: DataSets) -> List[HeldOut]:
     if not values:
         chosen = [HeldOut(name, fold) for name in sets for fold in folds[name]]
     else:
-        pairs = named_values.pairs("held_out", values, sets, of="data_sets")
+        pairs = named_values.pairs("held_out", values, known=sets, of="data_sets")
         chosen = [HeldOut(name, _fold(name, text, folds[name])) for name, text in dict.fromkeys(pairs)]
     for name in {one.data_set for one in chosen} | (set() if values else set(sets)):
         if len(folds[name]) < 2:
