@@ -84,7 +84,8 @@ def test_a_curve_is_stopped_and_extended_and_nothing_is_computed_twice(root, cap
     [
         ({"clusterings": ("pairs",)}, "NAME=FOLDER"),
         ({"clusterings": ("random=x",)}, "none of random"),
-        ({"clusterings": ("a-switch=x",)}, "NAME=FOLDER or NAME=METHOD:N"),
+        ({"clusterings": ("a-switch=x",)}, "a name that does not end in -switch"),
+        ({"clusterings": ("a=x", "a=y")}, "--clusterings has the name a twice"),
         ({"clusterings": ("a=kmeans:0",)}, "kmeans:0: no such folder"),
         ({"clusterings": ("a=nowhere*",)}, r"nowhere\*: no such folder"),
         ({"budgets": (4, 25)}, "--budgets must be at most 24, the clips that can be queried, not 25"),
