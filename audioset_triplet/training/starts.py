@@ -61,9 +61,9 @@ def require(config: NetworkConfig, start_from: str) -> None:
     """
     settings = run_config.read(start_from)
     if not hasattr(settings, "network"):
-        raise UserError(f"--start_from={start_from}: this run trains no network on windows.")
+        raise UserError(f"{start_from}: this run trains no network on windows.")
     if not checkpoints.has_ended(start_from, settings):
-        raise UserError(f"--start_from={start_from}: this run has not taken all its steps; run it to its end first.")
+        raise UserError(f"{start_from}: this run has not taken all its steps; run it to its end first.")
     different = [
         f"{field.name}: {getattr(settings.network, field.name)}, here {getattr(config, field.name)}"
         for field in dataclasses.fields(NetworkConfig)
@@ -71,4 +71,4 @@ def require(config: NetworkConfig, start_from: str) -> None:
         and getattr(settings.network, field.name) != getattr(config, field.name)
     ]
     if different:
-        raise UserError(f"--start_from={start_from}: its network is another one ({'; '.join(different)}).")
+        raise UserError(f"{start_from}: its network is another one ({'; '.join(different)}).")
