@@ -36,13 +36,14 @@ import dataclasses
 from absl import flags
 
 from audioset_triplet import command_line
+from audioset_triplet.config.data import DataConfig
 from audioset_triplet.config.export import ExportConfig
 from audioset_triplet.config.network import EmbeddingNetworkConfig, NetworkConfig, VectorConfig
 from audioset_triplet.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "", "Run directory (not needed for log_mel).")
-flags.DEFINE_string("output", "", "Folder of the model; an older one there is replaced.")
+flags.DEFINE_string("output", "", "Folder of the model; an older model there is replaced.")
 flags.DEFINE_enum(
     "network",
     "trained",
@@ -89,11 +90,11 @@ def main() -> None:
         settings, weights = config.network, f"seed {config.training.seed}"
         network = trained_networks.initial_embedding(config)
     if config is not None and isinstance(settings, EmbeddingNetworkConfig) and not class_names:
-        data = dataclasses.replace(config.data, data=FLAGS.whitening_data) if FLAGS.whitening_data else config.data
         chosen = command_line.config_from_flags(settings.vectors)
         idle = [flag for flag in ("components", "whitening_data") if FLAGS[flag].present and not chosen.whitening]
         if idle:
             raise UserError(f"--{idle[0]} is for an embedding that is whitened: give --whitening too, or leave it out.")
+        data = _whitening_data(config.data) if chosen.whitening else config.data
         network = vectors.of_network(network, chosen, registry.by_name(settings.front_end), data)
     else:
         given = [flag for flag in ("layers", "whitening", "components", "whitening_data") if FLAGS[flag].present]
@@ -115,6 +116,22 @@ def main() -> None:
         windows = calibration.windows(export.calibration, export.folds, front_end, export.calibration_windows)
     written = device_export.export(network, FLAGS.output, front_end, {"weights": weights}, class_names, export, windows)
     print(f"{FLAGS.output}: {written.model_id}{progress}; {written.description}")
+
+
+def _whitening_data(learned: DataConfig) -> DataConfig:
+    """Where to read the clips again that a network was trained on."""
+    from audioset_triplet.records import globs
+
+    if FLAGS.whitening_data:
+        return dataclasses.replace(learned, data=FLAGS.whitening_data)
+    try:
+        globs.expand(learned.data)
+    except UserError as error:
+        raise UserError(
+            f"{error}. Whitening reads the records that the run was trained on: say by --whitening_data where they "
+            "are, or give --whitening=0."
+        ) from error
+    return learned
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What an exported embedding consists of: settings of the run, which flags of export_model change."""
 
 import json
+import os
 
 import pytest
 
@@ -67,3 +68,16 @@ def test_flags_for_which_there_is_nothing_to_do_are_refused(data, trained, tmp_p
         done = run("export_model", output=tmp_path / "model", **options)
         assert done.returncode == 1 and message in processes.error_of(done), done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_records_that_are_gone_are_said_to_be_those_that_whitening_reads(data, trained, tmp_path):
+    elsewhere = tmp_path / "moved.tfrecord"
+    os.rename(data, elsewhere)
+    try:
+        done = run("export_model", workdir=trained, output=tmp_path / "model")
+        assert done.returncode == 1
+        assert "say by --whitening_data where they are, or give --whitening=0" in processes.error_of(done)
+        done = run("export_model", workdir=trained, output=tmp_path / "model", whitening_data=elsewhere)
+        assert done.returncode == 0, done.stderr
+    finally:
+        os.rename(elsewhere, data)
